@@ -1,0 +1,1 @@
+"""The one owner of a task: its fields, rules, files, schedule."""

@@ -1,0 +1,1 @@
+"""The container side of a task: lock, queue slot, run, stop, status, check."""
