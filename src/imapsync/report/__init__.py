@@ -1,0 +1,1 @@
+"""What a run did: events, counters, the text log, the JSON report, live progress."""

@@ -1,0 +1,379 @@
+"""What happens during a run, as values.
+
+The engine's layers make these and hand them to a sink, any callable that takes one event
+(:data:`Sink`). :class:`imapsync.report.collector.Collector` is the sink of the command line: it
+counts, prints and writes. Events are facts in the past tense; nothing here decides anything.
+
+Cheap on purpose: what happens to many messages is one event a batch, never one a message.
+Names of folders are ``str`` as people read them (decoded from modified UTF-7, the server's own
+separator); sizes are bytes; times are seconds since the epoch; uids are of the side named.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+class Side(enum.StrEnum):
+    """Which account: mail goes from the source (host1) to the destination (host2)."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Phase(enum.StrEnum):
+    """What the run does now; the words of the progress file."""
+
+    CONNECTING = "connecting"
+    LISTING = "listing"
+    COMPARING = "comparing"
+    COPYING = "copying"
+    FLAGS = "flags"
+    DELETING = "deleting"
+    FILTERING = "filtering"
+    VERIFYING = "verifying"
+    DONE = "done"
+
+
+class Reason(enum.StrEnum):
+    """Why a message did not arrive, or why a step failed; the codes of the JSON report."""
+
+    AUTHENTICATION = "authentication"
+    LOGIN_DROPPED = "login_dropped"
+    CONNECTION = "connection"
+    TLS = "tls"
+    STARTTLS_MISSING = "starttls_missing"
+    PLAINTEXT_REFUSED = "plaintext_refused"
+    CERTIFICATE_CHANGED = "certificate_changed"
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
+    FOLDER_CREATE = "folder_create"
+    FOLDER_DELETE = "folder_delete"
+    FOLDER_MISSING = "folder_missing"
+    SUBFOLDER1_MISSING = "subfolder1_missing"
+    SELECT = "select"
+    APPEND = "append"
+    FETCH = "fetch"
+    FLAGS = "flags"
+    DELETE = "delete"
+    OVERQUOTA = "overquota"
+    VIRUS = "virus"
+    TOO_BIG = "too_big"
+    FILTER = "filter"
+    TRANSFORM = "transform"
+    TRANSFER_EXCEEDED = "transfer_exceeded"
+    BRAKE_SOURCE_EMPTY = "brake_source_empty"
+    BRAKE_DELETE = "brake_delete"
+    VERIFY = "verify"
+    PROTOCOL = "protocol"
+    TIMEOUT = "timeout"
+    SIGNAL = "signal"
+    PID_FILE = "pid_file"
+    NO_INPUT = "no_input"
+    USAGE = "usage"
+    JOURNAL = "journal"
+    INTERNAL = "internal"
+
+
+class Skip(enum.StrEnum):
+    """Why a selected message was not copied although nothing failed."""
+
+    PRESENT = "present"  # its copy is already on the destination
+    DUPLICATE = "duplicate"  # the same identity was already seen in this source folder
+    CROSS_DUPLICATE = "cross_duplicate"  # copied in another folder (--skipcrossduplicates)
+    SIZE = "size"  # --maxsize, --minsize
+    LINE_LENGTH = "line_length"  # --maxlinelength
+    PATTERN = "pattern"  # --skipmess
+    REMOVED_BY_USER = "removed_by_user"  # the journal knows that it was on host2 and was deleted there
+    VANISHED = "vanished"  # expunged on the source between listing and copying
+    DRY = "dry"  # would be copied without --dry
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChanged:
+    """The run turned to another kind of work."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A server answered."""
+
+    side: Side
+    host: str
+    port: int
+    encryption: str  # "tls", "starttls" or "none"
+    greeting: str = ""  # the server's own words
+    protocol: str = ""  # for example "TLSv1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSeen:
+    """The certificate that the server showed, and whether the trust rule accepted it."""
+
+    side: Side
+    subject: str
+    issuer: str
+    expires: str  # ISO 8601
+    fingerprint: str  # SHA-256, hexadecimal
+    trusted: bool
+    note: str = ""  # for example: "remembered now (tofu)"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """The account opened."""
+
+    side: Side
+    user: str
+    mechanism: str
+    capabilities: tuple[str, ...] = ()
+    server: str = ""  # what the server says of itself by ID
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """A lost connection was made again; the work goes on."""
+
+    side: Side
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTotals:
+    """One line of a folder listing. `messages` or `size_bytes` is None when it was not asked for."""
+
+    name: str
+    messages: int | None = None
+    size_bytes: int | None = None
+    selected: bool = True  # the run works on it
+    mapped_to: str = ""  # its name on the other side, "" when there is none
+
+
+@dataclass(frozen=True, slots=True)
+class FoldersListed:
+    """All folders of a side, at the start or (`at_end`) after the work."""
+
+    side: Side
+    folders: tuple[FolderTotals, ...]
+    separator: str = ""
+    prefix: str = ""
+    at_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPlanned:
+    """More messages to copy are known. Amounts add up over the run."""
+
+    messages: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStarted:
+    """Work on a folder pair begins; `total` folder pairs in all, `position` counts from 1."""
+
+    source: str
+    destination: str
+    position: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCompared:
+    """Both sides of a folder pair were read and matched."""
+
+    source: str
+    destination: str
+    source_messages: int  # selected messages on the source
+    destination_messages: int
+    identified: int  # source messages with an identity
+    unidentified: int = 0  # without the headers that identify; they are copied once
+    source_duplicates: int = 0
+    destination_duplicates: int = 0
+    to_copy: int = 0
+    missing_source: int = 0  # destination messages that are not on the source
+    unchanged: bool = False  # known from the journal, nothing had to be read
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFinished:
+    """All is done for a folder pair."""
+
+    source: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesCopied:
+    """A batch arrived (or, in a dry run, would be copied).
+
+    `sizes` and `source_uids` run in parallel, and so does `destination_uids` unless it is empty because the
+    server does not tell them.
+    """
+
+    source: str
+    destination: str
+    source_uids: Sequence[int]
+    sizes: Sequence[int]
+    destination_uids: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesSkipped:
+    """Selected messages that need or get no copy."""
+
+    source: str
+    count: int
+    why: Skip
+    size_bytes: int = 0
+    uids: Sequence[int] = ()  # named in the log when given; leave empty for PRESENT
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFailed:
+    """One selected message did not arrive: the row of the failures list. Counts as an error."""
+
+    folder: str
+    uid: int
+    reason: Reason
+    server_text: str = ""
+    remedy: str = ""  # a code; empty: the one that goes with the reason
+    message_id: str | None = None
+    subject: str | None = None
+    date: str | None = None  # ISO 8601
+    size_bytes: int | None = None
+    side: Side = Side.DESTINATION
+
+
+@dataclass(frozen=True, slots=True)
+class FlagsChanged:
+    """Flags were set on messages that already were on a side."""
+
+    side: Side
+    folder: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesDeleted:
+    """Messages were deleted (or marked, when `expunged` is false; or would be, in a dry run)."""
+
+    side: Side
+    folder: str
+    count: int
+    expunged: bool = True
+    duplicates: bool = False  # --delete2duplicates
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCreated:
+    """A folder was made on the destination."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDeleted:
+    """A folder was removed."""
+
+    side: Side
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSubscribed:
+    """A destination folder was subscribed."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """The user's Sieve script ran on `count` copied messages; `moved` of them left the folder."""
+
+    folder: str
+    count: int
+    moved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something failed that is not one message (a folder, a connection, our own state). Counts as an error."""
+
+    reason: Reason
+    text: str  # a sentence; server words are part of it, never a secret
+    side: Side | None = None
+    folder: str = ""
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Worth a line in the log, not an error."""
+
+    text: str
+    side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A line for the log."""
+
+    text: str
+    side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyMismatch:
+    """What `--verify` found wrong: `kind` is missing, size, date, flags or unproven. Missing counts as an error."""
+
+    folder: str
+    uid: int
+    kind: str
+    expected: str = ""
+    found: str = ""
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The proof of a folder pair: how many source messages were looked up and found equal."""
+
+    source: str
+    destination: str
+    checked: int
+    equal: int
+
+
+Event = (
+    PhaseChanged
+    | Connected
+    | CertificateSeen
+    | LoggedIn
+    | Reconnected
+    | FoldersListed
+    | WorkPlanned
+    | FolderStarted
+    | FolderCompared
+    | FolderFinished
+    | MessagesCopied
+    | MessagesSkipped
+    | MessageFailed
+    | FlagsChanged
+    | MessagesDeleted
+    | FolderCreated
+    | FolderDeleted
+    | FolderSubscribed
+    | Filtered
+    | Problem
+    | Warned
+    | Noted
+    | VerifyMismatch
+    | Verified
+)
+
+Sink = Callable[[Event], None]
+"""Takes events. Never raises for what an event holds; called from one thread."""
