@@ -1,0 +1,113 @@
+"""What the user asked for, as values: which folders, which messages, what to change, what to delete.
+
+The command line turns its options into these; nothing here knows option names beyond mentioning them, and nothing
+here touches a server. Regular expressions arrive as ready callables, because their dialect belongs to the command
+line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DEFAULT_IDENTITY_HEADERS = ("Message-Id", "Received")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderRules:
+    """Which source folders are taken, in which order, and what they are called on the destination.
+
+    Names are decoded (`str`), in the source's own spelling with the source's separator.
+    """
+
+    only: tuple[str, ...] = ()  # --folder
+    only_recursive: tuple[str, ...] = ()  # --folderrec
+    first: tuple[str, ...] = ()  # --folderfirst
+    last: tuple[str, ...] = ()  # --folderlast
+    include: tuple[Callable[[str], bool], ...] = ()  # --include: any match selects
+    exclude: tuple[Callable[[str], bool], ...] = ()  # --exclude: any match deselects
+    subscribed_only: bool = False  # --subscribed
+    skip_empty: bool = False  # --skipemptyfolders
+    mix_case: bool = True  # --nomixfolders makes it False
+    automap: bool = False  # --automap
+    forced: Mapping[str, str] = field(default_factory=dict)  # --f1f2
+    rename: tuple[Callable[[str], str], ...] = ()  # --regextrans2, in order
+    source_subfolder: str | None = None  # --subfolder1
+    destination_subfolder: str | None = None  # --subfolder2
+    source_prefix: str | None = None  # --prefix1, None: by NAMESPACE
+    destination_prefix: str | None = None  # --prefix2
+    source_separator: str | None = None  # --sep1, None: by the server
+    destination_separator: str | None = None  # --sep2
+    subscribe: bool = True  # --subscribe: what is subscribed on the source
+    subscribe_all: bool = False  # --subscribeall
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionRules:
+    """Which source messages are wanted. Sizes in bytes, ages in days before now by internal date."""
+
+    source_search: str | None = None  # --search1 (or --search)
+    destination_search: str | None = None  # --search2 (or --search)
+    max_size_bytes: int | None = None  # --maxsize: this size or larger is skipped
+    min_size_bytes: int | None = None  # --minsize: this size or smaller is skipped
+    max_age_days: float | None = None  # --maxage: older is skipped
+    min_age_days: float | None = None  # --minage: newer is skipped
+    skip_content: tuple[Callable[[bytes], bool], ...] = ()  # --skipmess
+    max_line_bytes: int | None = None  # --maxlinelength
+    skip_cross_duplicates: bool = False  # --skipcrossduplicates
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRules:
+    """How a message is recognised on both sides."""
+
+    headers: tuple[str, ...] = DEFAULT_IDENTITY_HEADERS  # --useheader
+    sync_duplicates: bool = False  # --syncduplicates
+    by_uid: bool = False  # --useuid: only the journal pairs messages
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRules:
+    """Changes to the bytes of a message on its way."""
+
+    rewrite: tuple[Callable[[bytes], bytes], ...] = ()  # --regexmess, in order
+    pipe: tuple[str, ...] = ()  # --pipemess, in order, each a shell command line
+    truncate_bytes: int | None = None  # --truncmess
+    disarm_receipts: bool = False  # --disarmreadreceipts
+    add_header: bool = False  # --addheader
+    dates_from_header: bool = False  # --idatefromheader
+    keep_dates: bool = True  # --syncinternaldates
+
+
+@dataclass(frozen=True, slots=True)
+class FlagRules:
+    """What happens to flags."""
+
+    resync: bool = True  # --resyncflags
+    rewrite: tuple[Callable[[str], str], ...] = ()  # --regexflag, on the space separated list
+    filter_buggy: bool = False  # --filterbuggyflags
+    set_on_source: tuple[str, ...] = ()  # --setflag1, after the copy is proven
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionRules:
+    """What may be removed, on which side, and the brakes."""
+
+    source: bool = False  # --delete1
+    source_older_days: float | None = None  # --delete1older
+    source_expunge_each_batch: bool = True  # --noexpungeaftereach makes it False
+    source_expunge: bool | None = None  # --expunge1 / --noexpunge1; None: only what we deleted
+    source_empty_folders: bool = False  # --delete1emptyfolders
+    destination: bool = False  # --delete2
+    destination_expunge: bool = True  # --noexpunge2 makes it False
+    destination_uid_expunge: bool = True  # --nouidexpunge2 makes it False
+    destination_expunge_first: bool = False  # --expunge2: expunge host2 folders before the comparison
+    destination_duplicates: bool = False  # --delete2duplicates
+    destination_folders: bool = False  # --delete2folders
+    destination_folders_only: tuple[Callable[[str], bool], ...] = ()  # --delete2foldersonly
+    destination_folders_but_not: tuple[Callable[[str], bool], ...] = ()  # --delete2foldersbutnot
+    max_destination: int | None = None  # --maxdelete2: this many messages may go; overrides the brakes
+    recopy_deleted: bool = False  # --recopydeleted: copy again what the user removed on the destination

@@ -1,0 +1,13 @@
+"""Run a plan: connect both sides, compare, copy, mark, delete, and tell the sink what happened.
+
+    outcome = await run(settings, sink)
+"""
+
+from imapsync.transfer.outcome import Outcome, Stop
+from imapsync.transfer.settings import Limits, Mode, Settings
+
+__all__ = ["Limits", "Mode", "Outcome", "Settings", "Stop", "run"]
+
+
+async def run(settings: Settings, sink: object) -> Outcome:
+    raise NotImplementedError

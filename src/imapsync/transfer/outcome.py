@@ -1,0 +1,30 @@
+"""How a run ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Stop(Enum):
+    """Why a run came to its end."""
+
+    DONE = "done"  # went through everything, perhaps with failures of single messages
+    FATAL = "fatal"  # `Outcome.error` says what
+    ERRORS_MAX = "errors_max"  # --errorsmax reached
+    TRANSFER_EXCEEDED = "transfer_exceeded"  # --exitwhenover reached
+    BRAKE_SOURCE_EMPTY = "brake_source_empty"  # the source is suddenly empty and deletions were asked
+    BRAKE_DELETE = "brake_delete"  # deletions would remove more than half of the destination
+    SUBFOLDER_MISSING = "subfolder_missing"  # --subfolder1 names a folder that the source does not have
+    SIGNAL = "signal"  # asked to stop (the task was cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a run. Counters, failures and errors went to the sink; this is the reason of the end.
+
+    `error` is the exception behind `Stop.FATAL` (a member of the session's error tree, or a `JournalError`).
+    """
+
+    stop: Stop
+    error: Exception | None = None

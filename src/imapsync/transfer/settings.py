@@ -1,0 +1,65 @@
+"""Everything one run needs to know, as one value made by the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from imapsync.plan.rules import (
+    ContentRules,
+    DeletionRules,
+    FlagRules,
+    FolderRules,
+    IdentityRules,
+    SelectionRules,
+)
+
+if TYPE_CHECKING:
+    from imapsync.session import Endpoint
+
+
+class Mode(Enum):
+    """How far a run goes."""
+
+    SYNC = "sync"
+    LOGIN = "login"  # --justlogin
+    FOLDERS = "folders"  # --justfolders
+    SIZES = "sizes"  # --justfoldersizes
+    VERIFY = "verify"  # --verify: read both sides, write nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on speed, connections and patience; None means unbounded."""
+
+    connections: int = 1  # --connections: at most this many a side
+    messages_per_second: float | None = None  # --maxmessagespersecond
+    bytes_per_second: float | None = None  # --maxbytespersecond
+    bytes_after: int = 0  # --maxbytesafter
+    max_sleep_s: float = 2.0  # --maxsleep
+    exit_when_over_bytes: int | None = None  # --exitwhenover
+    errors_max: int = 50  # --errorsmax
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run: two endpoints, the rules, the limits."""
+
+    source: Endpoint
+    destination: Endpoint
+    mode: Mode = Mode.SYNC
+    dry: bool = False
+    folders: FolderRules = field(default_factory=FolderRules)
+    selection: SelectionRules = field(default_factory=SelectionRules)
+    identity: IdentityRules = field(default_factory=IdentityRules)
+    content: ContentRules = field(default_factory=ContentRules)
+    flags: FlagRules = field(default_factory=FlagRules)
+    deletion: DeletionRules = field(default_factory=DeletionRules)
+    limits: Limits = field(default_factory=Limits)
+    sizes_at_start: bool = True  # --nofoldersizes makes it False
+    sizes_at_end: bool = True  # --nofoldersizesatend makes it False
+    state_path: str | None = None  # --state
+    sieve_delivery: bool = False  # --sievedelivery2
+    sync_acls: bool = False  # --syncacls
+    sync_labels: bool = False  # --synclabels: X-GM-LABELS of what is copied, when both sides know them
