@@ -1,0 +1,208 @@
+"""The one error tree of the engine.
+
+SyncError
+├── ConnectionFailed      no connection, or it ended            connection
+│   └── TimedOut          nothing came in time                  timeout
+├── TlsFailed             handshake                             tls
+│   ├── StarttlsMissing   asked for, not offered                starttls_missing
+│   ├── CertificateUntrusted                                    certificate_untrusted
+│   └── CertificateChanged  other than the one remembered       certificate_changed
+├── LoginFailed
+│   ├── AuthenticationFailed  the server said NO                authentication
+│   ├── LoginDropped      the server closed during login        login_dropped
+│   └── PlaintextRefused  the server wants TLS first            plaintext_refused
+├── CommandRefused        NO or BAD to a command                by the command and the response code
+└── ProtocolViolation     not IMAP, or beyond a limit           protocol
+
+Each error carries the side it concerns, a stable code, the server's own words and whether trying again is sensible;
+exit codes, report rows and sentences are made from those attributes elsewhere, once.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imapsync.session.certificate import CertificateInfo
+
+
+class Side(enum.Enum):
+    """Which of the two servers."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class SyncError(Exception):
+    """Base of every expected failure.
+
+    side: the server it concerns, None when it is neither's. code: stable word for reports. server_text: what the
+    server said, as text, without credentials. retryable: whether a new connection may help.
+    """
+
+    default_code: ClassVar[str] = "internal"
+    default_retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        side: Side | None = None,
+        code: str | None = None,
+        server_text: str = "",
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.side = side
+        self.code = code or self.default_code
+        self.server_text = server_text
+        self.retryable = self.default_retryable if retryable is None else retryable
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Further members for the report's error record."""
+        return {}
+
+
+class ConnectionFailed(SyncError):
+    """No connection could be made, or the connection ended while commands were in flight."""
+
+    default_code = "connection"
+    default_retryable = True
+
+
+class TimedOut(ConnectionFailed):
+    """The server sent nothing for the whole timeout."""
+
+    default_code = "timeout"
+
+
+class TlsFailed(SyncError):
+    """The TLS handshake failed: usually the port does not speak TLS."""
+
+    default_code = "tls"
+
+
+class StarttlsMissing(TlsFailed):
+    """STARTTLS was asked for and the server does not offer it (or someone removed the offer)."""
+
+    default_code = "starttls_missing"
+
+
+class CertificateProblem(TlsFailed):
+    """The server's certificate is not accepted. `certificate` says whose it is; nothing secret was sent."""
+
+    def __init__(self, message: str, *, certificate: CertificateInfo | None = None, side: Side | None = None) -> None:
+        super().__init__(message, side=side)
+        self.certificate = certificate
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Subject, issuer, expiry and fingerprint, when the certificate could be read."""
+        return {} if self.certificate is None else self.certificate.as_details()
+
+
+class CertificateUntrusted(CertificateProblem):
+    """No accepted authority signed the certificate for this host name, or its fingerprint is not the required one."""
+
+    default_code = "certificate_untrusted"
+
+
+class CertificateChanged(CertificateProblem):
+    """The certificate is not the one remembered for this server (trust on first use)."""
+
+    default_code = "certificate_changed"
+
+
+class LoginFailed(SyncError):
+    """Base of login failures."""
+
+    default_code = "authentication"
+
+
+class AuthenticationFailed(LoginFailed):
+    """The server refused the user name or the password."""
+
+
+class LoginDropped(LoginFailed):
+    """The server closed the connection while we logged in (Dovecot: unknown user with a valid master password)."""
+
+    default_code = "login_dropped"
+    default_retryable = True
+
+
+class PlaintextRefused(LoginFailed):
+    """The server refuses passwords on an unencrypted connection."""
+
+    default_code = "plaintext_refused"
+
+
+class CommandRefused(SyncError):
+    """The server answered NO or BAD.
+
+    status: "NO" or "BAD". verb: the command, such as "APPEND". response_code: the server's code in capitals, such as
+    "OVERQUOTA" or "TRYCREATE", "" when there is none.
+    """
+
+    default_code = "protocol"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: str,
+        verb: str,
+        response_code: str = "",
+        side: Side | None = None,
+        code: str | None = None,
+        server_text: str = "",
+    ) -> None:
+        retryable = response_code in RETRYABLE_RESPONSE_CODES
+        super().__init__(
+            message,
+            side=side,
+            code=code or refusal_code(verb, response_code, server_text),
+            server_text=server_text,
+            retryable=retryable,
+        )
+        self.status = status
+        self.verb = verb
+        self.response_code = response_code
+
+
+class ProtocolViolation(SyncError):
+    """The server sent what is not IMAP, or exceeded a limit; the connection is closed."""
+
+    default_code = "protocol"
+
+
+#: RFC 5530 codes after which the same command may succeed later.
+RETRYABLE_RESPONSE_CODES = frozenset({"UNAVAILABLE", "INUSE", "SERVERBUG", "LIMIT", "THROTTLED"})
+
+_CODE_BY_VERB = {
+    "APPEND": "append",
+    "CREATE": "folder_create",
+    "SELECT": "select",
+    "EXAMINE": "select",
+    "UID FETCH": "fetch",
+    "FETCH": "fetch",
+}
+_VIRUS_WORDS = ("virus", "malware", "infected")
+_QUOTA_WORDS = ("over quota", "overquota", "quota exceeded", "mailbox full", "mailbox is full")
+
+
+def refusal_code(verb: str, response_code: str, server_text: str) -> str:
+    """Give the stable error code of a refused command.
+
+    Servers older than RFC 5530 say "over quota" and "virus" in words only, therefore the text is looked at too.
+    """
+    text = server_text.lower()
+    if response_code == "OVERQUOTA" or any(word in text for word in _QUOTA_WORDS):
+        return "overquota"
+    if verb == "APPEND" and any(word in text for word in _VIRUS_WORDS):
+        return "virus"
+    return _CODE_BY_VERB.get(verb, "protocol")

@@ -1,0 +1,19 @@
+"""Who broke the protocol: the server, or we."""
+
+from __future__ import annotations
+
+
+class WireError(Exception):
+    """Base of what the wire layer raises; never raised itself."""
+
+
+class ProtocolError(WireError):
+    """The server sent bytes that are not IMAP, or more than a limit allows. The connection is unusable."""
+
+
+class LimitExceeded(ProtocolError):
+    """The server sent something longer, deeper or more numerous than its named limit (see wire.limits)."""
+
+
+class EncodingRefused(WireError, ValueError):
+    """We were asked to send a value that IMAP cannot carry there (CR, LF or NUL outside a literal, an empty set)."""

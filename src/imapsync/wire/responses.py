@@ -1,0 +1,218 @@
+"""The values a server's bytes are turned into. NamedTuples: cheap to make by the hundred thousand, immutable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from imapsync.wire.mailbox import MailboxName
+    from imapsync.wire.uidset import UidSet
+
+#: What the lexer makes: an atom, number or string as bytes, NIL as None, a parenthesised list as a tuple.
+Value = bytes | None | tuple["Value", ...]
+
+
+class Code(NamedTuple):
+    """A response code such as [APPENDUID 1 2]: its name in capitals and its arguments, lexed."""
+
+    name: str
+    arguments: tuple[Value, ...] = ()
+
+
+class Status(NamedTuple):
+    """An untagged OK, NO, BAD, BYE or PREAUTH (RFC 3501 §7.1)."""
+
+    status: str
+    code: Code | None
+    text: str
+
+
+class Tagged(NamedTuple):
+    """The end of a command."""
+
+    tag: bytes
+    status: str
+    code: Code | None
+    text: str
+
+
+class Continuation(NamedTuple):
+    """A line that starts with '+': the server wants the next part of a command."""
+
+    text: bytes
+
+
+class Capabilities(NamedTuple):
+    """An untagged CAPABILITY, in capitals."""
+
+    names: frozenset[str]
+
+
+class Enabled(NamedTuple):
+    """An untagged ENABLED (RFC 5161), in capitals."""
+
+    names: frozenset[str]
+
+
+class Exists(NamedTuple):
+    """Number of messages in the selected mailbox."""
+
+    count: int
+
+
+class Expunge(NamedTuple):
+    """The message with this sequence number is gone."""
+
+    sequence: int
+
+
+class Recent(NamedTuple):
+    """Number of messages with the \\Recent flag."""
+
+    count: int
+
+
+class Flags(NamedTuple):
+    """The flags defined in the selected mailbox."""
+
+    flags: tuple[bytes, ...]
+
+
+class Search(NamedTuple):
+    """SEARCH or ESEARCH (RFC 4731): matching numbers; `uid` is true when ESEARCH said they are UIDs."""
+
+    numbers: UidSet
+    tag: bytes | None = None
+    count: int | None = None
+    modseq: int | None = None
+
+
+class Vanished(NamedTuple):
+    """VANISHED (RFC 7162): UIDs that are no longer there; `earlier` when it answers a question about the past."""
+
+    uids: UidSet
+    earlier: bool
+
+
+class ListEntry(NamedTuple):
+    """One folder of LIST or LSUB.
+
+    attributes: in lower case with the backslash, such as b"\\\\noselect". separator: None for a flat name.
+    status: from the STATUS that came with it (LIST-STATUS, RFC 5819), None when there was none.
+    """
+
+    name: MailboxName
+    separator: str | None
+    attributes: frozenset[bytes]
+    subscribed_answer: bool = False
+    status: StatusItems | None = None
+
+
+class StatusItems(NamedTuple):
+    """What STATUS told about a folder; None for what it did not tell."""
+
+    messages: int | None = None
+    uidnext: int | None = None
+    uidvalidity: int | None = None
+    unseen: int | None = None
+    highestmodseq: int | None = None
+    size: int | None = None
+
+
+class MailboxStatus(NamedTuple):
+    """An untagged STATUS."""
+
+    name: MailboxName
+    items: StatusItems
+
+
+class NamespaceEntry(NamedTuple):
+    """A namespace: its prefix as sent by the server and its separator."""
+
+    prefix: MailboxName
+    separator: str | None
+
+
+class Namespaces(NamedTuple):
+    """NAMESPACE (RFC 2342)."""
+
+    personal: tuple[NamespaceEntry, ...] = ()
+    other_users: tuple[NamespaceEntry, ...] = ()
+    shared: tuple[NamespaceEntry, ...] = ()
+
+
+class ServerId(NamedTuple):
+    """ID (RFC 2971)."""
+
+    fields: tuple[tuple[str, str], ...]
+
+
+class Filtered(NamedTuple):
+    """FILTERED of Pigeonhole's FILTER=SIEVE: what the Sieve script did with one message."""
+
+    uid: int
+    status: str
+    text: str
+
+
+class Fetch(NamedTuple):
+    """One message of FETCH; None for what the server did not send.
+
+    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for, as bytes.
+    body_size: length of the body literal; body is None with a body_size when it was larger than the inline limit and
+    went out as BodyStart and BodyChunk events.
+    """
+
+    sequence: int
+    uid: int | None = None
+    flags: tuple[bytes, ...] | None = None
+    size: int | None = None
+    internaldate: bytes | None = None
+    modseq: int | None = None
+    body: bytes | None = None
+    body_size: int | None = None
+
+
+class BodyStart(NamedTuple):
+    """A body larger than the inline limit begins; BodyChunk events follow, then its Fetch."""
+
+    sequence: int
+    uid: int | None
+    size: int
+
+
+class BodyChunk(NamedTuple):
+    """The next bytes of the body that began with BodyStart."""
+
+    content: bytes
+
+
+class Unknown(NamedTuple):
+    """An untagged response that we have no use for: its name and its lexed arguments."""
+
+    name: str
+    arguments: tuple[Value, ...]
+
+
+Response = (
+    Status
+    | Tagged
+    | Continuation
+    | Capabilities
+    | Enabled
+    | Exists
+    | Expunge
+    | Recent
+    | Flags
+    | Search
+    | Vanished
+    | ListEntry
+    | MailboxStatus
+    | Namespaces
+    | ServerId
+    | Filtered
+    | Fetch
+    | BodyStart
+    | BodyChunk
+    | Unknown
+)
