@@ -34,7 +34,7 @@ class FolderRules:
     mix_case: bool = True  # --nomixfolders makes it False
     automap: bool = False  # --automap
     forced: Mapping[str, str] = field(default_factory=dict)  # --f1f2
-    rename: tuple[Callable[[str], str], ...] = ()  # --regextrans2, in order
+    rename: tuple[Callable[[str, str, str], str], ...] = ()  # --regextrans2, in order: f(name, prefix2, sep2)
     source_subfolder: str | None = None  # --subfolder1
     destination_subfolder: str | None = None  # --subfolder2
     source_prefix: str | None = None  # --prefix1, None: by NAMESPACE
@@ -47,7 +47,7 @@ class FolderRules:
 
 @dataclass(frozen=True, slots=True)
 class SelectionRules:
-    """Which source messages are wanted. Sizes in bytes, ages in days before now by internal date."""
+    """Which source messages are wanted. Sizes in bytes, ages in days before now, always by internal date."""
 
     source_search: str | None = None  # --search1 (or --search)
     destination_search: str | None = None  # --search2 (or --search)

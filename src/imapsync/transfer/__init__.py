@@ -1,6 +1,6 @@
 """Run a plan: connect both sides, compare, copy, mark, delete, and tell the sink what happened.
 
-    outcome = await run(settings, sink)
+outcome = await run(settings, sink)
 """
 
 from imapsync.transfer.outcome import Outcome, Stop

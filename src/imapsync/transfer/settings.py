@@ -16,13 +16,17 @@ from imapsync.plan.rules import (
 )
 
 if TYPE_CHECKING:
-    from imapsync.session import Endpoint
+    from collections.abc import Callable
+
+    from imapsync.session.credentials import Credentials
+    from imapsync.session.endpoint import Endpoint
 
 
 class Mode(Enum):
     """How far a run goes."""
 
     SYNC = "sync"
+    CONNECT = "connect"  # --justconnect: no login
     LOGIN = "login"  # --justlogin
     FOLDERS = "folders"  # --justfolders
     SIZES = "sizes"  # --justfoldersizes
@@ -44,10 +48,18 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run: two endpoints, the rules, the limits."""
+    """One run: two endpoints, the rules, the limits.
+
+    `destination` may be None for CONNECT, LOGIN, FOLDERS and SIZES: then only the source is looked at.
+    """
 
     source: Endpoint
-    destination: Endpoint
+    destination: Endpoint | None
+    source_credentials: Credentials | None = None  # None only for CONNECT
+    destination_credentials: Credentials | None = None
+    send_id: bool = True  # --noid makes it False
+    source_trace: Callable[[bytes], None] | None = None  # --debugimap1: gets redacted wire lines
+    destination_trace: Callable[[bytes], None] | None = None  # --debugimap2
     mode: Mode = Mode.SYNC
     dry: bool = False
     folders: FolderRules = field(default_factory=FolderRules)

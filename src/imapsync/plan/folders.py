@@ -1,0 +1,141 @@
+"""Which source folders are taken, in which order.
+
+The folder lists of both sides come in as values; selection follows --folder, --folderrec, --subscribed, --include,
+--exclude, --folderfirst and --folderlast. Naming on the destination is next door, in `mapping`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imapsync.plan.rules import FolderRules
+
+INBOX = "INBOX"
+#: RFC 6154 and RFC 5258 attributes of folders that hold no messages.
+_WITHOUT_MESSAGES = frozenset({"\\noselect", "\\nonexistent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder of a side, as its server lists it.
+
+    name: as people read it. wire_name: modified UTF-7 as sent by the server (rules may be written in either).
+    attributes: in lower case, with backslash. separator: of this folder's namespace, "" when flat.
+    """
+
+    name: str
+    wire_name: str = ""
+    attributes: frozenset[str] = frozenset()
+    separator: str = "/"
+    subscribed: bool = False
+
+    @property
+    def selectable(self) -> bool:
+        """Whether it can hold messages."""
+        return not self.attributes & _WITHOUT_MESSAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a side names folders: personal prefix and separator, and the prefixes that belong to others."""
+
+    prefix: str = ""
+    separator: str = "/"
+    foreign_prefixes: tuple[str, ...] = ()  # other users' and shared namespaces
+
+    def is_foreign(self, name: str) -> bool:
+        """Tell whether a folder lies in another user's or a shared namespace."""
+        return any(
+            name.startswith(prefix) or name == prefix.rstrip(self.separator or "/")
+            for prefix in self.foreign_prefixes
+            if prefix
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chosen source folders in working order, and names that were asked for but do not exist."""
+
+    folders: tuple[Folder, ...]
+    missing: tuple[str, ...] = ()
+
+
+def same_name(one: str, other: str) -> bool:
+    """Compare folder names: exact, except that INBOX is case-insensitive (RFC 3501 §5.1)."""
+    return one == other or (one.upper() == INBOX == other.upper())
+
+
+def select_folders(folders: Iterable[Folder], rules: FolderRules) -> Selection:
+    """Give the source folders to work on.
+
+    Named folders (--folder, --folderrec), else subscribed ones (--subscribed), else all; then --include adds nothing
+    but narrows to what matches (first), --exclude removes; --skipemptyfolders needs counts and is applied later.
+    With --subfolder1 only what lies under that folder remains.
+    """
+    selectable = [folder for folder in folders if folder.selectable]
+    chosen, missing = _named(selectable, rules)
+    if rules.source_subfolder:
+        chosen = [
+            folder for folder in chosen if is_under(folder.name, rules.source_subfolder, folder.separator)
+        ]
+    if rules.include:
+        chosen = [folder for folder in chosen if any(rule(folder.name) for rule in rules.include)]
+    if rules.exclude:
+        chosen = [folder for folder in chosen if not any(rule(folder.name) for rule in rules.exclude)]
+    return Selection(tuple(_ordered(chosen, rules)), missing)
+
+
+def is_under(name: str, parent: str, separator: str) -> bool:
+    """Tell whether a folder is `parent` or lies below it."""
+    return same_name(name, parent) or bool(separator and name.startswith(parent + separator))
+
+
+def _named(selectable: list[Folder], rules: FolderRules) -> tuple[list[Folder], tuple[str, ...]]:
+    if not rules.only and not rules.only_recursive:
+        if rules.subscribed_only:
+            return [folder for folder in selectable if folder.subscribed], ()
+        return selectable, ()
+    chosen: dict[str, Folder] = {}
+    missing = []
+    for wanted in rules.only:
+        found = [folder for folder in selectable if _is_called(folder, wanted)]
+        chosen.update((folder.name, folder) for folder in found)
+        if not found:
+            missing.append(wanted)
+    for wanted in rules.only_recursive:
+        found = [
+            folder
+            for folder in selectable
+            if is_under(folder.name, wanted, folder.separator)
+            or is_under(folder.wire_name, wanted, folder.separator)
+        ]
+        chosen.update((folder.name, folder) for folder in found)
+        if not found:
+            missing.append(wanted)
+    if rules.subscribed_only:
+        chosen.update((folder.name, folder) for folder in selectable if folder.subscribed)
+    return list(chosen.values()), tuple(missing)
+
+
+def _is_called(folder: Folder, wanted: str) -> bool:
+    """Compare with what the user wrote: the name as people read it, or as the wire shows it."""
+    return same_name(folder.name, wanted) or folder.wire_name == wanted
+
+
+def _ordered(folders: list[Folder], rules: FolderRules) -> list[Folder]:
+    """Sort: --folderfirst in its order, then INBOX, then by name (parents before children), then --folderlast."""
+
+    def rank(folder: Folder) -> tuple[int, int, bool, str]:
+        for position, wanted in enumerate(rules.first):
+            if _is_called(folder, wanted):
+                return (0, position, False, folder.name)
+        for position, wanted in enumerate(rules.last):
+            if _is_called(folder, wanted):
+                return (2, position, False, folder.name)
+        return (1, 0, folder.name != INBOX, folder.name)
+
+    return sorted(folders, key=rank)

@@ -1,0 +1,72 @@
+"""A folder's messages in columns: a few bytes a message, so that half a million fit anywhere."""
+
+from __future__ import annotations
+
+from array import array
+
+
+class FlagTable:
+    """Gives small numbers to sets of flags, because a folder has few different ones.
+
+    Flags are kept as sent, compared without regard to case (RFC 3501 §2.3.2), \\Recent is left out.
+    """
+
+    __slots__ = ("_numbers", "_sets")
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[bytes, ...], int] = {}
+        self._sets: list[tuple[bytes, ...]] = []
+
+    def number(self, flags: tuple[bytes, ...]) -> int:
+        """Give the number of a set of flags, the same for every order and case."""
+        number = self._numbers.get(flags)
+        if number is not None:
+            return number
+        canonical = canonical_flags(flags)
+        key = tuple(flag.lower() for flag in canonical)
+        number = self._numbers.get(key)
+        if number is None:
+            number = len(self._sets)
+            self._sets.append(canonical)
+            self._numbers[key] = number
+        self._numbers[flags] = number
+        return number
+
+    def flags(self, number: int) -> tuple[bytes, ...]:
+        """Give the set with this number, sorted."""
+        return self._sets[number]
+
+    def __len__(self) -> int:
+        return len(self._sets)
+
+
+def canonical_flags(flags: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Give flags sorted, each once, without \\Recent (only the server sets it)."""
+    unique = {flag.lower(): flag for flag in flags}
+    unique.pop(b"\\recent", None)
+    return tuple(unique[key] for key in sorted(unique))
+
+
+class MessageIndex:
+    """What is known of a folder's messages, a column a fact, rows in the order they were read.
+
+    uids, digests (`identity`), sizes (bytes, as the server says) and flags (numbers of `flag_table`) run in parallel;
+    columns that were not asked for stay empty.
+    """
+
+    __slots__ = ("digests", "flag_table", "flags", "sizes", "uids")
+
+    def __init__(self, flag_table: FlagTable | None = None) -> None:
+        self.uids = array("I")
+        self.digests = array("Q")
+        self.sizes = array("Q")
+        self.flags = array("I")
+        self.flag_table = flag_table if flag_table is not None else FlagTable()
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    @property
+    def size_bytes(self) -> int:
+        """Sum of the sizes."""
+        return sum(self.sizes)

@@ -1,0 +1,251 @@
+"""What a source folder is called on the destination.
+
+The order of the rules: --f1f2, then --automap, then the natural name (own prefix off, separators changed, prefix of
+the other side on, --subfolder1/2), then --regextrans2. Two different source folders never share a natural name by
+accident: a character that is the destination's separator is replaced, and a name that thereby collides gets a number.
+Only rules that the user wrote may send two folders into one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imapsync.plan.folders import INBOX, Folder, Layout, is_under, same_name
+from imapsync.plan.specialuse import uses_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from imapsync.plan.rules import FolderRules
+
+#: Takes the place of a character that the destination cannot have inside a folder name.
+REPLACEMENT = "_"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderPair:
+    """A source folder and the name of its destination.
+
+    exists: the destination lists it. subscribe: it is to be subscribed there. shared: another source folder has the
+    same destination, so nothing may be concluded from what is only there.
+    """
+
+    source: Folder
+    destination: str
+    exists: bool
+    subscribe: bool = False
+    shared: bool = False
+
+
+def source_layout(rules: FolderRules, layout: Layout) -> Layout:
+    """Give the source's layout with --prefix1 and --sep1 applied."""
+    return _override(layout, rules.source_prefix, rules.source_separator)
+
+
+def destination_layout(rules: FolderRules, layout: Layout) -> Layout:
+    """Give the destination's layout with --prefix2 and --sep2 applied."""
+    return _override(layout, rules.destination_prefix, rules.destination_separator)
+
+
+def map_folders(
+    chosen: Sequence[Folder],
+    source_folders: Sequence[Folder],
+    destination_folders: Sequence[Folder],
+    source: Layout,
+    destination: Layout,
+    rules: FolderRules,
+) -> list[FolderPair]:
+    """Pair the chosen folders with their destination names, in the same order.
+
+    `source_folders` are all of the source's: names are given out over the whole account, so that the name of a
+    folder does not depend on which other folders this run happens to take.
+    """
+    names = name_all(source_folders, destination_folders, source, destination, rules)
+    existing = {_key(folder.name): folder for folder in destination_folders if folder.selectable}
+    uses: dict[str, int] = {}
+    for folder in chosen:
+        uses[_key(names[folder.name])] = uses.get(_key(names[folder.name]), 0) + 1
+    pairs = []
+    for folder in chosen:
+        name = names[folder.name]
+        there = existing.get(_key(name))
+        wanted = rules.subscribe_all or (rules.subscribe and folder.subscribed)
+        pairs.append(
+            FolderPair(
+                source=folder,
+                destination=there.name if there else name,
+                exists=there is not None,
+                subscribe=wanted and not (there is not None and there.subscribed),
+                shared=uses[_key(name)] > 1,
+            )
+        )
+    return pairs
+
+
+def name_all(
+    source_folders: Iterable[Folder],
+    destination_folders: Iterable[Folder],
+    source: Layout,
+    destination: Layout,
+    rules: FolderRules,
+) -> dict[str, str]:
+    """Give source name -> destination name for every folder of the source."""
+    folders = sorted(source_folders, key=lambda folder: (folder.name != INBOX, folder.name))
+    automatic = _automap(folders, destination_folders, source, destination) if rules.automap else {}
+    names: dict[str, str] = {}
+    natural_names: set[str] = set()
+    changed = []
+    for folder in folders:
+        name, replaced = natural_name(folder, source, destination, rules)
+        if replaced:
+            changed.append((folder, name))
+        else:
+            natural_names.add(_key(name))
+            names[folder.name] = name
+    for (
+        folder,
+        name,
+    ) in changed:  # after the others, so that an untouched name is never taken by a changed one
+        unique = _unique(name, natural_names)
+        natural_names.add(_key(unique))
+        names[folder.name] = unique
+    for folder in folders:
+        name = automatic.get(folder.name, names[folder.name])
+        for rename in rules.rename:
+            name = rename(name, destination.prefix, destination.separator)
+        forced = _forced(folder, rules)
+        names[folder.name] = _clean(forced if forced is not None else name)
+    return names
+
+
+def natural_name(folder: Folder, source: Layout, destination: Layout, rules: FolderRules) -> tuple[str, bool]:
+    """Give the name without the user's own renaming, and whether characters had to be replaced in it."""
+    separator = source.separator or folder.separator
+    name = folder.name
+    if source.prefix and name.upper().startswith(source.prefix.upper()):
+        name = name[len(source.prefix) :] or name
+    if rules.source_subfolder:
+        name = _below_subfolder(folder.name, name, rules.source_subfolder, separator)
+    if same_name(name, INBOX) and not rules.destination_subfolder:
+        return INBOX, False
+    parts = name.split(separator) if separator else [name]
+    if len(parts) > 1 and parts[0].upper() == INBOX:
+        parts[0] = INBOX
+    joined, replaced = _join(parts, destination.separator)
+    if rules.destination_subfolder:
+        joined = rules.destination_subfolder + destination.separator + joined
+    return _with_prefix(joined, destination), replaced
+
+
+def folders_to_delete(
+    destination_folders: Sequence[Folder],
+    source_folders: Sequence[Folder],
+    names: dict[str, str],
+    destination: Layout,
+    rules: FolderRules,
+) -> list[str]:
+    """Give the destination folders that no source folder maps to, children before parents.
+
+    Never INBOX, never a folder of another user or shared, never a parent of a folder that stays; with --subfolder2 only
+    folders below it. `names` is `name_all` over the whole source: a folder that exists there but is not selected
+    in this run keeps its destination.
+    """
+    wanted = {_key(names[folder.name]) for folder in source_folders}
+    separator = destination.separator
+    doomed = []
+    for folder in destination_folders:
+        name = folder.name
+        if same_name(name, INBOX) or not folder.selectable or destination.is_foreign(name):
+            continue
+        if _key(name) in wanted:
+            continue
+        if separator and any(key.startswith(name + separator) for key in wanted):
+            continue
+        root = rules.destination_subfolder
+        full_root = _with_prefix(root, destination) if root else ""
+        if root and (name == full_root or not is_under(name, full_root, separator)):
+            continue
+        doomed.append(name)
+    return sorted(doomed, key=lambda name: (-name.count(separator) if separator else 0, name))
+
+
+def parents_of(name: str, layout: Layout) -> list[str]:
+    """Give the folders above a name, the top first, without the namespace prefix itself."""
+    if not layout.separator:
+        return []
+    parts = name.split(layout.separator)
+    above = [layout.separator.join(parts[:count]) for count in range(1, len(parts))]
+    return [parent for parent in above if parent and parent + layout.separator != layout.prefix]
+
+
+def _override(layout: Layout, prefix: str | None, separator: str | None) -> Layout:
+    return Layout(
+        layout.prefix if prefix is None else prefix,
+        layout.separator if separator is None else separator,
+        layout.foreign_prefixes,
+    )
+
+
+def _key(name: str) -> str:
+    return INBOX if name.upper() == INBOX else name
+
+
+def _below_subfolder(full_name: str, name: str, subfolder: str, separator: str) -> str:
+    """Cut the --subfolder1 root off a name; the root itself stands for INBOX."""
+    for spelling in (full_name, name):
+        if spelling == subfolder:
+            return INBOX
+        if spelling.startswith(subfolder + separator):
+            return spelling[len(subfolder) + len(separator) :]
+    return name
+
+
+def _join(parts: list[str], separator: str) -> tuple[str, bool]:
+    cleaned = []
+    replaced = False
+    for part in parts:
+        piece = part.replace(separator, REPLACEMENT) if separator else part
+        piece = _clean(piece) or REPLACEMENT
+        replaced = replaced or piece != part
+        cleaned.append(piece)
+    if separator:
+        return separator.join(cleaned), replaced
+    return REPLACEMENT.join(cleaned), replaced or len(cleaned) > 1
+
+
+def _clean(name: str) -> str:
+    """Replace control characters: no server may be sent CR, LF or NUL inside a name."""
+    return "".join(REPLACEMENT if ord(char) < 0x20 or ord(char) == 0x7F else char for char in name)
+
+
+def _with_prefix(name: str, layout: Layout) -> str:
+    return name if not layout.prefix or same_name(name, INBOX) else layout.prefix + name
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidate = name
+    number = 2
+    while _key(candidate) in taken:
+        candidate = f"{name}{REPLACEMENT}{number}"
+        number += 1
+    return candidate
+
+
+def _forced(folder: Folder, rules: FolderRules) -> str | None:
+    for spelling in (folder.name, folder.wire_name):
+        if spelling in rules.forced:
+            return rules.forced[spelling]
+    return None
+
+
+def _automap(
+    source_folders: Sequence[Folder],
+    destination_folders: Iterable[Folder],
+    source: Layout,
+    destination: Layout,
+) -> dict[str, str]:
+    """Map folders by what they are for, where both sides have one (--automap)."""
+    there = uses_of(destination_folders, destination)
+    here = uses_of(source_folders, source)
+    return {name: there[use] for use, name in here.items() if use in there and not same_name(name, INBOX)}
