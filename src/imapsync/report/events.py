@@ -230,6 +230,7 @@ class MessagesSkipped:
     why: Skip
     size_bytes: int = 0
     uids: Sequence[int] = ()  # named in the log when given; leave empty for PRESENT
+    planned: bool = False  # they were counted in a WorkPlanned before this was known
 
 
 @dataclass(frozen=True, slots=True)

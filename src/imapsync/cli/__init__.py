@@ -1,0 +1,1 @@
+"""The compatible command line: options, Perl-style regexes, passwords, exit codes, main."""

@@ -1,0 +1,225 @@
+"""The words of a command line read as Perl's Getopt::Long reads them.
+
+Accepted for an option NAME of the table: ``--NAME value``, ``--NAME=value``, one dash instead of two, any case, any
+unique beginning of NAME, and for negatable flags ``--noNAME`` and ``--no-NAME``. ``--`` ends the options. An
+option that needs a value takes the next word whatever it looks like. Repeatable options collect, of the
+others the last one counts. Words that are no options are refused.
+
+One difference on purpose: ``--NAME=`` gives the empty string where Getopt::Long asks for a value.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from imapsync.cli.errors import UsageError
+from imapsync.cli.options.model import Kind, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Value = bool | int | float | str
+_INT = re.compile(r"[-+]?[0-9](?:_?[0-9])*\Z")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
+#: Longer numbers are typing errors, and Python refuses to read far longer ones.
+MAX_DIGITS = 18
+#: How much of a wrong word an error message repeats.
+SHOWN_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The options that were given, by name. Asking for a name with the accessor of another type is a KeyError."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    lists: dict[str, list[str]] = field(default_factory=dict)
+
+    def given(self, name: str) -> bool:
+        """Whether the option was on the command line."""
+        return name in self.values or name in self.lists
+
+    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002 - reads as a question
+        """Give the state of a flag."""
+        value = self.values.get(name)
+        return default if value is None else value is True
+
+    def text(self, name: str) -> str | None:
+        """Give the value of a single text option."""
+        value = self.values.get(name)
+        return None if value is None else str(value)
+
+    def integer(self, name: str) -> int | None:
+        """Give the value of a whole number option."""
+        value = self.values.get(name)
+        return None if value is None else int(value)
+
+    def number(self, name: str) -> float | None:
+        """Give the value of a number option."""
+        value = self.values.get(name)
+        return None if value is None else float(value)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Give all values of a repeatable option, in their order."""
+        return tuple(self.lists.get(name, ()))
+
+    def names(self) -> Iterator[str]:
+        """Give the names of all options given."""
+        yield from self.values
+        yield from self.lists
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    option: Option
+    negated: bool
+
+
+class Parser:
+    """Reads command lines by a table of options."""
+
+    def __init__(self, table: Iterable[Option]) -> None:
+        self._spellings: dict[str, _Spelling] = {}
+        for option in table:
+            for name in (option.name, *option.aliases):
+                self._spellings[name] = _Spelling(option, negated=False)
+                if option.negatable:
+                    self._spellings.setdefault(f"no{name}", _Spelling(option, negated=True))
+                    self._spellings.setdefault(f"no-{name}", _Spelling(option, negated=True))
+
+    def parse(self, words: Sequence[str]) -> Parsed:
+        """Read all words after the program's name; UsageError names every problem found."""
+        parsed, problems, _ = self._scan(words)
+        if problems:
+            raise UsageError(*problems)
+        return parsed
+
+    def secret_words(self, words: Sequence[str]) -> dict[int, int]:
+        """Tell which words hold a secret: the index of the word -> where in it the secret begins."""
+        return self._scan(words)[2]
+
+    def _scan(self, words: Sequence[str]) -> tuple[Parsed, list[str], dict[int, int]]:
+        parsed = Parsed()
+        problems: list[str] = []
+        secrets: dict[int, int] = {}
+        index = 0
+        after_secret = ""  # the secret option whose value came last: a stray word may be the rest of it
+        while index < len(words):
+            word = words[index]
+            index += 1
+            if word == "--":
+                problems.extend(_not_an_option(extra, after_secret) for extra in words[index:])
+                break
+            if not word.startswith("-") or word == "-":
+                problems.append(_not_an_option(word, after_secret))
+                continue
+            after_secret = ""
+            written, equals, attached = word[2 if word.startswith("--") else 1 :].partition("=")
+            try:
+                spelling = self._find(written)
+            except UsageError as error:
+                problems.extend(error.problems)
+                # What follows is most likely the value of the option that does not exist.
+                if not equals and index < len(words) and not words[index].startswith("-"):
+                    index += 1
+                continue
+            option = spelling.option
+            if not option.takes_value:
+                if equals:
+                    problems.append(
+                        f"Option --{option.name} takes no value, but '={_short(attached)}' follows it."
+                    )
+                else:
+                    parsed.values[option.name] = not spelling.negated
+                continue
+            if equals:
+                value = attached
+            elif index < len(words):
+                value = words[index]
+                index += 1
+            else:
+                problems.append(f"Option --{option.name} needs a value: {_expected(option)}.")
+                continue
+            if option.secret:
+                after_secret = option.name
+                secrets[index - 1] = len(word) - len(attached) if equals else 0
+            _store(parsed, option, value, problems)
+        return parsed, problems, secrets
+
+    def _find(self, written: str) -> _Spelling:
+        name = written.lower()
+        exact = self._spellings.get(name)
+        if exact is not None:
+            return exact
+        hits = {} if not name else {key: hit for key, hit in self._spellings.items() if key.startswith(name)}
+        meanings = {(hit.option.name, hit.negated): hit for hit in hits.values()}
+        if len(meanings) == 1:
+            return next(iter(meanings.values()))
+        if meanings:
+            candidates = ", ".join(sorted({f"--{'no' if no else ''}{option}" for option, no in meanings}))
+            raise UsageError(f"Option --{_short(written)} is ambiguous. It could be {candidates}.")
+        raise UsageError(f"Unknown option: --{_short(written)}.{self._nearest(name)}")
+
+    def _nearest(self, name: str) -> str:
+        import difflib
+
+        known = [key for key in self._spellings if not key.startswith("no-")]
+        close = difflib.get_close_matches(name[:SHOWN_LENGTH], known, n=1, cutoff=0.6)
+        return f" Did you mean --{close[0]}?" if close else " 'imapsync --help' lists all options."
+
+
+def _store(parsed: Parsed, option: Option, text: str, problems: list[str]) -> None:
+    try:
+        value = _convert(option, text)
+    except ValueError:
+        shown = "its value" if option.secret else f"'{_short(text)}'"
+        problems.append(f"Option --{option.name}: {shown} is not right, it must be {_expected(option)}.")
+        return
+    if option.repeat:
+        parsed.lists.setdefault(option.name, []).append(str(value))
+    else:
+        parsed.values[option.name] = value
+
+
+def _convert(option: Option, text: str) -> Value:
+    if "\0" in text:
+        raise ValueError
+    if option.kind is Kind.INT:
+        if not _INT.match(text) or len(text) > MAX_DIGITS:
+            raise ValueError
+        return int(text)
+    if option.kind is Kind.FLOAT:
+        if not _FLOAT.match(text) or not math.isfinite(float(text)):
+            raise ValueError
+        return float(text)
+    if option.kind is Kind.PAIR and not text.partition("=")[0]:
+        raise ValueError
+    if option.kind is Kind.PAIR and "=" not in text:
+        raise ValueError
+    return text
+
+
+def _expected(option: Option) -> str:
+    return {
+        Kind.INT: "a whole number",
+        Kind.FLOAT: "a number",
+        Kind.REGEX: "a regular expression",
+        Kind.COMMAND: "a shell command",
+        Kind.PAIR: "two words joined by '='",
+    }.get(option.kind, "some text")
+
+
+def _not_an_option(word: str, after_secret: str) -> str:
+    shown = f"A word after the value of --{after_secret}" if after_secret else f"'{_short(word)}'"
+    return (
+        f"{shown} is not an option, and nothing but options is expected. "
+        "A value that holds blanks or characters of the shell needs quotes."
+    )
+
+
+def _short(text: str) -> str:
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown if len(shown) <= SHOWN_LENGTH else shown[:SHOWN_LENGTH] + "…"

@@ -1,0 +1,149 @@
+"""Options that say which two accounts, how to log in, and how the connections are protected."""
+
+from __future__ import annotations
+
+from imapsync.cli.options.model import Kind, Option, Status, both
+
+CREDENTIALS = "Accounts"
+ENCRYPTION = "Encryption"
+AUTHENTICATION = "Authentication"
+PRESETS = "Providers"
+
+ROWS: tuple[Option, ...] = (
+    *both("host", Kind.TEXT, CREDENTIALS, "Name or address of the {role} IMAP server."),
+    *both("port", Kind.INT, CREDENTIALS, "TCP port of host{n}.", default="993 with SSL, else 143"),
+    *both("user", Kind.TEXT, CREDENTIALS, "Whose mailbox on host{n}."),
+    *both(
+        "password",
+        Kind.TEXT,
+        CREDENTIALS,
+        "Password of user{n}. Other users of the machine may see it in the process list; prefer --passfile{n}.",
+        secret=True,
+        note="blanked in the process list and in /proc right after the start, as far as the system allows",
+    ),
+    *both(
+        "passfile",
+        Kind.TEXT,
+        CREDENTIALS,
+        "File whose first line is the password of user{n}. Pipes work, for example /dev/fd/3. Without it and "
+        "--password{n}, the environment variable IMAPSYNC_PASSWORD{n} counts, then the terminal is asked.",
+    ),
+    Option(
+        "showpasswords",
+        Kind.FLAG,
+        CREDENTIALS,
+        "Would show passwords where MASKED stands.",
+        negatable=True,
+        status=Status.NO_EFFECT,
+        note="passwords are never shown, in no log and at no debug level",
+    ),
+    *both(
+        "ssl",
+        Kind.FLAG,
+        ENCRYPTION,
+        "Encrypt the connection to host{n} from its first byte (imaps).",
+        negatable=True,
+    ),
+    *both(
+        "tls",
+        Kind.FLAG,
+        ENCRYPTION,
+        "Connect to host{n} in clear and encrypt by STARTTLS before anything else.",
+        negatable=True,
+        note="when the server does not offer STARTTLS the run ends with EXIT_TLS_FAILURE; nothing is sent in clear",
+    ),
+    Option("ssl", Kind.FLAG, ENCRYPTION, "Both --ssl1 and --ssl2.", negatable=True, ours=True),
+    Option("tls", Kind.FLAG, ENCRYPTION, "Both --tls1 and --tls2.", negatable=True, ours=True),
+    *both(
+        "trust",
+        Kind.TEXT,
+        ENCRYPTION,
+        "Which certificate of host{n} is accepted: 'ca' (signed by a known authority for this name), "
+        "'sha256:FINGERPRINT' (this one only), 'tofu' (by an authority, else the one seen first, as ssh does) or 'any'.",
+        default="tofu",
+        ours=True,
+    ),
+    Option(
+        "truststore",
+        Kind.TEXT,
+        ENCRYPTION,
+        "File that remembers the certificates seen by 'tofu'.",
+        default="beside the --state file, else ~/.local/state/imapsync/certificates",
+        ours=True,
+    ),
+    *both(
+        "sslargs",
+        Kind.PAIR,
+        ENCRYPTION,
+        "A TLS detail for host{n}: SSL_verify_mode=0 (any certificate) or 1 (known authorities), SSL_version=TLSv1_2 "
+        "(the lowest accepted), SSL_ca_file=FILE.",
+        repeat=True,
+        note="other names are refused: they have no meaning for this engine",
+    ),
+    Option(
+        "debugssl",
+        Kind.INT,
+        ENCRYPTION,
+        "Level of detail of the TLS debugging, 0 to 4.",
+        status=Status.NO_EFFECT,
+        note="protocol, cipher and certificate are always in the log",
+    ),
+    *both(
+        "authmech",
+        Kind.TEXT,
+        AUTHENTICATION,
+        "SASL mechanism for host{n}: PLAIN, LOGIN, CRAM-MD5, XOAUTH2 or OAUTHBEARER; COMMAND is the LOGIN command.",
+        default="the best one that the server offers",
+        note="NTLM, DIGEST-MD5, GSSAPI and the like are refused",
+    ),
+    *both(
+        "authuser",
+        Kind.TEXT,
+        AUTHENTICATION,
+        "Who authenticates for user{n} on host{n} (an administrator), with SASL PLAIN.",
+    ),
+    *both(
+        "proxyauth",
+        Kind.FLAG,
+        AUTHENTICATION,
+        "Log in as --authuser{n}, then take user{n} by the PROXYAUTH command (Sun, iPlanet, Netscape).",
+        negatable=True,
+    ),
+    *both("authmd5", Kind.FLAG, AUTHENTICATION, "Use CRAM-MD5 on host{n}.", negatable=True),
+    Option(
+        "authmd5",
+        Kind.FLAG,
+        AUTHENTICATION,
+        "Use CRAM-MD5 on both hosts.",
+        negatable=True,
+        note="--noauthmd5 has no effect: CRAM-MD5 is only used when asked for",
+    ),
+    *both(
+        "domain",
+        Kind.TEXT,
+        AUTHENTICATION,
+        "Windows domain for NTLM on host{n}.",
+        status=Status.REFUSED,
+        note="NTLM is not spoken: it is obsolete and insecure; log in with PLAIN under TLS or OAuth",
+    ),
+    *both(
+        "oauthaccesstoken",
+        Kind.TEXT,
+        AUTHENTICATION,
+        "OAuth 2 access token for user{n}, or a file whose first line is one (read again at each login).",
+        secret=True,
+        note="no password is needed beside it",
+    ),
+    *both(
+        "oauthdirect",
+        Kind.TEXT,
+        AUTHENTICATION,
+        "The complete XOAUTH2 answer for host{n}, as base64, or a file whose first line is one.",
+        secret=True,
+        note="no password is needed beside it",
+    ),
+    *both("gmail", Kind.FLAG, PRESETS, "host{n} is Gmail: server, TLS, folders and limits that suit it."),
+    *both("office", Kind.FLAG, PRESETS, "host{n} is Microsoft 365: server, TLS and limits that suit it."),
+    *both("exchange", Kind.FLAG, PRESETS, "host{n} is an Exchange server: limits and flags that suit it."),
+    *both("domino", Kind.FLAG, PRESETS, "host{n} is a Domino server: separator and prefix that suit it."),
+)

@@ -1,0 +1,99 @@
+"""``s///`` and ``tr///`` as functions on text (folder names, flag lists) and on bytes (messages)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from imapsync.cli.perlre.charclass import Alphabet
+from imapsync.cli.perlre.delimiters import Quoted, split_statements
+from imapsync.cli.perlre.errors import PatternError
+from imapsync.cli.perlre.pattern import FLAGS, IDLE_FLAGS, compile_latin1, compile_text
+from imapsync.cli.perlre.replacement import Template, check_groups, parse_replacement
+from imapsync.cli.perlre.translit import transliteration
+
+T = TypeVar("T")
+_TEXT = Alphabet(wide=True)
+_BYTES = Alphabet(wide=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """One argument of --regexmess, --regexflag or --regextrans2: one or more operations in their order."""
+
+    statements: tuple[Quoted, ...]
+
+    def on_bytes(self) -> Callable[[bytes], bytes]:
+        """Give the function for messages."""
+        return _chain([_bytes_function(statement) for statement in self.statements])
+
+    def on_text(self, variables: Mapping[str, str] | None = None) -> Callable[[str], str]:
+        """Give the function for names; `variables` are what ``$name`` may stand for."""
+        return _chain([_text_function(statement, variables) for statement in self.statements])
+
+
+def operations(text: str) -> Operations:
+    """Read one argument. Raises PatternError when it is no ``s///`` or ``tr///`` that can be done."""
+    statements = split_statements(text)
+    for statement in statements:
+        if statement.kind == "m":
+            raise PatternError("it must change something, as s/this/that/ or tr/this/that/ do")
+        if statement.kind == "s":
+            check_flags(statement.flags, "gimsx" + IDLE_FLAGS)
+    return Operations(tuple(statements))
+
+
+def check_flags(flags: str, known: str) -> None:
+    """Raise PatternError for a flag that is not among the `known` ones."""
+    for flag in flags:
+        if flag == "e":
+            raise PatternError("the flag 'e' would run Perl code, which is never done")
+        if flag not in known:
+            raise PatternError(f"the flag '{flag}' is not supported; {', '.join(FLAGS)} and g are")
+
+
+def _chain(functions: list[Callable[[T], T]]) -> Callable[[T], T]:
+    if len(functions) == 1:
+        return functions[0]
+
+    def chained(value: T) -> T:
+        for function in functions:
+            value = function(value)
+        return value
+
+    return chained
+
+
+def _text_function(statement: Quoted, variables: Mapping[str, str] | None) -> Callable[[str], str]:
+    if statement.kind == "tr":
+        return transliteration(statement.first, statement.second, statement.flags, _TEXT.highest)
+    pattern = compile_text(statement.first, statement.flags, variables)
+    parts = (
+        [("text", statement.second)]
+        if statement.raw
+        else parse_replacement(statement.second, _TEXT, variables)
+    )
+    check_groups(list(parts), pattern.groupindex)
+    template = Template(list(parts), str)
+    count = 0 if "g" in statement.flags else 1
+    return lambda text: pattern.sub(template, text, count=count)
+
+
+def _bytes_function(statement: Quoted) -> Callable[[bytes], bytes]:
+    if statement.kind == "tr":
+        walk = transliteration(
+            _narrow(statement.first), _narrow(statement.second), statement.flags, _BYTES.highest
+        )
+        return lambda text: walk(text.decode("latin-1")).encode("latin-1")
+    pattern = compile_latin1(statement.first, statement.flags)
+    narrow = _narrow(statement.second)
+    parts = [("text", narrow)] if statement.raw else parse_replacement(narrow, _BYTES, None)
+    check_groups(list(parts), pattern.groupindex)
+    template = Template(list(parts), lambda text: text.encode("latin-1"))
+    count = 0 if "g" in statement.flags else 1
+    return lambda text: pattern.sub(template, text, count=count)
+
+
+def _narrow(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
