@@ -1,0 +1,87 @@
+"""Schedules: "<n>m" and "<n>h" to and from crontab, and when within its minute a task starts.
+
+The only place that writes a cron line; python-crontab makes it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Final
+
+COMMAND: Final = "/usr/local/bin/syncctl start"
+#: cron.d files name the user; in the container root is the module's own user outside.
+CRON_USER: Final = "root"
+#: The environment variable by which syncctl knows that cron, not a person, starts the task.
+SCHEDULED_VARIABLE: Final = "SYNCCTL_SCHEDULED"
+#: Scheduled starts are spread over this many seconds: less than the shortest interval, with room for the start itself.
+SPREAD_S: Final = 50
+
+_FORM: Final = re.compile("([0-9]{1,4})([mh])")
+_HIGHEST: Final = {"m": 59, "h": 23}
+
+
+def is_valid(text: str) -> bool:
+    """Tell whether `text` is 1m to 59m or 1h to 23h, written without leading zero."""
+    found = _FORM.fullmatch(text)
+    return found is not None and text[0] != "0" and int(found[1]) <= _HIGHEST[found[2]]
+
+
+def nearest(text: str) -> list[str]:
+    """Give the valid schedules next to a refused one: "60m" -> ["59m", "1h"], "0m" -> ["1m"], "24h" -> ["23h"]."""
+    found = _FORM.fullmatch(text)
+    if not found:
+        return ["1m", "1h"]
+    number, unit = int(found[1]), found[2]
+    if is_valid(f"{number}{unit}"):
+        return [f"{number}{unit}"]
+    if number < 1:
+        return [f"1{unit}"]
+    if unit == "h":
+        return ["23h"]
+    low, high = number // 60, -(-number // 60)
+    hours = [hour for hour in sorted({low, high}) if 1 <= hour <= _HIGHEST["h"]]
+    return (["59m"] if number <= 89 else []) + [f"{hour}h" for hour in hours or [23]]
+
+
+def tolerant(text: str) -> str:
+    """Read a schedule that another program stored, giving what cron makes of it.
+
+    A step longer than its field runs once a round ("90m" is hourly), a step of nothing never runs. ValueError when it is no
+    schedule at all.
+    """
+    if not text or is_valid(text):
+        return text
+    found = _FORM.fullmatch(text)
+    if not found:
+        raise ValueError(f"no schedule: {text!r}")
+    if int(found[1]) == 0:
+        return ""
+    return nearest(text)[-1] if found[2] == "h" else _minutes(int(found[1]))
+
+
+def _minutes(number: int) -> str:
+    return f"{number}m" if number <= _HIGHEST["m"] else "1h"
+
+
+def expression(text: str) -> str:
+    """Give the five crontab fields of a valid, non-empty schedule (seed 001)."""
+    number, unit = int(text[:-1]), text[-1]
+    return f"*/{number} * * * *" if unit == "m" else f"1 */{number} * * *"
+
+
+def render(task_name: str, text: str, mail_host: str) -> str:
+    """Give the content of the task's file in /etc/cron.d."""
+    from crontab import CronTab  # carried in the module image; not needed by most actions
+
+    table = CronTab(tab="", user=False)
+    table.env["MAIL_HOST"] = mail_host
+    table.env[SCHEDULED_VARIABLE] = "1"
+    job = table.new(command=f"{COMMAND} {task_name}", user=CRON_USER)
+    job.setall(expression(text))
+    return str(table.render()).replace("\n\n", "\n").lstrip("\n")
+
+
+def delay_s(task_name: str) -> int:
+    """Give how long after the minute a scheduled start of this task waits: stable, spread evenly, below SPREAD_S."""
+    return zlib.crc32(task_name.encode()) % SPREAD_S

@@ -1,0 +1,1 @@
+"""Tests of the NS8 module: imapsync_tasks, the action steps as processes, and syncctl."""
