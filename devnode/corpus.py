@@ -31,7 +31,7 @@ FOLDERS: Final[tuple[tuple[str, ...], ...]] = (
     ("Projets", "Été à Besançon"),
     ("日本語", "メール"),
     ('The "quoted" one',),
-    ("Lists", "dev@lists.example.org"),
+    ("Lists", "dev@lists"),
     ("Bills & receipts (paid) 100%",),
 )
 """The account's folders by path. One stays empty; Parents such as "Archive/2024" hold no messages."""

@@ -98,6 +98,10 @@ class Mailbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Log out."""
         self._imap.logout()
 
     def _checked(self, answer: tuple[str, Sequence[object]]) -> Sequence[object]:
@@ -200,9 +204,9 @@ class Mailbox:
         """Delete every message and every folder but INBOX."""
         for path in sorted(self.folders(), key=len, reverse=True):
             if path == ("INBOX",):
-                self._checked(self._imap.select("INBOX"))
-                self._imap.store("1:*", "+FLAGS", r"(\Deleted)")
-                self._checked(self._imap.expunge())
+                if self._checked(self._imap.select("INBOX")) != [b"0"]:
+                    self._checked(self._imap.store("1:*", "+FLAGS", r"(\Deleted)"))
+                    self._checked(self._imap.expunge())
             else:
                 self._imap.unsubscribe(self._quoted(path))
                 self._imap.delete(self._quoted(path))
