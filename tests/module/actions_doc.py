@@ -1,4 +1,4 @@
-"""Make docs/actions.md from the schemas of the actions and the error table: `python -m tests.module.actions_doc`."""
+"""Make docs/actions.md from the schemas and the error table: `python -m tests.module.actions_doc`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,23 @@ ROOT = Path(__file__).parents[2]
 ACTIONS = ROOT / "imageroot" / "actions"
 PAGE = ROOT / "docs" / "actions.md"
 
-LOGIN = (
-    "bad_user_credentials check_hostname_or_tcp_port ssl_encryption_error starttls_not_allowed_use_imaps "
-    "encryption_required certificate_changed certificate_untrusted validation_failed"
-).split()
-LOCAL = "mailbox_not_found mail_server_unreachable master_password_refused not_configured service_not_running".split()
+LOGIN = [
+    "bad_user_credentials",
+    "check_hostname_or_tcp_port",
+    "ssl_encryption_error",
+    "starttls_not_allowed_use_imaps",
+    "encryption_required",
+    "certificate_changed",
+    "certificate_untrusted",
+    "validation_failed",
+]
+LOCAL = [
+    "mailbox_not_found",
+    "mail_server_unreachable",
+    "master_password_refused",
+    "not_configured",
+    "service_not_running",
+]
 FORM = ["invalid_value"]
 
 #: action -> the errors its steps can give beyond the schema's own.
@@ -48,11 +60,12 @@ HEAD = """# Actions
 Generated from `imageroot/actions/*/validate-*.json`, `imageroot/validator-definitions.json` and
 `imapsync_tasks.errors` by `python -m tests.module.actions_doc`; a test compares this page with them.
 
-Call an action with `api-cli run module/imapsync1/<action> --data '<json>'`. Input that breaks its schema ends with exit
-code 10 and an answer made by NS8 itself (`[{"field", "parameter", "value", "error"}]`, `error` = `<field>_<rule>`, for
-example `remoteport_number_lte`; a missing field is `(root)_required`). What an action refuses on its own has the same
-form, status `validation-failed` and the keys below. `value` is never a password. The element of a certificate error has
-the certificate as `value`; `invalid_schedule` has the nearest valid schedules in `choices`.
+Call an action with `api-cli run module/imapsync1/<action> --data '<json>'`. Input that breaks its schema
+ends with exit code 10 and an answer made by NS8 itself (`[{"field", "parameter", "value", "error"}]`,
+`error` = `<field>_<rule>`, for example `remoteport_number_lte`; a missing field is `(root)_required`). What
+an action refuses on its own has the same form, status `validation-failed` and the keys below. `value` is
+never a password. The element of a certificate error has the certificate as `value`; `invalid_schedule` has
+the nearest valid schedules in `choices`.
 
 ## Errors
 
@@ -82,7 +95,7 @@ def rule(member: dict[str, Any]) -> str:
     if "pattern" in member:
         words.append(f"pattern {code(member['pattern'])}")
     if "minimum" in member or "maximum" in member:
-        words.append(f"{member.get('minimum', '')}–{member.get('maximum', '')}")
+        words.append(f"{member.get('minimum', '')}-{member.get('maximum', '')}")
     if member.get("minLength"):
         words.append("not empty")
     if "maxLength" in member:
@@ -106,10 +119,10 @@ def members(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
         rows.append(f"| `{name}` | {needed} | {rule(member)} | {member.get('description', '')} |")
         inner = member.get("items", member) if isinstance(member.get("items", {}), dict) else {}
         for child, shape in inner.get("properties", {}).items():
-            shape = resolve(shape, definitions)
+            form = resolve(shape, definitions)
             needed = "yes" if child in inner.get("required", []) else "no"
             dots = f"{name}[].{child}" if "items" in member else f"{name}.{child}"
-            rows.append(f"| `{dots}` | {needed} | {rule(shape)} | {shape.get('description', '')} |")
+            rows.append(f"| `{dots}` | {needed} | {rule(form)} | {form.get('description', '')} |")
     return rows
 
 
@@ -123,12 +136,20 @@ def section(action: str, definitions: dict[str, Any]) -> str:
         lines += ["| input | required | form | meaning |", "|---|---|---|---|", *rows, ""]
     else:
         lines += ["No input.", ""]
-    lines += [f"Output: {answer['description']}.", "", "| output | always | form | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"Output: {answer['description']}.",
+        "",
+        "| output | always | form | meaning |",
+        "|---|---|---|---|",
+    ]
     lines += [*members(answer, definitions), ""]
     keys = ACTION_ERRORS[action]
     shown = ", ".join(f"`{key}` ({ERRORS[key].exit_code})" for key in keys)
     schema_rules = bool(given.get("properties")) or "additionalProperties" in given
-    lines += [f"Errors (exit code): {shown + ', ' if shown else ''}{'schema (10)' if schema_rules else ''}.", ""]
+    lines += [
+        f"Errors (exit code): {shown + ', ' if shown else ''}{'schema (10)' if schema_rules else ''}.",
+        "",
+    ]
     data = given["examples"][0]
     option = f" --data '{json.dumps(data)}'" if data else ""
     lines += ["```sh", f"api-cli run module/imapsync1/{action}{option}", "```", ""]

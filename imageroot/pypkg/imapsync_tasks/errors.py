@@ -21,25 +21,35 @@ INVALID_INPUT: Final = 10
 
 #: Every error key of the module. The page and import-csv-tasks find their sentences by these keys.
 ERRORS: Final[dict[str, Kind]] = {
-    "validation_failed": Kind(1, "remotehostname", "the login check ended for a reason that has no name of its own"),
+    "validation_failed": Kind(
+        1, "remotehostname", "the login check ended for a reason that has no name of its own"
+    ),
     "task_still_running": Kind(1, "task_id", "the running sync did not end, so nothing was removed"),
     "bad_user_credentials": Kind(2, "remotepassword", "the remote server refused the user or password"),
     "task_not_found": Kind(2, "task_id", "no such task"),
     "check_hostname_or_tcp_port": Kind(
-        3, "remotehostname", "no IMAP server answers there (field remotehostname: unknown name; remoteport: no answer)"
+        3,
+        "remotehostname",
+        "no IMAP server answers there (field remotehostname: unknown name; remoteport: no answer)",
     ),
     "mail_server_is_not_valid": Kind(3, "mail_server", "no Mail instance of the cluster has this UUID"),
     "ssl_encryption_error": Kind(4, "security", "the TLS handshake failed: this port does not speak IMAPS"),
-    "starttls_not_allowed_use_imaps": Kind(4, "security", "the remote server does not offer STARTTLS on this port"),
+    "starttls_not_allowed_use_imaps": Kind(
+        4, "security", "the remote server does not offer STARTTLS on this port"
+    ),
     "encryption_required": Kind(4, "security", "the remote server refuses logins without encryption"),
     "certificate_changed": Kind(5, "tls_trust", "the remote certificate is not the one remembered or pinned"),
     "certificate_untrusted": Kind(5, "tls_trust", "no known authority vouches for the remote certificate"),
     "mailbox_not_found": Kind(6, "localuser", "the Mail instance has no mailbox for this local user"),
     "mail_server_unreachable": Kind(7, "localuser", "the Mail instance does not answer"),
-    "master_password_refused": Kind(7, "localuser", "the Mail instance refused the master password, or it is not known"),
+    "master_password_refused": Kind(
+        7, "localuser", "the Mail instance refused the master password, or it is not known"
+    ),
     "not_configured": Kind(7, "localuser", "no mail server is set: run configure-module first"),
     "service_not_running": Kind(7, "localuser", "the imapsync service is not running"),
-    "invalid_value": Kind(INVALID_INPUT, "", "the value has a form, length or character that this field cannot have"),
+    "invalid_value": Kind(
+        INVALID_INPUT, "", "the value has a form, length or character that this field cannot have"
+    ),
     "invalid_exclude": Kind(INVALID_INPUT, "exclude", "one of the patterns is not a regular expression"),
     "invalid_schedule": Kind(INVALID_INPUT, "cron", "minutes go from 1m to 59m, hours from 1h to 23h"),
     "password_required": Kind(INVALID_INPUT, "remotepassword", "a new task needs a password"),
@@ -49,7 +59,10 @@ ERRORS: Final[dict[str, Kind]] = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Refusal:
-    """One reason, about one field. `value` is what was given, never a password; `details` go into the answer as they are."""
+    """One reason, about one field.
+
+    `value` is what was given, never a password; `details` go into the answer as they are.
+    """
 
     error: str
     field: str = ""
@@ -63,11 +76,13 @@ class Refusal:
         return {"field": name, "parameter": name, "value": value, "error": self.error, **self.details}
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The request is refused and nothing was changed."""
 
     def __init__(self, *refusals: Refusal) -> None:
-        super().__init__(", ".join(f"{one.field or ERRORS[one.error].field}: {one.error}" for one in refusals))
+        super().__init__(
+            ", ".join(f"{one.field or ERRORS[one.error].field}: {one.error}" for one in refusals)
+        )
         self.refusals = refusals
 
     @property
@@ -84,11 +99,11 @@ class TaskFileError(Exception):
     """A task's files cannot be read as a task; `args[0]` says why."""
 
 
-class NoSuchTask(Exception):
+class NoSuchTaskError(Exception):
     """There is no task of this name."""
 
 
-class TaskBusy(Exception):
+class TaskBusyError(Exception):
     """A sync of this task holds its lock."""
 
 

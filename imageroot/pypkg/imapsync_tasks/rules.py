@@ -1,7 +1,8 @@
 """What each field of a task may hold.
 
-The patterns are those of `validator-definitions.json` (a test compares the two): NS8 checks an action's input against the
-schema first, but the same values also come from CSV files, NS7 and files edited by hand, and some rules are beyond a schema.
+The patterns are those of `validator-definitions.json` (a test compares the two): NS8 checks an action's
+input against the schema first, but the same values also come from CSV files, NS7 and files edited by hand,
+and some rules are beyond a schema.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import re
 from typing import Final
 
 from imapsync_tasks import schedule
-from imapsync_tasks.errors import Json, Refusal, Refused
+from imapsync_tasks.errors import Json, Refusal, RefusedError
 
 #: Characters that end a line somewhere: C0, DEL, C1, and Unicode's line and paragraph separators.
 _NO_CONTROLS: Final = "[^\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]"
-#: Letters of international names: everything from U+00A1 but separators, direction marks, private use and specials.
-_WIDE: Final = "\u00a1-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\ud7ff\uf900-\ufefe\uff00-\uffef\U00010000-\U000e0000"
+#: Letters of international names: everything from U+00A1 but separators, direction marks, private use and
+#: specials.
+_WIDE: Final = (
+    "\u00a1-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\ud7ff\uf900-\ufefe\uff00-\uffef\U00010000-\U000e0000"
+)
 
 #: field -> pattern of the whole value. One source: the schemas carry the same text between ^ and $.
 PATTERNS: Final[dict[str, str]] = {
@@ -49,7 +53,10 @@ _TASK_NAME: Final = re.compile(f"({PATTERNS['localuser']})_({PATTERNS['task_id']
 
 
 def text(request: Json, name: str, default: str | None = None) -> str:
-    """Give the text member `name`; Refused when it is missing (and has no default), no text, too long or out of pattern."""
+    """Give the text member `name`.
+
+    RefusedError when it is missing (and has no default), no text, too long or out of pattern.
+    """
     value = request.get(name, default)
     if (
         not isinstance(value, str)
@@ -57,7 +64,7 @@ def text(request: Json, name: str, default: str | None = None) -> str:
         or not _COMPILED[name].fullmatch(value)
         or not _is_unicode(value)
     ):
-        raise Refused(Refusal("invalid_value", name, _echo(value)))
+        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
     return value
 
 
@@ -65,7 +72,7 @@ def choice(request: Json, name: str, choices: tuple[str, ...]) -> str:
     """Give the text member `name`, which must be one of `choices`."""
     value = request.get(name)
     if not isinstance(value, str) or value not in choices:
-        raise Refused(Refusal("invalid_value", name, _echo(value)))
+        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
     return value
 
 
@@ -73,17 +80,20 @@ def boolean(request: Json, name: str, *, default: bool | None = None) -> bool:
     """Give the true/false member `name`."""
     value = request.get(name, default)
     if not isinstance(value, bool):
-        raise Refused(Refusal("invalid_value", name, _echo(value)))
+        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
     return value
 
 
 def integer(request: Json, name: str, bounds: tuple[int, int], default: int | None = None) -> int:
-    """Give the whole number `name` within `bounds`, both included. 143.0 is 143, as for NS8's schema engine."""
+    """Give the whole number `name` within `bounds`, both included.
+
+    143.0 is 143, as for NS8's schema engine.
+    """
     value = request.get(name, default)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not bounds[0] <= value <= bounds[1]:
-        raise Refused(Refusal("invalid_value", name, _echo(value)))
+        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
     return value
 
 
@@ -91,12 +101,12 @@ def hostname(request: Json, name: str) -> str:
     """Give a host name, also international, or an IPv4 or IPv6 address without brackets."""
     value = text(request, name)
     if not is_host(value):
-        raise Refused(Refusal("invalid_value", name, value))
+        raise RefusedError(Refusal("invalid_value", name, value))
     return value
 
 
 def is_host(value: str) -> bool:
-    """Tell whether `value` can be looked up: an address, or labels of 1-63 bytes once encoded (RFC 1123 §2.1, RFC 5890)."""
+    """Tell whether `value` is an address or a name of labels of 1-63 bytes, encoded (RFC 1123, RFC 5890)."""
     try:
         ipaddress.ip_address(value)
     except ValueError:
@@ -122,7 +132,7 @@ def cron(request: Json, name: str = "cron") -> str:
     """Give a schedule: "" (by hand only), "<n>m" or "<n>h"; Refused with the nearest valid choices."""
     value = text(request, name)
     if value and not schedule.is_valid(value):
-        raise Refused(Refusal("invalid_schedule", name, value, {"choices": schedule.nearest(value)}))
+        raise RefusedError(Refusal("invalid_schedule", name, value, {"choices": schedule.nearest(value)}))
     return value
 
 

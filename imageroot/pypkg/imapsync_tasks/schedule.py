@@ -14,7 +14,8 @@ COMMAND: Final = "/usr/local/bin/syncctl start"
 CRON_USER: Final = "root"
 #: The environment variable by which syncctl knows that cron, not a person, starts the task.
 SCHEDULED_VARIABLE: Final = "SYNCCTL_SCHEDULED"
-#: Scheduled starts are spread over this many seconds: less than the shortest interval, with room for the start itself.
+#: Scheduled starts are spread over this many seconds: less than the shortest interval, with room for the
+#: start itself.
 SPREAD_S: Final = 50
 
 _FORM: Final = re.compile("([0-9]{1,4})([mh])")
@@ -28,7 +29,7 @@ def is_valid(text: str) -> bool:
 
 
 def nearest(text: str) -> list[str]:
-    """Give the valid schedules next to a refused one: "60m" -> ["59m", "1h"], "0m" -> ["1m"], "24h" -> ["23h"]."""
+    """Give the valid schedules next to a refused one: "60m" -> 59m or 1h, "0m" -> 1m, "24h" -> 23h."""
     found = _FORM.fullmatch(text)
     if not found:
         return ["1m", "1h"]
@@ -47,8 +48,8 @@ def nearest(text: str) -> list[str]:
 def tolerant(text: str) -> str:
     """Read a schedule that another program stored, giving what cron makes of it.
 
-    A step longer than its field runs once a round ("90m" is hourly), a step of nothing never runs. ValueError when it is no
-    schedule at all.
+    A step longer than its field runs once a round ("90m" is hourly), a step of nothing never runs.
+    ValueError when it is no schedule at all.
     """
     if not text or is_valid(text):
         return text
@@ -83,5 +84,5 @@ def render(task_name: str, text: str, mail_host: str) -> str:
 
 
 def delay_s(task_name: str) -> int:
-    """Give how long after the minute a scheduled start of this task waits: stable, spread evenly, below SPREAD_S."""
+    """Give how many seconds a scheduled start of this task waits: stable, spread, below SPREAD_S."""
     return zlib.crc32(task_name.encode()) % SPREAD_S

@@ -1,0 +1,113 @@
+"""Reading and replacing small files so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from imapsync_tasks.errors import Json
+
+#: Everything here may hold or name secrets.
+MODE: Final = 0o600
+
+
+def replace(path: Path, content: str, *, mode: int = MODE, durable: bool = True) -> None:
+    """Make `path` hold `content`: written beside it, then renamed. `durable`: it survives a power cut."""
+    aside = path.parent / f".{path.name}.new"
+    with suppress(FileNotFoundError):
+        aside.unlink()
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            os.fchmod(descriptor, mode)
+            file.write(content)
+            file.flush()
+            if durable:
+                os.fsync(descriptor)
+        aside.rename(path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            aside.unlink()
+        raise
+
+
+def remove(path: Path) -> None:
+    """Remove a file that may be gone already."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames and removals in a directory survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_json(path: Path) -> Json | None:
+    """Give the object in a JSON file; None when there is none or it is damaged."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive flock on `path`, waiting for it."""
+    descriptor = _open_lock(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(path: Path, patience_s: float = 0.0) -> int | None:
+    """Take an exclusive flock and give its descriptor; None when it stays held for `patience_s`.
+
+    A probe by somebody else (`is_locked`) lasts microseconds: half a second of patience never mistakes it
+    for a holder.
+    """
+    descriptor = _open_lock(path)
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                os.close(descriptor)
+                return None
+            time.sleep(0.01)
+        else:
+            return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether somebody holds an exclusive flock on `path`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)

@@ -1,0 +1,83 @@
+"""The settings of an instance: from the agent's environment, handed to the container in one small file."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import os
+from typing import TYPE_CHECKING, Final
+
+from imapsync_tasks import files, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imapsync_tasks.paths import Paths
+
+#: Set in `environment` after restore and clone.
+PAUSED_VARIABLE: Final = "SCHEDULES_PAUSED"
+_PER_CPU: Final = 2
+_FEWEST, _MOST = 2, 16
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What the instance works with; texts are empty when it is not configured."""
+
+    mail_server: str = ""
+    mail_host: str = ""
+    max_parallel: int = _FEWEST
+    schedules_paused: bool = False
+
+    @property
+    def mail_trust(self) -> str:
+        """Give the certificate rule for the Mail instance.
+
+        Its certificate is for its public name, never for this address, and is renewed every few weeks. At a
+        private address the cluster's VPN (or this machine) has authenticated it already: any certificate
+        does, but TLS stays compulsory. A public address is not protected so: the certificate is remembered.
+        """
+        try:
+            address = ipaddress.ip_address(self.mail_host)
+        except ValueError:
+            return "tofu"
+        return "any" if address.is_private or address.is_loopback else "tofu"
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from the variables of a step or helper."""
+    return Settings(
+        mail_server=environ.get("MAIL_SERVER", ""),
+        mail_host=environ.get("MAIL_HOST", ""),
+        max_parallel=_parallel(environ.get("MAX_PARALLEL", "")),
+        schedules_paused=environ.get(PAUSED_VARIABLE, "") == "1",
+    )
+
+
+def default_parallel() -> int:
+    """Give how many tasks run at once unless the admin decides: syncs mostly wait for the network."""
+    return max(_FEWEST, min(_MOST, _PER_CPU * (os.cpu_count() or 1)))
+
+
+def publish(paths: Paths, settings: Settings) -> None:
+    """Tell the container; the caller holds the instance lock."""
+    files.replace(paths.settings, json.dumps(dataclasses.asdict(settings)))
+
+
+def published(paths: Paths) -> Settings:
+    """Read what was published last; defaults when nothing was."""
+    values = files.read_json(paths.settings) or {}
+    return Settings(
+        mail_server=str(values.get("mail_server", "")),
+        mail_host=str(values.get("mail_host", "")),
+        max_parallel=_parallel(str(values.get("max_parallel", ""))),
+        schedules_paused=values.get("schedules_paused") is True,
+    )
+
+
+def _parallel(text: str) -> int:
+    low, high = rules.PARALLEL_RANGE
+    if text.isascii() and text.isdigit() and low <= int(text) <= high:
+        return int(text)
+    return default_parallel()

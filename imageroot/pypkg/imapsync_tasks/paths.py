@@ -1,0 +1,188 @@
+"""Where everything of an instance is. The only place that builds a path.
+
+On the node the module's state directory holds `imapsync/` and `cron/`; the container sees them as
+/etc/imapsync and /etc/cron.d. Names that begin with a dot are the instance's own: no task name begins with
+one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from imapsync_tasks import rules
+
+#: Files of one task in imapsync/. The first two are the task; the others follow from running it.
+#: status, timestamp, pid: written by the upstream module, read or removed only.
+_SUFFIXES: Final = (
+    *("env", "pwd", "log", "json", "failures", "state", "trust", "progress", "report", "lock"),
+    *("status", "timestamp", "pid"),
+)
+#: Also what the engine makes beside them (SQLite's -wal and -shm, files being written). Never with "_":
+#: that would be a file of another task, whose local user's name begins like this task's name.
+_OWN: Final = re.compile(f"\\.(?:{'|'.join(_SUFFIXES)})(?:[.-][^_]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The two directories of an instance."""
+
+    imapsync: Path
+    cron: Path
+
+    @classmethod
+    def on_node(cls) -> Paths:
+        """Give the paths seen by an action step or a helper: below the state directory."""
+        state = Path(os.environ.get("AGENT_STATE_DIR", "."))
+        return cls(state / "imapsync", state / "cron")
+
+    @classmethod
+    def in_container(cls) -> Paths:
+        """Give the paths seen by syncctl: the volumes, or SYNCCTL_DIRECTORY and SYNCCTL_CRON_DIRECTORY."""
+        return cls(
+            Path(os.environ.get("SYNCCTL_DIRECTORY", "/etc/imapsync")),
+            Path(os.environ.get("SYNCCTL_CRON_DIRECTORY", "/etc/cron.d")),
+        )
+
+    def env(self, task: str) -> Path:
+        """Give the task's settings; the task exists when this file does."""
+        return self.imapsync / f"{task}.env"
+
+    def pwd(self, task: str) -> Path:
+        """Give the remote password."""
+        return self.imapsync / f"{task}.pwd"
+
+    def cron_file(self, task: str) -> Path:
+        """Give the schedule."""
+        return self.cron / f"{task}.cron"
+
+    def lock(self, task: str) -> Path:
+        """Give the lock: held while the task runs."""
+        return self.imapsync / f"{task}.lock"
+
+    def log(self, task: str) -> Path:
+        """Give the log of the last run."""
+        return self.imapsync / f"{task}.log"
+
+    def result(self, task: str) -> Path:
+        """Give the last result."""
+        return self.imapsync / f"{task}.json"
+
+    def failures(self, task: str) -> Path:
+        """Give the messages that did not arrive in the last run."""
+        return self.imapsync / f"{task}.failures"
+
+    def journal(self, task: str) -> Path:
+        """Give the engine's state."""
+        return self.imapsync / f"{task}.state"
+
+    def trust(self, task: str) -> Path:
+        """Give the remembered certificates of the remote server."""
+        return self.imapsync / f"{task}.trust"
+
+    def progress(self, task: str) -> Path:
+        """Give the engine's live progress."""
+        return self.imapsync / f"{task}.progress"
+
+    def report(self, task: str) -> Path:
+        """Give the engine's report of the run under way."""
+        return self.imapsync / f"{task}.report"
+
+    def upstream_status(self, task: str) -> Path:
+        """Give the last result as the upstream module wrote it."""
+        return self.imapsync / f"{task}.status"
+
+    @property
+    def master_password(self) -> Path:
+        """Give the Mail instance's master password."""
+        return self.imapsync / "vmail.pwd"
+
+    @property
+    def mail_trust(self) -> Path:
+        """Give the remembered certificates of the Mail instance."""
+        return self.imapsync / ".mail.trust"
+
+    @property
+    def instance_lock(self) -> Path:
+        """Give the one lock of the instance's files."""
+        return self.imapsync / ".lock"
+
+    @property
+    def pending(self) -> Path:
+        """Give the change that is being made."""
+        return self.imapsync / ".pending"
+
+    @property
+    def queue(self) -> Path:
+        """Give the tasks that wait to run."""
+        return self.imapsync / ".queue"
+
+    @property
+    def slots(self) -> Path:
+        """Give the directory of the run slots."""
+        return self.imapsync / ".slots"
+
+    def slot(self, number: int) -> Path:
+        """Give one slot: held while a task runs in it."""
+        return self.slots / str(number)
+
+    @property
+    def timer(self) -> Path:
+        """Give the lock of the process that waits for scheduled starts."""
+        return self.slots / "timer"
+
+    @property
+    def settings(self) -> Path:
+        """Give what the container knows of the instance's settings."""
+        return self.imapsync / ".settings"
+
+    @property
+    def mailboxes(self) -> Path:
+        """Give the remembered answer of the Mail instance."""
+        return self.imapsync / ".mailboxes"
+
+    @property
+    def statistics(self) -> Path:
+        """Give the hourly counters."""
+        return self.imapsync / ".statistics"
+
+    def task_names(self) -> list[str]:
+        """Give the names of all tasks, sorted; also those of files that are no valid task."""
+        return sorted(
+            name[:-4] for name in _listing(self.imapsync) if name.endswith(".env") and name[0] != "."
+        )
+
+    def cron_files(self) -> list[Path]:
+        """Give the schedules that exist, whatever their task."""
+        return [self.cron / name for name in _listing(self.cron) if name.endswith(".cron")]
+
+    def files_of(self, task: str) -> list[Path]:
+        """Give every existing file of exactly this task in imapsync/, its lock last."""
+        found = [
+            self.imapsync / name
+            for name in _listing(self.imapsync)
+            if name.startswith(task) and _OWN.fullmatch(name, len(task))
+        ]
+        return sorted(found, key=lambda path: (path == self.lock(task), path.name))
+
+    def orphans(self) -> set[str]:
+        """Give the names of tasks that have files but no settings any more."""
+        names = _listing(self.imapsync)
+        known = {name[:-4] for name in names if name.endswith(".env")}
+        found = set()
+        for name in names:
+            end = _OWN.search(name)
+            task = name[: end.start()] if end and end.end() == len(name) else ""
+            if task not in known and rules.split_task_name(task):
+                found.add(task)
+        return found
+
+
+def _listing(directory: Path) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []

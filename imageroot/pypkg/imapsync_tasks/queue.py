@@ -1,0 +1,48 @@
+"""The tasks that wait to run, first come first served, in one small file. Callers hold the instance lock.
+
+An entry may have a due time: a scheduled start that is spread within its minute. Only due entries count as
+queued. The file means something only while a slot or the timer is held: entries that nobody serves (a
+killed container) are void.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from imapsync_tasks import files
+
+if TYPE_CHECKING:
+    from imapsync_tasks.paths import Paths
+
+
+class Entry(NamedTuple):
+    """One waiting start."""
+
+    task: str
+    due: float
+
+
+def read(paths: Paths) -> list[Entry]:
+    """Give the entries in order, also those that nobody serves any more."""
+    found = (files.read_json(paths.queue) or {}).get("entries")
+    entries = []
+    for item in found if isinstance(found, list) else []:
+        match item:
+            case [str(task), int() | float() as due]:
+                entries.append(Entry(task, float(due)))
+    return entries
+
+
+def write(paths: Paths, entries: list[Entry]) -> None:
+    """Replace the entries."""
+    if entries or paths.queue.exists():
+        files.replace(paths.queue, json.dumps({"entries": entries}), durable=False)
+
+
+def is_served(paths: Paths) -> bool:
+    """Tell whether a process of the container works on the queue."""
+    try:
+        return any(files.is_locked(path) for path in paths.slots.iterdir())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,176 @@
+"""What happens to the tasks now and what happened last: states, progress, results, logs, counters.
+
+Running, queued and stopped come from locks alone; no file left behind by a killed process can say "running".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from imapsync_tasks import files, queue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imapsync_tasks.errors import Json
+    from imapsync_tasks.paths import Paths
+
+RUNNING: Final = "running"
+QUEUED: Final = "queued"
+STOPPED: Final = "stopped"
+
+LOG_BYTES: Final = 100 * 1024
+MAX_FAILURES: Final = 1000
+_HOUR_S: Final = 3600
+_HOURS: Final = 168
+_COUNTERS: Final = ("messages", "bytes", "failed", "runs")
+
+
+class State(NamedTuple):
+    """What a task does; position is 1 for the next in the queue."""
+
+    state: str
+    position: int | None = None
+
+
+def states(paths: Paths, names: Iterable[str]) -> dict[str, State]:
+    """Give the state of each task; the caller holds the instance lock."""
+    waiting: dict[str, int] = {}
+    if queue.is_served(paths):
+        now = time.time()
+        for entry in queue.read(paths):
+            if entry.due <= now:
+                waiting.setdefault(entry.task, len(waiting) + 1)
+    found = {}
+    for name in names:
+        if files.is_locked(paths.lock(name)):
+            found[name] = State(RUNNING)
+        elif name in waiting:
+            found[name] = State(QUEUED, waiting[name])
+        else:
+            found[name] = State(STOPPED)
+    return found
+
+
+def progress(paths: Paths, name: str) -> Json | None:
+    """Give the engine's progress of a running task."""
+    return files.read_json(paths.progress(name))
+
+
+#: member of `result` -> default when an older or damaged file lacks it.
+_RESULT: Final[Json] = {
+    "exit_code": 1,
+    "exit_name": "",
+    "started_at": 0,
+    "ended_at": 0,
+    "seconds": 0,
+    "messages_transferred": 0,
+    "messages_skipped": 0,
+    "messages_failed": 0,
+    "bytes_transferred": 0,
+    "error": None,
+}
+
+
+def result(paths: Paths, name: str) -> Json | None:
+    """Give the last finished run; of an instance from upstream its start time and exit code."""
+    found = files.read_json(paths.result(name))
+    if found is None:
+        return _upstream_result(paths, name)
+    return {
+        key: found[key] if _fits(found.get(key), default) else default for key, default in _RESULT.items()
+    }
+
+
+def _fits(value: object, default: object) -> bool:
+    if default is None:
+        return value is None or isinstance(value, str)
+    if isinstance(default, str):
+        return isinstance(value, str)
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _upstream_result(paths: Paths, name: str) -> Json | None:
+    try:
+        lines = paths.upstream_status(name).read_text(encoding="ascii").split()
+        started, exit_code = int(lines[0]), int(lines[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return {**_RESULT, "exit_code": exit_code, "started_at": started, "ended_at": started}
+
+
+def publish(paths: Paths, name: str, summary: Json, failures: list[Json], failures_total: int) -> None:
+    """Make a finished run the last result and count it; the caller holds the instance lock."""
+    if failures:
+        content = {"failures": failures[:MAX_FAILURES], "total": failures_total}
+        files.replace(paths.failures(name), json.dumps(content), durable=False)
+    else:
+        files.remove(paths.failures(name))
+    files.replace(paths.result(name), json.dumps({"version": 1, **summary}))
+    _count(paths, summary)
+
+
+def failures(paths: Paths, name: str) -> Json:
+    """Give {failures, total} of the last run."""
+    found = files.read_json(paths.failures(name)) or {}
+    items = found.get("failures")
+    rows = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    total = found.get("total")
+    return {"failures": rows, "total": total if isinstance(total, int) else len(rows)}
+
+
+def log(paths: Paths, name: str) -> Json:
+    """Give {log_content, truncated}: the end of the log, from the beginning of a line."""
+    try:
+        descriptor = os.open(paths.log(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return {"log_content": "", "truncated": False}
+    with os.fdopen(descriptor, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(max(0, size - LOG_BYTES - 1))
+        content = file.read(LOG_BYTES + 1)
+    truncated = size > LOG_BYTES
+    if truncated:
+        content = content[content.find(b"\n") + 1 :]
+    return {"log_content": content.decode("utf-8", "replace"), "truncated": truncated}
+
+
+def statistics(paths: Paths, now: float) -> Json:
+    """Give the counters of the last 168 hours, and their sums of a day and of all."""
+    table = _table(paths)
+    last = int(now) // _HOUR_S
+    hours: list[Json] = []
+    for hour in range(last - _HOURS + 1, last + 1):
+        counts = table.get(str(hour), [0] * len(_COUNTERS))
+        hours.append({"start": hour * _HOUR_S, **dict(zip(_COUNTERS, counts, strict=True))})
+    return {"hours": hours, "day": _sum(hours[-24:]), "week": _sum(hours)}
+
+
+def _sum(hours: list[Json]) -> Json:
+    return {key: sum(int(str(hour[key])) for hour in hours) for key in _COUNTERS}
+
+
+def _count(paths: Paths, summary: Json) -> None:
+    table = _table(paths)
+    hour = int(float(str(summary["ended_at"]))) // _HOUR_S
+    counts = table.setdefault(str(hour), [0] * len(_COUNTERS))
+    for index, key in enumerate(("messages_transferred", "bytes_transferred", "messages_failed")):
+        counts[index] += int(str(summary[key]))
+    counts[-1] += 1
+    kept = {key: value for key, value in table.items() if int(key) > hour - _HOURS - 24}
+    files.replace(paths.statistics, json.dumps(kept), durable=False)
+
+
+def _table(paths: Paths) -> dict[str, list[int]]:
+    found = files.read_json(paths.statistics) or {}
+    return {
+        key: [int(number) for number in value]
+        for key, value in found.items()
+        if key.isdigit()
+        and isinstance(value, list)
+        and len(value) == len(_COUNTERS)
+        and all(isinstance(number, int) for number in value)
+    }
