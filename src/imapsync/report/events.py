@@ -150,6 +150,8 @@ class FolderTotals:
     size_bytes: int | None = None
     selected: bool = True  # the run works on it
     mapped_to: str = ""  # its name on the other side, "" when there is none
+    special_use: str = ""  # as announced (RFC 6154), for example "\\Sent"
+    selectable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

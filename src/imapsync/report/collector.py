@@ -1,0 +1,36 @@
+"""The sink of the command line: every event is counted, logged and shown in the progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from imapsync.report.counters import Counters
+from imapsync.report.events import Event, PhaseChanged
+from imapsync.report.lines import lines_of
+
+if TYPE_CHECKING:
+    from imapsync.report.progress import Progress
+
+
+class Collector:
+    """Takes the events of one run. `write` gets the log lines of an event at once, each with its line end."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.counters = Counters()
+        self.progress: Progress | None = None
+        self._write = write
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        self.counters.add(event)
+        lines = lines_of(event)
+        if lines:
+            self._write("\n".join(lines) + "\n")
+        if self.progress is not None and isinstance(event, PhaseChanged):
+            self.progress.tick()
+
+    def tick(self) -> None:
+        """Bring the progress file up to date; called about once a second."""
+        if self.progress is not None:
+            self.progress.tick()

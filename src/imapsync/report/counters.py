@@ -1,0 +1,248 @@
+"""Counts what the events say; the text report, the JSON report and the progress read from here."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass, field
+
+from imapsync.report import events
+from imapsync.report.events import Event, MessageFailed, Phase, Problem, Side, Skip, VerifyMismatch
+
+#: Most failures, problems and exceptions kept in full; beyond it they are counted only.
+MAX_KEPT = 1_000
+
+
+@dataclass(slots=True)
+class Totals:
+    """What an account holds. None stands for "not asked"."""
+
+    folders: int = 0
+    messages: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(slots=True)
+class SideFacts:
+    """What is known of one side."""
+
+    totals: Totals | None = None
+    totals_at_end: Totals | None = None
+    listing: events.FoldersListed | None = None
+    connected: events.Connected | None = None
+    login: events.LoggedIn | None = None
+    certificate: events.CertificateSeen | None = None
+    reconnections: int = 0
+    deleted: int = 0
+    duplicates: int = 0
+    unidentified: int = 0
+
+
+@dataclass(slots=True)
+class Counters:
+    """All numbers of a run."""
+
+    sides: dict[Side, SideFacts] = field(default_factory=lambda: {side: SideFacts() for side in Side})
+    phase: Phase = Phase.CONNECTING
+    folder: str | None = None
+    folders_total: int = 0
+    folders_done: int = 0
+    folders_created: int = 0
+    folders_deleted: int = 0
+    folders_subscribed: int = 0
+    planned_messages: int = 0
+    planned_bytes: int = 0
+    transferred: int = 0
+    transferred_bytes: int = 0
+    biggest_bytes: int = 0
+    skipped: Counter[Skip] = field(default_factory=Counter)
+    skipped_bytes: int = 0
+    unplanned: int = 0  # skipped after having been planned
+    unplanned_bytes: int = 0
+    failed: int = 0
+    failed_bytes: int = 0
+    identified: int = 0
+    only_on_destination: int = 0
+    flags_changed: int = 0
+    filtered: int = 0
+    errors: int = 0
+    reasons: Counter[events.Reason] = field(default_factory=Counter)
+    failures: list[MessageFailed] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    verified: int = 0
+    verified_equal: int = 0
+    mismatches: Counter[str] = field(default_factory=Counter)
+    mismatch_list: list[VerifyMismatch] = field(default_factory=list)
+
+    @property
+    def messages_done(self) -> int:
+        """Planned messages that are settled, whichever way."""
+        return self.transferred + self.failed + self.unplanned
+
+    @property
+    def missing(self) -> int:
+        """Wanted messages that are not on the destination as far as this run knows."""
+        return max(0, self.planned_messages - self.transferred - self.unplanned) + self.mismatches["missing"]
+
+    @property
+    def skipped_total(self) -> int:
+        """All messages that got no copy although nothing failed."""
+        return sum(self.skipped.values())
+
+    def add(self, event: Event) -> None:
+        """Count one event."""
+        _count(event, self)
+
+
+@functools.singledispatch
+def _count(event: object, counters: Counters) -> None:  # noqa: ARG001 - most events change no number
+    """Events without a rule below are for the log only."""
+
+
+@_count.register(events.PhaseChanged)
+def _(event: events.PhaseChanged, counters: Counters) -> None:
+    counters.phase = event.phase
+
+
+@_count.register(events.Connected)
+def _(event: events.Connected, counters: Counters) -> None:
+    counters.sides[event.side].connected = event
+
+
+@_count.register(events.CertificateSeen)
+def _(event: events.CertificateSeen, counters: Counters) -> None:
+    counters.sides[event.side].certificate = event
+
+
+@_count.register(events.LoggedIn)
+def _(event: events.LoggedIn, counters: Counters) -> None:
+    counters.sides[event.side].login = event
+
+
+@_count.register(events.Reconnected)
+def _(event: events.Reconnected, counters: Counters) -> None:
+    counters.sides[event.side].reconnections += 1
+
+
+@_count.register(events.FoldersListed)
+def _(event: events.FoldersListed, counters: Counters) -> None:
+    facts = counters.sides[event.side]
+    chosen = [folder for folder in event.folders if folder.selected]
+    messages = [folder.messages for folder in chosen if folder.messages is not None]
+    sizes = [folder.size_bytes for folder in chosen if folder.size_bytes is not None]
+    totals = Totals(
+        len(chosen),
+        sum(messages) if messages or not chosen else None,
+        sum(sizes) if sizes or not chosen else None,
+    )
+    if event.at_end:
+        facts.totals_at_end = totals
+    else:
+        facts.totals = totals
+        facts.listing = event
+
+
+@_count.register(events.WorkPlanned)
+def _(event: events.WorkPlanned, counters: Counters) -> None:
+    counters.planned_messages += event.messages
+    counters.planned_bytes += event.size_bytes
+
+
+@_count.register(events.FolderStarted)
+def _(event: events.FolderStarted, counters: Counters) -> None:
+    counters.folder = event.source
+    counters.folders_total = max(counters.folders_total, event.total)
+
+
+@_count.register(events.FolderCompared)
+def _(event: events.FolderCompared, counters: Counters) -> None:
+    counters.identified += event.identified
+    counters.only_on_destination += event.missing_source
+    counters.sides[Side.SOURCE].unidentified += event.unidentified
+    counters.sides[Side.SOURCE].duplicates += event.source_duplicates
+    counters.sides[Side.DESTINATION].duplicates += event.destination_duplicates
+
+
+@_count.register(events.FolderFinished)
+def _(_event: events.FolderFinished, counters: Counters) -> None:
+    counters.folders_done += 1
+
+
+@_count.register(events.MessagesCopied)
+def _(event: events.MessagesCopied, counters: Counters) -> None:
+    counters.transferred += len(event.sizes)
+    counters.transferred_bytes += sum(event.sizes)
+    counters.biggest_bytes = max(counters.biggest_bytes, max(event.sizes, default=0))
+
+
+@_count.register(events.MessagesSkipped)
+def _(event: events.MessagesSkipped, counters: Counters) -> None:
+    counters.skipped[event.why] += event.count
+    counters.skipped_bytes += event.size_bytes
+    if event.planned:
+        counters.unplanned += event.count
+        counters.unplanned_bytes += event.size_bytes
+
+
+@_count.register(events.MessageFailed)
+def _(event: events.MessageFailed, counters: Counters) -> None:
+    counters.failed += 1
+    counters.failed_bytes += event.size_bytes or 0
+    counters.errors += 1
+    counters.reasons[event.reason] += 1
+    if len(counters.failures) < MAX_KEPT:
+        counters.failures.append(event)
+
+
+@_count.register(events.FlagsChanged)
+def _(event: events.FlagsChanged, counters: Counters) -> None:
+    counters.flags_changed += event.count
+
+
+@_count.register(events.MessagesDeleted)
+def _(event: events.MessagesDeleted, counters: Counters) -> None:
+    counters.sides[event.side].deleted += event.count
+
+
+@_count.register(events.FolderCreated)
+def _(_event: events.FolderCreated, counters: Counters) -> None:
+    counters.folders_created += 1
+
+
+@_count.register(events.FolderDeleted)
+def _(_event: events.FolderDeleted, counters: Counters) -> None:
+    counters.folders_deleted += 1
+
+
+@_count.register(events.FolderSubscribed)
+def _(_event: events.FolderSubscribed, counters: Counters) -> None:
+    counters.folders_subscribed += 1
+
+
+@_count.register(events.Filtered)
+def _(event: events.Filtered, counters: Counters) -> None:
+    counters.filtered += event.count
+
+
+@_count.register(events.Problem)
+def _(event: events.Problem, counters: Counters) -> None:
+    counters.errors += 1
+    counters.reasons[event.reason] += 1
+    if len(counters.problems) < MAX_KEPT:
+        counters.problems.append(event)
+
+
+@_count.register(events.Verified)
+def _(event: events.Verified, counters: Counters) -> None:
+    counters.verified += event.checked
+    counters.verified_equal += event.equal
+
+
+@_count.register(events.VerifyMismatch)
+def _(event: events.VerifyMismatch, counters: Counters) -> None:
+    counters.mismatches[event.kind] += 1
+    if event.kind == "missing":
+        counters.errors += 1
+        counters.reasons[events.Reason.VERIFY] += 1
+    if len(counters.mismatch_list) < MAX_KEPT:
+        counters.mismatch_list.append(event)

@@ -1,0 +1,157 @@
+"""The JSON report: the same facts as the text, for programs. docs/exit-codes.md describes its members."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imapsync import __version__
+from imapsync.report.counters import Counters, SideFacts
+from imapsync.report.events import MessageFailed, Problem, Side
+from imapsync.report.files import replace_file
+from imapsync.report.remedies import remedy_code
+
+HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
+#: Longest text copied from a server or a message into one member.
+MAX_TEXT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the process ends."""
+
+    exit_code: int
+    exit_name: str
+    exit_text: str
+    started_at: float
+    ended_at: float
+    dry: bool
+    verify: bool = False
+    list_folders: bool = False
+    login_only: bool = False
+
+
+def document(counters: Counters, ending: Ending) -> dict[str, object]:
+    """Give the report as JSON values."""
+    result: dict[str, object] = {
+        "version": 1,
+        "engine": __version__,
+        "started_at": round(ending.started_at, 3),
+        "ended_at": round(ending.ended_at, 3),
+        "seconds": round(ending.ended_at - ending.started_at, 3),
+        "dry": ending.dry,
+        "exit_code": ending.exit_code,
+        "exit_name": ending.exit_name,
+        "exit_text": ending.exit_text,
+        "host1": _side(counters.sides[Side.SOURCE], ending),
+        "host2": _side(counters.sides[Side.DESTINATION], ending),
+        "messages_transferred": counters.transferred,
+        "messages_skipped": counters.skipped_total,
+        "skipped": {why.value: count for why, count in sorted(counters.skipped.items())},
+        "messages_failed": counters.failed,
+        "messages_missing": counters.missing,
+        "messages_identified": counters.identified,
+        "messages_unidentified": counters.sides[Side.SOURCE].unidentified,
+        "messages_deleted1": counters.sides[Side.SOURCE].deleted,
+        "messages_deleted2": counters.sides[Side.DESTINATION].deleted,
+        "messages_filtered": counters.filtered,
+        "flags_changed": counters.flags_changed,
+        "folders_created": counters.folders_created,
+        "folders_deleted": counters.folders_deleted,
+        "bytes_transferred": counters.transferred_bytes,
+        "failures": [_failure(failure) for failure in counters.failures],
+        "failures_total": counters.failed,
+        "errors": [_problem(problem) for problem in counters.problems],
+        "errors_total": counters.errors,
+    }
+    if ending.verify:
+        result["verify"] = {
+            "checked": counters.verified,
+            "equal": counters.verified_equal,
+            "exceptions_total": sum(counters.mismatches.values()),
+            "exceptions": [
+                {
+                    "folder": _text(found.folder),
+                    "uid": found.uid,
+                    "message_id": _text(found.message_id),
+                    "kind": found.kind,
+                    "expected": _text(found.expected),
+                    "found": _text(found.found),
+                }
+                for found in counters.mismatch_list
+            ],
+        }
+    return result
+
+
+def write_report(path: str, counters: Counters, ending: Ending) -> None:
+    """Replace the report file, owner only. Raises OSError."""
+    text = json.dumps(document(counters, ending), ensure_ascii=True, indent=1)
+    replace_file(path, text.encode("ascii") + b"\n")
+
+
+def _side(facts: SideFacts, ending: Ending) -> dict[str, object] | None:
+    totals = facts.totals_at_end or facts.totals
+    side: dict[str, object] = {}
+    if totals is not None:
+        side.update(folders=totals.folders, messages=totals.messages, bytes=totals.size_bytes)
+    if ending.login_only:
+        side["login"] = facts.login is not None
+        side["capabilities"] = [] if facts.login is None else list(facts.login.capabilities)
+        seen = facts.certificate
+        side["certificate"] = None
+        if seen is not None:
+            side["certificate"] = {
+                "subject": _text(seen.subject),
+                "issuer": _text(seen.issuer),
+                "expires": _text(seen.expires),
+                "fingerprint": _text(seen.fingerprint),
+                "trusted": seen.trusted,
+            }
+    if ending.list_folders and facts.listing is not None:
+        side["folder_list"] = [
+            {
+                "name": _text(folder.name),
+                "delimiter": _text(facts.listing.separator),
+                "special_use": _text(folder.special_use) or None,
+                "selectable": folder.selectable,
+                "messages": folder.messages,
+                "bytes": folder.size_bytes,
+            }
+            for folder in facts.listing.folders
+        ]
+    return side or None
+
+
+def _failure(failure: MessageFailed) -> dict[str, object]:
+    return {
+        "folder": _text(failure.folder),
+        "uid": failure.uid,
+        "message_id": _text(failure.message_id),
+        "subject": _text(failure.subject),
+        "date": _text(failure.date),
+        "size_bytes": failure.size_bytes,
+        "reason": failure.reason.value,
+        "server_text": _text(failure.server_text),
+        "remedy": failure.remedy or remedy_code(failure.reason),
+    }
+
+
+def _problem(problem: Problem) -> Mapping[str, object]:
+    # The details never stand in for the four members that every error has.
+    return {
+        **{_text(key): _text(value) for key, value in problem.details.items()},
+        "side": None if problem.side is None else HOST[problem.side],
+        "code": problem.reason.value,
+        "text": _text(problem.text),
+        "folder": _text(problem.folder) or None,
+        "remedy": remedy_code(problem.reason),
+    }
+
+
+def _text(text: str | None) -> str | None:
+    """Cut foreign text; lone surrogates become JSON escapes by ensure_ascii, which every reader accepts or replaces."""
+    if text is None:
+        return None
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")

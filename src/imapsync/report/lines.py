@@ -1,0 +1,229 @@
+"""The lines of the text log: one event in, its lines out."""
+
+from __future__ import annotations
+
+import functools
+
+from imapsync.report import events
+from imapsync.report.events import Side, Skip
+from imapsync.report.remedies import remedy_text
+from imapsync.report.safe import human_bytes, printable
+
+HOST = {Side.SOURCE: "Host1", Side.DESTINATION: "Host2"}
+_ENCRYPTION = {"tls": "SSL", "starttls": "TLS (STARTTLS)", "none": "no encryption"}
+_SKIP_WORDS = {
+    Skip.PRESENT: "already on host2",
+    Skip.DUPLICATE: "duplicate on host1",
+    Skip.CROSS_DUPLICATE: "already copied in another folder",
+    Skip.SIZE: "not of the wanted size",
+    Skip.LINE_LENGTH: "has a line that is too long",
+    Skip.PATTERN: "matches --skipmess",
+    Skip.REMOVED_BY_USER: "was deleted on host2 by the user",
+    Skip.VANISHED: "is no longer on host1",
+    Skip.DRY: "would be copied without --dry",
+}
+
+
+@functools.singledispatch
+def lines_of(event: object) -> list[str]:  # noqa: ARG001 - the rule for events that say nothing
+    """Give the log lines of an event, without line ends."""
+    return []
+
+
+@lines_of.register(events.Connected)
+def _(event: events.Connected) -> list[str]:
+    host = HOST[event.side]
+    protocol = f" {event.protocol}" if event.protocol else ""
+    lines = [
+        f"{host}: connected to {printable(event.host)} port {event.port} "
+        f"with {_ENCRYPTION.get(event.encryption, event.encryption)}{protocol}"
+    ]
+    if event.greeting:
+        lines.append(f"{host} banner: {printable(event.greeting)}")
+    if event.encryption == "none":
+        lines.append(
+            f"{host}: WARNING: nothing protects this connection, others may read the password and the mail"
+        )
+    return lines
+
+
+@lines_of.register(events.CertificateSeen)
+def _(event: events.CertificateSeen) -> list[str]:
+    host = HOST[event.side]
+    verdict = "accepted" if event.trusted else "not accepted"
+    note = f", {event.note}" if event.note else ""
+    return [
+        f"{host} certificate: {printable(event.subject)}, issued by {printable(event.issuer)}, "
+        f"expires {printable(event.expires)}, sha256:{printable(event.fingerprint)} ({verdict}{printable(note)})"
+    ]
+
+
+@lines_of.register(events.LoggedIn)
+def _(event: events.LoggedIn) -> list[str]:
+    host = HOST[event.side]
+    lines = [f"{host}: success login with user [{printable(event.user)}] auth [{printable(event.mechanism)}]"]
+    if event.capabilities:
+        lines.append(f"{host} capabilities: {printable(' '.join(event.capabilities))}")
+    if event.server:
+        lines.append(f"{host} says of itself: {printable(event.server)}")
+    return lines
+
+
+@lines_of.register(events.Reconnected)
+def _(event: events.Reconnected) -> list[str]:
+    return [f"{HOST[event.side]}: connected again after: {printable(event.cause)}"]
+
+
+@lines_of.register(events.FoldersListed)
+def _(event: events.FoldersListed) -> list[str]:
+    host = HOST[event.side]
+    chosen = [folder for folder in event.folders if folder.selected]
+    measured = any(folder.messages is not None for folder in chosen)
+    lines = [f"++++ {host} folders{' at the end' if event.at_end else ''}"]
+    if not event.at_end:
+        lines.append(f"{host}: separator [{printable(event.separator)}] prefix [{printable(event.prefix)}]")
+    total = len(chosen)
+    for number, folder in enumerate(chosen, 1):
+        lines.append(_folder_line(host, number, total, folder))
+    left_out = len(event.folders) - total
+    if left_out and not event.at_end:
+        lines.append(f"{host}: {left_out} other folders are not part of this run")
+    lines.append(f"{host} Nb folders:      {total:>10} folders")
+    if measured or not chosen:
+        messages = sum(folder.messages or 0 for folder in chosen)
+        lines.append(f"{host} Nb messages:     {messages:>10} messages")
+    if not chosen or any(folder.size_bytes is not None for folder in chosen):
+        size = sum(folder.size_bytes or 0 for folder in chosen)
+        lines.append(f"{host} Total size:      {size:>10} bytes ({human_bytes(size)})")
+    return lines
+
+
+def _folder_line(host: str, number: int, total: int, folder: events.FolderTotals) -> str:
+    name = f"[{printable(folder.name)}]"
+    mapped = f" -> [{printable(folder.mapped_to)}]" if folder.mapped_to else ""
+    size = "" if folder.size_bytes is None else f" Size: {folder.size_bytes:>10}"
+    messages = "" if folder.messages is None else f" Messages: {folder.messages:>6}"
+    return f"{host} folder {number:>5}/{total} {name + mapped:<40}{size}{messages}"
+
+
+@lines_of.register(events.FolderStarted)
+def _(event: events.FolderStarted) -> list[str]:
+    position = f"{event.position}/{event.total}"
+    return [f"Folder {position:>9} {f'[{printable(event.source)}]':<35} -> [{printable(event.destination)}]"]
+
+
+@lines_of.register(events.FolderCompared)
+def _(event: events.FolderCompared) -> list[str]:
+    name = printable(event.source)
+    if event.unchanged:
+        return [f"Host1: folder [{name}] is as it was after the last run: {event.source_messages} messages"]
+    lines = [
+        f"Host1: folder [{name}] considering {event.source_messages} messages",
+        f"Host2: folder [{printable(event.destination)}] considering {event.destination_messages} messages",
+        f"Host1: folder [{name}] {event.to_copy} messages to copy, {event.missing_source} on host2 only, "
+        f"{event.source_duplicates} duplicates",
+    ]
+    if event.unidentified:
+        lines.append(
+            f"Host1: folder [{name}] {event.unidentified} messages without the headers that identify"
+        )
+    return lines
+
+
+@lines_of.register(events.MessagesCopied)
+def _(event: events.MessagesCopied) -> list[str]:
+    source, destination = printable(event.source), printable(event.destination)
+    pairs = zip(event.source_uids, event.sizes, strict=True)
+    if not event.destination_uids:
+        return [f"msg {source}/{uid} {{{size}}} copied to {destination}/" for uid, size in pairs]
+    return [
+        f"msg {source}/{uid} {{{size}}} copied to {destination}/{copy}"
+        for (uid, size), copy in zip(pairs, event.destination_uids, strict=True)
+    ]
+
+
+@lines_of.register(events.MessagesSkipped)
+def _(event: events.MessagesSkipped) -> list[str]:
+    source, why = printable(event.source), _SKIP_WORDS[event.why]
+    if event.uids:
+        return [f"msg {source}/{uid} skipped: {why}" for uid in event.uids]
+    return [f"Host1: folder [{source}] {event.count} messages skipped: {why}"] if event.count else []
+
+
+@lines_of.register(events.MessageFailed)
+def _(event: events.MessageFailed) -> list[str]:
+    size = "" if event.size_bytes is None else f" {{{event.size_bytes}}}"
+    words = f": {printable(event.server_text)}" if event.server_text else ""
+    return [f"Err msg {printable(event.folder)}/{event.uid}{size} not copied, {event.reason.value}{words}"]
+
+
+@lines_of.register(events.FlagsChanged)
+def _(event: events.FlagsChanged) -> list[str]:
+    return [f"{HOST[event.side]}: folder [{printable(event.folder)}] flags set on {event.count} messages"]
+
+
+@lines_of.register(events.MessagesDeleted)
+def _(event: events.MessagesDeleted) -> list[str]:
+    how = "deleted" if event.expunged else "marked deleted"
+    what = "duplicates" if event.duplicates else "messages"
+    return [f"{HOST[event.side]}: folder [{printable(event.folder)}] {event.count} {what} {how}"]
+
+
+@lines_of.register(events.FolderCreated)
+def _(event: events.FolderCreated) -> list[str]:
+    return [f"Host2: folder [{printable(event.name)}] created"]
+
+
+@lines_of.register(events.FolderDeleted)
+def _(event: events.FolderDeleted) -> list[str]:
+    return [f"{HOST[event.side]}: folder [{printable(event.name)}] deleted"]
+
+
+@lines_of.register(events.FolderSubscribed)
+def _(event: events.FolderSubscribed) -> list[str]:
+    return [f"Host2: folder [{printable(event.name)}] subscribed"]
+
+
+@lines_of.register(events.Filtered)
+def _(event: events.Filtered) -> list[str]:
+    return [
+        f"Host2: folder [{printable(event.folder)}] Sieve ran on {event.count} messages, {event.moved} left the folder"
+    ]
+
+
+@lines_of.register(events.Problem)
+def _(event: events.Problem) -> list[str]:
+    host = f"{HOST[event.side]} " if event.side is not None else ""
+    folder = f" folder [{printable(event.folder)}]" if event.folder else ""
+    details = "".join(f", {printable(key)} {printable(value)}" for key, value in event.details.items())
+    return [
+        f"{host}failure:{folder} {printable(event.text)}{details}",
+        f"  What to do: {remedy_text(event.reason)}",
+    ]
+
+
+@lines_of.register(events.Warned)
+def _(event: events.Warned) -> list[str]:
+    host = f"{HOST[event.side]}: " if event.side is not None else ""
+    return [f"{host}WARNING: {printable(event.text)}"]
+
+
+@lines_of.register(events.Noted)
+def _(event: events.Noted) -> list[str]:
+    host = f"{HOST[event.side]}: " if event.side is not None else ""
+    return [host + printable(event.text)]
+
+
+@lines_of.register(events.VerifyMismatch)
+def _(event: events.VerifyMismatch) -> list[str]:
+    detail = ""
+    if event.expected or event.found:
+        detail = f": host1 has [{printable(event.expected)}], host2 has [{printable(event.found)}]"
+    return [f"Verify: msg {printable(event.folder)}/{event.uid} {printable(event.kind)}{detail}"]
+
+
+@lines_of.register(events.Verified)
+def _(event: events.Verified) -> list[str]:
+    return [
+        f"Verify: folder [{printable(event.source)}] {event.equal} of {event.checked} messages are equal on host2"
+    ]

@@ -1,0 +1,170 @@
+"""The end of the text log: statistics, failures, the verdict, the exit line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from imapsync.report.counters import Counters, Totals
+from imapsync.report.events import Side, Skip
+from imapsync.report.lines import HOST
+from imapsync.report.remedies import remedy_text
+from imapsync.report.safe import human_bytes, printable
+
+#: Most failures listed in the text; the JSON report holds more.
+MAX_LISTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What the statistics need besides the counters. Times in seconds since the epoch."""
+
+    started_at: float
+    ended_at: float
+    dry: bool
+    peak_memory_bytes: int
+    cpu_s: float
+
+
+def statistics(counters: Counters, facts: RunFacts) -> list[str]:
+    """Give the statistics block."""
+    seconds = max(facts.ended_at - facts.started_at, 0.0)
+    per_second = counters.transferred / seconds if seconds else 0.0
+    bandwidth = counters.transferred_bytes / seconds if seconds else 0.0
+    source, destination = counters.sides[Side.SOURCE], counters.sides[Side.DESTINATION]
+    rows: list[tuple[str, str]] = [
+        ("Transfer started on", _moment(facts.started_at)),
+        ("Transfer ended on", _moment(facts.ended_at)),
+        ("Transfer time", f"{seconds:.1f} sec"),
+        ("Folders synced", f"{counters.folders_done}/{counters.folders_total} synced"),
+        ("Folders created on host2", str(counters.folders_created)),
+        ("Folders deleted", str(counters.folders_deleted)),
+        ("Messages transferred", f"{counters.transferred}{_would(facts, counters)}"),
+        ("Messages skipped", str(counters.skipped_total)),
+        ("Messages found duplicate on host1", str(source.duplicates)),
+        ("Messages found duplicate on host2", str(destination.duplicates)),
+        ("Messages found crossduplicate on host2", str(counters.skipped[Skip.CROSS_DUPLICATE])),
+        ("Messages void (noheader) on host1", str(source.unidentified)),
+        ("Messages found in host1 not in host2", f"{counters.missing} messages"),
+        ("Messages found in host2 not in host1", f"{counters.only_on_destination} messages"),
+        ("Messages deleted on host1", str(source.deleted)),
+        ("Messages deleted on host2", str(destination.deleted)),
+        ("Messages with flags changed", str(counters.flags_changed)),
+        ("Messages not copied because of an error", str(counters.failed)),
+        (
+            "Total bytes transferred",
+            f"{counters.transferred_bytes} ({human_bytes(counters.transferred_bytes)})",
+        ),
+        ("Total bytes skipped", f"{counters.skipped_bytes} ({human_bytes(counters.skipped_bytes)})"),
+        ("Message rate", f"{per_second:.1f} messages/s"),
+        ("Average bandwidth rate", f"{bandwidth / 1024:.1f} KiB/s"),
+        ("Reconnections to host1", str(source.reconnections)),
+        ("Reconnections to host2", str(destination.reconnections)),
+        ("Memory consumption at the peak", human_bytes(facts.peak_memory_bytes)),
+        ("CPU time", f"{facts.cpu_s:.2f} sec"),
+        (
+            "Biggest message transferred",
+            f"{counters.biggest_bytes} bytes ({human_bytes(counters.biggest_bytes)})",
+        ),
+    ]
+    rows.extend(_differences(counters))
+    return ["++++ Statistics", *(f"{label:<50}: {value}" for label, value in rows)]
+
+
+def _would(facts: RunFacts, counters: Counters) -> str:
+    return f" (could be {counters.skipped[Skip.DRY]} without --dry)" if facts.dry else ""
+
+
+def _differences(counters: Counters) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    source, destination = counters.sides[Side.SOURCE], counters.sides[Side.DESTINATION]
+    for label, left, right in (
+        ("Start difference host2 - host1", source.totals, destination.totals),
+        ("Final difference host2 - host1", source.totals_at_end, destination.totals_at_end),
+    ):
+        text = _difference(left, right)
+        if text:
+            rows.append((label, text))
+    return rows
+
+
+def _difference(source: Totals | None, destination: Totals | None) -> str:
+    if source is None or destination is None or source.messages is None or destination.messages is None:
+        return ""
+    text = f"{destination.messages - source.messages} messages"
+    if source.size_bytes is not None and destination.size_bytes is not None:
+        size = destination.size_bytes - source.size_bytes
+        text += f", {size} bytes ({human_bytes(size)})"
+    return text
+
+
+def failures(counters: Counters) -> list[str]:
+    """Give the list of what failed, each with what to do; empty when nothing did."""
+    if not counters.errors:
+        return []
+    lines = ["++++ Listing of the errors"]
+    for problem in counters.problems[:MAX_LISTED]:
+        host = f"{HOST[problem.side]} " if problem.side is not None else ""
+        folder = f"folder [{printable(problem.folder)}] " if problem.folder else ""
+        lines.append(f"{host}{folder}{problem.reason.value}: {printable(problem.text)}")
+        lines.append(f"  What to do: {remedy_text(problem.reason)}")
+    for failure in counters.failures[:MAX_LISTED]:
+        subject = f" subject [{printable(failure.subject, 80)}]" if failure.subject else ""
+        date = f" of {printable(failure.date, 40)}" if failure.date else ""
+        size = "" if failure.size_bytes is None else f" {failure.size_bytes} bytes"
+        words = f": {printable(failure.server_text)}" if failure.server_text else ""
+        lines.append(
+            f"folder [{printable(failure.folder)}] uid {failure.uid}{size}{date}{subject}: {failure.reason.value}{words}"
+        )
+        lines.append(f"  What to do: {remedy_text(failure.reason)}")
+    listed = min(len(counters.problems), MAX_LISTED) + min(len(counters.failures), MAX_LISTED)
+    if counters.errors > listed + counters.mismatches["missing"]:
+        lines.append(f"and {counters.errors - listed - counters.mismatches['missing']} more")
+    return lines
+
+
+def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
+    """Say whether all wanted messages are on host2. `complete` is false when the run stopped before its end."""
+    lines: list[str] = []
+    if counters.verified:
+        exceptions = sum(counters.mismatches.values())
+        lines.append(
+            f"Verified {counters.verified} messages of host1: {counters.verified_equal} are equal on host2, "
+            f"{exceptions} exceptions."
+        )
+    unidentified = counters.sides[Side.SOURCE].unidentified
+    if dry:
+        lines.append(
+            f"With --dry nothing was changed; {counters.skipped[Skip.DRY]} messages would be copied."
+        )
+    elif complete and not counters.missing:
+        lines.append(
+            f"The sync looks good, all {counters.identified} identified messages in host1 are on host2."
+        )
+    elif complete:
+        lines.append(
+            f"The sync is not finished, there are {counters.missing} messages in host1 that are not on host2."
+        )
+    else:
+        lines.append("The sync is not finished: the run ended before its work was done.")
+    if unidentified:
+        lines.append(
+            f"There are {unidentified} unidentified messages on host1, recognised by all of their headers."
+        )
+    else:
+        lines.append("There is no unidentified message on host1.")
+    return lines
+
+
+def error_count(counters: Counters) -> str:
+    """Give the line that wrappers grep."""
+    return f"Detected {counters.errors} errors"
+
+
+def exit_line(number: int, name: str, meaning: str, errors: int, errors_max: int, pid: int) -> str:
+    """Give the last line of the verdict."""
+    return f"Exiting with return value {number} ({name}: {meaning}) {errors}/{errors_max} nb_errors/max_errors PID {pid}"
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%A %d %B %Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds)).rstrip()
