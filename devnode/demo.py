@@ -7,18 +7,17 @@ first thing that is not as promised ends the run with exit code 1.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from . import corpus
+from . import corpus, testbed
 from .imap_account import Login, Mailbox
 from .remote import OFFICE, Remote
 from .settings import Node, NodeError, load
+from .shell import CommandError, Json, Shell, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,67 +25,19 @@ if TYPE_CHECKING:
     from .imap_account import Snapshot
 
 LOCAL_USER: Final = "u1"
-USERS: Final = ("administrator", "foo", "john", "u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9")
-USER_PASSWORD: Final = "Nethesis,1234"  # noqa: S105 - known to all, on loopback
 TASK_ID: Final = "demo01"
 MESSAGES: Final = 1040
 RUN_TIMEOUT_S: Final = 180.0
 SCHEDULE_TIMEOUT_S: Final = 150.0
 """A minute until the next tick of cron, at most a minute of the task's own spread, and the run."""
-POLL_S: Final = 0.5
 STARTED_AT: Final = float(os.environ.get("DEMO_STARTED_AT") or time.time())
 """When scripts/demo started: preparing the machine counts."""
-
-Json = dict[str, Any]
-Value = TypeVar("Value")
-
-
-class DemoError(Exception):
-    """Something is not as promised; the text says what."""
 
 
 def say(text: str) -> None:
     """Print a step with the seconds since the start."""
     sys.stdout.write(f"[{time.time() - STARTED_AT:6.1f} s] {text}\n")
     sys.stdout.flush()
-
-
-def wait_for(what: str, condition: Callable[[], Value | None], timeout_s: float) -> Value:
-    """Give the first true value of `condition`; DemoError when it stays away for `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise DemoError(f"{what} did not happen within {timeout_s:.0f} s")
-        time.sleep(POLL_S)
-    return value
-
-
-class Shell:
-    """The command line tools of one node, called as an administrator would."""
-
-    def __init__(self, node: Node) -> None:
-        """Tools come from the node's own folder, so that another node's are not meant."""
-        self._environment = os.environ | {
-            "DEVNODE": node.name,
-            "PATH": f"{node.bin}:{os.environ['PATH']}",
-        }
-
-    def run(self, *arguments: str, stdin: str = "") -> str:
-        """Give the output of a command; DemoError with its own words when it fails."""
-        done = subprocess.run(
-            arguments, env=self._environment, check=False, capture_output=True, text=True, input=stdin
-        )
-        if done.returncode:
-            raise DemoError(
-                f"{arguments[0]} {arguments[1:3]} failed: {done.stderr.strip()} {done.stdout.strip()}"
-            )
-        return done.stdout
-
-    def action(self, module: str, name: str, data: Json | None = None) -> Json:
-        """Run an action by api-cli (data by stdin: a password has no place in argv) and give its output."""
-        answer = self.run("api-cli", "run", f"module/{module}/{name}", "--data", "-", stdin=json.dumps(data))
-        decoded: Json = json.loads(answer)
-        return decoded
 
 
 class Demo:
@@ -117,29 +68,19 @@ class Demo:
         say(f"remote account {OFFICE} at {self.node.address(3)}: {size}")
 
     def _install_mail(self) -> None:
-        self.shell.run("add-module", self.mail_image, "1")
-        users = [{"user": user, "password": USER_PASSWORD} for user in USERS]
-        self.shell.action("mail1", "configure-module", {"hostname": "mail.example.org", "users": users})
-        wait_for("Dovecot of mail1 answers", self._mail_answers, 60.0)
-        say(f"mail1 installed: Dovecot at {self.node.address(2)}:143, {len(USERS)} users")
-
-    def _mail_answers(self) -> bool:
-        try:
-            Mailbox(self.local_login).close()
-        except OSError:
-            return False
-        return True
+        testbed.install_mail(self.node, self.shell, self.mail_image)
+        say(f"mail1 installed: Dovecot at {self.node.address(2)}:143, {len(testbed.USERS)} users")
 
     @property
     def local_login(self) -> Login:
         """Give how the local user enters the own mailbox."""
-        return Login(self.node.address(2), 143, LOCAL_USER, USER_PASSWORD)
+        return testbed.local_login(self.node, LOCAL_USER)
 
     def _install_imapsync(self) -> None:
         self.shell.run("add-module", self.module_image, "1")
         choices = self.shell.action("imapsync1", "get-configuration")["mail_server_URL"]
         if [choice["name"] for choice in choices] != ["mail1"]:
-            raise DemoError(f"get-configuration should offer mail1 alone: {choices}")
+            raise CommandError(f"get-configuration should offer mail1 alone: {choices}")
         server, host = choices[0]["value"].split(",")
         self.shell.action("imapsync1", "configure-module", {"mail_server": server, "mail_host": host})
         say(f"imapsync1 installed and bound to mail1 ({host})")
@@ -156,7 +97,7 @@ class Demo:
             return None
         if result["exit_code"] != 0:
             log = self.shell.action("imapsync1", "get-log", {"localuser": LOCAL_USER, "task_id": TASK_ID})
-            raise DemoError(f"the run ended with {result}\n{log['log_content'][-4000:]}")
+            raise CommandError(f"the run ended with {result}\n{log['log_content'][-4000:]}")
         return dict(result)
 
     def _first_run(self) -> None:
@@ -192,7 +133,7 @@ class Demo:
         self.shell.action("imapsync1", "start-task", {"localuser": LOCAL_USER, "task_id": TASK_ID})
         result = wait_for("the second run's end", lambda: self._finished_run(before), RUN_TIMEOUT_S)
         if result["messages_transferred"] != 0:
-            raise DemoError(f"the second run should copy nothing: {result}")
+            raise CommandError(f"the second run should copy nothing: {result}")
         say(f"second run: 0 messages in {result['seconds']:.1f} s")
 
     def _scheduled_run(self) -> None:
@@ -213,7 +154,7 @@ class Demo:
         if table or different:
             sys.stdout.write(_table(theirs, ours))
         if different:
-            raise DemoError(f"{when} the accounts differ in {different}")
+            raise CommandError(f"{when} the accounts differ in {different}")
         count = sum(counts.total() for counts in ours.values())
         say(f"{when}: {count} messages in {len(ours)} folders, identical on both sides")
 
@@ -279,7 +220,7 @@ def main() -> int:
     try:
         node = load(options.name)
         Demo(node, options.image_base, options.image_tag).run()
-    except (DemoError, NodeError) as error:
+    except (CommandError, NodeError) as error:
         say(f"FAILED: {error}")
         return 1
     say("everything is as promised")

@@ -2,7 +2,7 @@
 
 Two containers serve the same accounts: one with STARTTLS on 143 and TLS on 993 that refuses plaintext, one on
 another address that speaks no TLS at all. Unlike in the Mail module, folders have the prefix "INBOX." and the
-separator ".". The containers and their data live in <state>/remote. 
+separator ".". The containers and their data live in <state>/remote.
 Commands: python -m devnode.remote --help.
 """
 
@@ -76,25 +76,18 @@ class Remote:
         )
 
     @property
-    def accounts_file(self) -> Path:
-        """JSON for tests: addresses, ports and passwords. Mode 0600."""
-        return self.state / "accounts.json"
+    def passwords_file(self) -> Path:
+        """JSON object of the passwords by user. Mode 0600."""
+        return self.state / "passwords.json"
 
     def passwords(self) -> dict[str, str]:
         """Give the password of each account and of the master user, made at the first call."""
-        if not self.accounts_file.exists():
+        if not self.passwords_file.exists():
             self.state.mkdir(parents=True, exist_ok=True)
             made = {name: secrets.token_urlsafe(9) + ODD_CHARACTERS for name in (*ACCOUNTS, MASTER)}
-            described = {
-                "host": self.node.address(3),
-                "plain_host": self.node.address(4),
-                "port": 143,
-                "tls_port": 993,
-                "passwords": made,
-            }
-            self.accounts_file.touch(mode=0o600)
-            self.accounts_file.write_text(json.dumps(described))
-        stored: dict[str, str] = json.loads(self.accounts_file.read_text())["passwords"]
+            self.passwords_file.touch(mode=0o600)
+            self.passwords_file.write_text(json.dumps(made))
+        stored: dict[str, str] = json.loads(self.passwords_file.read_text())
         return stored
 
     def login(self, user: str = OFFICE) -> Login:
@@ -204,7 +197,7 @@ def _configuration(server: Server) -> str:
 def main() -> int:
     """Run the command line: up, down, fill, deliver, new-certificate, accounts."""
     parser = argparse.ArgumentParser(prog="python -m devnode.remote", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "fill", "deliver", "new-certificate", "accounts"))
+    parser.add_argument("command", choices=("up", "down", "fill", "deliver", "new-certificate"))
     parser.add_argument("--name", help="the devnode, default $DEVNODE, then demo")
     parser.add_argument("--image", default=IMAGE)
     parser.add_argument("--user", default=OFFICE)
@@ -225,8 +218,6 @@ def main() -> int:
             number = secrets.randbelow(1_000_000)
             with Mailbox(remote.login(options.user)) as mailbox:
                 mailbox.append(("INBOX",), corpus.ordinary(number))
-        case "accounts":
-            sys.stdout.write(f"{remote.accounts_file}\n")
     return 0
 
 

@@ -1,0 +1,48 @@
+"""Who may run what: accounts, roles and grants (ns8-contract §6)."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+
+import redis.exceptions
+from redis.asyncio import Redis
+
+IDLE_S = 8
+"""An agent that was silent for longer is not there."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Questions about rights, asked with the account of the API server."""
+
+    connection: Redis
+    host: str
+    port: int
+
+    async def valid_account(self, user: str, password: str) -> bool:
+        """Tell whether the account exists with that password. RedisError when Redis is down."""
+        if user in {"", "default"}:
+            return False
+        probe = Redis(host=self.host, port=self.port, single_connection_client=True)
+        try:
+            await probe.execute_command("AUTH", user, password)
+        except (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError):
+            return False
+        finally:
+            await probe.aclose()
+        return True
+
+    async def may_run(self, user: str, agent_id: str, action: str) -> bool:
+        """Tell whether a role of the user on the agent covers the action."""
+        granted = await self.connection.hget(f"roles/{user}", agent_id)
+        for role in (granted or "").split(","):
+            patterns = await self.connection.smembers(f"{agent_id}/roles/{role}") if role else set()
+            if any(fnmatch.fnmatchcase(action, pattern) for pattern in patterns):
+                return True
+        return False
+
+    async def is_connected(self, agent_id: str) -> bool:
+        """Tell whether the agent listens: it names its Redis connections by its id."""
+        clients: list[dict[str, str]] = await self.connection.client_list()
+        return any(client.get("name") == agent_id and int(client["idle"]) <= IDLE_S for client in clients)

@@ -1,0 +1,92 @@
+"""The websocket: every authorised session hears all progress messages of the cluster (ns8-contract §8)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from datetime import UTC, datetime
+
+import redis.exceptions
+from aiohttp import WSMsgType, web
+from redis.asyncio import Redis
+
+from .tokens import TokenError, Tokens
+
+AUTHORIZE_WITHIN_S = 10.0
+HEARTBEAT_S = 25.0
+RECONNECT_S = 0.5
+MAX_MESSAGE_BYTES = 65536
+
+
+class Hub:
+    """All websocket sessions."""
+
+    def __init__(self, connection: Redis, tokens: Tokens) -> None:
+        self._redis = connection
+        self._tokens = tokens
+        self._sessions: set[web.WebSocketResponse] = set()
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        """Serve one session until it ends; one that does not authorise itself is closed after a while."""
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES)
+        await socket.prepare(request)
+        timer = asyncio.get_running_loop().call_later(
+            AUTHORIZE_WITHIN_S, lambda: asyncio.ensure_future(self._close_stranger(socket))
+        )
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    await self._receive(socket, message.data)
+        finally:
+            timer.cancel()
+            self._sessions.discard(socket)
+        return socket
+
+    async def broadcast_forever(self) -> None:
+        """Pass on what agents publish; after a failure of Redis the subscription is renewed."""
+        while True:
+            try:
+                async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
+                    await subscription.psubscribe("progress/*")
+                    async for message in subscription.listen():
+                        await self._broadcast(message["channel"], message["data"])
+            except (redis.exceptions.RedisError, OSError) as error:
+                print(f"<4>Redis: {error}", file=sys.stderr)
+                await asyncio.sleep(RECONNECT_S)
+
+    async def close(self) -> None:
+        """End all sessions."""
+        for socket in list(self._sessions):
+            await socket.close()
+
+    async def _receive(self, socket: web.WebSocketResponse, text: str) -> None:
+        try:
+            order = json.loads(text)
+            action, payload = order["action"], order.get("payload")
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return
+        if action == "authorize":
+            try:
+                self._tokens.user(str(payload["jwt"]))
+            except (TokenError, KeyError, TypeError) as error:
+                await socket.send_json({"type": "authorize-error", "payload": str(error)})
+                await socket.close(message=b"Bye")
+                return
+            self._sessions.add(socket)
+
+    async def _broadcast(self, channel: str, text: str) -> None:
+        message = {
+            "name": channel,
+            "payload": json.loads(text),
+            "timestamp": datetime.now(UTC).isoformat(),
+            "type": "task",
+        }
+        for socket in list(self._sessions):
+            with contextlib.suppress(ConnectionError, RuntimeError):
+                await socket.send_json(message)
+
+    async def _close_stranger(self, socket: web.WebSocketResponse) -> None:
+        if socket not in self._sessions:
+            await socket.close(message=b"Bye")

@@ -1,0 +1,163 @@
+"""`systemd --user` for a home, as lingering rootless users have on a node.
+
+The manager runs as root in a control group of its own, with its own HOME and XDG_RUNTIME_DIR. The agent of a module
+is one of its units, found in $XDG_RUNTIME_DIR/systemd/user.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import cgroups, containers
+from .settings import Node, NodeError
+from .templates import render
+
+SYSTEM_MARK = Path("/run/systemd/system")
+"""systemd starts only where this folder says that the machine runs systemd; it is there during the start only,
+because package scripts look at it too."""
+SYSTEMD = "/lib/systemd/systemd"
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 25.0
+LOGIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True)
+class Manager:
+    """The service manager of one home; `core` is the node's own (Redis, API server, agents of cluster and node)."""
+
+    node: Node
+    name: str
+    home: Path
+
+    @property
+    def runtime(self) -> Path:
+        """XDG_RUNTIME_DIR, the `%t` of unit files."""
+        return self.node.run / self.name
+
+    @property
+    def group(self) -> str:
+        """Name of the control group."""
+        return f"devnode-{self.node.name}.{self.name}"
+
+    @property
+    def units(self) -> Path:
+        """Folder of the units that devnode adds."""
+        return self.runtime / "systemd/user"
+
+    @property
+    def log_folder(self) -> Path:
+        """Folder of the units' logs."""
+        return self.node.logs / self.name
+
+    def environment(self) -> dict[str, str]:
+        """Give the login environment of the home: what units and `runagent` start from."""
+        environment = {
+            "PATH": f"{self.node.bin}:{LOGIN_PATH}",
+            "HOME": str(self.home),
+            "USER": self.name,
+            "LOGNAME": self.name,
+            "SHELL": "/bin/bash",
+            "LANG": "C.UTF-8",
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "XDG_CONFIG_HOME": str(self.home / ".config"),
+            "DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.runtime}/bus",
+            "DEVNODE": self.node.name,
+            "CONTAINERS_CONF": str(self.node.etc / self.name / "containers.conf"),
+            "CONTAINERS_STORAGE_CONF": str(self.node.etc / self.name / "storage.conf"),
+        }
+        if self.name != "core":
+            environment["DEVNODE_MODULE"] = self.name
+        return environment
+
+    def start(self) -> None:
+        """Start the manager unless it runs; waits until it answers."""
+        self.runtime.mkdir(parents=True, exist_ok=True)
+        self.runtime.chmod(0o700)
+        self.log_folder.mkdir(parents=True, exist_ok=True)
+        (self.home / ".config").mkdir(parents=True, exist_ok=True)
+        containers.configure(self.node, self.name, containers.home_store(self.home), self.runtime)
+        render("log.conf.j2", self.units / "service.d/10-log.conf", folder=self.log_folder)
+        if self.answers():
+            return
+        made_mark = not SYSTEM_MARK.exists()
+        SYSTEM_MARK.mkdir(parents=True, exist_ok=True)
+        try:
+            with (self.log_folder / "systemd.log").open("ab") as log:
+                subprocess.Popen(
+                    [SYSTEMD, "--user", "--log-target=console"],
+                    env=self.environment(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd="/",
+                    start_new_session=True,
+                    preexec_fn=lambda: cgroups.enter(self.group),  # noqa: PLW1509 - no thread runs here
+                )
+            wait_for(
+                self.answers, START_TIMEOUT_S, f"systemd of {self.name} (see {self.log_folder}/systemd.log)"
+            )
+        finally:
+            if made_mark:
+                _remove_mark()
+
+    def answers(self) -> bool:
+        """Tell whether the manager runs and has finished its own start."""
+        if not (self.runtime / "systemd/private").exists():
+            return False
+        state = self.systemctl("is-system-running", check=False).stdout.strip()
+        return state in {"running", "degraded"}
+
+    def systemctl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `systemctl --user`; NodeError with systemd's words when it fails and check is set."""
+        done = subprocess.run(
+            ["systemctl", "--user", *arguments],
+            env=self.environment(),
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if check and done.returncode != 0:
+            raise NodeError(f"systemctl --user {' '.join(arguments)}: {done.stderr.strip()}")
+        return done
+
+    def stop(self) -> None:
+        """End the manager politely (its units run their ExecStop), then take away what is left of it."""
+        if self.answers():
+            self.systemctl("exit", check=False)
+            deadline = time.monotonic() + STOP_TIMEOUT_S
+            while cgroups.processes(self.group) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        self.kill()
+
+    def kill(self) -> None:
+        """End all processes and containers of the home at once; harmless when there are none."""
+        cgroups.kill(self.group)
+        cgroups.remove(self.group)
+        containers.remove_store(containers.home_store(self.home), self.environment())
+        containers.unmount_below(self.runtime)
+
+
+def core(node: Node) -> Manager:
+    """Give the manager of the node's own services."""
+    return Manager(node, "core", node.state / "core")
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+    """Wait until the condition holds; NodeError that names what did not come."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NodeError(f"{what}: not ready after {timeout_s:.0f} seconds")
+        time.sleep(0.03)
+
+
+def _remove_mark() -> None:
+    try:
+        SYSTEM_MARK.rmdir()
+    except OSError:
+        return
