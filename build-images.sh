@@ -24,7 +24,8 @@ module=$repobase/imapsync
 readonly RUNTIME_PACKAGES=(python3 cronie ca-certificates systemd-standalone-sysusers)
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# shellcheck disable=SC2046
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
 
 build_runtime() {
     local base
@@ -45,7 +46,9 @@ build_page() {
 stage_imageroot() {
     local python=python3 requirement
     [[ -x .venv/bin/python ]] && python=.venv/bin/python
-    requirement=$(sed -n 's/^module = \["\(.*\)"\]$/\1/p' pyproject.toml)
+    requirement=$("$python" -c 'import tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+print(*project["optional-dependencies"]["module"])')
     cp -a imageroot "$work/imageroot"
     "$python" -m pip install --quiet --no-deps --no-compile --target "$work/pypkg" "$requirement"
     rm -rf "$work/pypkg/bin"

@@ -1,7 +1,7 @@
 """A real sshd on the node's address, so that the robot suites reach a stand-in as they reach a node.
 
-Its host key and the key that opens it are made for this node alone, in <state>/ssh, and vanish with it. Sessions
-get DEVNODE and the node's commands in PATH. `python -m devnode.testbed` starts and ends it.
+Its host key and the key that opens it are made for this node alone, in <state>/ssh, and vanish with it.
+A session has DEVNODE and the node's commands in PATH. `python -m devnode.testbed` starts and ends it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .managers import LOGIN_PATH
-from .settings import Node
 from .templates import render
+
+if TYPE_CHECKING:
+    from .settings import Node
 
 PRIVILEGE_SEPARATION: Final = Path("/run/sshd")
 STOP_TIMEOUT_S: Final = 5.0
