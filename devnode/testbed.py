@@ -1,7 +1,7 @@
 """What the demo and the suites find around the module: Mail with users, remote accounts, a way in by SSH.
 
-`python -m devnode.testbed up --name NAME` adds all three to a node that is up, and writes the addresses, users and
-passwords for the suites to <state>/accounts.json. `down` takes away what is not part of the node.
+`python -m devnode.testbed up --name NAME` adds all three to a node that is up. The suites find addresses,
+users and passwords in <state>/accounts.json. `down` takes away what is not part of the node.
 """
 
 from __future__ import annotations
