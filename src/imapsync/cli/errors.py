@@ -4,11 +4,15 @@ from __future__ import annotations
 
 
 class UsageError(Exception):
-    """The command line cannot be run as it is. `problems` are whole sentences, at least one."""
+    """The command line cannot be run as it is.
 
-    def __init__(self, *problems: str) -> None:
+    `problems` are whole sentences, at least one; `option` is the name of the option at fault when it is one.
+    """
+
+    def __init__(self, *problems: str, option: str = "") -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.option = option
 
 
 class InputError(Exception):

@@ -90,12 +90,10 @@ class Parser:
                     self._spellings.setdefault(f"no{name}", _Spelling(option, negated=True))
                     self._spellings.setdefault(f"no-{name}", _Spelling(option, negated=True))
 
-    def parse(self, words: Sequence[str]) -> Parsed:
-        """Read all words after the program's name; UsageError names every problem found."""
+    def read(self, words: Sequence[str]) -> tuple[Parsed, list[str]]:
+        """Read all words after the program's name; give what was understood and a sentence for each problem."""
         parsed, problems, _ = self._scan(words)
-        if problems:
-            raise UsageError(*problems)
-        return parsed
+        return parsed, problems
 
     def secret_words(self, words: Sequence[str]) -> dict[int, int]:
         """Tell which words hold a secret: the index of the word -> where in it the secret begins."""

@@ -161,9 +161,9 @@ def error_count(counters: Counters) -> str:
     return f"Detected {counters.errors} errors"
 
 
-def exit_line(number: int, name: str, meaning: str, errors: int, errors_max: int, pid: int) -> str:
-    """Give the last line of the verdict."""
-    return f"Exiting with return value {number} ({name}: {meaning}) {errors}/{errors_max} nb_errors/max_errors PID {pid}"
+def exit_line(number: int, name: str, meaning: str, *, errors: tuple[int, int], pid: int) -> str:
+    """Give the last line of the verdict. `errors`: how many there were, how many there may be."""
+    return f"Exiting with return value {number} ({name}: {meaning}) {errors[0]}/{errors[1]} nb_errors/max_errors PID {pid}"
 
 
 def _moment(seconds: float) -> str:

@@ -63,12 +63,12 @@ ROWS: tuple[Option, ...] = (
         default="tofu",
         ours=True,
     ),
-    Option(
+    *both(
         "truststore",
         Kind.TEXT,
         ENCRYPTION,
-        "File that remembers the certificates seen by 'tofu'.",
-        default="beside the --state file, else ~/.local/state/imapsync/certificates",
+        "File that remembers the certificates of host{n} seen by 'tofu'.",
+        default="beside the --state file (FILE.trust), else ~/.local/state/imapsync/trust.json",
         ours=True,
     ),
     *both(
@@ -76,7 +76,7 @@ ROWS: tuple[Option, ...] = (
         Kind.PAIR,
         ENCRYPTION,
         "A TLS detail for host{n}: SSL_verify_mode=0 (any certificate) or 1 (known authorities), SSL_version=TLSv1_2 "
-        "(the lowest accepted), SSL_ca_file=FILE.",
+        "(the lowest accepted), SSL_cipher_list=LIST, SSL_ca_file=FILE.",
         repeat=True,
         note="other names are refused: they have no meaning for this engine",
     ),

@@ -197,10 +197,9 @@ ROWS: tuple[Option, ...] = (
         "id",
         Kind.FLAG,
         BEHAVIOUR,
-        "Tell the servers who we are by the ID command.",
+        "Tell the servers our name and version by the ID command, and ask for theirs.",
         negatable=True,
-        status=Status.NO_EFFECT,
-        note="the ID command is not sent",
+        default="yes",
     ),
     Option(
         "abort",

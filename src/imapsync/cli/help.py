@@ -1,0 +1,107 @@
+"""The option table as text: ``--help`` for the terminal, the tables of docs/options.md."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from imapsync import __version__
+from imapsync.cli.options import TABLE, Option, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_WIDTH = 100
+_COLUMN = 28
+_USAGE = """\
+imapsync {version}: copies mail accounts from one IMAP server to another, without duplicates.
+
+usage: imapsync [options]
+
+  imapsync --host1 imap.old.example --user1 anna --passfile1 secret1 \\
+           --host2 imap.new.example --user2 anna --passfile2 secret2
+
+A value is written --option value or --option=value. Names may be shortened while they stay unique, their
+case does not matter. Options marked [no] have an opposite: --noOPTION. str is text, int a whole number, flo a
+number, reg a Perl-style regular expression, cmd a shell command.
+"""
+_ENDING = """\
+Passwords: --passfile1, or the variables IMAPSYNC_PASSWORD1 and IMAPSYNC_PASSWORD2, or the terminal. Exit codes
+are listed in docs/exit-codes.md, all options with their differences from the original in docs/options.md.
+"""
+
+
+def help_text() -> str:
+    """Give what --help prints."""
+    parts = [_USAGE.format(version=__version__)]
+    for group, options in _groups():
+        parts.append(f"{group}:")
+        parts.extend(_help_entry(option) for option in options if option.status is Status.DONE)
+        parts.append("")
+    others = [option for option in TABLE if option.status is not Status.DONE]
+    for status, title in (
+        (Status.NO_EFFECT, "Accepted without effect"),
+        (Status.REFUSED, "Refused"),
+    ):
+        names = ", ".join(spelled(option) for option in others if option.status is status)
+        parts.append(f"{title}:")
+        parts.append(
+            textwrap.fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        )
+        parts.append("")
+    parts.append(_ENDING)
+    return "\n".join(parts)
+
+
+def options_markdown() -> str:
+    """Give the generated part of docs/options.md: a table for each group."""
+    parts: list[str] = []
+    for group, options in _groups():
+        parts.append(f"### {group}\n")
+        parts.append("| option | works | meaning | default | remark |")
+        parts.append("|---|---|---|---|---|")
+        for option in options:
+            cells = (
+                f"`{spelled(option)}`" + (" (new)" if option.ours else ""),
+                option.status.value,
+                option.help
+                + (" May be repeated." if option.repeat and "repeated" not in option.help else ""),
+                option.default,
+                option.note,
+            )
+            parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def spelled(option: Option) -> str:
+    """Give an option as people write it: ``--[no]dry``, ``--host1 str``."""
+    name = f"--[no]{option.name}" if option.negatable else f"--{option.name}"
+    return f"{name} {option.kind.value}".rstrip()
+
+
+def _groups() -> list[tuple[str, list[Option]]]:
+    found: dict[str, list[Option]] = {}
+    for option in TABLE:
+        found.setdefault(option.group, []).append(option)
+    return list(found.items())
+
+
+def _help_entry(option: Option) -> str:
+    text = option.help
+    if option.default:
+        text += f" Default: {option.default}."
+    return _two_columns(spelled(option), _wrapped(text))
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH - _COLUMN, break_on_hyphens=False, break_long_words=False)
+
+
+def _two_columns(left: str, right: Iterable[str]) -> str:
+    lines = list(right)
+    indent = " " * _COLUMN
+    first = f"  {left:<{_COLUMN - 3}} "
+    if len(left) > _COLUMN - 3:
+        return "\n".join([f"  {left}", *(indent + line for line in lines)])
+    return "\n".join([first + lines[0], *(indent + line for line in lines[1:])])

@@ -1,0 +1,71 @@
+"""The command ``imapsync``: read the words, do what they ask, end with the right number."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from imapsync.cli.getopt import Parser
+from imapsync.cli.options import TABLE
+from imapsync.cli.secrets import blank_traces, take_from_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def entry() -> int:
+    """Run the command line of this process; give its exit code."""
+    return main(sys.argv[1:])
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a command line; give the exit code. Never raises."""
+    environment = take_from_environment()
+    parser = Parser(TABLE)
+    blank_traces(parser, words)
+    given, problems = parser.read(words)
+    if not problems:
+        if given.flag("version"):
+            from imapsync import __version__
+
+            return _say(__version__ + "\n")
+        if given.flag("help") or not words:
+            from imapsync.cli.help import help_text
+
+            return _say(help_text())
+        if given.flag("tests"):
+            return _self_check()
+        if given.flag("abort"):
+            return _abort(parser, words)
+    from imapsync.cli.runner import Runner
+
+    return Runner(parser, words, given, environment).run(problems)
+
+
+def _say(text: str) -> int:
+    from imapsync.cli.output import Output
+
+    Output().write(text)
+    return 0
+
+
+def _self_check() -> int:
+    from imapsync.cli import selfcheck
+    from imapsync.cli.exitcodes import Exit
+    from imapsync.cli.output import Output
+
+    return 0 if selfcheck.run(Output().write) else Exit.EXIT_TESTS_FAILED.number
+
+
+def _abort(parser: Parser, words: Sequence[str]) -> int:
+    from imapsync.cli.errors import PidFileError
+    from imapsync.cli.exitcodes import Exit
+    from imapsync.cli.pidfile import abort
+    from imapsync.cli.runner import pid_file_path
+
+    try:
+        gone, sentence = abort(pid_file_path(parser.read(words)[0]))
+    except PidFileError as error:
+        gone, sentence = False, str(error)
+    _say(sentence + "\n")
+    return 0 if gone else Exit.EXIT_CATCH_ALL.number

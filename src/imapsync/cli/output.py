@@ -1,0 +1,88 @@
+"""Standard output and the log file, which hold the same lines."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import time
+from typing import BinaryIO
+
+from imapsync.cli.errors import OutputError
+
+DEFAULT_LOG_FOLDER = "LOG_imapsync"
+#: What may stand in the part of a log file's name that comes from a user name.
+_UNSAFE = re.compile(r"[^\w.@+-]", re.ASCII)
+#: Longest such part.
+MAX_NAME_PART = 60
+
+
+def default_log_name(now: float, user1: str, user2: str) -> str:
+    """Give YYYY_MM_DD_HH_MM_SS_mmm_USER1_USER2.txt, with every character unfit for a file name as ``_``."""
+    stamp = time.strftime("%Y_%m_%d_%H_%M_%S", time.localtime(now))
+    milliseconds = int(now * 1000) % 1000
+    users = "_".join(_UNSAFE.sub("_", user)[:MAX_NAME_PART] for user in (user1, user2))
+    return f"{stamp}_{milliseconds:03d}_{users}.txt"
+
+
+class Output:
+    """Writes lines to standard output, and from :meth:`open_log` on to the log file too.
+
+    A reader that goes away or a full disk silences that one of the two; the run goes on.
+    """
+
+    def __init__(self, stdout: BinaryIO | None = None) -> None:
+        self._stdout: BinaryIO | None = stdout if stdout is not None else _standard_output()
+        self._log: BinaryIO | None = None
+        self.log_path: str | None = None
+
+    def open_log(self, folder: str, name: str) -> None:
+        """Begin the log file `name` (in `folder`, unless it names one itself). OutputError."""
+        path = name if os.path.dirname(name) or not folder else os.path.join(folder, name)
+        directory = os.path.dirname(path)
+        try:
+            if directory and not os.path.isdir(directory):
+                os.makedirs(directory, mode=0o700, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise OutputError(
+                f"The log file '{path}' cannot be written: {error.strerror or error}. "
+                "Choose another with --logfile, or none with --nolog."
+            ) from None
+        with contextlib.suppress(OSError):
+            os.fchmod(descriptor, 0o600)
+        self._log = os.fdopen(descriptor, "wb", buffering=0)
+        self.log_path = path
+
+    def write(self, text: str) -> None:
+        """Write text that ends with a line end, at once."""
+        content = text.encode("utf-8", "backslashreplace")
+        if self._stdout is not None:
+            try:
+                self._stdout.write(content)
+                self._stdout.flush()
+            except (OSError, ValueError):
+                self._stdout = None
+        if self._log is not None:
+            try:
+                self._log.write(content)
+            except OSError as error:
+                self._log = None
+                self.write(f"The log file cannot be written any more: {error.strerror or error}\n")
+
+    def lines(self, *lines: str) -> None:
+        """Write whole lines."""
+        if lines:
+            self.write("\n".join(lines) + "\n")
+
+    def close(self) -> None:
+        """Close the log file and detach from a standard output that is gone."""
+        if self._log is not None:
+            with contextlib.suppress(OSError):
+                self._log.close()
+            self._log = None
+
+
+def _standard_output() -> BinaryIO | None:
+    return None if sys.stdout is None else sys.stdout.buffer

@@ -1,0 +1,67 @@
+"""What --gmail1, --office2 and their like stand for. Explicit options win over a preset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Values that a preset gives to options that are not on the command line.
+
+    `sided` is by option name without the side's digit; `lists` are added to what is given.
+    """
+
+    sided: dict[str, str | bool] = field(default_factory=dict)
+    general: dict[str, int | float | bool] = field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+#: Exchange and Microsoft 365 refuse messages that have a line of more than 10,240 bytes.
+_SPLIT_LONG_LINES = r"s,(.{10239}),$1\r\n,g"
+#: Gmail lets an account download 2.5 GB a day by IMAP and upload 0.5 GB; beyond it the account is shut for hours.
+_GMAIL_DOWN = {"maxbytesafter": 2_000_000_000, "maxbytespersecond": 40_000}
+_GMAIL_UP = {"maxbytesafter": 400_000_000, "maxbytespersecond": 20_000}
+#: The largest message that Gmail takes by IMAP.
+_GMAIL_LARGEST = 35_651_584
+#: The largest messages that Microsoft 365 and a usual Exchange take, and the rate that they bear without throttling.
+_OFFICE_LARGEST = 45_000_000
+_EXCHANGE_LARGEST = 10_000_000
+_EXCHANGE_RATE = 4.0
+
+#: By option name.
+PRESETS: dict[str, Preset] = {
+    "gmail1": Preset(
+        sided={"host": "imap.gmail.com", "ssl": True},
+        general={"skipcrossduplicates": True, "synclabels": True, "automap": True, **_GMAIL_DOWN},
+        lists={"folderlast": ("[Gmail]/All Mail",)},
+    ),
+    "gmail2": Preset(
+        sided={"host": "imap.gmail.com", "ssl": True},
+        general={"maxsize": _GMAIL_LARGEST, "synclabels": True, "automap": True, **_GMAIL_UP},
+    ),
+    "office1": Preset(
+        sided={"host": "outlook.office365.com", "ssl": True},
+        lists={"exclude": (r"^Files$", r"^Public Folders")},
+    ),
+    "office2": Preset(
+        sided={"host": "outlook.office365.com", "ssl": True},
+        general={
+            "maxsize": _OFFICE_LARGEST,
+            "maxmessagespersecond": _EXCHANGE_RATE,
+            "disarmreadreceipts": True,
+        },
+        lists={"regexmess": (_SPLIT_LONG_LINES,)},
+    ),
+    "exchange1": Preset(lists={"exclude": (r"^Public Folders",)}),
+    "exchange2": Preset(
+        general={
+            "maxsize": _EXCHANGE_LARGEST,
+            "maxmessagespersecond": _EXCHANGE_RATE,
+            "disarmreadreceipts": True,
+        },
+        lists={"regexmess": (_SPLIT_LONG_LINES,)},
+    ),
+    "domino1": Preset(sided={"sep": "\\", "prefix": ""}),
+    "domino2": Preset(sided={"sep": "\\", "prefix": ""}),
+}

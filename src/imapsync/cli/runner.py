@@ -1,0 +1,318 @@
+"""One run from its options to its exit code: log, pid file, signals, the engine, the reports."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from imapsync import __version__
+from imapsync.cli.errors import InputError, OutputError, PidFileError, UsageError
+from imapsync.cli.exitcodes import Exit, fatal_exit, most_frequent_exit
+from imapsync.cli.options import TABLE, Status
+from imapsync.cli.output import DEFAULT_LOG_FOLDER, Output, default_log_name
+from imapsync.cli.pidfile import DEFAULT_NAME, PidFile
+from imapsync.cli.secrets import masked_words
+from imapsync.cli.settings import DEFAULT_ERRORS_MAX, errors_max, settings
+from imapsync.cli.values import complete
+from imapsync.report import document, summary
+from imapsync.report.collector import Collector
+from imapsync.report.events import Problem, Reason, Side, Warned
+from imapsync.report.progress import Progress
+from imapsync.report.safe import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imapsync.cli.getopt import Parsed, Parser
+    from imapsync.transfer import Outcome, Settings
+
+#: How long a run that was asked to end may tidy up before it is ended without.
+GRACE_S = 4.0
+#: How often the progress file is looked at.
+TICK_S = 0.5
+
+
+class Runner:
+    """Holds what a run needs from its first log line to its last."""
+
+    def __init__(
+        self, parser: Parser, words: Sequence[str], given: Parsed, environment: dict[str, str]
+    ) -> None:
+        self._parser = parser
+        self._words = words
+        self._given = given
+        self._environment = environment
+        self._output = Output()
+        self._collector = Collector(self._output.write)
+        self._started_at = time.time()
+        self._pid_file: PidFile | None = None
+        self._settings: Settings | None = None
+        self._errors_max = DEFAULT_ERRORS_MAX
+        self._complete = False
+        self._signalled = False
+
+    def run(self, problems: Sequence[str] = ()) -> int:
+        """Do it all; give the exit code. `problems` are those that reading the command line found."""
+        try:
+            if problems:
+                raise UsageError(*problems)
+            code = self._guarded()
+        except UsageError as error:
+            option = {"option": error.option} if error.option else {}
+            code = self._refuse(Reason.USAGE, error.problems, option)
+        except InputError as error:
+            code = self._refuse(Reason.NO_INPUT, (str(error),), {})
+        except PidFileError as error:
+            code = self._refuse(Reason.PID_FILE, (str(error),), {})
+        except OutputError as error:
+            self._refuse(Reason.INTERNAL, (str(error),), {})
+            code = Exit.EXIT_CATCH_ALL
+        except KeyboardInterrupt:
+            # Only before the event loop runs, for example at the password prompt.
+            code = self._refuse(Reason.SIGNAL, ("Interrupted.",), {})
+        except Exception as error:  # noqa: BLE001 - a defect of ours still ends with a report and its own code
+            import traceback
+
+            traceback.print_exc()
+            code = self._refuse(Reason.INTERNAL, (f"{type(error).__name__} in the engine, see the log",), {})
+        self._end(code)
+        return code.number
+
+    def _guarded(self) -> Exit:
+        options = complete(self._given)
+        self._errors_max = errors_max(options)
+        home = os.path.expanduser("~")
+        self._settings = settings(options, self._environment, home, self._trace)
+        self._open_log(options)
+        self._greet()
+        self._hold_pid_file(options)
+        progress = options.text("progress")
+        if progress:
+            self._collector.progress = Progress(
+                progress, os.getpid(), self._collector.counters, time.time, time.monotonic
+            )
+            self._collector.progress.write()
+            if self._collector.progress.failure is not None:
+                raise OutputError(
+                    f"The file '{progress}' of --progress cannot be written: "
+                    f"{self._collector.progress.failure.strerror}."
+                )
+        import asyncio
+
+        return asyncio.run(self._work(self._settings))
+
+    async def _work(self, wanted: Settings) -> Exit:
+        import asyncio
+        import signal
+
+        from imapsync import transfer
+
+        loop = asyncio.get_running_loop()
+        work = asyncio.ensure_future(transfer.run(wanted, self._collector))
+        ticker = asyncio.ensure_future(self._tick())
+
+        def stop(name: str) -> None:
+            if self._signalled:
+                self._leave_at_once()
+            self._signalled = True
+            self._output.lines(f"Got the signal {name}: ending the run; once more ends it at once.")
+            work.cancel()
+            loop.call_later(GRACE_S, self._leave_at_once)
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, stop, number.name)
+        try:
+            outcome = await work
+        except asyncio.CancelledError:
+            return Exit.EXIT_BY_SIGNAL
+        finally:
+            ticker.cancel()
+        return self._code(outcome)
+
+    async def _tick(self) -> None:
+        import asyncio
+
+        while True:
+            self._collector.tick()
+            await asyncio.sleep(TICK_S)
+
+    def _code(self, outcome: Outcome) -> Exit:
+        from imapsync.transfer import Stop
+
+        counters = self._collector.counters
+        fixed = {
+            Stop.ERRORS_MAX: Exit.EXIT_WITH_ERRORS_MAX,
+            Stop.TRANSFER_EXCEEDED: Exit.EXIT_TRANSFER_EXCEEDED,
+            Stop.BRAKE_SOURCE_EMPTY: Exit.EXIT_BRAKE_SOURCE_EMPTY,
+            Stop.BRAKE_DELETE: Exit.EXIT_BRAKE_DELETE,
+            Stop.SUBFOLDER_MISSING: Exit.EXIT_SUBFOLDER1_NO_EXISTS,
+            Stop.SIGNAL: Exit.EXIT_BY_SIGNAL,
+        }
+        if outcome.stop in fixed:
+            return fixed[outcome.stop]
+        if outcome.stop is Stop.FATAL:
+            return fatal_code(outcome.error)
+        self._complete = True
+        code = most_frequent_exit(counters.reasons)
+        if code is Exit.EX_OK and counters.missing and not self._dry:
+            return Exit.EXIT_WITH_ERRORS
+        return code
+
+    @property
+    def _dry(self) -> bool:
+        return self._given.flag("dry")
+
+    def _refuse(self, reason: Reason, problems: Sequence[str], details: dict[str, str]) -> Exit:
+        """Say on standard error what stands in the way, and keep it for the report."""
+        for problem in problems:
+            print(f"imapsync: {printable(problem)}", file=sys.stderr)
+            self._collector.counters.add(Problem(reason, problem, details=details))
+        if reason is Reason.USAGE:
+            print("imapsync: 'imapsync --help' explains the options.", file=sys.stderr)
+        return fatal_exit(reason, None)
+
+    def _leave_at_once(self) -> None:
+        self._end(Exit.EXIT_BY_SIGNAL)
+        sys.stderr.flush()
+        os._exit(Exit.EXIT_BY_SIGNAL.number)
+
+    def _trace(self, line: str) -> None:
+        self._output.lines(printable(line))
+
+    def _open_log(self, options: Parsed) -> None:
+        if not options.flag("log", default=True):
+            return
+        name = options.text("logfile")
+        folder = options.text("logdir")
+        if not name:
+            users = (options.text("user1") or "", options.text("user2") or "")
+            name, folder = default_log_name(self._started_at, *users), folder or DEFAULT_LOG_FOLDER
+        self._output.open_log(folder or "", name)
+
+    def _greet(self) -> None:
+        command = " ".join(_shell_word(word) for word in masked_words(self._parser, self._words))
+        self._output.lines(
+            f"Here is imapsync {__version__}, started on {time.strftime('%Y-%m-%d %H:%M:%S %z')}",
+            f"PID is {os.getpid()} my PPID is {os.getppid()}",
+            f"Command line used: imapsync {command}",
+        )
+        by_name = {option.name: option for option in TABLE}
+        for name in self._given.names():
+            if by_name[name].status is Status.NO_EFFECT:
+                self._output.lines(f"Option --{name} has no effect: {by_name[name].note}")
+        if self._dry:
+            self._output.lines("With --dry nothing is changed on either side")
+
+    def _hold_pid_file(self, options: Parsed) -> None:
+        path = pid_file_path(options)
+        exclusive = options.flag("pidfilelocking")
+        pid_file = PidFile(path)
+        try:
+            remark = pid_file.acquire(exclusive=exclusive)
+        except PidFileError as error:
+            if exclusive or options.text("pidfile"):
+                raise
+            self._collector(Warned(str(error)))
+            return
+        self._pid_file = pid_file
+        self._output.lines(
+            *([remark] if remark else []), f"PID file is {path} (to change it, use --pidfile filepath)"
+        )
+
+    def _end(self, code: Exit) -> None:
+        """Write the statistics, the reports and the last lines; release the pid file."""
+        from imapsync.transfer.settings import Mode
+
+        ended_at = time.time()
+        counters = self._collector.counters
+        mode = None if self._settings is None else self._settings.mode
+        if mode in (Mode.SYNC, Mode.FOLDERS, Mode.VERIFY) and not counters.reasons[Reason.PID_FILE]:
+            import resource
+
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            facts = summary.RunFacts(
+                self._started_at, ended_at, self._dry, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
+            )
+            self._output.lines(*summary.statistics(counters, facts))
+        if mode is not None:
+            self._output.lines(*summary.failures(counters))
+        if mode in (Mode.SYNC, Mode.VERIFY):
+            self._output.lines(*summary.verdict(counters, complete=self._complete, dry=self._dry))
+        self._output.lines(summary.error_count(counters))
+        self._write_report(code, ended_at, mode)
+        if self._collector.progress is not None:
+            self._collector.progress.write()
+        self._output.lines(
+            summary.exit_line(
+                code.number,
+                code.name,
+                code.meaning,
+                errors=(counters.errors, self._errors_max),
+                pid=os.getpid(),
+            )
+        )
+        if self._pid_file is not None and self._pid_file.release():
+            self._output.lines(f"Removing pidfile {self._pid_file.path}")
+        if self._output.log_path:
+            self._output.lines(
+                f"Log file is {self._output.log_path} "
+                "( to change it, use --logfile filepath ; or use --nolog to turn off logging )"
+            )
+        self._output.close()
+
+    def _write_report(self, code: Exit, ended_at: float, mode: object) -> None:
+        from imapsync.transfer.settings import Mode
+
+        path = self._given.text("report")
+        if not path:
+            return
+        ending = document.Ending(
+            exit_code=code.number,
+            exit_name=code.name,
+            exit_text=code.meaning,
+            started_at=self._started_at,
+            ended_at=ended_at,
+            dry=self._dry,
+            verify=mode is Mode.VERIFY,
+            list_folders=mode is Mode.SIZES,
+            login_only=mode in (Mode.CONNECT, Mode.LOGIN),
+        )
+        try:
+            document.write_report(path, self._collector.counters, ending)
+        except OSError as error:
+            self._output.lines(f"The report '{path}' cannot be written: {error.strerror or error}")
+
+
+def fatal_code(error: Exception | None) -> Exit:
+    """Give the exit code of the error that ended a run, by its stable code and its side."""
+    word = getattr(error, "code", "")
+    side = getattr(error, "side", None)
+    try:
+        reason = Reason(word)
+    except ValueError:
+        return Exit.EXIT_CATCH_ALL
+    return fatal_exit(reason, None if side is None else Side(side.value))
+
+
+def pid_file_path(options: Parsed) -> str:
+    """Give where the pid file lies; a --tmpdir that does not exist is made. PidFileError."""
+    named = options.text("pidfile")
+    if named:
+        return named
+    folder = options.text("tmpdir")
+    if folder:
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise PidFileError(
+                f"The directory '{folder}' of --tmpdir cannot be made: {error.strerror}."
+            ) from None
+    return os.path.join(folder or os.environ.get("TMPDIR") or "/tmp", DEFAULT_NAME)  # noqa: S108 - opened with O_NOFOLLOW
+
+
+def _shell_word(word: str) -> str:
+    import shlex
+
+    return printable(shlex.quote(word))

@@ -1,0 +1,125 @@
+"""Passwords on their way from the user to the engine, and the traces that they leave.
+
+They enter by ``--password1``, ``--passfile1``, the environment or the terminal. The first and the third are visible
+to other programs of the machine for a moment; :func:`blank_traces` overwrites both in this process's own memory.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from imapsync.cli.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imapsync.cli.getopt import Parsed, Parser
+
+#: Longest first line of a password or token file; OAuth tokens have up to a few thousand bytes.
+MAX_SECRET_BYTES = 65_536
+MASK = "MASKED"
+
+
+def environment_name(side: int) -> str:
+    """Give the name of the environment variable for a password."""
+    return f"IMAPSYNC_PASSWORD{side}"
+
+
+def read_first_line(path: str, option: str) -> str:
+    """Give the first line of a file, pipe or /dev/fd/N without its line end. InputError names the option."""
+    try:
+        with open(path, "rb") as file:
+            line = file.readline(MAX_SECRET_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"The file '{path}' of --{option} cannot be read: {error.strerror or error}."
+        ) from None
+    if len(line) > MAX_SECRET_BYTES:
+        raise InputError(f"The first line of the file '{path}' of --{option} is too long.")
+    try:
+        return line.rstrip(b"\r\n").decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"The first line of the file '{path}' of --{option} is not UTF-8 text.") from None
+
+
+def find_password(options: Parsed, side: int, environment: dict[str, str], user: str) -> str:
+    """Give the password of a side. UsageError when there is none and nobody to ask; InputError for its file."""
+    given = options.text(f"password{side}")
+    if given is not None:
+        return given
+    path = options.text(f"passfile{side}")
+    if path is not None:
+        return read_first_line(path, f"passfile{side}")
+    name = environment_name(side)
+    if name in environment:
+        return environment[name]
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"The password of user{side} is missing: give --passfile{side} FILE, --password{side} or the environment "
+            f"variable {name}. There is no terminal to ask on."
+        )
+    import getpass
+
+    return getpass.getpass(
+        f"What's the password for {user} on host{side}? (it is not shown while you type): "
+    )
+
+
+def take_from_environment() -> dict[str, str]:
+    """Give both password variables and remove them, so that no child process inherits them."""
+    found: dict[str, str] = {}
+    for side in (1, 2):
+        name = environment_name(side)
+        value = os.environ.pop(name, None)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def masked_words(parser: Parser, words: Sequence[str]) -> list[str]:
+    """Give the command line with each secret as MASKED."""
+    masked = list(words)
+    for index, begin in parser.secret_words(words).items():
+        masked[index] = masked[index][:begin] + MASK
+    return masked
+
+
+def blank_traces(parser: Parser, words: Sequence[str]) -> None:
+    """Overwrite secrets in /proc/self/cmdline and /proc/self/environ, where ``ps`` and others read them.
+
+    Works by writing to this process's own memory (/proc/self/mem, Linux) and does nothing where that is not allowed.
+    """
+    secrets = [words[index][begin:] for index, begin in parser.secret_words(words).items()]
+    try:
+        with open("/proc/self/stat", "rb") as stat:
+            # After the name in brackets; fields 48 to 51 of proc(5) are arg_start, arg_end, env_start, env_end.
+            fields = stat.read().rpartition(b")")[2].split()
+        arg_start, arg_end, env_start, env_end = (int(field) for field in fields[45:49])
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            if secrets and arg_start:
+                _overwrite_words(memory.fileno(), arg_start, arg_end, {os.fsencode(text) for text in secrets})
+            if env_start:
+                _overwrite_variables(memory.fileno(), env_start, env_end)
+    except (OSError, ValueError, OverflowError):
+        return
+
+
+def _overwrite_words(memory: int, start: int, end: int, secrets: set[bytes]) -> None:
+    position = start
+    for word in os.pread(memory, end - start, start).split(b"\0"):
+        for secret in secrets:
+            if secret and (word == secret or (word.startswith(b"-") and word.endswith(b"=" + secret))):
+                os.pwrite(memory, b"*" * len(secret), position + len(word) - len(secret))
+        position += len(word) + 1
+
+
+def _overwrite_variables(memory: int, start: int, end: int) -> None:
+    names = tuple(environment_name(side).encode() + b"=" for side in (1, 2))
+    position = start
+    for word in os.pread(memory, end - start, start).split(b"\0"):
+        for name in names:
+            if word.startswith(name) and len(word) > len(name):
+                os.pwrite(memory, b"*" * (len(word) - len(name)), position + len(name))
+        position += len(word) + 1

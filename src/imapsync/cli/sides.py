@@ -1,0 +1,144 @@
+"""Options of one side as the engine's Endpoint and Credentials."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from imapsync.cli.errors import UsageError
+from imapsync.cli.secrets import find_password, read_first_line
+
+if TYPE_CHECKING:
+    from imapsync.cli.getopt import Parsed
+    from imapsync.session.credentials import Credentials
+    from imapsync.session.endpoint import Endpoint, Security
+
+MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "COMMAND")
+_MINIMUM_TLS = {
+    "TLSV1": "1.0",
+    "TLSV1_0": "1.0",
+    "TLSV1_1": "1.1",
+    "TLSV1_2": "1.2",
+    "TLSV1_3": "1.3",
+    "TLSV12": "1.2",
+    "TLSV13": "1.3",
+}
+
+
+def endpoint(options: Parsed, side: int, home: str) -> Endpoint:
+    """Give where and how to connect. UsageError names the option at fault."""
+    from imapsync.session.endpoint import DEFAULT_TIMEOUT_S, Endpoint, Trust
+
+    port = options.integer(f"port{side}")
+    if port is not None and not 1 <= port <= 65_535:
+        raise UsageError(
+            f"Option --port{side}: {port} is not a TCP port, those go from 1 to 65535.", option=f"port{side}"
+        )
+    trust = options.text(f"trust{side}") or "tofu"
+    ca_file: str | None = None
+    minimum = "1.2"
+    ciphers = ""
+    for argument in options.texts(f"sslargs{side}"):
+        name, _, value = argument.partition("=")
+        if name == "SSL_verify_mode" and value in ("0", "1"):
+            trust = options.text(f"trust{side}") or ("any" if value == "0" else "ca")
+        elif name == "SSL_version" and value.strip().upper() in _MINIMUM_TLS:
+            minimum = _MINIMUM_TLS[value.strip().upper()]
+        elif name == "SSL_ca_file":
+            ca_file = value
+        elif name == "SSL_cipher_list":
+            ciphers = value
+        else:
+            raise UsageError(
+                f"Option --sslargs{side}: '{name}={value}' is not supported; SSL_verify_mode=0 or 1, "
+                "SSL_version=TLSv1_2, SSL_cipher_list=LIST and SSL_ca_file=FILE are.",
+                option=f"sslargs{side}",
+            )
+    try:
+        accepted = Trust.parse(trust)
+    except ValueError as error:
+        raise UsageError(f"Option --trust{side}: {error}.", option=f"trust{side}") from None
+    timeout = options.number(f"timeout{side}")
+    timeout = DEFAULT_TIMEOUT_S if timeout is None else timeout
+    if timeout < 0:
+        raise UsageError(f"Option --timeout{side}: a negative time makes no sense.", option=f"timeout{side}")
+    host = options.text(f"host{side}") or ""
+    if not host or any(char.isspace() or not char.isprintable() for char in host):
+        raise UsageError(f"Option --host{side}: '{host}' is no host name.", option=f"host{side}")
+    made = Endpoint(
+        host=host,
+        port=port or 0,
+        security=_security(options, side, port),
+        trust=accepted,
+        tofu_path=_trust_store(options, side, home),
+        ca_file=ca_file,
+        timeout_s=timeout,
+        keepalive=options.flag(f"keepalive{side}", default=True),
+        tls_minimum=minimum,
+        tls_ciphers=ciphers,
+    )
+    return made if not timeout else made._replace(connect_timeout_s=min(made.connect_timeout_s, timeout))
+
+
+def _security(options: Parsed, side: int, port: int | None) -> Security:
+    from imapsync.session.endpoint import IMAPS_PORT, Security
+
+    ssl = options.values.get(f"ssl{side}")
+    tls = options.values.get(f"tls{side}")
+    if ssl is True and tls is True:
+        raise UsageError(
+            f"--ssl{side} and --tls{side} exclude each other: encryption begins either at once or by STARTTLS.",
+            option=f"tls{side}",
+        )
+    if ssl is True:
+        return Security.TLS
+    if tls is True:
+        return Security.STARTTLS
+    if ssl is False:
+        return Security.NONE if tls is False else Security.STARTTLS_IF_OFFERED
+    if tls is False:
+        return Security.TLS if port in (None, IMAPS_PORT) else Security.NONE
+    return Security.AUTO
+
+
+def _trust_store(options: Parsed, side: int, home: str) -> str:
+    chosen = options.text(f"truststore{side}")
+    if chosen:
+        return chosen
+    state = options.text("state")
+    if state:
+        return f"{state}.trust"
+    return os.path.join(home, ".local", "state", "imapsync", "trust.json")
+
+
+def credentials(options: Parsed, side: int, environment: dict[str, str]) -> Credentials:
+    """Give who logs in. UsageError or InputError when a part is missing."""
+    from imapsync.session.credentials import Credentials, Secret
+
+    user = options.text(f"user{side}") or ""
+    mechanism = (options.text(f"authmech{side}") or "").upper()
+    if mechanism and mechanism not in MECHANISMS:
+        raise UsageError(
+            f"Option --authmech{side}: '{mechanism}' is not supported; {', '.join(MECHANISMS)} are.",
+            option=f"authmech{side}",
+        )
+    if options.flag(f"authmd5{side}") and not mechanism:
+        mechanism = "CRAM-MD5"
+    authuser = options.text(f"authuser{side}") or ""
+    proxy = options.flag(f"proxyauth{side}")
+    if proxy and not authuser:
+        raise UsageError(
+            f"--proxyauth{side} needs --authuser{side}: who logs in first?", option=f"proxyauth{side}"
+        )
+    token = options.text(f"oauthaccesstoken{side}")
+    direct = options.text(f"oauthdirect{side}")
+    made = Credentials(user=user, authuser=authuser, mechanism=mechanism, proxy_auth=proxy)
+    if direct is not None:
+        text = read_first_line(direct, f"oauthdirect{side}") if os.path.isfile(direct) else direct
+        return made._replace(oauth_direct=Secret(text))
+    if token is not None:
+        if os.path.isfile(token):
+            read_first_line(token, f"oauthaccesstoken{side}")  # says now what is wrong with it
+            return made._replace(token_file=token)
+        return made._replace(token=Secret(token))
+    return made._replace(password=Secret(find_password(options, side, environment, user)))

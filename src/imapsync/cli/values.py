@@ -1,0 +1,52 @@
+"""The command line with presets and shorthands spelled out, and with contradictions refused."""
+
+from __future__ import annotations
+
+from imapsync.cli.errors import UsageError
+from imapsync.cli.getopt import Parsed
+from imapsync.cli.options import TABLE, Option, Status
+from imapsync.cli.presets import PRESETS
+
+
+def complete(given: Parsed) -> Parsed:
+    """Give the options with presets and two-sided shorthands filled in. UsageError for what is refused."""
+    refused = [problem for option in TABLE if (problem := _refusal(option, given))]
+    if refused:
+        raise UsageError(*refused)
+    whole = Parsed(dict(given.values), {name: list(values) for name, values in given.lists.items()})
+    _shorthand(whole, "ssl")
+    _shorthand(whole, "tls")
+    _shorthand(whole, "timeout")
+    _shorthand(whole, "authmd5")
+    _shorthand(whole, "debugimap")
+    for name, preset in PRESETS.items():
+        if not given.flag(name):
+            continue
+        side = name[-1]
+        for stem, value in preset.sided.items():
+            whole.values.setdefault(stem + side, value)
+        for option, number in preset.general.items():
+            whole.values.setdefault(option, number)
+        for option, texts in preset.lists.items():
+            listed = whole.lists.setdefault(option, [])
+            listed.extend(text for text in texts if text not in listed)
+    if whole.values.get("maxbytespersecond") == 0:
+        del whole.values["maxbytespersecond"]
+    return whole
+
+
+def _refusal(option: Option, given: Parsed) -> str:
+    if not given.given(option.name):
+        return ""
+    negated = given.values.get(option.name) is False
+    if option.status is Status.REFUSED and not negated:
+        return f"Option --{option.name} is refused: {option.note}."
+    if option.refused_negated and negated:
+        return f"Option --no{option.name} is refused: {option.note}."
+    return ""
+
+
+def _shorthand(whole: Parsed, stem: str) -> None:
+    if stem in whole.values:
+        for side in "12":
+            whole.values.setdefault(stem + side, whole.values[stem])
