@@ -74,15 +74,21 @@ class Manager:
         return environment
 
     def start(self) -> None:
-        """Start the manager unless it runs; waits until it answers."""
+        """Start the manager unless it answers; what a crash left of an earlier one is ended first."""
         self.runtime.mkdir(parents=True, exist_ok=True)
         self.runtime.chmod(0o700)
         self.log_folder.mkdir(parents=True, exist_ok=True)
         (self.home / ".config").mkdir(parents=True, exist_ok=True)
         containers.configure(self.node, self.name, containers.home_store(self.home), self.runtime)
-        render("log.conf.j2", self.units / "service.d/10-log.conf", folder=self.log_folder)
+        render(
+            "service.conf.j2",
+            self.units / "service.d/10-devnode.conf",
+            folder=self.log_folder,
+            path=f"{self.node.bin}:{LOGIN_PATH}",
+        )
         if self.answers():
             return
+        self.kill()
         made_mark = not SYSTEM_MARK.exists()
         SYSTEM_MARK.mkdir(parents=True, exist_ok=True)
         try:
@@ -108,7 +114,7 @@ class Manager:
         """Tell whether the manager runs and has finished its own start."""
         if not (self.runtime / "systemd/private").exists():
             return False
-        state = self.systemctl("is-system-running", check=False).stdout.strip()
+        state = self.systemctl("show", "--property=SystemState", "--value", check=False).stdout.strip()
         return state in {"running", "degraded"}
 
     def systemctl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -29,15 +29,21 @@ DISTRIBUTIONS = (
 
 
 def create(node: Node) -> None:
-    """Make (or refresh) the environment with the `agent` package on its path."""
+    """Make the environment with the `agent` package on its path, unless it is there as it should be."""
+    found = sorted(str(item) for item in _top_level(_closure(DISTRIBUTIONS)))
+    wanted = "\n".join([sys.version, node.repo, *found])
+    mark = node.pyenv / "contents"
+    if mark.exists() and mark.read_text() == wanted:
+        return
     venv.EnvBuilder(symlinks=True, with_pip=False, clear=True).create(node.pyenv)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site_packages = node.pyenv / "lib" / version / "site-packages"
-    for item in _top_level(_closure(DISTRIBUTIONS)):
+    for item in map(Path, found):
         link = site_packages / item.name
         if not link.exists():
             link.symlink_to(item)
     (site_packages / "agent.pth").write_text(f"{node.repo}/devnode/pypkg\n")
+    mark.write_text(wanted)
 
 
 def _closure(names: tuple[str, ...]) -> list[metadata.Distribution]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import urllib.parse
@@ -94,9 +93,8 @@ class RedisClient(Client):
 
     async def _result(self, agent_id: str, task_id: str) -> TaskResult | None:
         prefix = f"task/{agent_id}/{task_id}"
-        output, error, code = await asyncio.gather(
-            *(self._redis.get(f"{prefix}/{name}") for name in ("output", "error", "exit_code"))
-        )
+        names = ("output", "error", "exit_code")
+        output, error, code = await self._redis.mget([f"{prefix}/{name}" for name in names])
         if code is None:
             return None
         return TaskResult(output=decoded(output), error=error, exit_code=int(code))

@@ -1,0 +1,64 @@
+"""The node's part of a module instance: home, environment, agent, Redis account."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+
+import agent
+import redis
+from devnode_module import images, imageroot
+
+from devnode import layout, lifecycle, services, users
+from devnode.redis_setup import module_rules, sha256
+from devnode.settings import Node
+
+CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# The agent's state: never overwritten by an image.\n"
+
+
+def create(node: Node, rdb: redis.Redis, module_id: str, module_uuid: str, url: str, inside: str) -> None:
+    """Make user, home, environment and Redis account, unpack the image and start the agent."""
+    agent_id = f"module/{module_id}"
+    (node.state / "modules" / module_id).touch()
+    home = layout.home(node, module_id)
+    if home.exists():
+        raise FileExistsError(f"{home} exists already")
+    users.create(node, module_id)
+    home.mkdir(mode=0o700, parents=True)
+    install, state = layout.install_dir(node, agent_id), layout.state_dir(node, agent_id)
+    state.mkdir(parents=True)
+    (state / "CACHEDIR.TAG").write_text(CACHEDIR_TAG)
+    password = str(uuid.uuid4())
+    layout.write_agent_env(node, state / "agent.env", agent_id, password, f"{install}/pypkg")
+    variables = {"MODULE_ID": module_id, "MODULE_UUID": module_uuid, "NODE_ID": "1"} | images.own_variables(url)
+    agent.write_envfile(state / "environment", variables)
+    imageroot.unpack_imageroot(url, install, inside)
+    rdb.execute_command("ACL", "SETUSER", agent_id, "reset", "on", f"#{sha256(password)}", *module_rules(module_id))
+    rdb.execute_command("ACL", "SAVE")
+    rdb.sadd("cluster/acls", agent_id)
+    rdb.publish("cluster/event/acl-changed", "{}")
+    services.start_module(node, module_id)
+    services.wait_for_agent(node, agent_id)
+
+
+def remove(node: Node, rdb: redis.Redis, module_id: str, *, preserve_data: bool) -> None:
+    """Stop everything of the instance; its home is deleted unless it is to be preserved."""
+    agent_id = f"module/{module_id}"
+    manager = layout.manager(node, module_id)
+    manager.stop()
+    users.remove(node, module_id)
+    if not preserve_data:
+        lifecycle.remove_tree(manager.home)
+    for folder in (manager.runtime, node.etc / module_id, manager.log_folder, node.apps / module_id):
+        shutil.rmtree(folder, ignore_errors=True)
+    (node.state / "modules" / module_id).unlink(missing_ok=True)
+    rdb.execute_command("ACL", "DELUSER", agent_id)
+    rdb.execute_command("ACL", "SAVE")
+    rdb.srem("cluster/acls", agent_id)
+    rdb.publish("cluster/event/acl-changed", "{}")
+
+
+def environment_file(node: Node, module_id: str) -> Path:
+    """Give the environment file of an instance."""
+    return layout.state_dir(node, f"module/{module_id}") / "environment"
