@@ -34,7 +34,11 @@ Snapshot = dict[tuple[str, ...], Counter[Copy]]
 
 
 class MailboxError(Exception):
-    """The server refused a command; the text is the command and the answer."""
+    """The server refused a command; the text is its answer."""
+
+
+REFUSED: Final = (OSError, imaplib.IMAP4.error)
+"""What logging in raises while a server is not ready or refuses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from typing import Final
 import jinja2
 
 from . import containers, corpus
-from .imap_account import Login, Mailbox
+from .imap_account import REFUSED, Login, Mailbox
 from .settings import Node, load
 
 IMAGE: Final = "ghcr.io/nethserver/mail-dovecot:latest"
@@ -129,7 +129,7 @@ class Remote:
         while True:
             try:
                 Mailbox(Login(server.address, 143, OFFICE, self.passwords()[OFFICE], security)).close()
-            except OSError:
+            except REFUSED:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from . import sshd
-from .imap_account import Login, Mailbox
+from .imap_account import REFUSED, Login, Mailbox
 from .remote import Remote
 from .settings import Node, NodeError, load
 from .shell import CommandError, Shell, wait_for
@@ -39,7 +39,7 @@ def install_mail(node: Node, shell: Shell, image: str) -> None:
     def answers() -> bool:
         try:
             Mailbox(local_login(node, USERS[0])).close()
-        except OSError:
+        except REFUSED:
             return False
         return True
 

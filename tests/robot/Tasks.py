@@ -16,23 +16,25 @@ POLL_S: Final = 0.2
 COPYING_TIMEOUT_S: Final = 60.0
 
 Task = dict[str, Any]
-"""An element of list-tasks."""
+"""A JSON object: an answer, or an element of list-tasks."""
 
 
 @library(scope="GLOBAL", auto_keywords=False)
 class Tasks:
     """Each keyword reads list-tasks by `Run task`; a time limit ends it with what was seen last."""
 
-    def _action(self, name: str, data: object = None) -> Any:  # noqa: ANN401 - JSON of any action
+    def _action(self, name: str, data: object = None) -> Task:
         module = BuiltIn().get_variable_value("${MID}")
-        return BuiltIn().run_keyword("Run task", f"module/{module}/{name}", json.dumps(data))
+        answer: Task = BuiltIn().run_keyword("Run task", f"module/{module}/{name}", json.dumps(data))
+        return answer
 
     @keyword("Task")
     def task(self, localuser: str, task_id: str) -> Task:
         """Give the task's element of list-tasks."""
-        for element in self._action("list-tasks")["user_properties"]:
+        elements: list[Task] = self._action("list-tasks")["user_properties"]
+        for element in elements:
             if (element["localuser"], element["task_id"]) == (localuser, task_id):
-                return dict(element)
+                return element
         raise AssertionError(f"list-tasks does not know {localuser}_{task_id}")
 
     @keyword("Task names")
@@ -56,13 +58,13 @@ class Tasks:
             result = task["result"]
             return task["state"] == "stopped" and result is not None and result["started_at"] > after
 
-        result = self._wait(localuser, task_id, "a result", ended, timeout_s)["result"]
+        result: Task = self._wait(localuser, task_id, "a result", ended, timeout_s)["result"]
         if exit_code is not None and result["exit_code"] != exit_code:
             log = self._action("get-log", {"localuser": localuser, "task_id": task_id})["log_content"]
             raise AssertionError(
                 f"exit code {result['exit_code']} instead of {exit_code}: {result}\n{log[-4000:]}"
             )
-        return dict(result)
+        return result
 
     @keyword("Wait for copying")
     def wait_for_copying(
@@ -83,7 +85,7 @@ class Tasks:
     @keyword("Wait for state")
     def wait_for_state(self, localuser: str, task_id: str, state: str, timeout_s: float = 30) -> Task:
         """Wait until the task is running, queued or stopped."""
-        return self._wait(localuser, task_id, state, lambda task: bool(task["state"] == state), timeout_s)
+        return self._wait(localuser, task_id, state, lambda task: task["state"] == state, timeout_s)
 
     def _wait(
         self,
@@ -94,8 +96,10 @@ class Tasks:
         timeout_s: float,
     ) -> Task:
         deadline = time.monotonic() + timeout_s
-        while not condition(task := self.task(localuser, task_id)):
+        task = self.task(localuser, task_id)
+        while not condition(task):
             if time.monotonic() > deadline:
                 raise AssertionError(f"no {what} of {localuser}_{task_id} within {timeout_s} s: {task}")
             time.sleep(POLL_S)
+            task = self.task(localuser, task_id)
         return task

@@ -1,7 +1,6 @@
 *** Settings ***
 Documentation       The module from outside: what an administrator does on a node, by SSH, and what the mailboxes then hold.
 Library             SSHLibrary
-Library             Accounts    ${ACCOUNTS}
 Suite Setup         Connect to the node
 Suite Teardown      Disconnect from the node
 

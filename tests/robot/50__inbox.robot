@@ -1,0 +1,88 @@
+*** Settings ***
+Documentation       Mode inbox: new mail only, filed by the local user's Sieve rules, seen on the remote side afterwards.
+Resource            module.resource
+Suite Setup         Prepare
+Suite Teardown      Clean up
+
+*** Variables ***
+${REMOTE}           r05@example.net
+${SIEVE}            SEPARATOR=\n
+...                 require ["fileinto", "mailbox"];
+...                 if header :contains "Subject" "report" { fileinto :create "Reports"; }
+
+*** Test Cases ***
+Unseen messages are taken and filed
+    ${before}=    Create task    u4    inbox1    ${REMOTE}    foldersynchronization=inbox    sieve_enabled=${TRUE}
+    ${result}=    Wait for result    u4    inbox1    ${before}
+    Should Be Equal As Integers    ${result}[messages_transferred]    3
+    Folder should hold    u4    INBOX    mine    note-1    note-2
+    Folder should hold    u4    Reports    report-1
+    Folder should hold    u4    Other
+
+They are seen on the remote side, new on the local one
+    ${remote}=    Flags of account    remote    ${REMOTE}
+    FOR    ${flags}    IN    @{remote}
+        Should Contain    ${flags}    Seen
+    END
+    ${local}=    Flags of account    local    u4    Reports
+    Should Not Contain    ${local}[0]    Seen
+
+The user's own deleted message is not expunged
+    ${local}=    Flags of account    local    u4
+    Should Contain    ${local}[0]    Deleted
+    Length Should Be    ${local}    3
+
+A second run takes nothing
+    ${before}=    Start task    u4    inbox1
+    ${result}=    Wait for result    u4    inbox1    ${before}
+    Should Be Equal As Integers    ${result}[messages_transferred]    0
+    Folder should hold    u4    INBOX    mine    note-1    note-2
+
+What the user moves away does not come back
+    Deliver    remote    ${REMOTE}    note-3
+    ${before}=    Start task    u4    inbox1
+    Wait for result    u4    inbox1    ${before}
+    Empty account    local    u4
+    ${before}=    Start task    u4    inbox1
+    ${result}=    Wait for result    u4    inbox1    ${before}
+    Should Be Equal As Integers    ${result}[messages_transferred]    0
+    Folder should hold    u4    INBOX
+
+A user without Sieve script finds the mail in the inbox
+    Deliver    remote    ${REMOTE}    report-2
+    ${before}=    Create task    u5    inbox2    ${REMOTE}    foldersynchronization=inbox    sieve_enabled=${TRUE}
+    ${result}=    Wait for result    u5    inbox2    ${before}
+    Should Be Equal As Integers    ${result}[messages_transferred]    1
+    Folder should hold    u5    INBOX    report-2
+
+Without Sieve the rules do not run
+    Deliver    remote    ${REMOTE}    report-3
+    ${before}=    Create task    u4    inbox1    ${REMOTE}    foldersynchronization=inbox    sieve_enabled=${FALSE}
+    Wait for result    u4    inbox1    ${before}
+    Folder should hold    u4    INBOX    report-3
+
+*** Keywords ***
+Prepare
+    Empty account    remote    ${REMOTE}
+    Empty account    local    u4
+    Empty account    local    u5
+    Run on the node
+    ...    runagent -m ${MAIL_MODULE} podman exec -i dovecot sh -c 'cd /var/lib/vmail/u4 && mkdir -p sieve && cat >sieve/main.sieve && ln -sfn sieve/main.sieve .dovecot.sieve && chown -R vmail:vmail sieve && chown -h vmail:vmail .dovecot.sieve' <<'END'\n${SIEVE}\nEND
+    FOR    ${subject}    IN    report-1    note-1    note-2
+        Deliver    remote    ${REMOTE}    ${subject}
+    END
+    FOR    ${subject}    IN    old-1    old-2
+        Deliver    remote    ${REMOTE}    ${subject}    flags=\\Seen
+    END
+    Deliver    remote    ${REMOTE}    elsewhere    folder=Other
+    Deliver    local    u4    mine    flags=\\Deleted
+
+Folder should hold
+    [Arguments]    ${user}    ${folder}    @{expected}
+    ${subjects}=    Subjects of account    local    ${user}    ${folder}
+    ${wanted}=    Evaluate    sorted($expected)
+    Should Be Equal    ${subjects}    ${wanted}
+
+Clean up
+    Delete task    u4    inbox1
+    Delete task    u5    inbox2
