@@ -1,7 +1,7 @@
 """Patterns on folder names in both spellings.
 
-The original matches names as IMAP spells them (modified UTF-7, ``Envoy&AOk-s``), so existing scripts hold that
-spelling; people write ``Envoyés``. A pattern counts when it matches either.
+The original matches names as IMAP spells them (modified UTF-7, ``Envoy&AOk-s``), so existing scripts hold
+that spelling; people write ``Envoyés``. A pattern counts when it matches either.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ def either_spelling_matcher(matches: Callable[[str], bool]) -> Callable[[str], b
 
 
 def either_spelling_rename(rename: Callable[[str], str], name: str) -> str:
-    """Give the new name: the change is made to the readable name, else, when it changes nothing, to IMAP's spelling."""
+    """Give the new name.
+
+    The change is made to the readable name, else, when it changes nothing there, to IMAP's spelling.
+    """
     changed = rename(name)
     if changed != name:
         return changed

@@ -1,9 +1,9 @@
 """The words of a command line read as Perl's Getopt::Long reads them.
 
-Accepted for an option NAME of the table: ``--NAME value``, ``--NAME=value``, one dash instead of two, any case, any
-unique beginning of NAME, and for negatable flags ``--noNAME`` and ``--no-NAME``. ``--`` ends the options. An
-option that needs a value takes the next word whatever it looks like. Repeatable options collect, of the
-others the last one counts. Words that are no options are refused.
+Accepted for an option NAME of the table: ``--NAME value``, ``--NAME=value``, one dash instead of two, any
+case, any unique beginning of NAME, and for negatable flags ``--noNAME`` and ``--no-NAME``. ``--`` ends the
+options. An option that needs a value takes the next word whatever it looks like. Repeatable options
+collect, of the others the last one counts. Words that are no options are refused.
 
 One difference on purpose: ``--NAME=`` gives the empty string where Getopt::Long asks for a value.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from imapsync.cli.errors import UsageError
 from imapsync.cli.options.model import Kind, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 Value = bool | int | float | str
 _INT = re.compile(r"[-+]?[0-9](?:_?[0-9])*\Z")
@@ -33,7 +32,7 @@ SHOWN_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """The options that were given, by name. Asking for a name with the accessor of another type is a KeyError."""
+    """The options that were given, by name: `values` are the last ones, `lists` those of the repeatable."""
 
     values: dict[str, Value] = field(default_factory=dict)
     lists: dict[str, list[str]] = field(default_factory=dict)
@@ -42,7 +41,7 @@ class Parsed:
         """Whether the option was on the command line."""
         return name in self.values or name in self.lists
 
-    def flag(self, name: str, default: bool = False) -> bool:  # noqa: FBT001, FBT002 - reads as a question
+    def flag(self, name: str, default: bool = False) -> bool:
         """Give the state of a flag."""
         value = self.values.get(name)
         return default if value is None else value is True
@@ -91,7 +90,7 @@ class Parser:
                     self._spellings.setdefault(f"no-{name}", _Spelling(option, negated=True))
 
     def read(self, words: Sequence[str]) -> tuple[Parsed, list[str]]:
-        """Read all words after the program's name; give what was understood and a sentence for each problem."""
+        """Read all words after the program's name; give what was understood, and a sentence a problem."""
         parsed, problems, _ = self._scan(words)
         return parsed, problems
 

@@ -26,8 +26,9 @@ case does not matter. Options marked [no] have an opposite: --noOPTION. str is t
 number, reg a Perl-style regular expression, cmd a shell command.
 """
 _ENDING = """\
-Passwords: --passfile1, or the variables IMAPSYNC_PASSWORD1 and IMAPSYNC_PASSWORD2, or the terminal. Exit codes
-are listed in docs/exit-codes.md, all options with their differences from the original in docs/options.md.
+Passwords: --passfile1, or the variables IMAPSYNC_PASSWORD1 and IMAPSYNC_PASSWORD2, or the terminal. Exit
+codes are listed in docs/exit-codes.md, all options with their differences from the original in
+docs/options.md.
 """
 
 

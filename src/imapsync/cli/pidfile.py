@@ -24,8 +24,8 @@ _MAX_BYTES = 64
 class PidFile:
     """Holds our process number in a file while the run lasts.
 
-    The file stays locked (flock) by its owner, so a number that the system gave to another process later, or a
-    file left behind by a crash, is told from a run that is alive.
+    The file stays locked (flock) by its owner, so a number that the system gave to another process later,
+    or a file left behind by a crash, is told from a run that is alive.
     """
 
     def __init__(self, path: str) -> None:
@@ -33,7 +33,10 @@ class PidFile:
         self._descriptor: int | None = None
 
     def acquire(self, *, exclusive: bool) -> str:
-        """Write our number; give a remark for the log, or "". PidFileError when `exclusive` and another run is alive."""
+        """Write our number; give a remark for the log, or "".
+
+        PidFileError when the file cannot be written, or when `exclusive` and another run is alive.
+        """
         import fcntl
 
         remark = ""
@@ -50,9 +53,8 @@ class PidFile:
                 locked = True
             except OSError:
                 locked = False
-            if exclusive and (not locked or (former is not None and _is_imapsync(former))):
-                who = "" if former is None else f" (process {former})"
-                raise PidFileError(f"The pid file '{self.path}' belongs to another run that is alive{who}.")
+            if exclusive:
+                self._refuse_living(former, locked=locked)
             if former is not None and exclusive:
                 remark = f"Taking over pidfile {self.path} of process {former}, which is gone"
             os.ftruncate(descriptor, 0)
@@ -67,6 +69,11 @@ class PidFile:
             raise
         self._descriptor = descriptor
         return remark
+
+    def _refuse_living(self, former: int | None, *, locked: bool) -> None:
+        if not locked or (former is not None and _is_imapsync(former)):
+            who = "" if former is None else f" (process {former})"
+            raise PidFileError(f"The pid file '{self.path}' belongs to another run that is alive{who}.")
 
     def release(self) -> bool:
         """Remove the file when it still holds our number; tell whether it was removed."""

@@ -19,12 +19,14 @@ class Preset:
 
 #: Exchange and Microsoft 365 refuse messages that have a line of more than 10,240 bytes.
 _SPLIT_LONG_LINES = r"s,(.{10239}),$1\r\n,g"
-#: Gmail lets an account download 2.5 GB a day by IMAP and upload 0.5 GB; beyond it the account is shut for hours.
+#: Gmail lets an account download 2.5 GB a day by IMAP and upload 0.5 GB; beyond it the account is shut for
+#: hours.
 _GMAIL_DOWN = {"maxbytesafter": 2_000_000_000, "maxbytespersecond": 40_000}
 _GMAIL_UP = {"maxbytesafter": 400_000_000, "maxbytespersecond": 20_000}
 #: The largest message that Gmail takes by IMAP.
 _GMAIL_LARGEST = 35_651_584
-#: The largest messages that Microsoft 365 and a usual Exchange take, and the rate that they bear without throttling.
+#: The largest messages that Microsoft 365 and a usual Exchange take, and the rate that they bear without
+#: throttling.
 _OFFICE_LARGEST = 45_000_000
 _EXCHANGE_LARGEST = 10_000_000
 _EXCHANGE_RATE = 4.0

@@ -56,9 +56,7 @@ class Runner:
     def run(self, problems: Sequence[str] = ()) -> int:
         """Do it all; give the exit code. `problems` are those that reading the command line found."""
         try:
-            if problems:
-                raise UsageError(*problems)
-            code = self._guarded()
+            code = self._guarded(problems)
         except UsageError as error:
             option = {"option": error.option} if error.option else {}
             code = self._refuse(Reason.USAGE, error.problems, option)
@@ -72,7 +70,7 @@ class Runner:
         except KeyboardInterrupt:
             # Only before the event loop runs, for example at the password prompt.
             code = self._refuse(Reason.SIGNAL, ("Interrupted.",), {})
-        except Exception as error:  # noqa: BLE001 - a defect of ours still ends with a report and its own code
+        except Exception as error:  # noqa: BLE001 - a defect of ours still ends with a report and a code
             import traceback
 
             traceback.print_exc()
@@ -80,7 +78,9 @@ class Runner:
         self._end(code)
         return code.number
 
-    def _guarded(self) -> Exit:
+    def _guarded(self, problems: Sequence[str]) -> Exit:
+        if problems:
+            raise UsageError(*problems)
         options = complete(self._given)
         self._errors_max = errors_max(options)
         home = os.path.expanduser("~")
@@ -309,7 +309,8 @@ def pid_file_path(options: Parsed) -> str:
             raise PidFileError(
                 f"The directory '{folder}' of --tmpdir cannot be made: {error.strerror}."
             ) from None
-    return os.path.join(folder or os.environ.get("TMPDIR") or "/tmp", DEFAULT_NAME)  # noqa: S108 - opened with O_NOFOLLOW
+    # As the original's; PidFile opens it without following links and never trusts what it holds.
+    return os.path.join(folder or os.environ.get("TMPDIR") or "/tmp", DEFAULT_NAME)  # noqa: S108 - see above
 
 
 def _shell_word(word: str) -> str:

@@ -1,7 +1,8 @@
 """Passwords on their way from the user to the engine, and the traces that they leave.
 
-They enter by ``--password1``, ``--passfile1``, the environment or the terminal. The first and the third are visible
-to other programs of the machine for a moment; :func:`blank_traces` overwrites both in this process's own memory.
+They enter by ``--password1``, ``--passfile1``, the environment or the terminal. The first and the third are
+visible to other programs of the machine for a moment; :func:`blank_traces` overwrites both in this
+process's own memory.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def read_first_line(path: str, option: str) -> str:
 
 
 def find_password(options: Parsed, side: int, environment: dict[str, str], user: str) -> str:
-    """Give the password of a side. UsageError when there is none and nobody to ask; InputError for its file."""
+    """Give the password of a side. UsageError when nobody can be asked for it, InputError for its file."""
     given = options.text(f"password{side}")
     if given is not None:
         return given
@@ -57,7 +58,8 @@ def find_password(options: Parsed, side: int, environment: dict[str, str], user:
         return environment[name]
     if not sys.stdin.isatty():
         raise UsageError(
-            f"The password of user{side} is missing: give --passfile{side} FILE, --password{side} or the environment "
+            f"The password of user{side} is missing: give --passfile{side} FILE, "
+            f"--password{side} or the environment "
             f"variable {name}. There is no terminal to ask on."
         )
     import getpass
@@ -89,12 +91,14 @@ def masked_words(parser: Parser, words: Sequence[str]) -> list[str]:
 def blank_traces(parser: Parser, words: Sequence[str]) -> None:
     """Overwrite secrets in /proc/self/cmdline and /proc/self/environ, where ``ps`` and others read them.
 
-    Works by writing to this process's own memory (/proc/self/mem, Linux) and does nothing where that is not allowed.
+    Works by writing to this process's own memory (/proc/self/mem, Linux) and does nothing where that is not
+    allowed.
     """
     secrets = [words[index][begin:] for index, begin in parser.secret_words(words).items()]
     try:
         with open("/proc/self/stat", "rb") as stat:
-            # After the name in brackets; fields 48 to 51 of proc(5) are arg_start, arg_end, env_start, env_end.
+            # After the name in brackets; fields 48 to 51 of proc(5) are arg_start, arg_end, env_start,
+            # env_end.
             fields = stat.read().rpartition(b")")[2].split()
         arg_start, arg_end, env_start, env_end = (int(field) for field in fields[45:49])
         with open("/proc/self/mem", "r+b", buffering=0) as memory:

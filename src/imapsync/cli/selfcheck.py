@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def run(write: Callable[[str], None]) -> bool:
-    """Do all checks, print ``ok N - what`` or ``not ok N - what: why`` for each; tell whether all went well."""
+    """Do all checks, write ``ok N - what`` or ``not ok N - what: why``; tell whether all went well."""
     good = True
     number = 0
     for number, (what, check) in enumerate(_checks(), 1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.cli import perlre, sides
@@ -11,6 +10,8 @@ from imapsync.cli.errors import UsageError
 from imapsync.cli.foldernames import either_spelling_matcher, either_spelling_rename
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imapsync.cli.getopt import Parsed
     from imapsync.plan.rules import (
         ContentRules,
@@ -35,8 +36,8 @@ def settings(
 ) -> Settings:
     """Give the run that the (completed) options ask for.
 
-    environment: the password variables. home: where the remembered certificates lie by default. trace: gets the
-    lines of the IMAP dialogue under --debugimap. Raises UsageError and InputError.
+    environment: the password variables. home: where the remembered certificates lie by default. trace: gets
+    the lines of the IMAP dialogue under --debugimap. Raises UsageError and InputError.
     """
     from imapsync.transfer.settings import Mode, Settings
 
@@ -45,7 +46,7 @@ def settings(
     source = sides.endpoint(options, 1, home)
     destination = sides.endpoint(options, 2, home) if 2 in wanted else None
     rules = _Rules(options)
-    made = Settings(
+    return Settings(
         source=source,
         destination=destination,
         send_id=options.flag("id", default=True),
@@ -72,7 +73,6 @@ def settings(
         if mode is Mode.CONNECT or destination is None
         else sides.credentials(options, 2, environment),
     )
-    return made
 
 
 def run_mode(options: Parsed) -> Mode:
@@ -330,7 +330,7 @@ def errors_max(options: Parsed) -> int:
 
 
 def _flag_name(text: str) -> str:
-    """Give the flag as IMAP spells it: Seen is \\Seen; anything that is no system flag is a keyword."""
+    r"""Give the flag as IMAP spells it: Seen is \Seen; anything that is no system flag is a keyword."""
     name = text.strip()
     bare = name.removeprefix("\\")
     if not bare or not bare.isascii() or any(char <= " " or char in '(){%*"\\]\x7f' for char in bare):

@@ -87,7 +87,8 @@ def _security(options: Parsed, side: int, port: int | None) -> Security:
     tls = options.values.get(f"tls{side}")
     if ssl is True and tls is True:
         raise UsageError(
-            f"--ssl{side} and --tls{side} exclude each other: encryption begins either at once or by STARTTLS.",
+            f"--ssl{side} and --tls{side} exclude each other: encryption begins either at "
+            f"once or by STARTTLS.",
             option=f"tls{side}",
         )
     if ssl is True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from imapsync.report.counters import Counters
@@ -10,6 +9,8 @@ from imapsync.report.events import Event, PhaseChanged
 from imapsync.report.lines import lines_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imapsync.report.progress import Progress
 
 

@@ -95,7 +95,7 @@ class Counters:
 
 
 @functools.singledispatch
-def _count(event: object, counters: Counters) -> None:  # noqa: ARG001 - most events change no number
+def _count(event: object, counters: Counters) -> None:
     """Events without a rule below are for the log only."""
 
 

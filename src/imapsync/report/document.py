@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from imapsync import __version__
-from imapsync.report.counters import Counters, SideFacts
 from imapsync.report.events import MessageFailed, Problem, Side
 from imapsync.report.files import replace_file
 from imapsync.report.remedies import remedy_code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imapsync.report.counters import Counters, SideFacts
 
 HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
 #: Longest text copied from a server or a message into one member.
@@ -141,7 +145,7 @@ def _failure(failure: MessageFailed) -> dict[str, object]:
 def _problem(problem: Problem) -> Mapping[str, object]:
     # The details never stand in for the four members that every error has.
     return {
-        **{_text(key): _text(value) for key, value in problem.details.items()},
+        **{key: _text(value) for key, value in problem.details.items()},
         "side": None if problem.side is None else HOST[problem.side],
         "code": problem.reason.value,
         "text": _text(problem.text),
@@ -151,7 +155,7 @@ def _problem(problem: Problem) -> Mapping[str, object]:
 
 
 def _text(text: str | None) -> str | None:
-    """Cut foreign text; lone surrogates become JSON escapes by ensure_ascii, which every reader accepts or replaces."""
+    """Cut foreign text; lone surrogates become question marks, because not every JSON reader takes them."""
     if text is None:
         return None
     return text[:MAX_TEXT].encode("utf-8", "replace").decode("utf-8")

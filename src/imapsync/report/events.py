@@ -304,7 +304,7 @@ class Filtered:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something failed that is not one message (a folder, a connection, our own state). Counts as an error."""
+    """Something failed that is not one message (a folder, a connection, our own state). An error."""
 
     reason: Reason
     text: str  # a sentence; server words are part of it, never a secret
@@ -331,7 +331,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class VerifyMismatch:
-    """What `--verify` found wrong: `kind` is missing, size, date, flags or unproven. Missing counts as an error."""
+    """What `--verify` found wrong. `kind`: missing (counts as an error), size, date, flags or unproven."""
 
     folder: str
     uid: int

@@ -35,15 +35,15 @@ def _(event: events.Connected) -> list[str]:
     host = HOST[event.side]
     protocol = f" {event.protocol}" if event.protocol else ""
     lines = [
-        f"{host}: connected to {printable(event.host)} port {event.port} "
-        f"with {_ENCRYPTION.get(event.encryption, event.encryption)}{protocol}"
+        (
+            f"{host}: connected to {printable(event.host)} port {event.port} "
+            f"with {_ENCRYPTION.get(event.encryption, event.encryption)}{protocol}"
+        )
     ]
     if event.greeting:
         lines.append(f"{host} banner: {printable(event.greeting)}")
     if event.encryption == "none":
-        lines.append(
-            f"{host}: WARNING: nothing protects this connection, others may read the password and the mail"
-        )
+        lines.append(f"{host}: WARNING: this connection is not encrypted, others may read password and mail")
     return lines
 
 
@@ -53,8 +53,11 @@ def _(event: events.CertificateSeen) -> list[str]:
     verdict = "accepted" if event.trusted else "not accepted"
     note = f", {event.note}" if event.note else ""
     return [
-        f"{host} certificate: {printable(event.subject)}, issued by {printable(event.issuer)}, "
-        f"expires {printable(event.expires)}, sha256:{printable(event.fingerprint)} ({verdict}{printable(note)})"
+        (
+            f"{host} certificate: {printable(event.subject)}, issued by {printable(event.issuer)}, "
+            f"expires {printable(event.expires)}, sha256:{printable(event.fingerprint)} "
+            f"({verdict}{printable(note)})"
+        )
     ]
 
 
@@ -120,8 +123,10 @@ def _(event: events.FolderCompared) -> list[str]:
     lines = [
         f"Host1: folder [{name}] considering {event.source_messages} messages",
         f"Host2: folder [{printable(event.destination)}] considering {event.destination_messages} messages",
-        f"Host1: folder [{name}] {event.to_copy} messages to copy, {event.missing_source} on host2 only, "
-        f"{event.source_duplicates} duplicates",
+        (
+            f"Host1: folder [{name}] {event.to_copy} messages to copy, {event.missing_source} on host2 only, "
+            f"{event.source_duplicates} duplicates"
+        ),
     ]
     if event.unidentified:
         lines.append(
@@ -187,7 +192,10 @@ def _(event: events.FolderSubscribed) -> list[str]:
 @lines_of.register(events.Filtered)
 def _(event: events.Filtered) -> list[str]:
     return [
-        f"Host2: folder [{printable(event.folder)}] Sieve ran on {event.count} messages, {event.moved} left the folder"
+        (
+            f"Host2: folder [{printable(event.folder)}] Sieve ran on {event.count} messages, "
+            f"{event.moved} left the folder"
+        )
     ]
 
 
@@ -225,5 +233,8 @@ def _(event: events.VerifyMismatch) -> list[str]:
 @lines_of.register(events.Verified)
 def _(event: events.Verified) -> list[str]:
     return [
-        f"Verify: folder [{printable(event.source)}] {event.equal} of {event.checked} messages are equal on host2"
+        (
+            f"Verify: folder [{printable(event.source)}] {event.equal} of {event.checked} "
+            f"messages are equal on host2"
+        )
     ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from imapsync.report.counters import Counters
 from imapsync.report.events import Phase
 from imapsync.report.files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imapsync.report.counters import Counters
 
 #: Time between two writes.
 INTERVAL_S: Final = 1.0
@@ -20,8 +23,8 @@ WINDOW_S: Final = 15.0
 class Progress:
     """Writes the progress file.
 
-    `wall` gives seconds since the epoch, `monotonic` seconds that never jump. After a failed write it goes silent
-    and `failure` says why: progress is comfort, the run goes on.
+    `wall` gives seconds since the epoch, `monotonic` seconds that never jump. After a failed write it goes
+    silent and `failure` says why: progress is comfort, the run goes on.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
     ),
     Reason.CERTIFICATE_CHANGED: (
         "confirm_certificate",
-        "Ask the server's administrator whether its certificate was replaced; if so, accept the new fingerprint.",
+        "Ask the server's administrator whether the certificate was replaced; if so, accept the new one.",
     ),
     Reason.CERTIFICATE_UNTRUSTED: (
         "accept_certificate",

@@ -7,7 +7,7 @@ MAX_SHOWN = 2_000
 
 
 def printable(text: str, limit: int = MAX_SHOWN) -> str:
-    r"""Give `text` with control characters, line ends and direction marks spelled as ``\x1b``, cut after `limit`."""
+    r"""Give `text`, cut after `limit`, with control characters and direction marks spelled as ``\x1b``."""
     if len(text) > limit:
         text = text[:limit] + "…"
     if text.isprintable():

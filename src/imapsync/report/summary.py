@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from imapsync.report.counters import Counters, Totals
 from imapsync.report.events import Side, Skip
 from imapsync.report.lines import HOST
 from imapsync.report.remedies import remedy_text
 from imapsync.report.safe import human_bytes, printable
+
+if TYPE_CHECKING:
+    from imapsync.report.counters import Counters, Totals
 
 #: Most failures listed in the text; the JSON report holds more.
 MAX_LISTED = 100
@@ -114,7 +117,8 @@ def failures(counters: Counters) -> list[str]:
         size = "" if failure.size_bytes is None else f" {failure.size_bytes} bytes"
         words = f": {printable(failure.server_text)}" if failure.server_text else ""
         lines.append(
-            f"folder [{printable(failure.folder)}] uid {failure.uid}{size}{date}{subject}: {failure.reason.value}{words}"
+            f"folder [{printable(failure.folder)}] uid {failure.uid}{size}{date}{subject}: "
+            f"{failure.reason.value}{words}"
         )
         lines.append(f"  What to do: {remedy_text(failure.reason)}")
     listed = min(len(counters.problems), MAX_LISTED) + min(len(counters.failures), MAX_LISTED)
@@ -124,7 +128,7 @@ def failures(counters: Counters) -> list[str]:
 
 
 def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
-    """Say whether all wanted messages are on host2. `complete` is false when the run stopped before its end."""
+    """Say whether all wanted messages are on host2; `complete` is false when the run stopped early."""
     lines: list[str] = []
     if counters.verified:
         exceptions = sum(counters.mismatches.values())
@@ -163,7 +167,8 @@ def error_count(counters: Counters) -> str:
 
 def exit_line(number: int, name: str, meaning: str, *, errors: tuple[int, int], pid: int) -> str:
     """Give the last line of the verdict. `errors`: how many there were, how many there may be."""
-    return f"Exiting with return value {number} ({name}: {meaning}) {errors[0]}/{errors[1]} nb_errors/max_errors PID {pid}"
+    counted = f"{errors[0]}/{errors[1]} nb_errors/max_errors"
+    return f"Exiting with return value {number} ({name}: {meaning}) {counted} PID {pid}"
 
 
 def _moment(seconds: float) -> str:

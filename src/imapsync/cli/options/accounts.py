@@ -17,7 +17,8 @@ ROWS: tuple[Option, ...] = (
         "password",
         Kind.TEXT,
         CREDENTIALS,
-        "Password of user{n}. Other users of the machine may see it in the process list; prefer --passfile{n}.",
+        "Password of user{n}. Other users of the machine may see it in the process list; "
+        "prefer --passfile{n}.",
         secret=True,
         note="blanked in the process list and in /proc right after the start, as far as the system allows",
     ),
@@ -50,7 +51,7 @@ ROWS: tuple[Option, ...] = (
         ENCRYPTION,
         "Connect to host{n} in clear and encrypt by STARTTLS before anything else.",
         negatable=True,
-        note="when the server does not offer STARTTLS the run ends with EXIT_TLS_FAILURE; nothing is sent in clear",
+        note="when the server does not offer STARTTLS the run ends with EXIT_TLS_FAILURE",
     ),
     Option("ssl", Kind.FLAG, ENCRYPTION, "Both --ssl1 and --ssl2.", negatable=True, ours=True),
     Option("tls", Kind.FLAG, ENCRYPTION, "Both --tls1 and --tls2.", negatable=True, ours=True),
@@ -59,7 +60,8 @@ ROWS: tuple[Option, ...] = (
         Kind.TEXT,
         ENCRYPTION,
         "Which certificate of host{n} is accepted: 'ca' (signed by a known authority for this name), "
-        "'sha256:FINGERPRINT' (this one only), 'tofu' (by an authority, else the one seen first, as ssh does) or 'any'.",
+        "'sha256:FINGERPRINT' (this one only), 'tofu' (by an authority, else the one "
+        "seen first, as ssh does) or 'any'.",
         default="tofu",
         ours=True,
     ),
@@ -75,7 +77,8 @@ ROWS: tuple[Option, ...] = (
         "sslargs",
         Kind.PAIR,
         ENCRYPTION,
-        "A TLS detail for host{n}: SSL_verify_mode=0 (any certificate) or 1 (known authorities), SSL_version=TLSv1_2 "
+        "A TLS detail for host{n}: SSL_verify_mode=0 (any certificate) or 1 (known "
+        "authorities), SSL_version=TLSv1_2 "
         "(the lowest accepted), SSL_cipher_list=LIST, SSL_ca_file=FILE.",
         repeat=True,
         note="other names are refused: they have no meaning for this engine",
@@ -92,7 +95,8 @@ ROWS: tuple[Option, ...] = (
         "authmech",
         Kind.TEXT,
         AUTHENTICATION,
-        "SASL mechanism for host{n}: PLAIN, LOGIN, CRAM-MD5, XOAUTH2 or OAUTHBEARER; COMMAND is the LOGIN command.",
+        "SASL mechanism for host{n}: PLAIN, LOGIN, CRAM-MD5, XOAUTH2 or OAUTHBEARER; "
+        "COMMAND is the LOGIN command.",
         default="the best one that the server offers",
         note="NTLM, DIGEST-MD5, GSSAPI and the like are refused",
     ),

@@ -18,7 +18,8 @@ ROWS: tuple[Option, ...] = (
         "mixfolders",
         Kind.FLAG,
         FOLDERS,
-        "Merge folders of host1 whose names differ only by case when host2 sees one name. --nomixfolders takes the "
+        "Merge folders of host1 whose names differ only by case when host2 sees one "
+        "name. --nomixfolders takes the "
         "first of them only.",
         negatable=True,
         default="yes",
@@ -48,7 +49,8 @@ ROWS: tuple[Option, ...] = (
         "automap",
         Kind.FLAG,
         FOLDERS,
-        "Pair the folders for sent mail, junk, drafts, trash, archive, flagged and all mail, whatever their names.",
+        "Pair the folders for sent mail, junk, drafts, trash, archive, flagged and all "
+        "mail, whatever their names.",
         negatable=True,
         note="by special use (RFC 6154) of both sides, else by well-known names",
     ),
@@ -65,7 +67,8 @@ ROWS: tuple[Option, ...] = (
         "f1f2",
         Kind.PAIR,
         FOLDERS,
-        "The folder of host1 before the '=' becomes the folder of host2 after it. May be repeated; stronger than "
+        "The folder of host1 before the '=' becomes the folder of host2 after it. May be "
+        "repeated; stronger than "
         "--automap and --regextrans2.",
         repeat=True,
     ),

@@ -18,7 +18,8 @@ ROWS: tuple[Option, ...] = (
         "maxage",
         Kind.FLOAT,
         SELECTION,
-        "Leave out messages older than this many days. With a --minage above it: messages older than --minage or "
+        "Leave out messages older than this many days. With a --minage above it: "
+        "messages older than --minage or "
         "newer than --maxage.",
     ),
     Option("minage", Kind.FLOAT, SELECTION, "Leave out messages newer than this many days."),
@@ -194,7 +195,8 @@ ROWS: tuple[Option, ...] = (
         "regexflag",
         Kind.REGEX,
         FLAGS,
-        "Change each list of flags by s/// or tr///, given as text with spaces between them. May be repeated.",
+        "Change each list of flags by s/// or tr///, given as text with spaces between "
+        "them. May be repeated.",
         repeat=True,
     ),
     Option(
@@ -245,7 +247,8 @@ ROWS: tuple[Option, ...] = (
         "setflag1",
         Kind.TEXT,
         FLAGS,
-        "Set this flag on each message of host1 once its copy is proven. May be repeated. 'Seen' means \\Seen.",
+        "Set this flag on each message of host1 once its copy is proven. May be "
+        "repeated. 'Seen' means \\Seen.",
         repeat=True,
         ours=True,
     ),

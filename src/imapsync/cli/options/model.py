@@ -57,7 +57,7 @@ class Option:
         return self.kind is not Kind.FLAG
 
 
-def both(  # noqa: PLR0913 - the columns of the table
+def both(
     stem: str,
     kind: Kind,
     group: str,

@@ -35,7 +35,8 @@ ROWS: tuple[Option, ...] = (
         "verify",
         Kind.FLAG,
         GENERAL,
-        "Copy nothing: compare every selected message of host1 with host2 (identity, size, date, flags) and list "
+        "Copy nothing: compare every selected message of host1 with host2 (identity, "
+        "size, date, flags) and list "
         "the exceptions.",
         negatable=True,
         ours=True,
@@ -125,7 +126,8 @@ ROWS: tuple[Option, ...] = (
         "maxdelete2",
         Kind.INT,
         DELETION,
-        "Let --delete2 remove up to this many messages, in place of the brakes (nothing when host1 is suddenly "
+        "Let --delete2 remove up to this many messages, in place of the brakes (nothing "
+        "when host1 is suddenly "
         "empty, at most half of host2).",
         ours=True,
     ),
@@ -187,7 +189,8 @@ ROWS: tuple[Option, ...] = (
         "sievedelivery2",
         Kind.FLAG,
         BEHAVIOUR,
-        "Run the user's active Sieve script of host2 on the messages that were copied (FILTER=SIEVE), then expunge "
+        "Run the user's active Sieve script of host2 on the messages that were copied "
+        "(FILTER=SIEVE), then expunge "
         "what it moved away.",
         negatable=True,
         ours=True,

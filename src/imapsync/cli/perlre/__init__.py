@@ -1,8 +1,9 @@
 """Perl's ``m//``, ``s///`` and ``tr///`` read by us: never evaluated as code.
 
-:func:`folder_matcher` for --include and --exclude, :func:`message_matcher` for --skipmess, :func:`expression_matcher` for --delete2foldersonly,
-:func:`operations` for --regexmess, --regexflag and --regextrans2. All raise :class:`PatternError` with a sentence
-when the text is not understood, and never guess.
+:func:`folder_matcher` for --include and --exclude, :func:`message_matcher` for --skipmess,
+:func:`expression_matcher` for --delete2foldersonly, :func:`operations` for --regexmess, --regexflag and
+--regextrans2. All raise :class:`PatternError` with a sentence when the text is not understood, and never
+guess.
 """
 
 from imapsync.cli.perlre.errors import PatternError, PatternTimeout

@@ -86,7 +86,7 @@ def complement(ranges: str, highest: int) -> str:
 
 
 def parse_number(source: str, index: int, alphabet: Alphabet) -> tuple[int, int] | None:
-    r"""Read ``x41``, ``x{263a}``, ``o{33}`` or octal digits after a backslash; give the code and the place after it."""
+    """Read ``x41``, ``x{263a}``, ``o{33}`` or octal digits; give the code and the place after it."""
     found = NUMBER.match(source, index)
     if not found:
         return None
@@ -100,7 +100,7 @@ def parse_number(source: str, index: int, alphabet: Alphabet) -> tuple[int, int]
 
 
 def translate_class(source: str, start: int, alphabet: Alphabet) -> tuple[str, int]:
-    """Translate the class whose ``[`` stands at `start`; give Python's spelling and the place after its ``]``."""
+    """Translate the class whose ``[`` stands at `start`; give the spelling and the place after its ``]``."""
     index = start + 1
     out = ["["]
     if source[index : index + 1] == "^":
@@ -144,7 +144,7 @@ def _posix(name: str, *, negated: bool, alphabet: Alphabet) -> str:
 
 
 def _escape(source: str, index: int, alphabet: Alphabet) -> tuple[str, int, bool]:
-    r"""Translate what follows a backslash in a class; the last of the three says whether it is one character."""
+    """Translate what follows a backslash; the last of the three says whether it is one character."""
     if index >= len(source):
         raise PatternError("the pattern ends with a single backslash")
     number = parse_number(source, index, alphabet)
@@ -155,23 +155,19 @@ def _escape(source: str, index: int, alphabet: Alphabet) -> tuple[str, int, bool
         return literal(code), index, True
     char = source[index]
     index += 1
-    sets = {
-        "h": inside(alphabet.horizontal()),
-        "v": inside(alphabet.vertical()),
-    }
     if char in "dDwWsS":
         return "\\" + char, index, False
-    if char in sets:
-        return sets[char], index, False
-    if char in "HV":
-        ranges = alphabet.horizontal() if char == "H" else alphabet.vertical()
-        return complement(ranges, alphabet.highest), index, False
-    if char in _SIMPLE:
-        return literal(_SIMPLE[char]), index, True
+    if char in "hHvVE":
+        return _set(char, alphabet), index, False
     if char == "c" and index < len(source):
         return literal(ord(source[index].upper()) ^ 64), index + 1, True
-    if char == "E":
-        return "", index, False
-    if char.isascii() and char.isalnum():
+    if char.isascii() and char.isalnum() and char not in _SIMPLE:
         raise PatternError(f"'\\{char}' in a character class is not supported")
-    return literal(ord(char)), index, True
+    return literal(_SIMPLE.get(char, ord(char))), index, True
+
+
+def _set(char: str, alphabet: Alphabet) -> str:
+    if char == "E":
+        return ""
+    ranges = alphabet.horizontal() if char in "hH" else alphabet.vertical()
+    return inside(ranges) if char in "hv" else complement(ranges, alphabet.highest)

@@ -1,4 +1,4 @@
-"""Cut ``s{…}{…}flags`` and its like into parts, as perlop's "Gory details of parsing quoted constructs" says."""
+"""Cut ``s{…}{…}flags`` and its like into parts (perlop, "Gory details of parsing quoted constructs")."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Quoted:
 
 
 def split_statements(text: str) -> list[Quoted]:
-    """Cut one or more constructs with ``;`` between them; a leading ``/`` means m. PatternError when it is none."""
+    """Cut constructs with ``;`` between them; a leading ``/`` means m. PatternError when there is none."""
     if len(text) > MAX_LENGTH:
         raise PatternError(f"the expression is longer than {MAX_LENGTH} characters")
     found: list[Quoted] = []
@@ -74,7 +74,7 @@ def _read(text: str, position: int) -> tuple[Quoted, int]:
 
 
 def _part(text: str, position: int, kind: str) -> tuple[str, int]:
-    """Read from the opening delimiter at `position`; give what is inside and the place after the closing one."""
+    """Read from the opening delimiter at `position`; give the inside and the place after the closing one."""
     opening = text[position]
     closing = _PAIRS.get(opening, opening)
     depth = 1

@@ -1,19 +1,20 @@
 """A bound on the time that a pattern may work on one text.
 
-Python's ``re`` backtracks as Perl's engine does: some patterns take for ever on some texts. It looks for signals
-while it works, so a timer can end it. Only the main thread of a process can be bounded so; the engine matches there.
+Python's ``re`` backtracks as Perl's engine does: some patterns take for ever on some texts. It looks for
+signals while it works, so a timer can end it. Only the main thread of a process can be bounded so; the
+engine matches there.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.cli.perlre.errors import PatternTimeout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 #: Far above what a sensible pattern needs for a large message, far below what hangs a run.

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from imapsync.cli.perlre.delimiters import Quoted, split_statements
 from imapsync.cli.perlre.errors import PatternError
 from imapsync.cli.perlre.operations import check_flags
 from imapsync.cli.perlre.pattern import IDLE_FLAGS, compile_latin1, compile_text
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def folder_matcher(text: str) -> Callable[[str], bool]:
     """Give the test of an --include or --exclude value, which is a bare pattern, as in the original.
 
-    Slashes are part of it, for they separate folders. Only what begins with ``/^`` or ends with ``$/`` is taken as
-    a pattern between slashes, because as a bare pattern it could never match.
+    Slashes are part of it, for they separate folders. Only what begins with ``/^`` or ends with ``$/`` is
+    taken as a pattern between slashes, because as a bare pattern it could never match.
     """
     if text.startswith("/") and len(text) > 1 and (text.startswith("/^") or text.rstrip("i").endswith("$/")):
         return _text_matcher(_one_match(text))
@@ -23,7 +26,7 @@ def folder_matcher(text: str) -> Callable[[str], bool]:
 
 
 def expression_matcher(text: str) -> Callable[[str], bool]:
-    """Give the test of a --delete2foldersonly value: ``/pattern/flags``, ``m{pattern}flags`` or a bare pattern."""
+    """Give the test of a --delete2foldersonly value: ``/pattern/flags``, ``m{pattern}`` or a bare pattern."""
     return _text_matcher(_expression(text))
 
 

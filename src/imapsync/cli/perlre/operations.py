@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.cli.perlre.charclass import Alphabet
 from imapsync.cli.perlre.delimiters import Quoted, split_statements
@@ -12,6 +11,9 @@ from imapsync.cli.perlre.errors import PatternError
 from imapsync.cli.perlre.pattern import FLAGS, IDLE_FLAGS, compile_latin1, compile_text
 from imapsync.cli.perlre.replacement import Template, check_groups, parse_replacement
 from imapsync.cli.perlre.translit import transliteration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 _TEXT = Alphabet(wide=True)

@@ -1,19 +1,21 @@
-"""A Perl pattern in Python's spelling, character by character, and compiled.
+r"""A Perl pattern in Python's spelling, character by character, and compiled.
 
 What Python's ``re`` has under another name is translated, what it has not is refused by name: code blocks,
-recursion, branch reset, verbs, ``\\K``, ``\\G``, Unicode properties. Python 3.11's atomic groups and possessive
-quantifiers are Perl's.
+recursion, branch reset, verbs, ``\K``, ``\G``, Unicode properties. Python 3.11's atomic groups and
+possessive quantifiers are Perl's.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import AnyStr
+from typing import TYPE_CHECKING, AnyStr
 
 from imapsync.cli.perlre.charclass import Alphabet, inside, literal, parse_number, translate_class
 from imapsync.cli.perlre.errors import PatternError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _QUANTIFIER = re.compile(r"\{\s*(?:\d+\s*(?:,\s*\d*\s*)?|,\s*\d+\s*)\}")
 _NAMED_GROUP = re.compile(r"\(\?(?:P?<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')")
@@ -57,7 +59,7 @@ def compile_text(source: str, flags: str, variables: Mapping[str, str] | None = 
 
 
 def compile_latin1(source: str, flags: str) -> re.Pattern[bytes]:
-    """Compile for bytes. Characters of `source` beyond ASCII stand for their UTF-8 bytes. Raises PatternError."""
+    """Compile for bytes; characters beyond ASCII stand for their UTF-8 bytes. Raises PatternError."""
     narrow = source.encode("utf-8", "surrogateescape").decode("latin-1")
     translated = _Translator(narrow, Alphabet(wide=False), "x" in flags, None).run()
     return _finish(translated.encode("ascii"), flags)
@@ -93,7 +95,7 @@ class _Translator:
         source: str,
         alphabet: Alphabet,
         extended: bool,
-        variables: Mapping[str, str] | None,  # noqa: FBT001
+        variables: Mapping[str, str] | None,
     ) -> None:
         self.source = source
         self.alphabet = alphabet
@@ -117,30 +119,33 @@ class _Translator:
 
     def _step(self, index: int) -> int:
         char = self.source[index]
-        if char == "\\":
-            return self._escape(index + 1)
-        if char == "[":
-            text, index = translate_class(self.source, index, self.alphabet)
-            self.out.append(text)
-            return index
-        if char == "(":
-            return self._open(index)
-        if char == ")":
-            return self._close(index)
-        if char == "|":
-            inline = self.stack[-1].inline
-            self.out.append(")" * len(inline) + "|" + "".join(inline))
-            return index + 1
-        if char == "$":
-            return self._dollar(index)
-        if char == "{":
-            return self._brace(index)
+        special = {
+            "\\": self._escape,
+            "[": self._class,
+            "(": self._open,
+            ")": self._close,
+            "|": self._alternative,
+            "$": self._dollar,
+            "{": self._brace,
+        }.get(char)
+        if special is not None:
+            return special(index)
         if self.extended and char.isspace():
             return index + 1
         if self.extended and char == "#":
             newline = self.source.find("\n", index)
             return len(self.source) if newline < 0 else newline + 1
         self.out.append(char if char in "^.*+?" else literal(ord(char)))
+        return index + 1
+
+    def _class(self, index: int) -> int:
+        text, index = translate_class(self.source, index, self.alphabet)
+        self.out.append(text)
+        return index
+
+    def _alternative(self, index: int) -> int:
+        inline = self.stack[-1].inline
+        self.out.append(")" * len(inline) + "|" + "".join(inline))
         return index + 1
 
     def _brace(self, index: int) -> int:
@@ -235,6 +240,7 @@ class _Translator:
 
     def _escape(self, index: int) -> int:
         source = self.source
+        index += 1
         if index >= len(source):
             raise PatternError("the pattern ends with a single backslash")
         back = self._back_reference(index)

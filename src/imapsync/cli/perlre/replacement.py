@@ -1,14 +1,16 @@
-r"""What an ``s///`` puts in: ``$1``, ``\1``, ``${1}``, ``$&``, ``$+{name}``, escapes, and ``\U \L \u \l \Q \E``."""
+r"""What an ``s///`` puts in: ``$1``, ``\1``, ``$&``, ``$+{name}``, escapes, and ``\U \L \u \l \Q \E``."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Generic, AnyStr
+from typing import TYPE_CHECKING, AnyStr, Generic
 
 from imapsync.cli.perlre.charclass import Alphabet, parse_number
 from imapsync.cli.perlre.errors import PatternError
 from imapsync.cli.perlre.pattern import VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _GROUP = re.compile(r"\$(?:\{(\d{1,4})\}|(\d{1,4})|(&)|\+\{(\w+)\})")
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "a": "\a", "b": "\b", "e": "\x1b"}
@@ -77,7 +79,7 @@ def _escape(source: str, index: int, alphabet: Alphabet) -> tuple[Part, int]:
 
 
 def check_groups(parts: list[Part], names: Mapping[str, int]) -> None:
-    """Refuse names of groups that the pattern does not have; a number without group is empty text, as in Perl."""
+    """Refuse names of groups that the pattern has not; a number without group is empty text, as in Perl."""
     for kind, value in parts:
         if kind == "group" and isinstance(value, str) and value not in names:
             raise PatternError(f"there is no group named '{value}'")
@@ -87,31 +89,32 @@ class Template(Generic[AnyStr]):
     """Makes the text that replaces a match."""
 
     def __init__(self, parts: list[Part], encode: Callable[[str], AnyStr]) -> None:
-        self._empty = encode("")
-        self._parts: list[tuple[str, AnyStr | int | str]] = [
-            (kind, encode(value) if kind == "text" and isinstance(value, str) else value)
+        self._empty: AnyStr = encode("")
+        self._parts: list[tuple[str, AnyStr, int | str]] = [
+            (kind, encode(value) if kind == "text" and isinstance(value, str) else self._empty, value)
             for kind, value in parts
         ]
         self._plain = all(kind != "case" for kind, _ in parts)
 
     def __call__(self, match: re.Match[AnyStr]) -> AnyStr:
+        """Give what stands in place of `match`."""
         pieces: list[AnyStr] = []
         modes: list[str] = []
         once = ""
-        for kind, value in self._parts:
+        for kind, text, value in self._parts:
             if kind == "case":
                 once = _switch(str(value), modes, once)
                 continue
-            piece: AnyStr = self._group(match, value) if kind == "group" else value  # type: ignore[assignment]
+            piece = self._group(match, value) if kind == "group" else text
             if not self._plain:
                 piece, once = _styled(piece, modes, once)
             pieces.append(piece)
         return self._empty.join(pieces)
 
-    def _group(self, match: re.Match[AnyStr], key: AnyStr | int | str) -> AnyStr:
+    def _group(self, match: re.Match[AnyStr], key: int | str) -> AnyStr:
         if isinstance(key, int) and key > match.re.groups:
             return self._empty
-        found: AnyStr | None = match.group(key)  # type: ignore[arg-type]
+        found: AnyStr | None = match[key]
         return self._empty if found is None else found
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from imapsync.cli.perlre.errors import PatternError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ESCAPES = {"n": 10, "t": 9, "r": 13, "f": 12, "a": 7, "b": 8, "e": 27}
 _NUMBER = re.compile(r"x\{([0-9a-fA-F]{1,6})\}|x([0-9a-fA-F]{1,2})|o\{([0-7]{1,7})\}|([0-7]{1,3})")
