@@ -15,7 +15,8 @@ from imapsync_tasks import schedule
 from imapsync_tasks.errors import Json, Refusal, RefusedError
 
 #: Characters that end a line somewhere: C0, DEL, C1, and Unicode's line and paragraph separators.
-_NO_CONTROLS: Final = "[^\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]"
+_CONTROLS: Final = "[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]"
+_NO_CONTROLS: Final = f"[^{_CONTROLS[1:]}"
 #: Letters of international names: everything from U+00A1 but separators, direction marks, private use and
 #: specials.
 _WIDE: Final = (
@@ -162,3 +163,8 @@ def _echo(value: object) -> object:
     if isinstance(value, str):
         return value[:200].encode("utf-8", "replace").decode()
     return value if isinstance(value, bool | int | float) or value is None else str(type(value).__name__)
+
+
+def printable(value: str) -> str:
+    """Give text for a log line: control characters and line ends become "?"."""
+    return re.sub(_CONTROLS, "?", value)

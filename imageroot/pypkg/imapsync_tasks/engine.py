@@ -1,0 +1,96 @@
+"""The words that the engine is called with. Always `--name=value`: a value may begin with a dash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from imapsync_tasks.instance import Settings
+    from imapsync_tasks.paths import Paths
+    from imapsync_tasks.task import Task
+
+#: What an NS8 server shows of other users' mail, below these two names (ns8-contract §5.3).
+_FOREIGN_FOLDERS: Final = "^Shared(/.*)?$|^Public(/.*)?$"
+_GMAIL_HOST: Final = "imap.gmail.com"
+_MASTER_USER: Final = "vmail"
+_SECURITY: Final = {"": ["--nossl1"], "tls": ["--tls1"], "ssl": ["--ssl1"]}
+
+
+class Remote(NamedTuple):
+    """A remote account, as far as a login needs it."""
+
+    remotehostname: str
+    remoteport: int
+    remoteusername: str
+    security: str
+    tls_trust: str
+
+    @classmethod
+    def of(cls, task: Task) -> Remote:
+        """Give the remote account of a task."""
+        return cls(task.remotehostname, task.remoteport, task.remoteusername, task.security, task.tls_trust)
+
+
+def source(remote: Remote, passfile: str, truststore: str) -> list[str]:
+    """Give the words for the remote account.
+
+    Without required encryption STARTTLS is used when offered, with any certificate: it can only be better
+    than the clear text that was asked for.
+    """
+    return [
+        f"--host1={remote.remotehostname}",
+        f"--port1={remote.remoteport}",
+        f"--user1={remote.remoteusername}",
+        f"--passfile1={passfile}",
+        *_SECURITY[remote.security],
+        f"--trust1={remote.tls_trust if remote.security else 'any'}",
+        f"--truststore={truststore}",
+    ]
+
+
+def destination(localuser: str, settings: Settings, passfile: str, port: int) -> list[str]:
+    """Give the words for the local mailbox: the master user in the user's name, STARTTLS compulsory."""
+    return [
+        f"--host2={settings.mail_host}",
+        f"--port2={port}",
+        f"--user2={localuser}*{_MASTER_USER}",
+        f"--passfile2={passfile}",
+        "--tls2",
+        f"--trust2={settings.mail_trust}",
+    ]
+
+
+def selection(task: Task) -> list[str]:
+    """Give the words that choose the folders."""
+    words = [f"--exclude={_FOREIGN_FOLDERS}"]
+    words += [f"--exclude={pattern}" for pattern in task.exclude_patterns]
+    if task.foldersynchronization == "inbox":
+        words.append("--folder=INBOX")
+    return words
+
+
+def run(task: Task, paths: Paths) -> list[str]:
+    """Give the words of a sync besides the two accounts.
+
+    Mode inbox never deletes local mail: what is not unseen on the remote side is not missing there.
+    """
+    inbox = task.foldersynchronization == "inbox"
+    words = [*selection(task), "--syncduplicates", "--nofoldersizes", "--nofoldersizesatend"]
+    if inbox:
+        words += ["--search1=UNSEEN", "--setflag1=\\Seen", "--noresyncflags"]
+        if task.sieve_enabled:
+            words.append("--sievedelivery2")
+    elif task.delete_local:
+        words += ["--delete2", "--delete2folders"]
+    if task.delete_remote:
+        older = task.delete_remote_older
+        words += [f"--delete1older={older}" if older else "--delete1", "--noexpungeaftereach"]
+    if task.remotehostname.lower() == _GMAIL_HOST:
+        words.append("--gmail1")
+    return [
+        *words,
+        f"--logfile={paths.log(task.name)}",
+        f"--state={paths.journal(task.name)}",
+        f"--progress={paths.progress(task.name)}",
+        f"--report={paths.report(task.name)}",
+    ]

@@ -1,0 +1,40 @@
+"""Where syncctl works: the directories, the engine's command, the mail server's port."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from imapsync_tasks import instance
+from imapsync_tasks.paths import Paths
+from imapsync_tasks.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the commands share. Tests point the environment variables elsewhere."""
+
+    paths: Paths
+    store: Store
+    engine: str
+    mail_port: int
+
+    @classmethod
+    def from_environment(cls) -> Context:
+        """Read SYNCCTL_DIRECTORY, SYNCCTL_CRON_DIRECTORY, SYNCCTL_ENGINE and SYNCCTL_MAIL_PORT."""
+        paths = Paths.in_container()
+        return cls(
+            paths,
+            Store(paths),
+            os.environ.get("SYNCCTL_ENGINE", "imapsync"),
+            int(os.environ.get("SYNCCTL_MAIL_PORT", "143")),
+        )
+
+    def settings(self) -> instance.Settings:
+        """Give the instance's settings as last published."""
+        return instance.published(self.paths)
+
+
+def engine_environment() -> dict[str, str]:
+    """Give the engine's whole environment: nothing of ours, nothing secret."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/root", "LANG": "C.UTF-8"}

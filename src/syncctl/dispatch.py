@@ -1,0 +1,177 @@
+"""From waiting to running: slots, workers and the timer of scheduled starts.
+
+A slot is a file held by flock; there are `max_parallel` of them. A worker is a process that holds a slot and
+runs one task after the other until none is due. The timer is the one process that waits for starts that are
+not due yet. Each is held before anybody can see that it is missing: due entries imply a busy slot, later
+ones imply the timer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+from imapsync_tasks import files, queue, schedule
+from imapsync_tasks.errors import NoSuchTaskError
+from imapsync_tasks.queue import Entry
+from syncctl import holder, systemlog, worker
+from syncctl.exitcodes import FAILED, OK
+from syncctl.worker import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from syncctl.context import Context
+
+#: A lock is probed for microseconds at a time: this is patience enough to tell a probe from a run.
+_PROBE_PATIENCE_S: Final = 0.5
+#: How often the timer looks whether an earlier start was added.
+_TIMER_STEP_S: Final = 1.0
+
+
+def start(context: Context, tasks: Iterable[str], *, scheduled: bool = False) -> None:
+    """Make tasks run or wait; those that do already are left alone. NoSuchTaskError when one does not exist.
+
+    A scheduled start waits for its own second within the minute, unless somebody starts the task before.
+    """
+    wanted = list(tasks)
+    now = time.time()
+    with context.store.locked():
+        for task in wanted:
+            if not context.store.exists(task):
+                raise NoSuchTaskError(task)
+        waiting = _entries(context)
+        for task in wanted:
+            if files.is_locked(context.paths.lock(task)):
+                continue
+            known = waiting.get(task)
+            if known is None or (known.due > now and not scheduled):
+                waiting[task] = Entry(task, now + (schedule.delay_s(task) if scheduled else 0))
+        jobs, timer = _serve(context, list(waiting.values()))
+    _launch(context, jobs, timer)
+
+
+def finished(context: Context, job: Job) -> tuple[Job | None, Callable[[], None]]:
+    """Free a job's task and give its worker the next one, or None: then its slot is free too.
+
+    The caller holds the instance lock, and calls what comes second when it no longer does: it starts further
+    workers, for max_parallel may have grown.
+    """
+    os.close(job.lock)
+    entries = sorted(_entries(context).values(), key=lambda entry: entry.due)
+    following = None
+    if job.number < context.settings().max_parallel:
+        following, entries = _take(context, entries, job.number, job.slot)
+    if following is None:
+        os.close(job.slot)
+    jobs, timer = _serve(context, entries)
+    return following, lambda: _launch(context, jobs, timer)
+
+
+def forget(context: Context, tasks: Iterable[str]) -> None:
+    """Take tasks out of the queue; the caller holds the instance lock."""
+    gone = set(tasks)
+    queue.write(context.paths, [entry for entry in _entries(context).values() if entry.task not in gone])
+
+
+def _entries(context: Context) -> dict[str, Entry]:
+    """Give what waits by task; entries that nobody serves any more are void."""
+    if not queue.is_served(context.paths):
+        return {}
+    return {entry.task: entry for entry in queue.read(context.paths)}
+
+
+def _serve(context: Context, entries: list[Entry]) -> tuple[list[Job], int | None]:
+    """Give due entries to free slots and take the timer's lock when it is needed and free."""
+    context.paths.slots.mkdir(mode=0o700, exist_ok=True)
+    left = sorted(entries, key=lambda entry: entry.due)
+    jobs = []
+    for number in range(context.settings().max_parallel):
+        if not left or left[0].due > time.time():
+            break
+        slot = files.try_lock(context.paths.slot(number))
+        if slot is None:
+            continue
+        job, left = _take(context, left, number, slot)
+        if job is None:
+            os.close(slot)
+            break
+        jobs.append(job)
+    queue.write(context.paths, left)
+    later = any(entry.due > time.time() for entry in left)
+    return jobs, files.try_lock(context.paths.timer) if later else None
+
+
+def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tuple[Job | None, list[Entry]]:
+    """Give the first due task whose lock can be had, and the entries that remain."""
+    left = list(entries)
+    while left and left[0].due <= time.time():
+        task = left.pop(0).task
+        if not context.store.exists(task):
+            continue
+        lock = files.try_lock(context.paths.lock(task), _PROBE_PATIENCE_S)
+        if lock is not None:
+            holder.write(lock, holder.Holder())
+            return Job(task, number, slot, lock), left
+    return None, left
+
+
+def _launch(context: Context, jobs: list[Job], timer: int | None) -> None:
+    """Make a worker of each job, and the timer; the descriptors are theirs then."""
+    for job in jobs:
+        _daemon({job.slot, job.lock}, lambda job=job: worker.work(context, job, finished))  # type: ignore[misc]
+        os.close(job.slot)
+        os.close(job.lock)
+    if timer is not None:
+        _daemon({timer}, lambda: _wait(context, timer))
+        os.close(timer)
+
+
+def _daemon(keep: set[int], task: Callable[[], None]) -> None:
+    """Run `task` in a process of its own that belongs to nobody and has no other open file than `keep`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    code = FAILED
+    try:
+        os.setsid()
+        if os.fork():
+            os._exit(OK)
+        _detach(keep)
+        task()
+        code = OK
+    except Exception as error:  # noqa: BLE001  # the last frame of a daemon: nobody else can tell of it
+        systemlog.write(f"syncctl: {type(error).__name__}: {error}")
+    finally:
+        os._exit(code)
+
+
+def _detach(keep: set[int]) -> None:
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    lowest = 3
+    for number in [*sorted(keep), os.sysconf("SC_OPEN_MAX")]:
+        os.closerange(lowest, number)
+        lowest = number + 1
+
+
+def _wait(context: Context, timer: int) -> None:
+    """Be the timer: start what becomes due, until nothing is left to wait for."""
+    while True:
+        due = min((entry.due for entry in queue.read(context.paths)), default=0.0)
+        time.sleep(max(0.0, min(_TIMER_STEP_S, due - time.time())))
+        with context.store.locked():
+            jobs, _ = _serve(context, list(_entries(context).values()))
+            left = any(entry.due > time.time() for entry in queue.read(context.paths))
+            if not left:
+                os.close(timer)
+        _launch(context, jobs, None)
+        if not left:
+            return

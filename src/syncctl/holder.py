@@ -1,0 +1,52 @@
+"""What the holder of a task's lock writes into it, so that `stop` finds the engine.
+
+The content means something only while the lock is held. It is read and written under the instance lock.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from imapsync_tasks import files
+from syncctl.process import Process
+
+if TYPE_CHECKING:
+    from imapsync_tasks.paths import Paths
+
+
+class Holder(NamedTuple):
+    """Who runs a task: the worker, its engine once started, and whether somebody asked for the end."""
+
+    worker: Process | None = None
+    engine: Process | None = None
+    stop: bool = False
+
+
+def read(paths: Paths, task: str) -> Holder:
+    """Give the content of a held lock."""
+    found = files.read_json(paths.lock(task)) or {}
+    return Holder(
+        Process.from_json(found.get("worker")),
+        Process.from_json(found.get("engine")),
+        found.get("stop") is True,
+    )
+
+
+def write(lock: int, holder: Holder | None) -> None:
+    """Replace the content through an open descriptor; None empties it."""
+    content = json.dumps(holder._asdict()).encode() if holder else b""
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, content, 0)
+
+
+def ask_to_stop(paths: Paths, task: str) -> Holder:
+    """Note in the held lock that the run shall end; give the content."""
+    holder = read(paths, task)._replace(stop=True)
+    descriptor = os.open(paths.lock(task), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        write(descriptor, holder)
+    finally:
+        os.close(descriptor)
+    return holder

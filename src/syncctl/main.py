@@ -1,0 +1,176 @@
+"""The command `syncctl`: what cron, the module's actions and people in the container call."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from imapsync_tasks import runtime, schedule
+from imapsync_tasks.errors import NoSuchTaskError
+from syncctl import exitcodes
+from syncctl.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+USAGE = """\
+usage: syncctl start [--detach] TASK...    start tasks, or queue them; without --detach follow the (one) run
+       syncctl restart TASK...             stop, then start --detach
+       syncctl stop TASK...                end runs, take tasks out of the queue
+       syncctl status TASK...              print Running, Queued or Stopped
+       syncctl list-informations TASK      count folders, mails and bytes on both sides (JSON)
+       syncctl check                       check logins; requests and answers are JSON lines
+       syncctl test-remote                 try a remote login (JSON on standard input and output)
+       syncctl list-remote-folders         list a remote account's folders (idem)
+
+TASK is <localuser>_<task_id>; "-" reads names from standard input, one a line.
+
+exit codes: 0 done (also when there was nothing to do) · 1 failed · 64 usage · 66 no such task ·
+            start without --detach: the engine's own (docs/exit-codes.md)
+"""
+
+
+def entry() -> None:
+    """Be the console command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command and give its exit code."""
+    if words and words[0] in ("-h", "--help"):
+        sys.stdout.write(USAGE)
+        return exitcodes.OK
+    if not words or words[0] not in _COMMANDS:
+        sys.stderr.write(USAGE)
+        return exitcodes.USAGE
+    try:
+        return _COMMANDS[words[0]](Context.from_environment(), words[1:])
+    except NoSuchTaskError as error:
+        sys.stderr.write(f"no such task: {error}\n")
+        return exitcodes.NO_SUCH_TASK
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return exitcodes.FAILED
+
+
+def _start(context: Context, words: Sequence[str]) -> int:
+    from syncctl import dispatch
+
+    detach = "--detach" in words
+    tasks = _tasks([word for word in words if word != "--detach"])
+    if not tasks:
+        return _usage()
+    scheduled = os.environ.get(schedule.SCHEDULED_VARIABLE) == "1"
+    if detach or scheduled or len(tasks) > 1:
+        dispatch.start(context, tasks, scheduled=scheduled)
+        return exitcodes.OK
+    from syncctl import follow
+
+    return follow.run(context, tasks[0])
+
+
+def _restart(context: Context, words: Sequence[str]) -> int:
+    from syncctl import dispatch
+
+    code = _stop(context, words)
+    dispatch.start(context, _tasks(words))
+    return code
+
+
+def _stop(context: Context, words: Sequence[str]) -> int:
+    from syncctl import stop
+
+    tasks = _tasks(words)
+    if not tasks:
+        return _usage()
+    left = stop.stop(context, tasks)
+    for task in left:
+        sys.stderr.write(f"still running: {task}\n")
+    return exitcodes.FAILED if left else exitcodes.OK
+
+
+def _status(context: Context, words: Sequence[str]) -> int:
+    tasks = _tasks(words)
+    if not tasks:
+        return _usage()
+    for task in tasks:
+        if not context.store.exists(task):
+            raise NoSuchTaskError(task)
+    with context.store.locked():
+        states = runtime.states(context.paths, tasks)
+    for task in tasks:
+        position = states[task].position
+        text = states[task].state.capitalize() + (f" ({position} in the queue)" if position else "")
+        sys.stdout.write(text + "\n" if len(tasks) == 1 else f"{task}: {text}\n")
+    return exitcodes.OK
+
+
+def _list_informations(context: Context, words: Sequence[str]) -> int:
+    from syncctl import probe
+
+    if len(words) != 1:
+        return _usage()
+    sys.stdout.write(json.dumps(probe.list_informations(context, words[0])) + "\n")
+    return exitcodes.OK
+
+
+def _check(context: Context, words: Sequence[str]) -> int:
+    from syncctl import probe
+
+    if words:
+        return _usage()
+    probe.check_all(context, sys.stdin.buffer, sys.stdout)
+    return exitcodes.OK
+
+
+def _test_remote(context: Context, words: Sequence[str]) -> int:
+    from syncctl import probe
+
+    if words:
+        return _usage()
+    sys.stdout.write(json.dumps(probe.test_remote(context, json.load(sys.stdin.buffer))) + "\n")
+    return exitcodes.OK
+
+
+def _list_remote_folders(context: Context, words: Sequence[str]) -> int:
+    from syncctl import probe
+
+    if words:
+        return _usage()
+    sys.stdout.write(json.dumps(probe.list_remote_folders(context, json.load(sys.stdin.buffer))) + "\n")
+    return exitcodes.OK
+
+
+def _tasks(words: Sequence[str]) -> list[str]:
+    """Give the task names of the command line; names on standard input are read once."""
+    if list(words) == ["-"]:
+        return [line for line in _standard_input() if line]
+    return list(dict.fromkeys(words))
+
+
+def _standard_input(cache: list[list[str]] = []) -> list[str]:  # noqa: B006  # stdin can be read only once
+    if not cache:
+        cache.append(sys.stdin.read().split("\n"))
+    return cache[0]
+
+
+def _usage() -> int:
+    sys.stderr.write(USAGE)
+    return exitcodes.USAGE
+
+
+_COMMANDS: dict[str, Callable[[Context, Sequence[str]], int]] = {
+    "start": _start,
+    "restart": _restart,
+    "stop": _stop,
+    "status": _status,
+    "list-informations": _list_informations,
+    "check": _check,
+    "test-remote": _test_remote,
+    "list-remote-folders": _list_remote_folders,
+}
+
+if __name__ == "__main__":
+    entry()

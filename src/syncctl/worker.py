@@ -1,0 +1,167 @@
+"""One run after the other: the engine as a child, its end made the last result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from imapsync_tasks import engine, files, runtime
+from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
+from syncctl import holder, systemlog
+from syncctl.context import engine_environment
+from syncctl.process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imapsync_tasks.task import Task
+    from syncctl.context import Context
+
+    Finished = Callable[["Context", "Job"], tuple["Job | None", Callable[[], None]]]
+
+#: sysexits.h: the engine could not be started, or the task's settings cannot be read.
+_EX_UNAVAILABLE: Final = 69
+_EX_CONFIG: Final = 78
+
+
+class Job(NamedTuple):
+    """A task that was given a slot; `slot` and `lock` are the descriptors of the two held locks."""
+
+    task: str
+    number: int
+    slot: int
+    lock: int
+
+
+def work(context: Context, job: Job, finished: Finished) -> None:
+    """Run the job's task, then what `finished` (called under the instance lock) gives, until that is None.
+
+    What `finished` gives besides is called once the instance lock is free.
+    """
+    current: Job | None = job
+    while current is not None:
+        began = time.time()
+        exit_code = _run(context, current)
+        with context.store.locked():
+            summary = _settle(context, current, began, exit_code)
+            current, launch = finished(context, current)
+        launch()
+        if summary:
+            systemlog.write(summary)
+
+
+def _run(context: Context, job: Job) -> int | None:
+    """Run the engine to its end and give its exit code as a shell would; None when it was not to begin."""
+    with context.store.locked():
+        files.remove(context.paths.progress(job.task))
+        files.remove(context.paths.report(job.task))
+        me = Process.of(os.getpid())
+        if holder.read(context.paths, job.task).stop:
+            return None
+        try:
+            child = _spawn(context, context.store.load(job.task), job.lock)
+        except NoSuchTaskError:
+            return None
+        except TaskFileError as error:
+            systemlog.write(f"task {job.task}: settings: {error}")
+            return _EX_CONFIG
+        except OSError as error:
+            systemlog.write(f"task {job.task}: {context.engine}: {error.strerror}")
+            return _EX_UNAVAILABLE
+        holder.write(job.lock, holder.Holder(me, Process.of(child.pid)))
+    code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _spawn(context: Context, task: Task, lock: int) -> subprocess.Popen[bytes]:
+    """Start the engine.
+
+    It inherits the task's lock: while it lives, the task runs, whatever happens to us.
+    """
+    paths = context.paths
+    words = [
+        context.engine,
+        *engine.source(engine.Remote.of(task), str(paths.pwd(task.name)), str(paths.trust(task.name))),
+        *engine.destination(
+            task.localuser, context.settings(), str(paths.master_password), context.mail_port
+        ),
+        *engine.run(task, paths),
+    ]
+    log = os.open(
+        paths.log(task.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, files.MODE
+    )
+    try:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            cwd="/",
+            env=engine_environment(),
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> str:
+    """Make the run the last result, unless somebody stopped it; give the line for the system log."""
+    paths = context.paths
+    stopped = holder.read(paths, job.task).stop
+    report = files.read_json(paths.report(job.task)) or {}
+    files.remove(paths.progress(job.task))
+    files.remove(paths.report(job.task))
+    holder.write(job.lock, None)
+    if exit_code is None or not context.store.exists(job.task):
+        return ""
+    ended = time.time()
+    if stopped:
+        return f"task {job.task}: stopped by request after {ended - began:.1f} s"
+    summary = _summary(report, began, ended, exit_code)
+    failures = report.get("failures")
+    rows = [row for row in failures if isinstance(row, dict)] if isinstance(failures, list) else []
+    runtime.publish(paths, job.task, summary, rows, int(str(report.get("failures_total", len(rows)))))
+    return (
+        f"task {job.task}: {summary['messages_transferred']} messages transferred, "
+        f"{summary['messages_skipped']} skipped, {summary['messages_failed']} failed, "
+        f"{summary['bytes_transferred']} bytes, {summary['seconds']:.1f} s, "
+        f"exit code {exit_code} ({summary['exit_name']})"
+    )
+
+
+def _summary(report: Json, began: float, ended: float, exit_code: int) -> Json:
+    """Give the result of a run; what the engine could not report any more is made up from its end."""
+    errors = report.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    complete = report.get("exit_code") == exit_code
+    code = first.get("code") if exit_code else None
+    if exit_code and not complete:
+        code = "killed" if exit_code > 128 else "internal"
+    return {
+        "exit_code": exit_code,
+        "exit_name": str(report["exit_name"]) if complete else _exit_name(exit_code),
+        "exit_text": str(report.get("exit_text", "")) if complete else "",
+        "started_at": began,
+        "ended_at": ended,
+        "seconds": round(ended - began, 3),
+        **{
+            key: int(str(report.get(key, 0)))
+            for key in ("messages_transferred", "messages_skipped", "messages_failed", "bytes_transferred")
+        },
+        "error": code if isinstance(code, str) else None,
+        "host1": report.get("host1"),
+        "host2": report.get("host2"),
+    }
+
+
+def _exit_name(exit_code: int) -> str:
+    try:
+        return signal.Signals(exit_code - 128).name
+    except ValueError:
+        return {0: "EX_OK", _EX_UNAVAILABLE: "EX_UNAVAILABLE", _EX_CONFIG: "EX_CONFIG"}.get(
+            exit_code, "UNKNOWN"
+        )
