@@ -45,7 +45,8 @@ class Credentials(NamedTuple):
     user: whose mailbox. authuser: who authenticates for `user` (SASL authorization identity), "" for `user` itself.
     mechanism: "" (the best that the server offers: PLAIN, then LOGIN, then the LOGIN command; OAuth with a token),
     "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", or "COMMAND" for the LOGIN command.
-    token: an OAuth 2 access token, used in place of the password. oauth_direct: a complete XOAUTH2 answer, base64.
+    token: an OAuth 2 access token, used in place of the password. token_file: a file whose first line is the token, read
+    again at each login. oauth_direct: a complete XOAUTH2 answer, base64. proxy_auth: log in as authuser, then PROXYAUTH.
     """
 
     user: str
@@ -53,5 +54,6 @@ class Credentials(NamedTuple):
     authuser: str = ""
     mechanism: str = ""
     token: Secret | None = None
+    token_file: str = ""
     oauth_direct: Secret | None = None
     proxy_auth: bool = False

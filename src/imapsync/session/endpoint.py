@@ -18,8 +18,11 @@ class Security(enum.Enum):
 
     NONE = "none"
     STARTTLS = "starttls"
+    #: STARTTLS when the server offers it, else clear.
+    STARTTLS_IF_OFFERED = "if_offered"
     TLS = "tls"
     #: Imapsync's "if possible": imaps when its port answers, else port 143 with STARTTLS when offered, else clear.
+    #: With an explicit port: TLS on 993, STARTTLS_IF_OFFERED elsewhere.
     AUTO = "auto"
 
 
@@ -56,6 +59,7 @@ class Endpoint(NamedTuple):
     0 for ever. connect_timeout_s: TCP, TLS and greeting together. tofu_path: the file of remembered certificates
     (made 0600), None: remembered only while this process lives. ca_file: PEM file used in place of the system's authorities.
     tls_minimum: "1.0", "1.1", "1.2" or "1.3"; below 1.2 only for servers that have nothing better.
+    tls_ciphers: OpenSSL cipher list for TLS up to 1.2, "" for the default.
     """
 
     host: str
@@ -68,6 +72,7 @@ class Endpoint(NamedTuple):
     connect_timeout_s: float = 60.0
     keepalive: bool = True
     tls_minimum: str = "1.2"
+    tls_ciphers: str = ""
 
     def effective_port(self) -> int:
         """Give the port to connect to (RFC 8314 §7.1, RFC 3501 §2.1)."""

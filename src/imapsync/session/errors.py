@@ -12,6 +12,7 @@ SyncError
 │   ├── LoginDropped      the server closed during login        login_dropped
 │   └── PlaintextRefused  the server wants TLS first            plaintext_refused
 ├── CommandRefused        NO or BAD to a command                by the command and the response code
+├── MessageGone           expunged before we read it            fetch
 └── ProtocolViolation     not IMAP, or beyond a limit           protocol
 
 Each error carries the side it concerns, a stable code, the server's own words and whether trying again is sensible;
@@ -96,7 +97,9 @@ class StarttlsMissing(TlsFailed):
 class CertificateProblem(TlsFailed):
     """The server's certificate is not accepted. `certificate` says whose it is; nothing secret was sent."""
 
-    def __init__(self, message: str, *, certificate: CertificateInfo | None = None, side: Side | None = None) -> None:
+    def __init__(
+        self, message: str, *, certificate: CertificateInfo | None = None, side: Side | None = None
+    ) -> None:
         super().__init__(message, side=side)
         self.certificate = certificate
 
@@ -172,6 +175,12 @@ class CommandRefused(SyncError):
         self.status = status
         self.verb = verb
         self.response_code = response_code
+
+
+class MessageGone(SyncError):
+    """The message was expunged before its body was read."""
+
+    default_code = "fetch"
 
 
 class ProtocolViolation(SyncError):

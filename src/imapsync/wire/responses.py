@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from imapsync.wire.mailbox import MailboxName
     from imapsync.wire.uidset import UidSet
 
-#: What the lexer makes: an atom, number or string as bytes, NIL as None, a parenthesised list as a tuple.
-Value = bytes | None | tuple["Value", ...]
+#: What the lexer makes: an atom, number or string as bytes, NIL as None, a parenthesised list as a tuple, a literal
+#: that was handed out in chunks as its length.
+Value: TypeAlias = "bytes | int | tuple[Value, ...] | None"
 
 
 class Code(NamedTuple):
@@ -57,7 +58,7 @@ class Enabled(NamedTuple):
 class Exists(NamedTuple):
     """Number of messages in the selected mailbox."""
 
-    count: int
+    messages: int
 
 
 class Expunge(NamedTuple):
@@ -69,7 +70,7 @@ class Expunge(NamedTuple):
 class Recent(NamedTuple):
     """Number of messages with the \\Recent flag."""
 
-    count: int
+    messages: int
 
 
 class Flags(NamedTuple):
@@ -79,11 +80,11 @@ class Flags(NamedTuple):
 
 
 class Search(NamedTuple):
-    """SEARCH or ESEARCH (RFC 4731): matching numbers; `uid` is true when ESEARCH said they are UIDs."""
+    """SEARCH or ESEARCH (RFC 4731): the matching numbers, sorted for SEARCH; tag: of the command, ESEARCH only."""
 
     numbers: UidSet
     tag: bytes | None = None
-    count: int | None = None
+    matches: int | None = None
     modseq: int | None = None
 
 
@@ -160,7 +161,8 @@ class Fetch(NamedTuple):
 
     flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for, as bytes.
     body_size: length of the body literal; body is None with a body_size when it was larger than the inline limit and
-    went out as BodyStart and BodyChunk events.
+    went out as BodyStart and BodyChunk events; both None when it was NIL (the message is gone) or not asked for.
+    labels: X-GM-LABELS of Gmail.
     """
 
     sequence: int
@@ -171,6 +173,7 @@ class Fetch(NamedTuple):
     modseq: int | None = None
     body: bytes | None = None
     body_size: int | None = None
+    labels: tuple[bytes, ...] | None = None
 
 
 class BodyStart(NamedTuple):

@@ -1,0 +1,1 @@
+"""Logged-in IMAP connections: capabilities, TLS and trust, SASL, many commands in flight."""

@@ -1,0 +1,272 @@
+"""From a host name to a greeted connection: TCP, TLS with its trust decision, STARTTLS."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import ssl
+from typing import TYPE_CHECKING, NamedTuple
+
+from imapsync.session.certificate import CertificateInfo, describe
+from imapsync.session.endpoint import AUTO_PROBE_TIMEOUT_S, IMAPS_PORT, Endpoint, Security
+from imapsync.session.errors import CommandRefused, ConnectionFailed, StarttlsMissing, TimedOut, TlsFailed
+from imapsync.session.link import Link
+from imapsync.session.pending import Pending
+from imapsync.session.trust import Judge
+from imapsync.wire.command import Command, LiteralMode
+from imapsync.wire.parser import capability_names
+from imapsync.wire.responses import Capabilities, Status
+
+if TYPE_CHECKING:
+    from imapsync.session.errors import Side
+    from imapsync.session.trace import Trace
+    from imapsync.wire.limits import Limits
+    from imapsync.wire.responses import Code, Response
+
+#: Handshakes with one server until its certificate is judged: see trust.Judge.
+_MAX_ATTEMPTS = 3
+_TLS_VERSIONS = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
+#: Names that c_rehash gives to certificates.
+_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+\Z")
+
+
+class Greeted(NamedTuple):
+    """A connection whose greeting has been read.
+
+    capabilities: announced in the greeting or asked for before STARTTLS, empty when unknown. stale: they were seen
+    before TLS and are only a hint. preauthenticated: nobody needs to log in.
+    """
+
+    link: Link
+    greeting: str
+    capabilities: frozenset[str]
+    stale: bool
+    preauthenticated: bool
+    certificate: CertificateInfo | None
+    secure: bool
+    port: int
+
+
+class _NotVerified(Exception):  # noqa: N818 - a signal between two attempts, never seen outside
+    """The authorities do not vouch for the certificate."""
+
+
+async def connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Limits) -> Greeted:
+    """Connect as the endpoint wants it; ConnectionFailed, TlsFailed and their kin when that is impossible."""
+    security, port = endpoint.security, endpoint.effective_port()
+    if security is Security.AUTO:
+        if endpoint.port:
+            security = Security.TLS if port == IMAPS_PORT else Security.STARTTLS_IF_OFFERED
+        elif await _listens(endpoint.host, IMAPS_PORT):
+            security, port = Security.TLS, IMAPS_PORT
+        else:
+            security = Security.STARTTLS_IF_OFFERED
+    limit_s = endpoint.connect_timeout_s or None
+    try:
+        async with asyncio.timeout(limit_s):
+            return await _connect(endpoint, security, port, side, trace, limits)
+    except TimeoutError:
+        message = f"{endpoint.host}:{port} did not answer within {endpoint.connect_timeout_s:g} seconds"
+        raise TimedOut(message, side=side) from None
+
+
+async def _connect(
+    endpoint: Endpoint, security: Security, port: int, side: Side | None, trace: Trace | None, limits: Limits
+) -> Greeted:
+    judge = Judge(endpoint, port, side)
+    for _ in range(_MAX_ATTEMPTS):
+        link = await _tcp(endpoint, port, side, trace, limits)
+        try:
+            greeted = await _greet(link, endpoint, security, port, judge)
+        except _NotVerified as refusal:
+            judge.refused_by_authorities(str(refusal))
+            greeted = None
+        except BaseException:
+            link.abort()
+            raise
+        if greeted is not None:
+            return greeted
+        link.abort()
+        await link.closed()
+    raise TlsFailed("the server shows another certificate at each connection", side=side)
+
+
+async def _listens(host: str, port: int) -> bool:
+    """Tell whether something accepts connections there."""
+    try:
+        async with asyncio.timeout(AUTO_PROBE_TIMEOUT_S):
+            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, host, port)
+    except (OSError, TimeoutError):
+        return False
+    transport.abort()
+    return True
+
+
+async def _tcp(endpoint: Endpoint, port: int, side: Side | None, trace: Trace | None, limits: Limits) -> Link:
+    loop = asyncio.get_running_loop()
+    try:
+        transport, link = await loop.create_connection(
+            lambda: Link(side, endpoint.timeout_s, trace, limits), endpoint.host, port
+        )
+    except socket.gaierror as error:
+        message = f"no address for the host name {endpoint.host}: {error.strerror}"
+        raise ConnectionFailed(message, side=side, retryable=error.errno == socket.EAI_AGAIN) from None
+    except UnicodeError:
+        raise ConnectionFailed(f"not a host name: {endpoint.host}", side=side, retryable=False) from None
+    except OSError as error:
+        message = f"no connection to {endpoint.host}:{port}: {error.strerror or error}"
+        raise ConnectionFailed(message, side=side) from None
+    connected = transport.get_extra_info("socket")
+    if endpoint.keepalive and connected is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if trace is not None:
+        trace.note(f"connected to {endpoint.host}:{port}")
+    return link
+
+
+async def _greet(
+    link: Link, endpoint: Endpoint, security: Security, port: int, judge: Judge
+) -> Greeted | None:
+    """Secure the connection and read the greeting; None when the judge wants another handshake."""
+    certificate = None
+    if security is Security.TLS:
+        certificate = await _secure(link, endpoint, judge)
+        if certificate is None:
+            return None
+    greeting = await link.greeting()
+    names = _checked_greeting(greeting, link)
+    text = greeting.text if isinstance(greeting, Status) else ""
+    preauthenticated = isinstance(greeting, Status) and greeting.status == "PREAUTH"
+    stale = False
+    if security in (Security.STARTTLS, Security.STARTTLS_IF_OFFERED):
+        names = names or await ask_capabilities(link)
+        # RFC 3501 §6.2.1: STARTTLS belongs to the unauthenticated state; a PREAUTH greeting takes it away.
+        if "STARTTLS" in names and not preauthenticated:
+            certificate = await _start_tls(link, endpoint, judge)
+            if certificate is None:
+                return None
+            stale = True
+        elif security is Security.STARTTLS:
+            raise StarttlsMissing("the server does not offer STARTTLS", side=link.side, server_text=text)
+    return Greeted(link, text, names, stale, preauthenticated, certificate, certificate is not None, port)
+
+
+def _checked_greeting(greeting: Response, link: Link) -> frozenset[str]:
+    """Give the capabilities of the greeting, if any; ConnectionFailed when it is not one."""
+    if not isinstance(greeting, Status) or greeting.status not in ("OK", "PREAUTH"):
+        text = greeting.text if isinstance(greeting, Status) else ""
+        raise ConnectionFailed(f"the server refuses the connection: {text}", side=link.side, server_text=text)
+    return capabilities_of(greeting.code)
+
+
+def capabilities_of(code: Code | None) -> frozenset[str]:
+    """Give the capabilities of a response code, none when it is another."""
+    return capability_names(code.arguments) if code is not None and code.name == "CAPABILITY" else frozenset()
+
+
+async def ask_capabilities(link: Link) -> frozenset[str]:
+    """Send CAPABILITY."""
+    found: list[frozenset[str]] = []
+
+    def consume(response: Response) -> bool:
+        if isinstance(response, Capabilities):
+            found.append(response.names)
+            return True
+        return False
+
+    command = Command(b"CAPABILITY", LiteralMode.SYNCHRONIZING)
+    await link.submit(Pending("CAPABILITY", lambda _: None, consume), command)
+    return found[-1] if found else frozenset()
+
+
+async def _start_tls(link: Link, endpoint: Endpoint, judge: Judge) -> CertificateInfo | None:
+    pending = Pending("STARTTLS", lambda _: None)
+    pending.on_done = link.freeze
+    try:
+        await link.submit(pending, Command(b"STARTTLS", LiteralMode.SYNCHRONIZING))
+    except CommandRefused as refusal:
+        text = refusal.server_text
+        raise StarttlsMissing(
+            f"the server refuses STARTTLS: {text}", side=link.side, server_text=text
+        ) from None
+    return await _secure(link, endpoint, judge)
+
+
+async def _secure(link: Link, endpoint: Endpoint, judge: Judge) -> CertificateInfo | None:
+    """Do the handshake and have the certificate judged, before a single byte of ours is sent inside."""
+    transport = link.transport
+    if endpoint.security is Security.TLS and link.received_anything:
+        raise TlsFailed("the port does not speak TLS: the server greets in clear", side=link.side)
+    try:
+        secured = await asyncio.get_running_loop().start_tls(
+            transport,
+            link,
+            _context(endpoint, verify=judge.verifies),
+            server_hostname=endpoint.host,
+            ssl_handshake_timeout=endpoint.connect_timeout_s or None,
+        )
+    except ssl.SSLCertVerificationError as error:
+        raise _NotVerified(error.verify_message) from None
+    except ssl.SSLError as error:
+        raise TlsFailed(_handshake_message(error), side=link.side) from None
+    except OSError as error:
+        message = f"the server broke off the TLS handshake: {error.strerror or error or 'connection closed'}"
+        raise TlsFailed(message, side=link.side) from None
+    if secured is None:
+        raise TlsFailed("the server broke off the TLS handshake", side=link.side)
+    link.use(secured)
+    der = secured.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    if not der:
+        raise TlsFailed("the server showed no certificate", side=link.side)
+    return judge.accept(describe(der))
+
+
+def _handshake_message(error: ssl.SSLError) -> str:
+    if error.reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"):
+        return "the port does not speak TLS"
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    return f"the TLS handshake failed: {reason}"
+
+
+def _context(endpoint: Endpoint, *, verify: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = _TLS_VERSIONS[endpoint.tls_minimum]
+    if endpoint.tls_ciphers:
+        context.set_ciphers(endpoint.tls_ciphers)
+    elif context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        # OpenSSL 3 allows TLS 1.0 and 1.1 only at security level 0.
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+    if verify:
+        _load_authorities(context, endpoint.ca_file)
+    else:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _load_authorities(context: ssl.SSLContext, ca_file: str | None) -> None:
+    """Trust the named file's authorities, else the system's; its hashed folder costs nothing to load."""
+    paths = ssl.get_default_verify_paths()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise TlsFailed(f"cannot read the authorities in {ca_file}: {error}") from None
+    elif not os.environ.get(paths.openssl_cafile_env) and _is_hashed(paths.capath):
+        context.load_verify_locations(capath=paths.capath)
+    else:
+        context.set_default_verify_paths()
+
+
+def _is_hashed(folder: str | None) -> bool:
+    try:
+        return folder is not None and any(_HASHED_NAME.match(name) for name in os.listdir(folder))
+    except OSError:
+        return False

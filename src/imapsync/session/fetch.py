@@ -1,0 +1,230 @@
+"""Consumers of FETCH: batches of small records, and one large body as a stream. Both stop the server when they lag."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol, Self
+
+from imapsync.session.errors import MessageGone
+from imapsync.wire.responses import BodyChunk, BodyStart, Fetch
+
+if TYPE_CHECKING:
+    from imapsync.session.link import Link
+    from imapsync.session.pending import Pending
+    from imapsync.wire.responses import Response
+    from imapsync.wire.uidset import UidSet
+
+#: What a record without a body counts for in back-pressure: its objects in memory.
+RECORD_BYTES = 150
+
+
+class Sink(Protocol):
+    """Takes responses while they are parsed, wakes its consumer once per received piece."""
+
+    touched: bool
+
+    def add(self, response: Response) -> bool:
+        """Take a Fetch, BodyStart or BodyChunk; false when it is someone else's."""
+
+    def flush(self) -> None:
+        """All responses of this piece were added."""
+
+
+class _Consumer:
+    """What both consumers share: the command, its end, a waiter, bytes that wait."""
+
+    def __init__(self, link: Link) -> None:
+        self.touched = False
+        self._link = link
+        self._pending: Pending[None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._waiting_bytes = 0
+        self._discarding = False
+
+    def begin(self, pending: Pending[None]) -> None:
+        """Follow this command, which is on its way."""
+        self._pending = pending
+        if not pending.done:
+            self._link.attach(self)
+            pending.on_done = self._command_done
+        else:
+            self._wake()
+
+    def add(self, response: Response) -> bool:
+        """Take a response."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Wake the consumer."""
+        self.touched = False
+        self._wake()
+
+    def _command_done(self) -> None:
+        self._link.detach(self)
+        self._wake()
+
+    @property
+    def _done(self) -> bool:
+        return self._pending is not None and self._pending.done
+
+    def _raise_error(self) -> None:
+        if self._pending is not None and self._pending.error is not None:
+            raise self._pending.error
+
+    def _account(self, delta_bytes: int) -> None:
+        self._waiting_bytes += delta_bytes
+        self._link.note_waiting(delta_bytes)
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class FetchStream(_Consumer):
+    """The records of one FETCH, in batches as they arrive: `async for batch in stream`.
+
+    Must be consumed, or given up by discard(): reading from the server stops while too much waits. Streams in flight on one
+    session are to be consumed in the order they were made. Ends with CommandRefused, ConnectionFailed and the like.
+    Records that lack what was asked for (flag updates that the server sends unasked) are left out.
+    """
+
+    def __init__(self, link: Link, uids: UidSet | bytes, items: bytes) -> None:
+        super().__init__(link)
+        self._batch: list[Fetch] = []
+        asked = items.upper()
+        self._wants_body = b"BODY" in asked or b"RFC822 " in asked or b"RFC822)" in asked
+        self._wants_flags = b"FLAGS" in asked
+        self._wants_date = b"INTERNALDATE" in asked
+        self._lowest, self._highest = 0, 0xFFFFFFFF
+        if not isinstance(uids, bytes) and uids.ranges:
+            self._lowest = min(first for first, _ in uids.ranges)
+            self._highest = max(last for _, last in uids.ranges)
+
+    def add(self, response: Response) -> bool:
+        """Take a record; bodies above the inline limit are left out, their record has only the size."""
+        if type(response) is Fetch and not self._discarding:
+            self._batch.append(response)
+        return True
+
+    def flush(self) -> None:
+        """Count what came, wake the consumer."""
+        waiting = len(self._batch) * RECORD_BYTES + sum(
+            [len(record.body) for record in self._batch if record.body]
+        )
+        self._account(waiting - self._waiting_bytes)
+        super().flush()
+
+    def discard(self) -> None:
+        """Drop what came and what will come."""
+        self._discarding = True
+        self._batch = []
+        self._account(-self._waiting_bytes)
+
+    async def collect(self) -> list[Fetch]:
+        """Give all records; for answers known to be small."""
+        records: list[Fetch] = []
+        async for batch in self:
+            records += batch
+        return records
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Fetch]:
+        while True:
+            if self._batch:
+                batch, self._batch = self._batch, []
+                self._account(-self._waiting_bytes)
+                batch = [record for record in batch if self._is_answer(record)]
+                if batch:
+                    return batch
+            elif self._done:
+                self._raise_error()
+                raise StopAsyncIteration
+            else:
+                await self._wait()
+
+    def _is_answer(self, record: Fetch) -> bool:
+        uid = record.uid
+        return (
+            uid is not None
+            and self._lowest <= uid <= self._highest
+            and (not self._wants_body or record.body_size is not None)
+            and (not self._wants_flags or record.flags is not None)
+            and (not self._wants_date or record.internaldate is not None)
+        )
+
+
+class BodyStream(_Consumer):
+    """The body of one message of any size: `size = await body.open()`, then `async for chunk in body`.
+
+    Must be read to its end, or given up by discard(). open() raises MessageGone when the message is no longer there.
+    """
+
+    def __init__(self, link: Link, uid: int) -> None:
+        super().__init__(link)
+        self.uid = uid
+        self.size: int | None = None
+        self._chunks: list[bytes] = []
+        self._received = 0
+
+    def add(self, response: Response) -> bool:
+        """Take the beginning, a piece or the whole of the body."""
+        if type(response) is BodyChunk:
+            if self.size is None:
+                return False
+            self._take(response.content)
+        elif type(response) is BodyStart:
+            if response.uid not in (None, self.uid) or self.size is not None:
+                return False
+            self.size = response.size
+        elif type(response) is Fetch:
+            if response.uid not in (None, self.uid) or response.body is None or self.size is not None:
+                return response.uid == self.uid
+            self.size = len(response.body)
+            self._take(response.body)
+        return True
+
+    def discard(self) -> None:
+        """Drop what came and what will come."""
+        self._discarding = True
+        self._chunks = []
+        self._account(-self._waiting_bytes)
+
+    async def open(self) -> int:
+        """Give the size in bytes as soon as the server has told it."""
+        while self.size is None:
+            if self._done:
+                self._raise_error()
+                raise MessageGone(f"the message with UID {self.uid} is no longer there", side=self._link.side)
+            await self._wait()
+        return self.size
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        size = await self.open()
+        while not self._chunks:
+            if self._received >= size:
+                raise StopAsyncIteration
+            if self._done:
+                self._raise_error()
+                raise MessageGone(f"the body of UID {self.uid} is incomplete", side=self._link.side)
+            await self._wait()
+        chunk = self._chunks.pop(0)
+        self._account(-len(chunk))
+        return chunk
+
+    def _take(self, content: bytes) -> None:
+        self._received += len(content)
+        if content and not self._discarding:
+            self._chunks.append(content)
+            self._account(len(content))

@@ -1,0 +1,230 @@
+"""Opens a session: connect, log in, learn what the server can do."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from imapsync.session.connect import Greeted, ask_capabilities, capabilities_of, connect
+from imapsync.session.errors import (
+    AuthenticationFailed,
+    CommandRefused,
+    ConnectionFailed,
+    LoginDropped,
+    PlaintextRefused,
+    ProtocolViolation,
+    TimedOut,
+)
+from imapsync.session.pending import Pending
+from imapsync.session.sasl import PLAINTEXT, choose, mechanism, offers
+from imapsync.session.session import Session
+from imapsync.session.trace import Trace
+from imapsync.wire.command import Command, LiteralMode
+from imapsync.wire.errors import EncodingRefused
+from imapsync.wire.limits import DEFAULT_LIMITS, Limits
+from imapsync.wire.responses import Capabilities, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imapsync.session.credentials import Credentials, Secret
+    from imapsync.session.endpoint import Endpoint
+    from imapsync.session.errors import Side, SyncError
+    from imapsync.session.link import Link
+    from imapsync.wire.responses import Response, Tagged
+
+CLIENT_ID = (("name", "imapsync"),)
+#: No mechanism of ours needs more exchanges.
+_MAX_CHALLENGES = 5
+#: A secret shorter than this is not searched for in server texts: it would match by chance.
+_LEAST_SECRET = 4
+
+
+async def open_session(
+    endpoint: Endpoint,
+    credentials: Credentials | None,
+    *,
+    side: Side | None = None,
+    trace: Callable[[str], None] | None = None,
+    client_id: tuple[tuple[str, str], ...] | None = CLIENT_ID,
+    ignore_capabilities: frozenset[str] = frozenset(),
+    limits: Limits = DEFAULT_LIMITS,
+) -> Session:
+    """Give a session that is logged in, or only connected when credentials is None.
+
+    trace: gets one readable line per command and response, without secrets. client_id: sent with ID where announced, None
+    to stay anonymous. ignore_capabilities: act as if the server had not announced them.
+    Raises ConnectionFailed, TlsFailed or LoginFailed and their kin, with `side`.
+    """
+    lines = Trace(trace) if trace is not None else None
+    if lines is not None and credentials is not None:
+        lines.hide(*(secret.reveal() for secret in _secrets(credentials)))
+    greeted = await connect(endpoint, side, lines, limits)
+    link = greeted.link
+    try:
+        session = Session(link, endpoint, frozenset())
+        session.ignored_capabilities = ignore_capabilities
+        session.greeting = greeted.greeting
+        session.certificate = greeted.certificate
+        session.warnings += _warnings(greeted, endpoint)
+        link.observe = session.observe
+        if credentials is None or greeted.preauthenticated:
+            fresh = frozenset() if greeted.stale else greeted.capabilities
+            session.set_capabilities(fresh or await ask_capabilities(link))
+        else:
+            session.set_capabilities(await _log_in(greeted, credentials, endpoint))
+        if client_id is not None and session.has("ID") and credentials is not None:
+            # The answer may come whenever it likes.
+            session.identify(client_id)
+    except BaseException:
+        link.abort()
+        raise
+    return session
+
+
+def _warnings(greeted: Greeted, endpoint: Endpoint) -> list[str]:
+    where = f"{endpoint.host}:{greeted.port}"
+    if greeted.certificate is None:
+        return [f"the connection to {where} is not encrypted"]
+    if greeted.certificate.basis == "first_use":
+        return [
+            f"the certificate of {where} is signed by no known authority for this name; it is remembered now, "
+            f"sha256:{greeted.certificate.fingerprint}"
+        ]
+    return []
+
+
+async def _log_in(greeted: Greeted, credentials: Credentials, endpoint: Endpoint) -> frozenset[str]:
+    """Authenticate; give the capabilities of the authenticated state (RFC 3501 §6.2.3: they may differ)."""
+    link = greeted.link
+    announced: list[frozenset[str]] = []
+
+    def observe(response: Response) -> None:
+        if isinstance(response, Capabilities):
+            announced.append(response.names)
+        elif isinstance(response, Status):
+            announced.extend(filter(None, [capabilities_of(response.code)]))
+
+    before, link.observe = link.observe, observe
+    try:
+        known = greeted.capabilities
+        # What was said before TLS is a hint only; it is good enough to try PLAIN, which we would choose anyway.
+        if not known or (greeted.stale and not (offers(known, "PLAIN") and "SASL-IR" in known)):
+            known = await ask_capabilities(link)
+        announced.clear()
+        code = await _authenticate(greeted, known, credentials, endpoint)
+        if credentials.proxy_auth:
+            command = Command(b"PROXYAUTH", LiteralMode.SYNCHRONIZING).astring(credentials.user.encode())
+            await _attempt(greeted, known, credentials, "PROXYAUTH", command)
+        names = code or (announced[-1] if announced else frozenset())
+        return names or await ask_capabilities(link)
+    finally:
+        link.observe = before
+
+
+async def _authenticate(
+    greeted: Greeted, known: frozenset[str], credentials: Credentials, endpoint: Endpoint
+) -> frozenset[str]:
+    name = choose(credentials, known)
+    if not name or (name == "COMMAND" and "LOGINDISABLED" in known):
+        raise _refused_by_offer(greeted, known)
+    if name == "COMMAND":
+        command = Command(b"LOGIN", LiteralMode.of(known))
+        command.astring((credentials.authuser or credentials.user).encode())
+        command.string(credentials.password.reveal().encode())
+        return await _attempt(greeted, known, credentials, "LOGIN", command)
+    if name in PLAINTEXT and not greeted.secure and "LOGINDISABLED" in known and not offers(known, name):
+        raise _refused_by_offer(greeted, known)
+    try:
+        exchange = mechanism(name, credentials, endpoint.host, greeted.port)
+    except (EncodingRefused, binascii.Error) as error:
+        raise AuthenticationFailed(str(error), side=greeted.link.side) from None
+    command = Command(b"AUTHENTICATE", LiteralMode.SYNCHRONIZING).phrase(exchange.name.encode("ascii"))
+    initial = exchange.initial
+    if initial is not None and "SASL-IR" in known:
+        command.phrase(base64.b64encode(initial) or b"=")
+        initial = None
+    answers = 0
+
+    def answer(challenge: bytes) -> None:
+        nonlocal initial, answers
+        if answers >= _MAX_CHALLENGES:
+            greeted.link.end(ProtocolViolation("the login never ends", side=greeted.link.side))
+            return
+        if initial is not None:
+            reply, initial = initial, None
+        else:
+            try:
+                reply = exchange.answer(answers, base64.b64decode(challenge))
+            except binascii.Error:
+                reply = exchange.answer(answers, b"")
+            answers += 1
+        greeted.link.write(base64.b64encode(reply) + b"\r\n")
+
+    return await _attempt(greeted, known, credentials, "AUTHENTICATE", command, answer)
+
+
+def _refused_by_offer(greeted: Greeted, known: frozenset[str]) -> SyncError:
+    if not greeted.secure and ("LOGINDISABLED" in known or "STARTTLS" in known):
+        return PlaintextRefused(
+            "the server takes passwords only on an encrypted connection", side=greeted.link.side
+        )
+    offered = ", ".join(sorted(name[5:] for name in known if name.startswith("AUTH="))) or "none"
+    return AuthenticationFailed(
+        f"no usable authentication mechanism (offered: {offered})", side=greeted.link.side
+    )
+
+
+async def _attempt(
+    greeted: Greeted,
+    known: frozenset[str],
+    credentials: Credentials,
+    verb: str,
+    command: Command,
+    on_continuation: Callable[[bytes], None] | None = None,
+) -> frozenset[str]:
+    """Send the login command and tell its failures apart; gives the capabilities of its OK, if it has them."""
+    link = greeted.link
+
+    def finish(tagged: Tagged) -> frozenset[str]:
+        return capabilities_of(tagged.code)
+
+    pending = Pending(verb, finish, secret=True)
+    pending.on_continuation = on_continuation
+    try:
+        return await link.submit(pending, command)
+    except CommandRefused as refusal:
+        text = _redact(refusal.server_text, credentials)
+        if refusal.response_code == "PRIVACYREQUIRED" or (not greeted.secure and "LOGINDISABLED" in known):
+            message = f"the server takes passwords only on an encrypted connection: {text}"
+            raise PlaintextRefused(message, side=link.side, server_text=text) from None
+        message = f"login as {credentials.user} refused: {text}"
+        raise AuthenticationFailed(
+            message, side=link.side, server_text=text, retryable=refusal.retryable
+        ) from None
+    except TimedOut:
+        raise
+    except ConnectionFailed as failure:
+        raise _dropped(link, failure, credentials) from None
+
+
+def _dropped(link: Link, failure: ConnectionFailed, credentials: Credentials) -> LoginDropped:
+    text = _redact(link.bye, credentials)
+    message = f"the server closed the connection during the login of {credentials.user}"
+    return LoginDropped(
+        f"{message}: {text}" if text else message, side=link.side, server_text=text or str(failure)
+    )
+
+
+def _secrets(credentials: Credentials) -> list[Secret]:
+    candidates = (credentials.password, credentials.token, credentials.oauth_direct)
+    return [secret for secret in candidates if secret is not None]
+
+
+def _redact(text: str, credentials: Credentials) -> str:
+    """Take secrets out of what the server said: some echo the command."""
+    for secret in _secrets(credentials):
+        if len(secret.reveal()) >= _LEAST_SECRET:
+            text = text.replace(secret.reveal(), "***")
+    return text

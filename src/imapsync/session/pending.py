@@ -1,0 +1,96 @@
+"""A command in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from imapsync.session.errors import ProtocolViolation
+from imapsync.wire.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Generator
+
+    from imapsync.session.errors import SyncError
+    from imapsync.wire.responses import Response, Tagged
+
+T = TypeVar("T")
+
+
+class Pending(Generic[T]):
+    """The answer to come of a command that is on its way. Await it, now or later, once or more often, or drop it.
+
+    It raises CommandRefused for NO and BAD, ConnectionFailed and the like when the connection ends first. Cancelling who
+    awaits it does not cancel the command: what was sent cannot be taken back.
+    """
+
+    __slots__ = (
+        "_error", "_finish", "_result", "_waiters", "consume", "done", "on_continuation", "on_done", "secret", "segments", "streamed", "tag", "verb",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        verb: str,
+        finish: Callable[[Tagged], T],
+        consume: Callable[[Response], bool] | None = None,
+        *,
+        secret: bool = False,
+    ) -> None:
+        self.verb = verb
+        self.tag = b""
+        #: Offered each untagged response while in flight; true when it took it.
+        self.consume = consume
+        self._finish = finish
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self.done = False
+        #: Segments still to be sent; None when all are.
+        self.segments: deque[bytes] | None = None
+        #: Whether the literal after the first segment comes from elsewhere.
+        self.streamed = False
+        #: Handles continuation requests in place of the next segment (authentication).
+        self.on_continuation: Callable[[bytes], None] | None = None
+        #: Called once when the answer is known, before who awaits it goes on.
+        self.on_done: Callable[[], None] | None = None
+        #: Whether its bytes stay out of traces.
+        self.secret = secret
+
+    def succeed(self, tagged: Tagged) -> None:
+        """The command completed with OK."""
+        try:
+            self._result = self._finish(tagged)
+        except ProtocolError as error:
+            self._error = ProtocolViolation(f"the server broke the protocol: {error}")
+        self._wake()
+
+    def fail(self, error: SyncError) -> None:
+        """The command was refused, or the connection is gone."""
+        if not self.done:
+            self._error = error
+            self._wake()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What awaiting raises, None when it gives a result or is not done."""
+        return self._error
+
+    def __await__(self) -> Generator[asyncio.Future[None], None, T]:
+        if not self.done:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            yield from waiter
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]  # None only when T is None
+
+    def _wake(self) -> None:
+        self.done = True
+        self.segments = None
+        if self.on_done is not None:
+            self.on_done()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()

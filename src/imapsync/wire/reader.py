@@ -1,0 +1,206 @@
+"""The receiving machine: bytes in, responses out (RFC 3501 §7). No I/O; any split of the input gives the same responses.
+
+`next()` has three outcomes: a response, None ("I need more bytes"), or ProtocolError, after which the reader is dead.
+
+The receive buffer is the reader's own, so that a transport writes into it without a copy: get_buffer(), then advance().
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from imapsync.wire.errors import LimitExceeded, ProtocolError
+from imapsync.wire.fetch import FAST_FETCH, fetch_of
+from imapsync.wire.limits import DEFAULT_LIMITS, Limits
+from imapsync.wire.parser import is_free_text, parse
+from imapsync.wire.responses import BodyChunk, BodyStart
+
+if TYPE_CHECKING:
+    from imapsync.wire.responses import Response
+
+#: A literal up to this is waited for in the buffer and copied once; larger ones are collected as they come.
+_WHOLE_LITERAL_BYTES = 64 * 1024
+#: The buffer is packed when less than this is free, so that reads stay large.
+_LEAST_FREE_BYTES = 64 * 1024
+_LITERAL_MARK = re.compile(rb"\{(\d{1,19})\+?\}\Z")
+#: What of a FETCH line must come right before a literal for it to be a body that may be streamed.
+_BODY_MARK = re.compile(
+    rb"(?:(?:BODY|BINARY)\[[^\]]*\](?:<\d+>)?|RFC822(?:\.TEXT|\.HEADER)?) ?~?\{\d+\+?\}\Z", re.IGNORECASE
+)
+_FETCH_HEAD = re.compile(rb"\* (\d{1,10}) FETCH \(", re.IGNORECASE)
+_FETCH_UID = re.compile(rb"[ (]UID (\d{1,10})[ )]", re.IGNORECASE)
+
+
+class Reader:
+    """Reads a server's side of one connection."""
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.limits = limits
+        self._buffer = bytearray(max(limits.buffer_bytes, 2 * _WHOLE_LITERAL_BYTES))
+        self._view = memoryview(self._buffer)
+        self._start = self._end = 0
+        #: Up to here the line at _start is known to hold no CRLF.
+        self._scanned = 0
+        #: The response under way: complete lines and literals.
+        self._parts: list[bytes | int] = []
+        #: Beginning of a line that outgrew the buffer.
+        self._long_line = bytearray()
+        self._held_bytes = 0
+        self._whole_bytes = min(_WHOLE_LITERAL_BYTES, limits.inline_bytes)
+        #: The literal under way.
+        self._literal: list[bytes] = []
+        self._literal_left = 0
+        self._in_literal = self._streaming = False
+        self._dead = False
+
+    def get_buffer(self) -> memoryview:
+        """Give the free part of the receive buffer; valid until advance()."""
+        if self._start == self._end:
+            self._start = self._end = self._scanned = 0
+        elif len(self._buffer) - self._end < _LEAST_FREE_BYTES:
+            self._pack()
+        return self._view[self._end :]
+
+    def advance(self, count: int) -> None:
+        """Note that `count` bytes were written to get_buffer()."""
+        self._end += count
+
+    def feed(self, received: bytes) -> None:
+        """Copy bytes in; at most what get_buffer() has room for, so call next() until None before."""
+        room = self.get_buffer()
+        if len(received) > len(room):
+            raise ValueError("feed() takes no more than the free part of the buffer")
+        room[: len(received)] = received
+        self.advance(len(received))
+
+    @property
+    def buffered(self) -> bool:
+        """Whether received bytes wait, be it a part of a response."""
+        return self._start < self._end or bool(self._parts or self._long_line or self._in_literal)
+
+    def next(self) -> Response | None:
+        """Give the next response, or None when more bytes are needed; ProtocolError kills the reader."""
+        if self._dead:
+            raise ProtocolError("the connection broke the protocol before")
+        try:
+            return self._next()
+        except ProtocolError:
+            self._dead = True
+            raise
+
+    def _next(self) -> Response | None:
+        while True:
+            if self._in_literal:
+                chunk = self._read_literal()
+                if chunk is not None or self._in_literal:
+                    return chunk
+            end_of_line = self._buffer.find(b"\r\n", self._scanned, self._end)
+            if end_of_line < 0:
+                self._keep_line()
+                return None
+            if not self._parts and not self._long_line:
+                match = FAST_FETCH.match(self._buffer, self._start, end_of_line + 2)
+                if match is not None:
+                    if match[7] is None:
+                        self._start = self._scanned = end_of_line + 2
+                        return fetch_of(match, None, None)
+                    length = int(match[7])
+                    end = end_of_line + 2 + length
+                    if length <= self._whole_bytes and end - self._start < _LEAST_FREE_BYTES * 2:
+                        if end + 3 > self._end:
+                            return None
+                        if self._buffer.startswith(b")\r\n", end, end + 3):
+                            body = bytes(self._view[end_of_line + 2 : end])
+                            self._start = self._scanned = end + 3
+                            return fetch_of(match, body, length)
+            response = self._take_line(end_of_line)
+            if response is not None:
+                return response
+
+    def _take_line(self, end_of_line: int) -> Response | None:
+        """Add the line to the response under way; give the response if the line ends it."""
+        line = bytes(self._view[self._start : end_of_line])
+        if self._long_line:
+            line = bytes(self._long_line) + line
+            self._long_line.clear()
+        if len(line) > self.limits.line_bytes:
+            raise LimitExceeded("a response line is too long")
+        self._start = self._scanned = end_of_line + 2
+        self._hold(len(line))
+        self._parts.append(line)
+        mark = _LITERAL_MARK.search(line) if line.endswith(b"}") else None
+        if mark is None or (len(self._parts) == 1 and is_free_text(line)):
+            parts, self._parts, self._held_bytes = self._parts, [], 0
+            return parse(parts, self.limits.nesting)
+        return self._begin_literal(int(mark[1]), line)
+
+    def _begin_literal(self, length: int, line: bytes) -> BodyStart | None:
+        if len(self._parts) >= 2 * self.limits.literals:
+            raise LimitExceeded("too many literals in one response")
+        self._literal_left = length
+        self._in_literal = True
+        if length <= self.limits.inline_bytes:
+            self._hold(length)
+            return None
+        head = _FETCH_HEAD.match(self._lines())
+        if head is None or _BODY_MARK.search(line) is None:
+            raise LimitExceeded(f"a literal of {length} bytes outside a message body")
+        uid = _FETCH_UID.search(self._lines())
+        self._streaming = True
+        return BodyStart(int(head[1]), None if uid is None else int(uid[1]), length)
+
+    def _read_literal(self) -> BodyChunk | None:
+        """Take what has come of the literal; give it when it is streamed."""
+        taken = min(self._literal_left, self._end - self._start)
+        content = bytes(self._view[self._start : self._start + taken])
+        self._start = self._scanned = self._start + taken
+        self._literal_left -= taken
+        done = not self._literal_left
+        self._in_literal = not done
+        if self._streaming:
+            if done:
+                self._streaming = False
+                self._parts.append(self._streamed_length())
+            return BodyChunk(content) if content else None
+        self._literal.append(content)
+        if done:
+            self._parts.append(self._literal[0] if len(self._literal) == 1 else b"".join(self._literal))
+            self._literal.clear()
+        return None
+
+    def _streamed_length(self) -> int:
+        line = self._parts[-1]
+        mark = _LITERAL_MARK.search(line) if isinstance(line, bytes) else None
+        return int(mark[1]) if mark else 0
+
+    def _keep_line(self) -> None:
+        """No CRLF yet: remember how far we looked, and set aside a line that fills the buffer."""
+        if len(self._long_line) + self._end - self._start > self.limits.line_bytes:
+            raise LimitExceeded("a response line is too long")
+        if self._start == 0 and self._end == len(self._buffer):
+            # A CR at the very end may be half of the CRLF: it stays.
+            keep = 1 if self._buffer[self._end - 1] == 0x0D else 0
+            self._long_line += self._view[: self._end - keep]
+            self._buffer[:keep] = b"\r"[:keep]
+            self._start, self._end, self._scanned = 0, keep, 0
+            return
+        self._scanned = max(self._start, self._end - 1)
+        if self._end == len(self._buffer):
+            self._pack()
+
+    def _hold(self, count: int) -> None:
+        """Count bytes of the response under way against its limit."""
+        self._held_bytes += count
+        if self._held_bytes > self.limits.response_bytes:
+            raise LimitExceeded("a response is too large")
+
+    def _lines(self) -> bytes:
+        return b" ".join(part for part in self._parts if isinstance(part, bytes))[:65536]
+
+    def _pack(self) -> None:
+        """Move the unread bytes to the front of the buffer."""
+        count = self._end - self._start
+        self._view[:count] = self._view[self._start : self._end]
+        self._scanned -= self._start
+        self._start, self._end = 0, count
