@@ -96,7 +96,7 @@ class Tasks:
         timeout_s: float,
     ) -> Task:
         deadline = time.monotonic() + timeout_s
-        task = self.task(localuser, task_id)
+        task: Task = self.task(localuser, task_id)
         while not condition(task):
             if time.monotonic() > deadline:
                 raise AssertionError(f"no {what} of {localuser}_{task_id} within {timeout_s} s: {task}")
