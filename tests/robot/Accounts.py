@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -57,6 +59,20 @@ class Accounts:
     def remote_password(self, user: str) -> str:
         """Give the password of a remote account."""
         return str(self._remote["passwords"][user])
+
+    @keyword("Csv rows")
+    def csv_rows(self, *pairs: str) -> str:
+        """Give a CSV file with a row for each `localuser,remoteuser`; the passwords need quoting."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(
+            ("localusername", "remoteusername", "remotepassword", "remotehostname", "remoteport", "security")
+        )
+        for pair in pairs:
+            local, remote = pair.split(",")
+            password = self._remote["passwords"][remote.lower()]
+            writer.writerow((local, remote, password, self._remote["host"], self._remote["port"], "tls"))
+        return text.getvalue()
 
     @keyword("Fill remote account")
     def fill(self, user: str, count: int, seed: int = 1, attachments: bool = False) -> None:
