@@ -57,7 +57,11 @@ export class TaskBus {
 
   /** Messages of one task are handled one after the other, though each waits for the network. */
   inOrder(path, work) {
-    const task = this.tasks.get(path) ?? { work: Promise.resolve(), validated: false, ended: false };
+    const task = this.tasks.get(path) ?? {
+      work: Promise.resolve(),
+      validated: false,
+      ended: false,
+    };
     this.tasks.set(path, task);
     task.work = task.work.then(work).catch((error) => {
       if (error.response?.status === 401) {

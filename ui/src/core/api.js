@@ -1,0 +1,179 @@
+/**
+ * Runs actions of the module and of the cluster, and gives their output as a promise.
+ *
+ * A task is posted over HTTP; its end is told by cluster-admin, which re-emits the websocket's messages on its root
+ * as `<action>-<result>-<eventId>`. Handlers are registered before the task is posted, because a fast task may end
+ * before the reply of the POST arrives.
+ */
+import { getCore, getInstanceName, getToken } from "./context";
+
+/** How long one HTTP request may take. cluster-admin uses the same limit. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * How long to wait for cluster-admin's word before the status is asked for. cluster-admin itself asks after 8.1 s of
+ * silence; this is the second net, for a websocket that died with the message.
+ */
+const STATUS_POLL_MS = 15_000;
+
+/** Why an action gave no output. `kind` is one of: validation, aborted, network, timeout, http. */
+export class ActionError extends Error {
+  /**
+   * @param {string} kind see above
+   * @param {object} details `action`, `status` (HTTP), `errors` (validation elements), `text` (stderr of the task)
+   */
+  constructor(kind, { action = "", status = 0, errors = [], text = "" } = {}) {
+    super(kind === "network" ? "Network Error" : `${action}: ${kind}`);
+    this.name = "ActionError";
+    this.kind = kind;
+    this.action = action;
+    this.errors = errors;
+    this.text = text;
+    if (status) {
+      // The shape that cluster-admin's own error notification understands.
+      this.response = { status };
+    }
+  }
+}
+
+/**
+ * Runs an action of this module.
+ *
+ * @param {string} action name of the action
+ * @param {*} data its input
+ * @param {object} options see `runTask`
+ */
+export function runModuleAction(action, data = null, options = {}) {
+  return runTask(`module/${getInstanceName()}`, action, data, options);
+}
+
+/** Runs an action of the cluster. */
+export function runClusterAction(action, data = null, options = {}) {
+  return runTask("cluster", action, data, options);
+}
+
+/**
+ * Posts a task and waits for its end.
+ *
+ * @param {string} agent `cluster` or `module/<id>`
+ * @param {string} action name of the action
+ * @param {*} data its input
+ * @param {object} options `title` and `description` of the notification; without a title no notification is shown.
+ *   `onProgress(percent)` is told the task's progress.
+ * @returns {Promise<*>} the action's output
+ * @throws {ActionError}
+ */
+export function runTask(agent, action, data, { title = "", description = "", onProgress } = {}) {
+  const core = getCore().$root;
+  const eventId = newEventId();
+  const extra = { title: title || action, description, eventId, isNotificationHidden: !title };
+  if (onProgress) {
+    extra.isProgressNotified = true;
+  }
+  return new Promise((resolve, reject) => {
+    let timer = null;
+    let settled = false;
+    const handlers = {
+      completed: (context, result) => settle(resolve, result.output),
+      aborted: (result) => settle(reject, abortedError(action, result)),
+      "validation-failed": (errors) => settle(reject, validationError(action, errors)),
+    };
+    const settle = (done, value) => {
+      settled = true;
+      clearTimeout(timer);
+      for (const [result, handler] of Object.entries(handlers)) {
+        core.$off(`${action}-${result}-${eventId}`, handler);
+      }
+      if (onProgress) {
+        core.$off(`${action}-progress-${eventId}`, onProgress);
+      }
+      done(value);
+    };
+    const pollLater = (path) => {
+      timer = setTimeout(async () => {
+        const result = await readStatus(path);
+        if (settled) {
+          return;
+        }
+        if (!result) {
+          pollLater(path);
+        } else if (result.exit_code === 0) {
+          settle(resolve, result.output);
+        } else {
+          settle(reject, errorOfResult(action, result));
+        }
+      }, STATUS_POLL_MS);
+    };
+    for (const [result, handler] of Object.entries(handlers)) {
+      core.$once(`${action}-${result}-${eventId}`, handler);
+    }
+    if (onProgress) {
+      core.$on(`${action}-progress-${eventId}`, onProgress);
+    }
+    request("POST", `${agent}/tasks`, action, { action, data, extra }).then(
+      (task) => {
+        if (!settled) {
+          pollLater(`${agent}/task/${task.id}/status`);
+        }
+      },
+      (error) => settle(reject, error),
+    );
+  });
+}
+
+async function request(method, path, action, body) {
+  let reply;
+  try {
+    reply = await fetch(`${getCore().$root.apiUrl}/${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${getToken()}`, "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+  } catch (error) {
+    throw new ActionError(error.name === "TimeoutError" ? "timeout" : "network", { action });
+  }
+  if (!reply.ok) {
+    throw new ActionError("http", { action, status: reply.status });
+  }
+  return (await reply.json()).data;
+}
+
+/** The result of a finished task; null while it is unfinished or nobody can be asked. */
+async function readStatus(path) {
+  try {
+    return await request("GET", path, "");
+  } catch {
+    return null;
+  }
+}
+
+function errorOfResult(action, result) {
+  return isValidationOutput(result.output)
+    ? validationError(action, result.output)
+    : abortedError(action, result);
+}
+
+function abortedError(action, result) {
+  // cluster-admin cannot tell a validation failure from another one when it learnt of it by asking.
+  return isValidationOutput(result?.output)
+    ? validationError(action, result.output)
+    : new ActionError("aborted", { action, text: String(result?.error ?? "") });
+}
+
+function validationError(action, errors) {
+  return new ActionError("validation", { action, errors: Array.isArray(errors) ? errors : [] });
+}
+
+function isValidationOutput(output) {
+  return (
+    Array.isArray(output) &&
+    output.length > 0 &&
+    output.every((element) => element && typeof element.error === "string" && "field" in element)
+  );
+}
+
+function newEventId() {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

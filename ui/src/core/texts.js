@@ -1,0 +1,29 @@
+/** Sentences about tasks that several components show. A mixin: it needs the component's `$t` and `$i18n`. */
+import { formatBytes, formatCount, formatDateTime, formatDuration } from "../lib/format";
+import { parseSchedule } from "../lib/schedule";
+
+export default {
+  methods: {
+    countText(count) {
+      return formatCount(count, this.$i18n.locale);
+    },
+    bytesText(bytes) {
+      return formatBytes(bytes, this.$i18n.locale);
+    },
+    timeText(unixSeconds) {
+      return formatDateTime(unixSeconds, this.$i18n.locale);
+    },
+    durationText(seconds) {
+      return formatDuration(seconds);
+    },
+    scheduleText(cron) {
+      const { mode, count } = parseSchedule(cron);
+      return mode === "manual" ? this.$t("tasks.manual") : this.$tc(`tasks.every_${mode}`, count);
+    },
+    /** A text of a group by a code that came from the server, or the group's general text for an unknown one. */
+    codeText(group, code, part) {
+      const key = `${group}.${code}.${part}`;
+      return this.$te(key, "en") ? this.$t(key) : this.$t(`${group}.unknown.${part}`, { code });
+    },
+  },
+};

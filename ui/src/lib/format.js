@@ -1,0 +1,57 @@
+/** Numbers, sizes, times and dates as the reader's language writes them. */
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** `1234` as "1,234" or "1.234". */
+export function formatCount(count, locale) {
+  return new Intl.NumberFormat(locale).format(count);
+}
+
+/** A size in bytes as "12.3 MiB". */
+export function formatBytes(bytes, locale) {
+  let value = Math.max(0, bytes);
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+  return `${number} ${UNITS[unit]}`;
+}
+
+/** A time span in seconds as "2 h 5 min", "3 min 20 s" or "8 s"; the two largest units are enough. */
+export function formatDuration(seconds) {
+  const total = Math.max(0, Math.round(seconds));
+  const parts = [
+    [Math.floor(total / 86400), "d"],
+    [Math.floor((total % 86400) / 3600), "h"],
+    [Math.floor((total % 3600) / 60), "min"],
+    [total % 60, "s"],
+  ];
+  const first = parts.findIndex(([amount]) => amount > 0);
+  if (first < 0) {
+    return "0 s";
+  }
+  return parts
+    .slice(first, first + 2)
+    .filter(([amount]) => amount > 0)
+    .map(([amount, unit]) => `${amount} ${unit}`)
+    .join(" ");
+}
+
+/** A Unix time in seconds as a short date with the time of day. */
+export function formatDateTime(unixSeconds, locale) {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(
+    new Date(unixSeconds * 1000),
+  );
+}
+
+/** A Unix time in seconds for a file name: `20261121_0735`. */
+export function fileStamp(date = new Date()) {
+  const two = (number) => String(number).padStart(2, "0");
+  return (
+    `${date.getFullYear()}${two(date.getMonth() + 1)}${two(date.getDate())}` +
+    `_${two(date.getHours())}${two(date.getMinutes())}`
+  );
+}

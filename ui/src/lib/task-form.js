@@ -1,0 +1,165 @@
+/** The form of a task: its values, the checks that need no server, and the input of create-task. */
+import { brokenPattern, formatExclusions, parseExclusions } from "./exclusions";
+import { formatSchedule, MAX_COUNT, parseSchedule } from "./schedule";
+
+/** Well-known ports of each encryption; the port follows the choice until it is edited. */
+export const DEFAULT_PORTS = { tls: 143, ssl: 993, "": 143 };
+
+/** Limits of create-task for the days after which remote messages are deleted. */
+export const DAYS = { min: 1, max: 99_999, start: 15 };
+
+const TASK_ID_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789";
+const TASK_ID_LENGTH = 6;
+
+/** A new task id. 36 letters do not divide 256: the bytes that would favour some are thrown away. */
+export function newTaskId() {
+  let id = "";
+  while (id.length < TASK_ID_LENGTH) {
+    const [byte] = globalThis.crypto.getRandomValues(new Uint8Array(1));
+    if (byte < 252) {
+      id += TASK_ID_LETTERS[byte % TASK_ID_LETTERS.length];
+    }
+  }
+  return id;
+}
+
+/** The values of an empty form. Numbers are text: that is what fields hold. */
+export function emptyForm() {
+  return {
+    task_id: newTaskId(),
+    localuser: "",
+    remoteusername: "",
+    remotepassword: "",
+    remotehostname: "",
+    remoteport: String(DEFAULT_PORTS.tls),
+    security: "tls",
+    tls_trust: "tofu",
+    foldersynchronization: "all",
+    sieve_enabled: false,
+    patterns: [],
+    deletion: "none",
+    delete_remote_older: String(DAYS.start),
+    delete_local: false,
+    schedule: "manual",
+    every_minutes: "15",
+    every_hours: "1",
+  };
+}
+
+/** The values of a form for a task of list-tasks; the password stays on the server. */
+export function formOfTask(task) {
+  const { mode, count } = parseSchedule(task.cron);
+  const older = task.delete_remote && task.delete_remote_older > 0;
+  const form = {
+    ...emptyForm(),
+    task_id: task.task_id,
+    localuser: task.localuser,
+    remoteusername: task.remoteusername,
+    remotehostname: task.remotehostname,
+    remoteport: String(task.remoteport),
+    security: task.security,
+    tls_trust: task.tls_trust || "tofu",
+    foldersynchronization: task.foldersynchronization,
+    sieve_enabled: task.sieve_enabled,
+    patterns: parseExclusions(task.exclude),
+    deletion: older ? "older" : task.delete_remote ? "each" : "none",
+    delete_local: task.delete_local,
+    schedule: mode,
+  };
+  if (older) {
+    form.delete_remote_older = String(task.delete_remote_older);
+  }
+  if (mode !== "manual") {
+    form[`every_${mode}`] = String(count);
+  }
+  return form;
+}
+
+/** The members that describe the remote account: input of test-remote and list-remote-folders. */
+export function remoteAccount(form, isNew) {
+  const account = {
+    remoteusername: form.remoteusername,
+    remotepassword: form.remotepassword,
+    remotehostname: form.remotehostname,
+    remoteport: Number(form.remoteport),
+    security: form.security,
+    tls_trust: form.tls_trust,
+  };
+  // Without a new password the server takes the stored one of this task.
+  return isNew ? account : { ...account, localuser: form.localuser, task_id: form.task_id };
+}
+
+/** The input of create-task. */
+export function taskInput(form) {
+  const older = form.deletion === "older" ? Number(form.delete_remote_older) : 0;
+  return {
+    ...remoteAccount(form, false),
+    delete_local: form.delete_local,
+    delete_remote: form.deletion !== "none",
+    delete_remote_older: older,
+    exclude: form.foldersynchronization === "exclusion" ? formatExclusions(form.patterns) : "",
+    cron: formatSchedule(form.schedule, Number(form[`every_${form.schedule}`])),
+    foldersynchronization: form.foldersynchronization,
+    sieve_enabled: form.foldersynchronization === "inbox" && form.sieve_enabled,
+  };
+}
+
+/**
+ * The mistakes in the remote account's fields.
+ *
+ * @returns {Object<string, {error: string}>} by field: a key of the texts `validation.<error>` and its arguments
+ */
+export function checkRemote(form, isNew) {
+  const errors = {};
+  for (const field of ["remoteusername", "remotehostname"]) {
+    if (!form[field]) {
+      errors[field] = { error: "required" };
+    }
+  }
+  if (isNew && !form.remotepassword) {
+    errors.remotepassword = { error: "password_required" };
+  }
+  if (!isWithin(form.remoteport, 1, 65_535)) {
+    errors.remoteport = { error: "range", min: 1, max: 65_535 };
+  }
+  return errors;
+}
+
+/** The mistakes in all fields, as `checkRemote` gives them. */
+export function checkForm(form, isNew) {
+  const errors = {};
+  if (!form.localuser) {
+    errors.localuser = { error: "required" };
+  }
+  Object.assign(errors, checkRemote(form, isNew));
+  if (form.foldersynchronization === "exclusion") {
+    const mistake = checkPatterns(form.patterns);
+    if (mistake) {
+      errors.exclude = mistake;
+    }
+  }
+  if (form.deletion === "older" && !isWithin(form.delete_remote_older, DAYS.min, DAYS.max)) {
+    errors.delete_remote_older = { error: "range", min: DAYS.min, max: DAYS.max };
+  }
+  const highest = MAX_COUNT[form.schedule];
+  if (highest && !isWithin(form[`every_${form.schedule}`], 1, highest)) {
+    errors.cron = { error: "range", min: 1, max: highest };
+  }
+  return errors;
+}
+
+function checkPatterns(patterns) {
+  if (!patterns.length) {
+    return { error: "patterns_required" };
+  }
+  const comma = patterns.find((pattern) => pattern.includes(","));
+  if (comma !== undefined) {
+    return { error: "pattern_with_comma", value: comma };
+  }
+  const broken = brokenPattern(patterns);
+  return broken < 0 ? null : { error: "broken_pattern", value: patterns[broken] };
+}
+
+function isWithin(text, min, max) {
+  return /^\d+$/.test(text) && Number(text) >= min && Number(text) <= max;
+}

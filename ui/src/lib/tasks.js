@@ -1,0 +1,109 @@
+/** What a task of list-tasks means to a reader: pure functions from the action's output to what the page shows. */
+import { parseExclusions } from "./exclusions";
+import { reasonOfExitCode, refineReason } from "./exit-codes";
+
+/** Identity of a task: also the name of its files on the server. */
+export function taskKey(task) {
+  return `${task.localuser}_${task.task_id}`;
+}
+
+/** The members that tell an action which task is meant. */
+export function taskIdentity(task) {
+  return { localuser: task.localuser, task_id: task.task_id };
+}
+
+/**
+ * How the last finished run ended.
+ *
+ * @returns {{kind: "never"|"success"|"partial"|"error", reason: string, failed: number, at: number|null}} `failed`
+ *   messages did not arrive; `at` is the end of the run (start, for results of earlier versions) in Unix seconds
+ */
+export function outcomeOf(task) {
+  const code = task.result ? task.result.exit_code : task.last_sync_exit_code;
+  if (code === null || code === undefined) {
+    return { kind: "never", reason: "", failed: 0, at: null };
+  }
+  const failed = task.result?.messages_failed ?? 0;
+  const at = task.result ? task.result.ended_at : task.last_sync_timestamp;
+  const reason = task.result?.error ?? null;
+  if (failed > 0 && (reason === null || code === 0)) {
+    return { kind: "partial", reason: "", failed, at };
+  }
+  if (code === 0) {
+    return { kind: "success", reason: "", failed, at };
+  }
+  const known = reason ? refineReason(reason, code) : reasonOfExitCode(code);
+  return { kind: "error", reason: known, failed, at };
+}
+
+/**
+ * How far a running task is, in percent of bytes, else of messages; null while neither total is known.
+ */
+export function percentDone(progress) {
+  if (
+    !progress ||
+    !["copying", "flags", "deleting", "filtering", "verifying"].includes(progress.phase)
+  ) {
+    return null;
+  }
+  const [done, total] =
+    progress.bytes_total > 0
+      ? [progress.bytes_done, progress.bytes_total]
+      : [progress.messages_done, progress.messages_total];
+  return total > 0 ? Math.min(100, (100 * done) / total) : null;
+}
+
+/** The states by which the table can be filtered. A broken task file counts as failed. */
+export const STATES = ["all", "running", "queued", "stopped", "failed", "never"];
+
+/** Whether a task belongs to one of STATES. */
+export function hasState(task, state) {
+  switch (state) {
+    case "running":
+    case "queued":
+    case "stopped":
+      return task.state === state;
+    case "failed":
+      return task.error !== null || ["error", "partial"].includes(outcomeOf(task).kind);
+    case "never":
+      return outcomeOf(task).kind === "never";
+    default:
+      return true;
+  }
+}
+
+/** Number of tasks that are running, queued and failed. */
+export function countStates(tasks) {
+  const count = (state) => tasks.filter((task) => hasState(task, state)).length;
+  return {
+    total: tasks.length,
+    running: count("running"),
+    queued: count("queued"),
+    failed: count("failed"),
+  };
+}
+
+/** What the search looks through, in lower case. */
+function searchText(task) {
+  return [task.localuser, task.remoteusername, task.remotehostname, task.task_id]
+    .join("\n")
+    .toLowerCase();
+}
+
+/**
+ * The rows of the table. They are frozen: thousands of watched objects would make each refresh slow.
+ */
+export function toRows(tasks) {
+  return Object.freeze(
+    tasks.map((task) =>
+      Object.freeze({
+        key: taskKey(task),
+        task: Object.freeze(task),
+        search: searchText(task),
+        outcome: Object.freeze(outcomeOf(task)),
+        percent: percentDone(task.progress),
+        exclusions: parseExclusions(task.exclude).length,
+      }),
+    ),
+  );
+}

@@ -1,0 +1,2 @@
+/** What @carbon/vue reads from carbon-components' own JavaScript: the prefix of Carbon's CSS classes. */
+export const settings = { prefix: "bx" };
