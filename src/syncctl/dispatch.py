@@ -32,18 +32,19 @@ _TIMER_STEP_S: Final = 1.0
 
 
 def start(context: Context, tasks: Iterable[str], *, scheduled: bool = False) -> None:
-    """Make tasks run or wait; those that do already are left alone. NoSuchTaskError when one does not exist.
+    """Make tasks run or wait; those that do already are left alone.
 
+    NoSuchTaskError when one does not exist: the others are started all the same.
     A scheduled start waits for its own second within the minute, unless somebody starts the task before.
     """
     wanted = list(tasks)
     now = time.time()
     with context.store.locked():
-        for task in wanted:
-            if not context.store.exists(task):
-                raise NoSuchTaskError(task)
+        missing = [task for task in wanted if not context.store.exists(task)]
         waiting = _entries(context)
         for task in wanted:
+            if task in missing:
+                continue
             if files.is_locked(context.paths.lock(task)):
                 continue
             known = waiting.get(task)
@@ -51,6 +52,8 @@ def start(context: Context, tasks: Iterable[str], *, scheduled: bool = False) ->
                 waiting[task] = Entry(task, now + (schedule.delay_s(task) if scheduled else 0))
         jobs, timer = _serve(context, list(waiting.values()))
     _launch(context, jobs, timer)
+    if missing:
+        raise NoSuchTaskError(missing[0])
 
 
 def finished(context: Context, job: Job) -> tuple[Job | None, Callable[[], None]]:

@@ -149,6 +149,15 @@ class Paths:
         """Give the hourly counters."""
         return self.imapsync / ".statistics"
 
+    @property
+    def getmail(self) -> Path:
+        """Give the list of accounts that a migration from NethServer 7 leaves in the state directory."""
+        return self.imapsync.parent / "getmail.json"
+
+    def rollbacks(self) -> list[Path]:
+        """Give the snapshots that the upstream module's create-task left behind."""
+        return [self.imapsync / name for name in _listing(self.imapsync) if name.endswith(".rollback")]
+
     def task_names(self) -> list[str]:
         """Give the names of all tasks, sorted; also those of files that are no valid task."""
         return sorted(

@@ -54,6 +54,11 @@ class Task:
         return self.localuser.casefold(), self.remoteusername.casefold(), self.remotehostname.casefold()
 
 
+def task_name(request: Json) -> str:
+    """Give the name of the task that `localuser` and `task_id` of a request mean."""
+    return f"{rules.text(request, 'localuser')}_{rules.text(request, 'task_id')}"
+
+
 def from_request(request: Json) -> Task:
     """Make a task of create-task's input. Refused with every field that is wrong."""
     refusals: list[Refusal] = []

@@ -1,0 +1,118 @@
+"""The instance's settings and its service: configure-module and its kin."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Final
+
+from imapsync_tasks import instance, mailserver, rules, steps
+from imapsync_tasks.errors import Json, Refusal, RefusedError
+
+_SERVICE: Final = "imapsync.service"
+#: How long a starting service waits for Mail's master password; Mail starts at the same time when a node
+#: boots.
+_SECRET_WAIT_S: Final = 30.0
+_SECRET_STEP_S: Final = 3.0
+
+
+def read(_request: Json) -> Json:
+    """Give the answer of get-configuration."""
+    settings = steps.settings()
+    return {
+        "mail_server": settings.mail_server,
+        "mail_host": settings.mail_host,
+        "max_parallel": settings.max_parallel,
+        "schedules_paused": settings.schedules_paused,
+        "mail_server_URL": [
+            {
+                "name": one.module_id,
+                "label": f"{one.module_id} ({one.mail_hostname})",
+                "value": f"{one.uuid},{one.host}",
+            }
+            for one in mailserver.providers()
+        ],
+    }
+
+
+def validate(request: Json) -> None:
+    """Refuse a Mail instance that the cluster does not have."""
+    uuid = str(request.get("mail_server", ""))
+    if mailserver.find(uuid) is None:
+        raise RefusedError(Refusal("mail_server_is_not_valid", "mail_server", uuid))
+    host = str(request.get("mail_host", ""))
+    if not rules.is_host(host):
+        raise RefusedError(Refusal("invalid_value", "mail_host", host))
+
+
+def save(request: Json) -> None:
+    """Store the settings. An admin has seen the instance now: schedules need not wait any longer."""
+    values = {"MAIL_SERVER": str(request["mail_server"]), "MAIL_HOST": str(request["mail_host"])}
+    if "max_parallel" in request:
+        values["MAX_PARALLEL"] = str(rules.integer(request, "max_parallel", rules.PARALLEL_RANGE))
+    steps.set_environment(values, unset=[instance.PAUSED_VARIABLE])
+
+
+def apply(_request: Json) -> Json:
+    """Bring the settings into force; give the answer of configure-module.
+
+    Runs under way survive when only things change that the container reads again by itself.
+    """
+    settings = steps.settings()
+    store = steps.store()
+    with store.locked():
+        before = instance.published(store.paths)
+        store.expand(settings)
+    unchanged = (before.mail_server, before.mail_host) == (settings.mail_server, settings.mail_host)
+    active = steps.helper("systemctl", "--user", "--quiet", "is-active", _SERVICE) == 0
+    if not (unchanged and active):
+        enable_service(restart=True)
+    return {
+        "mail_server": settings.mail_server,
+        "mail_host": settings.mail_host,
+        "max_parallel": settings.max_parallel,
+    }
+
+
+def resume(_request: Json) -> Json:
+    """End the pause after a restore or clone."""
+    paused = steps.settings().schedules_paused
+    steps.set_environment({}, unset=[instance.PAUSED_VARIABLE])
+    store = steps.store()
+    environ = {name: value for name, value in os.environ.items() if name != instance.PAUSED_VARIABLE}
+    with store.locked():
+        store.expand(instance.from_environment(environ))
+    return {"resumed": paused}
+
+
+def enable_service(*, restart: bool = False) -> int:
+    """Enable and start the service; give the exit code."""
+    enabled = steps.helper("systemctl", "--user", "enable", _SERVICE)
+    started = steps.helper("systemctl", "--user", "restart" if restart else "start", _SERVICE)
+    if restart and (enabled or started):
+        raise RuntimeError("the service does not start")
+    return enabled or started
+
+
+def disable_service() -> int:
+    """Stop the service for good; give the exit code."""
+    return steps.helper("systemctl", "--user", "disable", "--now", _SERVICE)
+
+
+def restart_service() -> int:
+    """Restart the service when it runs; give the exit code."""
+    return steps.helper("systemctl", "--user", "try-restart", _SERVICE)
+
+
+def reveal_master_secret() -> int:
+    """Fetch the master password, waiting a little for Mail; 0 when there is one, be it an older one."""
+    settings = steps.settings()
+    store = steps.store()
+    if not settings.mail_server:
+        return 0
+    end = time.monotonic() + _SECRET_WAIT_S
+    while not mailserver.fetch_master_password(store, settings):
+        if time.monotonic() + _SECRET_STEP_S >= end:
+            return 0 if store.paths.master_password.exists() else 1
+        time.sleep(_SECRET_STEP_S)
+    return 0

@@ -1,0 +1,116 @@
+"""create-task in its three steps: check the logins, save, start. import-csv-tasks takes the same ways."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from imapsync_tasks import container, files, mailserver, rules, steps
+from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskBusyError, TaskFileError
+from imapsync_tasks.task import Task, from_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from imapsync_tasks.store import Store
+
+#: How often a run of a removed task of the same name is asked to end.
+_ATTEMPTS: Final = 3
+
+
+def check(request: Json) -> None:
+    """Refuse what cannot work: fields out of their rules, then logins that fail on either side."""
+    for _, refusals in check_many([request]):
+        if refusals:
+            raise RefusedError(*refusals)
+
+
+def check_many(
+    requests: Iterable[Json], timeout_s: float | None = None
+) -> Iterator[tuple[int, list[Refusal]]]:
+    """Check several requests at once; (index, refusals) of each as soon as it is known."""
+    store = steps.store()
+    settings = steps.settings()
+    if not settings.mail_host:
+        raise RefusedError(Refusal("not_configured"))
+    wanted = []
+    for index, request in enumerate(requests):
+        try:
+            task = from_request(request)
+            full = {**request, "remotepassword": password_of(store, request, task.name)}
+        except RefusedError as refused:
+            yield index, list(refused.refusals)
+            continue
+        wanted.append({"id": index, "task": full} | ({"timeout_s": timeout_s} if timeout_s else {}))
+    if not wanted:
+        return
+    if not store.paths.master_password.exists():
+        mailserver.fetch_master_password(store, settings)
+    users = {int(str(one["id"])): str(_object(one["task"])["localuser"]) for one in wanted}
+    for identifier, refusals in container.check(wanted):
+        index = int(str(identifier))
+        yield index, [_recognize(store, users[index], one) for one in refusals]
+
+
+def password_of(store: Store, request: Json, name: str) -> str:
+    """Give the password to log in with: the one sent, or when that is empty the stored one of task `name`."""
+    password = rules.password(request) or (store.password(name) if name else "")
+    if not password:
+        raise RefusedError(Refusal("password_required"))
+    return password
+
+
+def save(request: Json) -> bool:
+    """Write the task; True when it is new."""
+    task = from_request(request)
+    password = rules.password(request) or None
+    store = steps.store()
+    for _ in range(_ATTEMPTS):
+        try:
+            with store.locked():
+                if password is None and not store.password(task.name):
+                    raise RefusedError(Refusal("password_required"))
+                _forget_certificates(store, task)
+                return store.save(task, password)
+        except TaskBusyError:
+            container.stop([task.name])
+    raise RefusedError(Refusal("task_still_running"))
+
+
+def save_step(request: Json) -> None:
+    """Write the task, as an action step."""
+    save(request)
+
+
+def start(request: Json) -> Json:
+    """Start the task, also when it runs already with older settings; give the action's answer."""
+    task = from_request(request)
+    with suppress(NoSuchTaskError):  # deleted meanwhile: there is nothing to start
+        container.restart([task.name])
+    return {"localuser": task.localuser, "task_id": task.task_id}
+
+
+def start_many(requests: Iterable[Json]) -> None:
+    """Start several tasks as `start` does."""
+    with suppress(NoSuchTaskError):
+        container.restart([from_request(request).name for request in requests])
+
+
+def _forget_certificates(store: Store, task: Task) -> None:
+    """Begin anew with remembered certificates when the rule about them changes."""
+    try:
+        if store.load(task.name).tls_trust != task.tls_trust:
+            files.remove(store.paths.trust(task.name))
+    except (NoSuchTaskError, TaskFileError):
+        return
+
+
+def _recognize(store: Store, localuser: str, refusal: Refusal) -> Refusal:
+    """Tell a missing mailbox from a wrong master password, when Mail has told us its mailboxes before."""
+    if refusal.error == "master_password_refused" and mailserver.is_unknown(store.paths, localuser):
+        return Refusal("mailbox_not_found", details=refusal.details)
+    return refusal
+
+
+def _object(value: object) -> Json:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,145 @@
+"""The command import-csv-tasks: texts for a terminal around `csvimport`."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from imapsync_tasks import csvimport, csvtable, steps
+from imapsync_tasks.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imapsync_tasks.csvimport import Outcome, Plan
+
+_RULE: Final = "=" * 70
+_HELP: Final = """\
+Create IMAP synchronization tasks from a CSV file on standard input:
+
+  runagent -m imapsync1 import-csv-tasks < users.csv
+  runagent -m imapsync1 import-csv-tasks --check < users.csv
+  runagent -m imapsync1 import-csv-tasks --update < users.csv
+
+The first row names the columns, in any order, separated by commas.
+Required: {required}
+Optional: {optional}
+Every required column but security must have a value. A value that holds a comma, a quote or a line end is
+put in quotes. Rows whose account (local user, remote user, remote host) is synced by a task already are
+skipped, unless --update applies the file to that task. Sample: ../examples/users.csv
+
+Exit code: 0 when all rows were created, updated or skipped; 1 otherwise.
+"""
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace", line_buffering=True)
+    parser = argparse.ArgumentParser(
+        prog="import-csv-tasks",
+        description=_HELP.format(
+            required=", ".join(csvtable.REQUIRED), optional=", ".join(csvtable.OPTIONAL)
+        ),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-c", "--check", action="store_true", help="check the file and create nothing")
+    parser.add_argument(
+        "-u", "--update", action="store_true", help="apply the file to tasks that exist already"
+    )
+    options = parser.parse_args(words)
+    try:
+        plans = _validate(sys.stdin.buffer.read(), check=options.check, update=options.update)
+        if options.check:
+            return int(any(one.status == csvimport.INVALID for one in plans))
+        return _import(plans, update=options.update)
+    except csvtable.CsvError as error:
+        _say(f"✗ {error}")
+    except RefusedError as refused:
+        _say(f"✗ {csvimport.sentence(refused.refusals[0])}")
+    return 1
+
+
+def _validate(content: bytes, *, check: bool, update: bool) -> list[Plan]:
+    """Read and judge the file, telling what is found."""
+    table = csvtable.parse(csvtable.decode(content))
+    _say("📋 CSV Column Validation:")
+    _say("  Delimiter: ',' (comma-separated)")
+    _say(f"  Found {len(table.columns)} column(s): {', '.join(sorted(table.columns))}")
+    _say("  Column order: does not matter (mapped by header name)")
+    _say(f"  ✓ All {len(csvtable.REQUIRED)} required columns present")
+    _say(f"  ✓ Found {len(table.rows)} data row(s) (empty lines skipped)")
+    _say("🔍 Validating row data...")
+    plans = csvimport.plan(table, steps.store())
+    bad = [one for one in plans if one.status == csvimport.INVALID]
+    for one in bad:
+        for issue in one.row.issues:
+            _say(f"  ✗ Row {one.row.number}: {issue.text}")
+    for one in plans:
+        _say_duplicate(one, update=update)
+    if bad:
+        _say(f"  ✗ {len(bad)} of {len(plans)} rows are invalid")
+    else:
+        _say(f"  ✓ All {len(plans)} rows validated successfully")
+    new = sum(one.status == csvimport.NEW for one in plans)
+    _say(f"  ✓ Generated {new} unique task IDs")
+    if check:
+        verdict = "✗ CSV file has invalid rows." if bad else "✓ CSV file is valid."
+        _say(f"{verdict} No tasks were created (check-only mode).")
+    return plans
+
+
+def _say_duplicate(one: Plan, *, update: bool) -> None:
+    user = one.row.cells.get("localusername", "")
+    if one.status == csvimport.EXISTING and update:
+        _say(
+            f"  Row {one.row.number}: task {one.task_id} of {user} already syncs this account: it is updated"
+        )
+    elif one.status == csvimport.EXISTING:
+        _say(
+            f"  Row {one.row.number}: task {one.task_id} of {user} already syncs this account "
+            "(--update applies the file to it)"
+        )
+    elif one.status == csvimport.REPEATED:
+        _say(f"  Row {one.row.number}: the account of {user} appears twice in this file")
+
+
+def _import(plans: list[Plan], *, update: bool) -> int:
+    """Run the plans, telling each outcome."""
+    _say(f"📦 Starting task creation with module: {os.environ.get('MODULE_ID', 'imapsync')}")
+    _say(f"Processing {len(plans)} user(s)...")
+    for one in plans:
+        user = one.row.cells.get("localusername", "")
+        if one.status == csvimport.NEW:
+            _say(f"Creating task for {user} (ID: {one.task_id})...")
+        elif one.status == csvimport.EXISTING and update:
+            _say(f"Updating task for {user} (ID: {one.task_id})...")
+    counts = dict.fromkeys(("created", "updated", "skipped", "failed"), 0)
+    for outcome in csvimport.run(plans, update=update):
+        counts[outcome.status] += 1
+        _say(_told(outcome))
+    successful = counts["created"] + counts["updated"]
+    _say(_RULE)
+    _say(
+        f"📊 Summary: {successful} successful, {counts['failed']} failed "
+        f"({counts['created']} created, {counts['updated']} updated, {counts['skipped']} skipped)"
+    )
+    _say(_RULE)
+    return int(counts["failed"] > 0)
+
+
+def _told(outcome: Outcome) -> str:
+    user = outcome.plan.row.cells.get("localusername", "")
+    row = outcome.plan.row.number
+    if outcome.status == "failed":
+        return f"  ✗ Row {row}: {user} failed: {outcome.text}"
+    if outcome.status == "skipped":
+        return f"  - Row {row}: Skipped {user}: {outcome.text}"
+    return f"  ✓ Success: {user} ({outcome.status}, row {row})"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

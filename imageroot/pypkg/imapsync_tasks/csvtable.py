@@ -1,0 +1,262 @@
+"""A CSV file of accounts: reading it, and judging each row. No task is touched here."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from typing import TYPE_CHECKING, Final
+
+from imapsync_tasks import rules
+from imapsync_tasks.errors import ERRORS, Json, RefusedError
+from imapsync_tasks.task import Task, from_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REQUIRED: Final = (
+    "localusername",
+    "remoteusername",
+    "remotepassword",
+    "remotehostname",
+    "remoteport",
+    "security",
+)
+#: Columns that may be empty or missing -> the value then.
+OPTIONAL: Final[dict[str, object]] = {
+    "task_id": "",
+    "cron": "",
+    "delete_local": False,
+    "delete_remote": False,
+    "delete_remote_older": 0,
+    "exclude": "",
+    "foldersynchronization": "all",
+    "sieve_enabled": False,
+    "tls_trust": "tofu",
+}
+#: Columns without a value are refused, but for these.
+_MAY_BE_EMPTY: Final = ("security",)
+_BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+#: A cell larger than every field may be; the csv module needs a limit.
+_CELL_BYTES: Final = 1 << 17
+MAX_ROWS: Final = 20000
+
+
+class CsvError(Exception):
+    """The file as a whole cannot be used; the text says why and what to do, for people."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Issue:
+    """What is wrong with one cell: column, error key, sentence."""
+
+    column: str
+    error: str
+    text: str
+
+    def as_json(self) -> Json:
+        """Give the element of an answer."""
+        return {"field": self.column, "error": self.error, "text": self.text}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One row of data. `number` is the row number that a spreadsheet shows."""
+
+    number: int
+    cells: dict[str, str]
+    issues: tuple[Issue, ...] = ()
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """Give the cells without the password."""
+        return {name: value for name, value in self.cells.items() if name != "remotepassword"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """A whole file."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def decode(content: bytes) -> str:
+    """Give the text of a file in UTF-8 or, marked by its first bytes, UTF-16.
+
+    CsvError says what to do otherwise.
+    """
+    marks = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+    encoding = next((name for mark, name in marks.items() if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise CsvError(
+            f"Invalid text encoding in line {line}: the file must be saved as UTF-8 "
+            "(in a spreadsheet: save as 'CSV UTF-8')."
+        ) from None
+
+
+def parse(text: str) -> Table:
+    """Read a table; blank rows are skipped but counted.
+
+    CsvError when the file has no usable header or quotes.
+    """
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        raise CsvError("Invalid file: it holds NUL bytes, so it is no CSV text in UTF-8.")
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
+    csv.field_size_limit(_CELL_BYTES)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns: tuple[str, ...] = ()
+    rows: list[Row] = []
+    number = 0
+    try:
+        for number, cells in enumerate(reader, 1):  # used when the reader fails
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not columns:
+                columns = _header(cells)
+            elif len(rows) >= MAX_ROWS:
+                raise CsvError(f"Too many rows: at most {MAX_ROWS} can be imported at once.")
+            else:
+                rows.append(_row(number, columns, cells))
+    except csv.Error as error:
+        raise CsvError(f"Invalid CSV near row {number + 1}: {error} (check the quotes).") from None
+    if not columns:
+        raise CsvError(f"Missing required columns: the file is empty. Expected: {', '.join(REQUIRED)}")
+    return Table(columns, tuple(rows))
+
+
+def change(table: Table, changes: list[Json]) -> Table:
+    """Give the table with single cells replaced.
+
+    Changes of rows or columns that do not exist are left out.
+    """
+    rows = {row.number: row for row in table.rows}
+    for one in changes:
+        row = rows.get(int(str(one["row"])))
+        column, value = (
+            ("remotepassword", one["remotepassword"])
+            if "remotepassword" in one
+            else (
+                str(one.get("field", "")),
+                one.get("value", ""),
+            )
+        )
+        if row and column in table.columns and isinstance(value, str):
+            rows[row.number] = _judged(row.number, {**row.cells, column: value})
+    return Table(table.columns, tuple(rows.values()))
+
+
+def request(row: Row, task_id: str, existing: Task | None = None) -> Json:
+    """Give create-task's input for a valid row.
+
+    Of an existing task it keeps what the file has no value for.
+    """
+    made: Json = dict(OPTIONAL)
+    if existing:
+        fields = dataclasses.asdict(existing)
+        made = {name: fields[name] for name in OPTIONAL}
+    for name, value in row.cells.items():
+        if name in OPTIONAL and value:
+            made[name] = _typed(name, value)
+    cells = row.cells
+    made |= {
+        "localuser": cells["localusername"],
+        "remoteusername": cells["remoteusername"],
+        "remotepassword": cells["remotepassword"],
+        "remotehostname": cells["remotehostname"],
+        "remoteport": _typed("remoteport", cells["remoteport"]),
+        "security": cells["security"].lower(),
+        "task_id": task_id,
+    }
+    if existing:
+        made |= {
+            "localuser": existing.localuser,
+            "remoteusername": existing.remoteusername,
+            "remotehostname": existing.remotehostname,
+        }
+    return made
+
+
+def column_of(field: str) -> str:
+    """Give the column that holds a field of create-task."""
+    return "localusername" if field == "localuser" else field
+
+
+def _header(cells: list[str]) -> tuple[str, ...]:
+    columns = tuple(cell.strip() for cell in cells)
+    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
+        mark = next(mark for mark in ";\t|" if mark in columns[0])
+        raise CsvError(f"Invalid delimiter {mark!r}: columns must be separated by commas.")
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise CsvError(f"Missing required columns: {', '.join(missing)}. Found: {', '.join(columns)}")
+    unknown = [name for name in columns if name not in REQUIRED and name not in OPTIONAL]
+    if unknown:
+        raise CsvError(f"Invalid columns: {', '.join(unknown)}. Known besides: {', '.join(OPTIONAL)}")
+    if len(set(columns)) != len(columns):
+        raise CsvError("Invalid header: a column appears twice.")
+    return columns
+
+
+def _row(number: int, columns: tuple[str, ...], cells: list[str]) -> Row:
+    if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+        issue = Issue(
+            "", "invalid_row", f"Invalid row: {len(cells)} values for {len(columns)} columns (quotes?)"
+        )
+        return Row(number, dict.fromkeys(columns, ""), (issue,))
+    padded = [*cells, *[""] * (len(columns) - len(cells))]
+    values = {
+        name: value if name == "remotepassword" else value.strip()
+        for name, value in zip(columns, padded, strict=False)
+    }
+    return _judged(number, values)
+
+
+def _judged(number: int, cells: dict[str, str]) -> Row:
+    """Make a row of its cells, with everything that is wrong with them."""
+    row = Row(number, cells)
+    missing = [name for name in REQUIRED if not cells[name] and name not in _MAY_BE_EMPTY]
+    issues = [Issue(name, "missing", f"Missing required value: {name}") for name in missing]
+    try:
+        from_request(request(row, cells.get("task_id") or "a"))
+        rules.password(dict(cells))
+    except RefusedError as refused:
+        for one in refused.refusals:
+            column = column_of(str(one.as_json()["field"]))
+            if column not in missing:
+                issues.append(Issue(column, one.error, _sentence(column, one.error, one.details, cells)))
+    return dataclasses.replace(row, issues=tuple(issues))
+
+
+def _sentence(column: str, error: str, details: Json, cells: dict[str, str]) -> str:
+    shown = "" if column == "remotepassword" else f" {cells.get(column, '')[:60]!r}"
+    if column == "remoteport":
+        return f"Invalid port number{shown}"
+    choices = details.get("choices")
+    hint = f": use {' or '.join(str(one) for one in choices)}" if isinstance(choices, list) else ""
+    return f"Invalid {column}{shown}{hint}" if error in ERRORS else f"Invalid {column}"
+
+
+def _typed(name: str, value: str) -> object:
+    """Give a cell as the field's type; the field rules refuse what stays text."""
+    readers: dict[str, Callable[[str], object]] = {
+        "remoteport": _number,
+        "delete_remote_older": _number,
+        "delete_local": _boolean,
+        "delete_remote": _boolean,
+        "sieve_enabled": _boolean,
+    }
+    return readers.get(name, str)(value)
+
+
+def _number(value: str) -> object:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 8 else value
+
+
+def _boolean(value: str) -> object:
+    return _BOOLEANS.get(value.lower(), value)

@@ -1,0 +1,82 @@
+"""Starting, stopping and deleting tasks: one, those of a user, or all."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from imapsync_tasks import container, rules, steps
+from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError
+from imapsync_tasks.task import task_name
+
+_ATTEMPTS: Final = 3
+
+
+def start(request: Json) -> Json:
+    """Start the named task, or all of its user."""
+    _require_configuration()
+    names = _selected(request)
+    if "task_id" in request and not steps.store().exists(names[0]):
+        raise RefusedError(Refusal("task_not_found", "task_id", request["task_id"]))
+    return _start(names)
+
+
+def start_all(_request: Json) -> Json:
+    """Start all tasks."""
+    _require_configuration()
+    return _start(_valid(steps.store().names()))
+
+
+def stop(request: Json) -> Json:
+    """Stop the named task, or all of its user."""
+    return _stop(_selected(request))
+
+
+def stop_all(_request: Json) -> Json:
+    """Stop all tasks."""
+    return _stop(_valid(steps.store().names()))
+
+
+def delete(request: Json) -> Json:
+    """Delete the named task, or all of its user; a task that is not there is deleted already."""
+    store = steps.store()
+    names = _selected(request)
+    with store.locked():
+        for name in names:
+            store.forget(name)
+    left = names
+    for _ in range(_ATTEMPTS):
+        container.stop(left)
+        with store.locked():
+            left = [name for name in left if not store.clear(name)]
+        if not left:
+            return {"tasks": names}
+    raise RefusedError(Refusal("task_still_running", "task_id", left[0]))
+
+
+def _require_configuration() -> None:
+    if not steps.settings().mail_host:
+        raise RefusedError(Refusal("not_configured"))
+
+
+def _selected(request: Json) -> list[str]:
+    localuser = rules.text(request, "localuser")
+    if "task_id" in request:
+        return [task_name(request)]
+    return steps.store().of_user(localuser)
+
+
+def _start(names: list[str]) -> Json:
+    with suppress(NoSuchTaskError):  # deleted meanwhile; the others were started
+        container.start(names)
+    return {"tasks": names}
+
+
+def _stop(names: list[str]) -> Json:
+    if not container.stop(names):
+        raise RefusedError(Refusal("task_still_running", "task_id"))
+    return {"tasks": names}
+
+
+def _valid(names: list[str]) -> list[str]:
+    return [name for name in names if rules.split_task_name(name)]
