@@ -1,7 +1,8 @@
 """Control groups: each service manager gets a group of its own.
 
-A `systemd --user` started in the root group would move every process of the machine into its init.scope, and two of
-them would share `app.slice/x.service`, so that one stops the other's services. Works with cgroup v1, v2 and both.
+A `systemd --user` started in the root group would move every process of the machine into its init.scope, and
+two of them would share `app.slice/x.service`, so that one stops the other's services. Works with cgroup v1,
+v2 and both.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path("/sys/fs/cgroup")
 KILL_WAIT_S = 5.0

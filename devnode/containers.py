@@ -1,20 +1,25 @@
 """podman's configuration, one store for each home, and taking a store away.
 
-One store a home keeps the container names `imapsync` and `dovecot` of several instances and nodes apart. Images are
-shared: the node's own store and root's default store are read-only additional stores of every home.
+One store a home keeps the container names `imapsync` and `dovecot` of several instances and nodes apart.
+Images are shared: the node's own store and root's default store are read-only additional stores of every
+home.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import cgroups
-from .settings import Node
 from .templates import render
+
+if TYPE_CHECKING:
+    from .settings import Node
 
 ROOT_STORE = Path("/var/lib/containers/storage")
 """Where buildah and podman of root keep images when nothing else is said."""
@@ -67,10 +72,10 @@ def create_shared_store(node: Node) -> None:
 
 
 def remove_store(graph: Path, environment: dict[str, str]) -> None:
-    """End every container of the store and unmount what it mounted; the files stay for the caller to delete."""
+    """End every container of the store and unmount what it mounted; its files stay."""
     containers = _container_ids(graph)
     if containers:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired, FileNotFoundError):
             subprocess.run(
                 ["podman", "rm", "--all", "--force", "--time", "0"],
                 env=environment,
@@ -80,8 +85,6 @@ def remove_store(graph: Path, environment: dict[str, str]) -> None:
                 stderr=subprocess.DEVNULL,
                 timeout=REMOVE_TIMEOUT_S,
             )
-        except (subprocess.TimeoutExpired, FileNotFoundError):
-            pass
     for container in containers:
         group = f"libpod_parent/libpod-{container}"
         cgroups.kill(group)

@@ -39,7 +39,7 @@ sys.exit({function}())
 
 
 def create(node: Node) -> None:
-    """Write the tools into the node's bin folder and the daemons' starters into libexec; `demo` is linked too."""
+    """Write the tools into bin, the daemons' starters into libexec; the tools of `demo` are linked too."""
     node.bin.mkdir(parents=True, exist_ok=True)
     for tool, target in TOOLS.items():
         module, _, function = target.partition(":")

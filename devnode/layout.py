@@ -1,12 +1,15 @@
-"""Where an agent lives: install folder, state folder, environment files (ns8-contract §1.3 and §1.4)."""
+"""Where an agent lives: install folder, state folder, environment files."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .managers import LOGIN_PATH, Manager
 from .settings import Node, NodeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODULE_ID = re.compile(r"[a-z][a-z0-9-]*[a-z-][0-9]+|[a-z][0-9]+")
 """Image name and sequence number."""
@@ -68,6 +71,7 @@ def write_common_env(node: Node) -> None:
         f"REDIS_REPLICA_ADDRESS={node.redis}\n"
         f"REGISTRY_AUTH_FILE={registry}\n"
         f"DEVNODE_API={node.api}\n"
+        f"DEVNODE_BACKUPS={node.backups}\n"
         f"HOME_BASEDIR={node.homes}\n"
     )
 

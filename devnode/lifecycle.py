@@ -7,12 +7,15 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import cgroups, containers, launchers, layout, pyenv, redis_setup, services, users
 from .managers import Manager, core, wait_for
 from .settings import BASE, RUN_BASE, Node, NodeError, claim, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 PROGRAMS = {
     "redis-server": "redis-server",

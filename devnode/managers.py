@@ -1,24 +1,27 @@
 """`systemd --user` for a home, as lingering rootless users have on a node.
 
-The manager runs as root in a control group of its own, with its own HOME and XDG_RUNTIME_DIR. The agent of a module
-is one of its units, found in $XDG_RUNTIME_DIR/systemd/user.
+The manager runs as root in a control group of its own, with its own HOME and XDG_RUNTIME_DIR. The agent of a
+module is one of its units, found in $XDG_RUNTIME_DIR/systemd/user.
 """
 
 from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import cgroups, containers
 from .settings import Node, NodeError
 from .templates import render
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SYSTEM_MARK = Path("/run/systemd/system")
-"""systemd starts only where this folder says that the machine runs systemd; it is there during the start only,
-because package scripts look at it too."""
+"""systemd starts only where this folder says that the machine runs systemd. It is there during the start
+only: package scripts look at it too."""
 SYSTEMD = "/lib/systemd/systemd"
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 25.0
@@ -27,7 +30,7 @@ LOGIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Manager:
-    """The service manager of one home; `core` is the node's own (Redis, API server, agents of cluster and node)."""
+    """The service manager of one home; `core` is the node's own (Redis, API server, core agents)."""
 
     node: Node
     name: str

@@ -1,7 +1,7 @@
 """The Python environment of module steps: what a node's has, and nothing else of this repository's.
 
-A virtual environment whose site-packages is made of links to the few distributions that NS8 ships too. A module that
-needs another package has to carry it, here as on a node.
+A virtual environment whose site-packages is made of links to the few distributions that NS8 ships too. A
+module that needs another package has to carry it, here as on a node.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import sys
 import venv
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .settings import Node
+if TYPE_CHECKING:
+    from .settings import Node
 
 DISTRIBUTIONS = (
     "redis",
@@ -25,7 +27,7 @@ DISTRIBUTIONS = (
     "cryptography",
     "semver",
 )
-"""Distributions of NS8's environment that are linked when this interpreter has them (ns8-contract §1.4)."""
+"""Distributions of NS8's environment that are linked when this interpreter has them."""
 
 
 def create(node: Node) -> None:
@@ -57,9 +59,8 @@ def _closure(names: tuple[str, ...]) -> list[metadata.Distribution]:
             found[name] = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             continue
-        for requirement in found[name].requires or []:
-            if "extra ==" not in requirement:
-                waiting.append(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
+        needed = [item for item in found[name].requires or [] if "extra ==" not in item]
+        waiting += [re.split(r"[^A-Za-z0-9._-]", item, maxsplit=1)[0] for item in needed]
     return list(found.values())
 
 

@@ -1,17 +1,20 @@
-"""Redis as a new cluster has it: ACL users and first keys (ns8-contract §6 and §11)."""
+"""Redis as a new cluster has it: ACL users and first keys."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 import uuid
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import redis
 
 from .layout import core_install_dir, write_agent_env, write_secret
 from .settings import REDIS_PORT, Node
 from .templates import render
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DEFAULT_RULES = "~cluster/* ~node/* ~module/* &* +@read +@connection +subscribe +psubscribe -@admin"
 API_SERVER_RULES = "~* &* +@read +@pubsub +lpush +@transaction +@connection +role +hset"

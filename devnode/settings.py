@@ -163,8 +163,8 @@ def load(name: str | None = None) -> Node:
 def claim(name: str, number: int | None) -> Node:
     """Give the node of that name its number and store it; the same call later gives the same node.
 
-    Without a number, `demo` takes 1 and others the lowest free one from 2 on. A number that another node holds is a
-    NodeError. A lock file makes two claims at once safe.
+    Without a number, `demo` takes 1 and others the lowest free one from 2 on. A number that another node
+    holds is a NodeError. A lock file makes two claims at once safe.
     """
     check_name(name)
     if number is not None and number not in NUMBERS:

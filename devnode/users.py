@@ -1,7 +1,7 @@
 """The Unix user of a module, made on `demo` only: so that `~imapsync1` works in a shell as on a node.
 
-All processes run as root here (a difference that README.md states), so the user owns nothing. Other nodes have their
-homes elsewhere and make no users: two nodes may both have an `imapsync1`.
+All processes run as root here (a difference that README.md states), so the user owns nothing. Other nodes
+have their homes elsewhere and make no users: two nodes may both have an `imapsync1`.
 """
 
 from __future__ import annotations

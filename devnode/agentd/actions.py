@@ -1,11 +1,14 @@
-"""Find the steps of an action or of an event (ns8-contract §2.4)."""
+"""Find the steps of an action or of an event."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 INPUT_SCHEMA = "validate-input.json"
 OUTPUT_SCHEMA = "validate-output.json"

@@ -1,4 +1,4 @@
-"""The command descriptor: what a step says on file descriptor 3 (ns8-contract §2.5)."""
+"""The command descriptor: what a step says on file descriptor 3."""
 
 from __future__ import annotations
 

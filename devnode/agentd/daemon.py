@@ -1,4 +1,4 @@
-"""The agent: waits for tasks and events, runs them side by side (ns8-contract §2.7)."""
+"""The agent: waits for tasks and events, runs them side by side."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import redis.exceptions
 from redis.asyncio import Redis
 
 from . import actions, environment, events
-from .masking import Json
 from .store import Store
 from .task import EXIT_BUSY, EXIT_VALIDATION, HEARTBEAT_S, Home, Request, RequestError, Result, TaskRun
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine, Sequence
+    from pathlib import Path
+
+    from .masking import Json
 
 POLL_S = 5
 """BRPOP waits that long; submitters take 8 idle seconds for a dead agent."""
@@ -26,7 +29,7 @@ RECONNECT_S = 0.5
 
 
 class Agent:
-    """One agent. `run` ends after SIGUSR1 when all that runs is finished; SIGTERM ends the process at once."""
+    """One agent. SIGUSR1 lets it finish what runs and end; SIGTERM ends the process at once."""
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Agent:
         queue = f"{self._agent_id}/tasks"
         while True:
             try:
-                item = await self._redis.brpop([queue], timeout=POLL_S)
+                item = await cast("Awaitable[list[str] | None]", self._redis.brpop([queue], timeout=POLL_S))
             except (redis.exceptions.RedisError, OSError) as error:
                 print(f"<4>Redis: {error}", file=sys.stderr)
                 await asyncio.sleep(RECONNECT_S)

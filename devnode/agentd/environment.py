@@ -1,9 +1,12 @@
-"""The environment file of an agent and the environment of its steps (ns8-contract §1.4)."""
+"""The environment file of an agent and the environment of its steps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 def read(path: Path) -> dict[str, str]:

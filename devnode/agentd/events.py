@@ -1,12 +1,15 @@
-"""Event handlers: run outside of tasks, nothing is stored (ns8-contract §3)."""
+"""Event handlers: run outside of tasks, nothing is stored."""
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from . import actions, environment
 from .process import Step
-from .task import Home
+
+if TYPE_CHECKING:
+    from .task import Home
 
 
 async def handle(home: Home, source: str, name: str, payload: str) -> None:

@@ -1,4 +1,4 @@
-"""String formats as gojsonschema 1.2.0 checks them; what it does not know always passes (ns8-contract §2.6)."""
+"""String formats as gojsonschema 1.2.0 checks them; what it does not know always passes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import email.utils
 import ipaddress
 import re
 import urllib.parse
-from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 _HOSTNAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 ENDINGS = ("password", "secret", "token", "key", "pass")
 MASK = "XXX"
 
 
 def masked(value: Json) -> Json:
-    """Give a copy where every member whose lower-cased name ends like a secret's is `XXX` (ns8-contract §2.2)."""
+    """Give a copy where every member whose lower-cased name ends like a secret's is `XXX`."""
     if isinstance(value, dict):
         return {
             name: MASK if name.lower().endswith(ENDINGS) else masked(member) for name, member in value.items()

@@ -19,10 +19,10 @@ class PatternError(ValueError):
 
 @functools.lru_cache(maxsize=512)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Give the Python form of an RE2 pattern; PatternError where RE2 has no such thing.
+    r"""Give the Python form of an RE2 pattern; PatternError where RE2 has no such thing.
 
-    `$` is the end of the text only (Python also takes it before a last newline), classes like `\\w` are ASCII,
-    look-around, back-references, `\\Z` and repeats over 1000 do not exist.
+    `$` is the end of the text only (Python also takes it before a last newline), classes like `\w` are
+    ASCII, look-around, back-references, `\Z` and repeats over 1000 do not exist.
     """
     parts: list[str] = []
     in_class = False
@@ -53,6 +53,6 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def _escape(letter: str, text: str, pattern: str) -> str:
     if letter == "z":
         return r"\Z"
-    if letter == "Z" or letter.isdigit() and letter != "0":
+    if letter == "Z" or (letter.isdigit() and letter != "0"):
         raise PatternError(f"{pattern!r}: {text!r} is not supported")
     return text

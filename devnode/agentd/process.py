@@ -7,9 +7,12 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 COMMAND_FD = 3
 CHUNK = 65536
@@ -50,7 +53,7 @@ class Step:
                 cwd=self.folder,
                 process_group=0,
                 pass_fds=(COMMAND_FD,),
-                preexec_fn=lambda: os.dup2(write_end, COMMAND_FD),  # type: ignore[arg-type,return-value]
+                preexec_fn=lambda: os.dup2(write_end, COMMAND_FD),
             )
         except OSError as error:
             os.close(read_end)

@@ -1,12 +1,10 @@
-"""JSON-Schema validation with the error objects of a node (gojsonschema 1.2.0, ns8-contract §2.6)."""
+"""JSON-Schema validation with the error objects of a node (gojsonschema 1.2.0, NS8)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 from jsonschema.exceptions import SchemaError, ValidationError
@@ -15,7 +13,12 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT7
 
 from . import formats, patterns
-from .masking import Json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .masking import Json
 
 ROOT = "(root)"
 
@@ -59,7 +62,7 @@ def validate(path: Path, definitions: Path, document: Json) -> list[Finding]:
     if definitions.exists():
         shared = _load(definitions)
         registry = registry.with_resource(
-            str(shared.get("$id", "")), Resource(contents=shared, specification=DRAFT7)
+            str(shared.get("$id", "")), Resource.from_contents(shared, default_specification=DRAFT7)
         )
         _check_patterns(shared)
     _check_patterns(schema)
@@ -100,12 +103,16 @@ def _check_patterns(schema: object) -> None:
                 _check_patterns(member)
 
 
-def _pattern(_validator: Any, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
+def _pattern(
+    _validator: object, pattern: str, instance: object, _schema: object
+) -> Iterator[ValidationError]:
     if isinstance(instance, str) and not patterns.compiled(pattern).search(instance):
         yield ValidationError("pattern")
 
 
-_Validator = jsonschema.validators.extend(jsonschema.Draft7Validator, validators={"pattern": _pattern})
+_Validator: type[jsonschema.Draft7Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft7Validator, validators={"pattern": _pattern}
+)
 
 
 def _format_checker() -> jsonschema.FormatChecker:
@@ -119,25 +126,22 @@ def _findings(error: ValidationError) -> Iterator[Finding]:
     field = ".".join(str(part) for part in error.absolute_path) or ROOT
     keyword = str(error.validator)
     if keyword == "additionalProperties" and error.validator_value is False:
+        instance: dict[str, Json] = _known(error.instance)
         for name in _extra_properties(error):
-            yield Finding(
-                field,
-                "additional_property_not_allowed",
-                error.instance[name],
-                f"Additional property {name} is not allowed",
-            )
+            text = f"Additional property {name} is not allowed"
+            yield Finding(field, "additional_property_not_allowed", instance[name], text)
         return
     if _hidden_by_type(error):
         return
     kind, text = _describe(keyword, error, field)
-    yield Finding(field, kind, error.instance, text)
+    yield Finding(field, kind, _known(error.instance), text)
     if keyword in {"anyOf", "oneOf"} and error.context:
         for child in _closest(error.context):
             yield from _findings(child)
 
 
 def _closest(context: list[ValidationError]) -> list[ValidationError]:
-    """Give the errors of the alternative that came nearest: those of the fewest errors, the first of equals."""
+    """Give the errors of the alternative that came nearest: the fewest errors, the first of equals."""
     alternatives: dict[object, list[ValidationError]] = {}
     for error in context:
         alternatives.setdefault(error.relative_schema_path[0], []).append(error)
@@ -145,12 +149,15 @@ def _closest(context: list[ValidationError]) -> list[ValidationError]:
 
 
 def _extra_properties(error: ValidationError) -> list[str]:
-    schema: dict[str, Any] = error.schema
+    schema: dict[str, Any] = _known(error.schema)
+    instance: dict[str, Json] = _known(error.instance)
     known = set(schema.get("properties", ()))
     found = [patterns.compiled(pattern) for pattern in schema.get("patternProperties", ())]
-    return [
-        name for name in error.instance if name not in known and not any(item.search(name) for item in found)
-    ]
+    return [name for name in instance if name not in known and not any(item.search(name) for item in found)]
+
+
+def _known(value: Any) -> Any:  # noqa: ANN401 - jsonschema types its attributes as maybe unset; in errors they are set
+    return value
 
 
 def _hidden_by_type(error: ValidationError) -> bool:
@@ -175,31 +182,33 @@ def _type_name(value: object) -> str:
 
 
 def _describe(keyword: str, error: ValidationError, field: str) -> tuple[str, str]:
-    limit = error.validator_value
+    """Give gojsonschema's name of the rule and its English sentence."""
+    limit = _known(error.validator_value)
     shown = field.rsplit(".", 1)[-1] if field != ROOT else ROOT
+    kind, text = _RULES.get(keyword, ("internal", error.message))
     match keyword:
         case "type":
             expected = "/".join(limit) if isinstance(limit, list) else limit
-            return "invalid_type", f"Invalid type. Expected: {expected}, given: {_type_name(error.instance)}"
+            text = f"Invalid type. Expected: {expected}, given: {_type_name(error.instance)}"
         case "required":
-            missing = [name for name in limit if error.message == f"{name!r} is a required property"]
-            return "required", f"{missing[0] if missing else '?'} is required"
+            missing = next(name for name in limit if error.message == f"{name!r} is a required property")
+            text = f"{missing} is required"
         case "enum":
-            allowed = ", ".join(json.dumps(item) for item in limit)
-            return "enum", f"{shown} must be one of the following: {allowed}"
+            text = f"{shown} must be one of the following: {', '.join(json.dumps(item) for item in limit)}"
         case "const":
-            return "const", f"{shown} does not match: {json.dumps(limit)}"
-        case "pattern":
-            return "pattern", f"Does not match pattern '{limit}'"
-        case "format":
-            return "format", f"Does not match format '{limit}'"
-        case _ if keyword in _RULES:
-            kind, text = _RULES[keyword]
-            return kind, text.format(limit=limit)
-    return "internal", error.message
+            text = f"{shown} does not match: {json.dumps(limit)}"
+        case _:
+            text = text.replace("{limit}", str(limit))
+    return kind, text
 
 
 _RULES = {
+    "type": ("invalid_type", ""),
+    "required": ("required", ""),
+    "enum": ("enum", ""),
+    "const": ("const", ""),
+    "pattern": ("pattern", "Does not match pattern '{limit}'"),
+    "format": ("format", "Does not match format '{limit}'"),
     "minLength": ("string_gte", "String length must be greater than or equal to {limit}"),
     "maxLength": ("string_lte", "String length must be less than or equal to {limit}"),
     "minimum": ("number_gte", "Must be greater than or equal to {limit}"),

@@ -1,13 +1,16 @@
-"""What an agent writes to Redis about its tasks (ns8-contract §2.1)."""
+"""What an agent writes to Redis about its tasks."""
 
 from __future__ import annotations
 
 import json
-
-from redis.asyncio import Redis
+from typing import TYPE_CHECKING
 
 from .masking import masked
-from .task import Request, Result
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from .task import Request, Result
 
 CONTEXT_TTL_S = 60
 RESULT_TTL_S = 28800
@@ -36,7 +39,7 @@ class Store:
     async def finish(
         self, request: Request, result: Result, environment: dict[str, str], *, builtin: bool
     ) -> None:
-        """Store everything and tell the final status in one transaction: who sees the status finds the result."""
+        """Store everything and tell the final status at once: who sees the status finds the result."""
         async with self._redis.pipeline(transaction=True) as queue:
             queue.delete(f"{self._agent_id}/environment")
             if environment:

@@ -1,4 +1,4 @@
-"""One task from the queue to its result (ns8-contract §2.3 to §2.6)."""
+"""One task from the queue to its result."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import actions, command, environment, schema
-from .masking import Json
 from .process import Step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .masking import Json
 
 EXIT_UNDEFINED = 8
 EXIT_VALIDATION = 10
@@ -26,7 +30,7 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """The task object (ns8-contract §2.2); `raw` is all of it, for the context."""
+    """The task object; `raw` is all of it, for the context."""
 
     task_id: str
     action: str

@@ -1,1 +1,1 @@
-"""HTTP API, websocket and public web server of a node (ns8-contract §8)."""
+"""HTTP API, websocket and public web server of a node."""

@@ -1,12 +1,16 @@
-"""Who may run what: accounts, roles and grants (ns8-contract §6)."""
+"""Who may run what: accounts, roles and grants."""
 
 from __future__ import annotations
 
 import fnmatch
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import redis.exceptions
 from redis.asyncio import Redis
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 IDLE_S = 8
 """An agent that was silent for longer is not there."""
@@ -26,7 +30,7 @@ class Access:
             return False
         probe = Redis(host=self.host, port=self.port, single_connection_client=True)
         try:
-            await probe.execute_command("AUTH", user, password)
+            await probe.execute_command("AUTH", user, password)  # type: ignore[no-untyped-call]
         except (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError):
             return False
         finally:
@@ -35,9 +39,12 @@ class Access:
 
     async def may_run(self, user: str, agent_id: str, action: str) -> bool:
         """Tell whether a role of the user on the agent covers the action."""
-        granted = await self.connection.hget(f"roles/{user}", agent_id)
+        granted = await cast("Awaitable[str | None]", self.connection.hget(f"roles/{user}", agent_id))
         for role in (granted or "").split(","):
-            patterns = await self.connection.smembers(f"{agent_id}/roles/{role}") if role else set()
+            if not role:
+                continue
+            key = f"{agent_id}/roles/{role}"
+            patterns = await cast("Awaitable[set[str]]", self.connection.smembers(key))
             if any(fnmatch.fnmatchcase(action, pattern) for pattern in patterns):
                 return True
         return False

@@ -1,4 +1,4 @@
-"""The websocket: every authorised session hears all progress messages of the cluster (ns8-contract §8)."""
+"""The websocket: every authorised session hears all progress messages of the cluster."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import contextlib
 import json
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import redis.exceptions
 from aiohttp import WSMsgType, web
-from redis.asyncio import Redis
 
 from .tokens import TokenError, Tokens
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 AUTHORIZE_WITHIN_S = 10.0
 HEARTBEAT_S = 25.0

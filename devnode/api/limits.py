@@ -1,4 +1,4 @@
-"""The request rate limit of the API server, per client address (ns8-contract §8)."""
+"""The request rate limit of the API server, per client address."""
 
 from __future__ import annotations
 

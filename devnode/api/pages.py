@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PREFIX = "/cluster-admin"
 REVALIDATE = ("index.html", "metadata.json", "translation.json", "shortcuts.json")

@@ -8,19 +8,22 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import redis.exceptions
 from aiohttp import web
-from redis.asyncio import Redis
 
 from devnode.agentd.masking import masked
 
-from .access import Access
 from .answers import FORBIDDEN, RefusedError, answer
-from .hub import Hub
 from .limits import RateLimit
 from .tokens import TokenError, Tokens
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+    from .access import Access
+    from .hub import Hub
 
 MAX_LOGIN_BYTES = 16384
 AGENT_PATHS = ("cluster", r"node/{number:\d+}", r"module/{module:[A-Za-z0-9_-]+}")
@@ -29,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
-    """The API over one Redis connection; `routes` adds it to an application, with or without a path prefix."""
+    """The API over one Redis connection; `add_routes` puts it into an application, below any prefix."""
 
     def __init__(self, connection: Redis, access: Access, tokens: Tokens, hub: Hub) -> None:
         self._redis = connection
@@ -126,14 +129,16 @@ class Server:
             "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             "parent": body.get("parent") or "",
         }
-        await self._redis.lpush(task["queue"], json.dumps(task))
+        await cast("Awaitable[int]", self._redis.lpush(task["queue"], json.dumps(task)))
         return answer(201, "task queued successfully", masked(task))
 
     async def status(self, request: web.Request) -> web.Response:
         """GET …/task/{id}/status: 400 until the task is finished."""
         self._user(request)
         prefix = f"task/{_agent_id(request)}/{request.match_info['id']}"
-        error, output, code = await self._redis.mget([f"{prefix}/{name}" for name in ("error", "output", "exit_code")])
+        error, output, code = await self._redis.mget(
+            [f"{prefix}/{name}" for name in ("error", "output", "exit_code")]
+        )
         if code is None:
             raise RefusedError(400, NOT_READY, "redis: nil")
         data = {"error": error, "output": _decoded(output), "exit_code": int(code), "file": prefix}
@@ -163,7 +168,7 @@ class Server:
     async def modules(self, request: web.Request) -> web.Response:
         """GET /api/modules."""
         self._user(request)
-        modules = sorted(await self._redis.hkeys("cluster/module_node"))
+        modules = sorted(await cast("Awaitable[list[str]]", self._redis.hkeys("cluster/module_node")))
         return answer(200, "success", {"list": modules, "queue": "module"})
 
     async def nodes(self, request: web.Request) -> web.Response:

@@ -9,7 +9,10 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LIFETIME_S = 14 * 24 * 3600
 
@@ -35,10 +38,11 @@ class Tokens:
     def make(self, user: str) -> tuple[str, float]:
         """Give a token of the user and the time of its end."""
         now = int(time.time())
-        claims = {"id": user, "2fa": False, "actions": [], "role": "", "exp": now + LIFETIME_S, "orig_iat": now}
+        end = now + LIFETIME_S
+        claims = {"id": user, "2fa": False, "actions": [], "role": "", "exp": end, "orig_iat": now}
         head = _encode(json.dumps({"alg": "HS256", "typ": "JWT"}).encode())
         body = _encode(json.dumps(claims).encode())
-        return f"{head}.{body}.{_encode(self._signature(f'{head}.{body}'))}", claims["exp"]
+        return f"{head}.{body}.{_encode(self._signature(f'{head}.{body}'))}", end
 
     def user(self, token: str) -> str:
         """Give the user of a valid token; TokenError otherwise."""

@@ -1,1 +1,1 @@
-"""The command line tools of a node (ns8-contract §7)."""
+"""The command line tools of a node."""

@@ -1,4 +1,4 @@
-"""api-cli: run an action and print its output (ns8-contract §7)."""
+"""api-cli: run an action and print its output."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import os
 import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devnode import layout
 from devnode.agentd import environment
 from devnode.settings import Node, NodeError, load
 
 from .packages import use_agent_package
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IDLE_S = 8
 
@@ -79,27 +81,28 @@ def _run(node: Node, arguments: argparse.Namespace) -> int:
             token = _new_token(node, arguments.username, arguments.password or "")
         token = token or _kept_token(node)
         endpoint = _endpoint(node, arguments.endpoint, token)
-        return _run_task(endpoint, token, arguments, agent_id, action, data)
+        task = {"agent_id": agent_id, "action": action, "data": data}
+        return _run_task(task, arguments, endpoint=endpoint, token=token)
     except LoginError as error:
         print(f"api-cli: {error}", file=sys.stderr)
         return 1
 
 
 def _run_task(
-    endpoint: str, token: str | None, arguments: argparse.Namespace, agent_id: str, action: str, data: object
+    task: dict[str, Any], arguments: argparse.Namespace, *, endpoint: str, token: str | None
 ) -> int:
     use_agent_package()
     from agent import tasks
 
+    name = f"{task['agent_id']}/{task['action']}"
     extra = {
-        "title": f"{agent_id}/{action}",
+        "title": name,
         "description": f"api-cli endpoint {endpoint}",
         "isNotificationHidden": False,
     }
     options: dict[str, Any] = {"endpoint": endpoint, "extra": extra}
     if token:
         options["auth_token"] = token
-    task = {"agent_id": agent_id, "action": action, "data": data}
     try:
         if arguments.nowait:
             print(tasks.runp_nowait([task], **options)[0])
@@ -107,7 +110,7 @@ def _run_task(
         result = tasks.runp([task], check_idle_time=arguments.check_idle_time, **options)[0]
     except Exception as error:  # noqa: BLE001 - every failure becomes one line, as on a node
         if getattr(error, "status", None) == 403:
-            print(f"You are not authorized to run {agent_id}/{action}", file=sys.stderr)
+            print(f"You are not authorized to run {name}", file=sys.stderr)
         else:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

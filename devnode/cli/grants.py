@@ -1,13 +1,15 @@
-"""grant-actions and revoke-actions: change the actions of a role (ns8-contract §6 and §7)."""
+"""grant-actions and revoke-actions: change the actions of a role."""
 
 from __future__ import annotations
 
 import argparse
-
-import redis
+from typing import TYPE_CHECKING
 
 from devnode.redis_setup import connect
 from devnode.settings import load
+
+if TYPE_CHECKING:
+    import redis
 
 
 def grant() -> int:

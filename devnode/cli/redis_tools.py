@@ -93,7 +93,7 @@ def _account(*, privileged: bool) -> dict[str, str]:
     """Give the account of the environment (runagent, steps), else of root: `cluster`."""
     if not privileged:
         address = os.environ.get("REDIS_ADDRESS") or load().redis
-        return {"REDIS_ADDRESS": address, "REDIS_USER": "default", "REDIS_PASSWORD": "default"}  # noqa: S105 - public
+        return {"REDIS_ADDRESS": address, "REDIS_USER": "default", "REDIS_PASSWORD": "default"}
     if "REDIS_USER" in os.environ:
         return {name: os.environ[name] for name in ("REDIS_ADDRESS", "REDIS_USER", "REDIS_PASSWORD")}
     node = load()

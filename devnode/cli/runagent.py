@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devnode import layout
 from devnode.agentd import environment
 from devnode.settings import Node, NodeError, load
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 def main() -> int:
-    """Exec the command; 1 when there is no such module, 2 without a command on something that is no terminal."""
+    """Exec the command; 1 when there is no such module, 2 without a command unless on a terminal."""
     parser = argparse.ArgumentParser(prog="runagent")
     parser.add_argument("-m", "--module-id", help="module instance; cluster unless given")
     parser.add_argument("-c", "--current-dir", action="store_true", help="stay in the current folder")
@@ -31,7 +34,10 @@ def main() -> int:
     agent_id = _agent_id(arguments.module_id)
     variables = _environment(node, agent_id)
     if variables is None:
-        print(f"[FATAL] Cannot find module {agent_id.removeprefix('module/')} in the local node", file=sys.stderr)
+        print(
+            f"[FATAL] Cannot find module {agent_id.removeprefix('module/')} in the local node",
+            file=sys.stderr,
+        )
         return 1
     command = arguments.command
     if command[:1] == ["--"]:
@@ -47,7 +53,7 @@ def main() -> int:
 
 
 def _agent_id(wanted: str | None) -> str:
-    """Inside a module (DEVNODE_MODULE tells) it is always that module: on a node another user's is out of reach."""
+    """Give the agent id; inside a module (DEVNODE_MODULE tells) only its own is in reach, as on a node."""
     own = os.environ.get("DEVNODE_MODULE")
     if own:
         if wanted and wanted != own:

@@ -1,10 +1,11 @@
-"""Roles of modules: defaults, authorizations of the image label, re-application (ns8-contract §6)."""
+"""Roles of modules: defaults, authorizations of the image label, re-application."""
 
 from __future__ import annotations
 
-import redis
+from typing import TYPE_CHECKING, cast
 
-import agent
+if TYPE_CHECKING:
+    import redis
 
 READER = ("list-*", "get-*", "show-*", "read-*")
 
@@ -31,7 +32,7 @@ def apply_all(rdb: redis.Redis) -> None:
     """Grant what all modules ask for, as far as the targets have such a role by now."""
     for key in list(rdb.scan_iter("cluster/authorizations/module/*")):
         user = str(key).removeprefix("cluster/authorizations/")
-        for item in sorted(rdb.smembers(key)):
+        for item in sorted(cast("set[str]", rdb.smembers(key))):
             selector, _, roles = str(item).partition(":")
             for target in _targets(rdb, user, selector):
                 granted = [role for role in roles.split(",") if rdb.exists(f"{target}/roles/{role}")]
@@ -61,7 +62,7 @@ def _targets(rdb: redis.Redis, user: str, selector: str) -> list[str]:
         return ["node/1"]
     image, _, scope = selector.partition("@")
     if scope == "any":
-        modules = sorted(rdb.hkeys("cluster/module_node"))
+        modules = sorted(cast("list[str]", rdb.hkeys("cluster/module_node")))
         return [f"module/{module}" for module in modules if str(module).rstrip("0123456789") == image]
     base = {"node": "node/1", "cluster": "cluster"}.get(scope)
     instance = rdb.get(f"{base}/default_instance/{image}") if base else None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import redis
+from typing import TYPE_CHECKING
 
 import agent
 
 from .step import refuse
 
+if TYPE_CHECKING:
+    import redis
+
 DEFAULT_REPOSITORY = "ghcr.io/nethserver"
 
 
 def resolve(rdb: redis.Redis, wanted: str) -> str:
-    """Give the URL of an image: a full URL as it is, a bare name by cluster/override/modules or as the newest."""
+    """Give the URL of an image: a full one as it is, a bare name by cluster/override/modules or newest."""
     if "/" in wanted:
         try:
             agent.get_image_name_from_url(wanted)

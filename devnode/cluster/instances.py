@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import agent
-import redis
-from devnode_module import images, imageroot
+from devnode_module import imageroot, images
 
 from devnode import layout, lifecycle, services, users
 from devnode.redis_setup import module_rules, sha256
-from devnode.settings import Node
 
-CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# The agent's state: never overwritten by an image.\n"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import redis
+
+    from devnode.settings import Node
+
+CACHEDIR_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# The agent's state: never overwritten by an image.\n"
+)
 
 
-def create(node: Node, rdb: redis.Redis, module_id: str, module_uuid: str, url: str, inside: str) -> None:
+def create(node: Node, rdb: redis.Redis, module_id: str, *, module_uuid: str, url: str, inside: str) -> None:
     """Make user, home, environment and Redis account, unpack the image and start the agent."""
     agent_id = f"module/{module_id}"
     (node.state / "modules" / module_id).touch()
@@ -31,11 +38,15 @@ def create(node: Node, rdb: redis.Redis, module_id: str, module_uuid: str, url: 
     (state / "CACHEDIR.TAG").write_text(CACHEDIR_TAG)
     password = str(uuid.uuid4())
     layout.write_agent_env(node, state / "agent.env", agent_id, password, f"{install}/pypkg")
-    variables = {"MODULE_ID": module_id, "MODULE_UUID": module_uuid, "NODE_ID": "1"} | images.own_variables(url)
+    variables = {"MODULE_ID": module_id, "MODULE_UUID": module_uuid, "NODE_ID": "1"} | images.own_variables(
+        url
+    )
     agent.write_envfile(state / "environment", variables)
     imageroot.unpack_imageroot(url, install, inside)
-    rdb.execute_command("ACL", "SETUSER", agent_id, "reset", "on", f"#{sha256(password)}", *module_rules(module_id))
-    rdb.execute_command("ACL", "SAVE")
+    rdb.execute_command(  # type: ignore[no-untyped-call]
+        "ACL", "SETUSER", agent_id, "reset", "on", f"#{sha256(password)}", *module_rules(module_id)
+    )
+    rdb.acl_save()
     rdb.sadd("cluster/acls", agent_id)
     rdb.publish("cluster/event/acl-changed", "{}")
     services.start_module(node, module_id)
@@ -53,8 +64,8 @@ def remove(node: Node, rdb: redis.Redis, module_id: str, *, preserve_data: bool)
     for folder in (manager.runtime, node.etc / module_id, manager.log_folder, node.apps / module_id):
         shutil.rmtree(folder, ignore_errors=True)
     (node.state / "modules" / module_id).unlink(missing_ok=True)
-    rdb.execute_command("ACL", "DELUSER", agent_id)
-    rdb.execute_command("ACL", "SAVE")
+    rdb.acl_deluser(agent_id)
+    rdb.acl_save()
     rdb.srem("cluster/acls", agent_id)
     rdb.publish("cluster/event/acl-changed", "{}")
 

@@ -1,4 +1,4 @@
-"""Cluster actions that only read (ns8-contract §9.6)."""
+"""Cluster actions that only read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .instances import environment_file
 
 
 def installed_modules() -> None:
-    """Action list-installed-modules: instances by image URL without tag."""
+    """Run the action list-installed-modules: instances by image URL without tag."""
     node = step.node()
     found: dict[str, list[dict[str, object]]] = {}
     with agent.redis_connect(privileged=True) as rdb:
@@ -38,14 +38,16 @@ def installed_modules() -> None:
 
 
 def backup_repositories() -> None:
-    """Action list-backup-repositories: the folder that plays the repository."""
+    """Run the action list-backup-repositories: the folder that plays the repository."""
     with agent.redis_connect(privileged=True) as rdb:
-        repositories = [_repository(str(key).split("/")[2]) for key in sorted(rdb.scan_iter("cluster/backup/*/name"))]
+        repositories = [
+            _repository(str(key).split("/")[2]) for key in sorted(rdb.scan_iter("cluster/backup/*/name"))
+        ]
     step.answer({"repositories": repositories})
 
 
 def backups() -> None:
-    """Action list-backups: each backup with its instances and the outcome of their last run."""
+    """Run the action list-backups: each backup with its instances and the outcome of their last run."""
     with agent.redis_connect(privileged=True) as rdb:
         found = []
         for key in sorted(rdb.scan_iter("cluster/backup/*/name")):
@@ -77,7 +79,7 @@ def backups() -> None:
 
 
 def cluster_status() -> None:
-    """Action get-cluster-status: one node, itself the leader."""
+    """Run the action get-cluster-status: one node, itself the leader."""
     node = step.node()
     with agent.redis_connect(privileged=True) as rdb:
         name = rdb.get("node/1/ui_name") or ""
@@ -86,10 +88,23 @@ def cluster_status() -> None:
             "leader": True,
             "ui_name": rdb.get("cluster/ui_name") or "",
             "vpn": {"network": rdb.get("cluster/network")},
-            "nodes": [{"id": 1, "local": True, "online": True, "ui_name": name, "vpn": {"ip_address": node.address(2)}}],
+            "nodes": [
+                {
+                    "id": 1,
+                    "local": True,
+                    "online": True,
+                    "ui_name": name,
+                    "vpn": {"ip_address": node.address(2)},
+                }
+            ],
         }
     step.answer(answer)
 
 
 def _repository(backup_id: str) -> dict[str, object]:
-    return {"id": backup_id, "name": f"devnode {backup_id}", "provider": "devnode", "url": f"devnode:{backup_id}"}
+    return {
+        "id": backup_id,
+        "name": f"devnode {backup_id}",
+        "provider": "devnode",
+        "url": f"devnode:{backup_id}",
+    }

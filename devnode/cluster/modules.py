@@ -1,20 +1,22 @@
-"""Cluster actions add-module, update-module and remove-module (ns8-contract §1.5)."""
+"""Cluster actions add-module, update-module and remove-module."""
 
 from __future__ import annotations
 
 import json
 import sys
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import agent
-import redis
 from agent import tasks
 from devnode_module import imageroot, podman
 
-from devnode.settings import Node
-
 from . import grants, images, instances, step
+
+if TYPE_CHECKING:
+    import redis
+
+    from devnode.settings import Node
 
 ENDPOINT = "redis://cluster-leader"
 
@@ -35,15 +37,15 @@ def run_action(agent_id: str, action: str, data: object, **options: Any) -> Any:
 
 
 def add() -> None:
-    """Action add-module {image, node, module_uuid?}."""
+    """Run the action add-module {image, node, module_uuid?}."""
     request = step.request()
     with agent.redis_connect(privileged=True) as rdb:
         url = images.resolve(rdb, str(request["image"]))
-        step.answer(install(step.node(), rdb, url, request.get("module_uuid"), create=True))
+        step.answer(install(step.node(), rdb, url, request.get("module_uuid")))
 
 
-def install(node: Node, rdb: redis.Redis, url: str, module_uuid: str | None, *, create: bool) -> dict[str, str]:
-    """Install an instance of the image; create=False leaves out create-module (clone and restore have their own)."""
+def install(node: Node, rdb: redis.Redis, url: str, module_uuid: str | None) -> dict[str, str]:
+    """Install an instance of the image and run its create-module; a new UUID is made unless one is given."""
     name = images.image_name(url)
     found = podman.labels(url)
     agent.set_progress(5)
@@ -55,15 +57,14 @@ def install(node: Node, rdb: redis.Redis, url: str, module_uuid: str | None, *, 
     agent.set_progress(20)
     rdb.hset("cluster/module_uuid", module_id, module_uuid)
     inside = found.get("org.nethserver.imageroot", "imageroot").strip("/")
-    instances.create(node, rdb, module_id, module_uuid, url, inside)
+    instances.create(node, rdb, module_id, module_uuid=module_uuid, url=url, inside=inside)
     agent.set_progress(50)
     rdb.hset("cluster/module_node", module_id, "1")
     grants.store_authorizations(rdb, module_id, found.get("org.nethserver.authorizations", ""))
     grants.apply_all(rdb)
-    volumes = {volume: "" for volume in found.get("org.nethserver.volumes", "").split()}
-    if create:
-        demanded = found.get("org.nethserver.images", "").split()
-        run_action(f"module/{module_id}", "create-module", {"images": demanded, "volumes": volumes})
+    volumes = dict.fromkeys(found.get("org.nethserver.volumes", "").split(), "")
+    demanded = found.get("org.nethserver.images", "").split()
+    run_action(f"module/{module_id}", "create-module", {"images": demanded, "volumes": volumes})
     agent.set_progress(90)
     grants.grant_defaults(rdb, module_id)
     grants.apply_all(rdb)
@@ -73,7 +74,7 @@ def install(node: Node, rdb: redis.Redis, url: str, module_uuid: str | None, *, 
 
 
 def update() -> None:
-    """Action update-module {module_url, instances, force?}."""
+    """Run the action update-module {module_url, instances, force?}."""
     request = step.request()
     node = step.node()
     with agent.redis_connect(privileged=True) as rdb:
@@ -87,17 +88,18 @@ def update() -> None:
                 step.refuse("instances", module_id, "image_name_mismatch")
             run_action(f"module/{module_id}", "list-actions", None)
         found = podman.labels(url)
-        failed = [module_id for module_id in wanted if not _update_one(node, rdb, module_id, url, found, request)]
+        force = bool(request.get("force"))
+        updated = [_update_one(node, rdb, item, url=url, found=found, force=force) for item in wanted]
     step.answer([])
-    sys.exit(1 if failed else 0)
+    sys.exit(0 if all(updated) else 1)
 
 
 def _update_one(
-    node: Node, rdb: redis.Redis, module_id: str, url: str, found: dict[str, str], request: dict[str, Any]
+    node: Node, rdb: redis.Redis, module_id: str, *, url: str, found: dict[str, str], force: bool
 ) -> bool:
     grants.store_authorizations(rdb, module_id, found.get("org.nethserver.authorizations", ""))
     grants.apply_all(rdb)
-    data = {"module_url": url, "force": bool(request.get("force"))}
+    data = {"module_url": url, "force": force}
     try:
         run_action(f"module/{module_id}", "update-module", data)
     except (ModuleActionError, tasks.TaskError) as error:
@@ -108,7 +110,7 @@ def _update_one(
 
 
 def remove() -> None:
-    """Action remove-module {module_id, preserve_data, force?}."""
+    """Run the action remove-module {module_id, preserve_data, force?}."""
     request = step.request()
     module_id = str(request["module_id"])
     with agent.redis_connect(privileged=True) as rdb:
@@ -150,7 +152,11 @@ def take_away(node: Node, rdb: redis.Redis, module_id: str, *, preserve_data: bo
 def _next_default(rdb: redis.Redis, name: str, gone: str) -> None:
     """Let another instance of the image become the default one."""
     left = sorted(
-        (item for item in map(str, rdb.hkeys("cluster/module_node")) if item.rstrip("0123456789") == name),
+        (
+            item
+            for item in cast("list[str]", rdb.hkeys("cluster/module_node"))
+            if item.rstrip("0123456789") == name
+        ),
         key=lambda item: int(item.removeprefix(name)),
     )
     for base in ("cluster", "node/1"):

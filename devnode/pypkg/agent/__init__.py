@@ -1,7 +1,7 @@
-"""The `agent` package of a node, as far as modules use it (ns8-contract §4): same names, results and failures.
+"""The `agent` package of a node, as far as modules use it: same names, results and failures.
 
-Parts that need services which this stand-in has not (Traefik routes and certificates, LDAP, port allocation, restic)
-are absent: importing them fails at once instead of pretending.
+Parts that need services which this stand-in has not (Traefik routes and certificates, LDAP, port allocation,
+restic) are absent: importing them fails at once instead of pretending.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a step tells its agent, and how it runs helpers (ns8-contract §4.3)."""
+"""What a step tells its agent, and how it runs helpers."""
 
 from __future__ import annotations
 
@@ -48,12 +48,16 @@ def assert_exp(exp: object, message: str = "Assertion failed") -> None:
 
 
 def run_helper(
-    *args: str, log_command: bool = True, progress_callback: Progress | None = None, **popen: Any
+    *args: str,
+    log_command: bool = True,
+    progress_callback: Progress | None = None,
+    **popen: Any,  # noqa: ANN401 - Popen names them
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a program with its stdout sent to stderr; chain `.check_returncode()` to raise on failure.
 
-    The command line goes to stderr too: use log_command=False where it holds a secret. `set-progress` that the
-    program writes to its AGENT_COMFD goes to progress_callback. FileNotFoundError when there is no such program.
+    The command line goes to stderr too: use log_command=False where it holds a secret. `set-progress` that
+    the program writes to its AGENT_COMFD goes to progress_callback. FileNotFoundError when there is no such
+    program.
     """
     if log_command:
         print(f"<6>{shlex.join(args)}", file=sys.stderr, flush=True)

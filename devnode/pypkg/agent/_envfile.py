@@ -1,13 +1,16 @@
-"""Environment files: KEY=VALUE lines, no quoting, no escaping (ns8-contract §4.2)."""
+"""Environment files: KEY=VALUE lines, no quoting, no escaping."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .safeio import exclusive_file_lock, safe_open
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 def read_envfile(file_path: str | os.PathLike[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Names of agents, images and hosts (ns8-contract §4.3)."""
+"""Names of agents, images and hosts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._redis import redis_connect
 
 
 def resolve_agent_id(agent_selector: str, node_id: str | int | None = None) -> str | None:
-    """Give the agent id of `self`, `node`, `cluster`, `<image>@node`, `<image>@cluster`, a number or a module name.
+    """Give the agent id of `self`, `node`, `cluster`, `<image>@node`, `<image>@cluster`, number or module.
 
     None and a Python warning when a default instance is not set.
     """

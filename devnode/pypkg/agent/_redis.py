@@ -1,18 +1,20 @@
-"""Redis as a module sees it, and the search for services in it (ns8-contract §4.1)."""
+"""Redis as a module sees it, and the search for services in it."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import redis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT_ADDRESS = "cluster-leader:6379"
 
 
-def redis_connect(privileged: bool = False, use_replica: bool = False, **kwargs: Any) -> redis.Redis:  # noqa: FBT001, FBT002 - a node's signature
+def redis_connect(privileged: bool = False, use_replica: bool = False, **kwargs: Any) -> redis.Redis:  # noqa: ANN401 - passed on to Redis
     """Connect as the agent (privileged) or as the read-only user `default`.
 
     KeyError when privileged and REDIS_USER or REDIS_PASSWORD is missing.
@@ -35,8 +37,8 @@ def list_service_providers(
 ) -> list[dict[str, Any]]:
     """Give the published instances of a service that match all filters exactly; [] when there is none.
 
-    With a filter on module_uuid only the instance with the highest sequence number is given: a module that moved
-    leaves the older one behind for a while.
+    With a filter on module_uuid only the instance with the highest sequence number is given: a module that
+    moved leaves the older one behind for a while.
     """
     filters = filters or {}
     found = [_provider(rdb, key) for key in rdb.scan_iter(f"*/srv/{transport}/{service}")]
@@ -48,7 +50,7 @@ def list_service_providers(
 
 def get_smarthost_settings(rdb: redis.Redis) -> dict[str, str]:
     """Give the smart host settings of the cluster; empty when none are set."""
-    return dict(rdb.hgetall("cluster/smarthost"))
+    return cast("dict[str, str]", rdb.hgetall("cluster/smarthost"))
 
 
 def get_bound_domain_list(rdb: redis.Redis, module_id: str | None = None) -> list[str]:
@@ -58,7 +60,7 @@ def get_bound_domain_list(rdb: redis.Redis, module_id: str | None = None) -> lis
 
 def _provider(rdb: redis.Redis, key: str) -> dict[str, Any]:
     parts = key.split("/")
-    item: dict[str, Any] = dict(rdb.hgetall(key))
+    item: dict[str, Any] = dict(cast("dict[str, str]", rdb.hgetall(key)))
     item["transport"] = parts[-2]
     if parts[0] == "module":
         module_id = parts[1]

@@ -6,13 +6,15 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def safe_open(path: str | os.PathLike[str], mode: str = "w", **arguments: Any) -> Iterator[IO[Any]]:
+def safe_open(path: str | os.PathLike[str], mode: str = "w", **arguments: Any) -> Iterator[IO[Any]]:  # noqa: ANN401 - open() names them
     """Open a new file that replaces path when the block ends well; after an exception path is as it was.
 
     An existing file's mode is kept; a new one gets what the umask leaves.

@@ -1,4 +1,4 @@
-"""Unpack a folder of a module image (ns8-contract §1.3): imageroot into the instance, ui for the web server."""
+"""Unpack a folder of a module image: imageroot into the instance, ui for the web server."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import contextlib
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from .podman import podman
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LISTING = ".imageroot.lst"
 PROTECTED = "CACHEDIR.TAG"
@@ -18,7 +20,7 @@ PROTECTED = "CACHEDIR.TAG"
 
 
 def unpack_imageroot(url: str, target: Path, inside: str = "imageroot") -> list[str]:
-    """Unpack the image's folder over target and delete what only the previous image had; gives the new entries."""
+    """Unpack the image's folder over target, delete what only the previous image had; give the entries."""
     listing = target / LISTING
     before = set(listing.read_text().split("\n")) - {""} if listing.exists() else set()
     names = _unpack(url, target, inside)
@@ -83,7 +85,9 @@ def _below(name: str, inside: str) -> str | None:
 
 
 def _is_protected(target: Path, name: str) -> bool:
-    return any((target / parent / PROTECTED).exists() for parent in PurePosixPath(name).parents if str(parent) != ".")
+    return any(
+        (target / parent / PROTECTED).exists() for parent in PurePosixPath(name).parents if str(parent) != "."
+    )
 
 
 def _delete(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Steps about images: create-module/05pullimages and update-module (ns8-contract §1.1 and §1.5)."""
+"""Steps about images: create-module/05pullimages and update-module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OWN = ("IMAGE_URL", "IMAGE_ID", "IMAGE_DIGEST", "IMAGE_REOPODIGEST")
 
 
 def variable_name(url: str) -> str:
-    """Give `X_IMAGE` for an image URL: last path component, `-`, `.`, `+` and space become `_`, upper case."""
+    """Give `X_IMAGE` for an image URL: last path component, upper case, `-`, `.`, `+`, space as `_`."""
     name = re.sub(r"[-.+ ]", "_", agent.get_image_name_from_url(url)).upper()
     return f"{'I' if name[0].isdigit() else ''}{name}_IMAGE"
 
@@ -59,11 +59,20 @@ def update() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         agent.set_status("validation-failed")
-        fault = {"field": "module_url", "parameter": "module_url", "value": url, "error": "action_already_running"}
+        fault = {
+            "field": "module_url",
+            "parameter": "module_url",
+            "value": url,
+            "error": "action_already_running",
+        }
         json.dump([fault], sys.stdout)
         sys.exit(2)
     before = agent.read_envfile(Path(os.environ["AGENT_STATE_DIR"]) / "environment")
-    if before.get("IMAGE_ID") == inspect_image(url)["Id"] and before["IMAGE_URL"] == url and not request.get("force"):
+    if (
+        before.get("IMAGE_ID") == inspect_image(url)["Id"]
+        and before["IMAGE_URL"] == url
+        and not request.get("force")
+    ):
         print(f"<6>{url} is installed already", file=sys.stderr)
         return
     images = demanded(url)
@@ -72,8 +81,12 @@ def update() -> None:
         inspect_image(image)
     unpack_imageroot(url, Path(os.environ["AGENT_INSTALL_DIR"]))
     subprocess.run(["systemctl", "--user", "daemon-reload"], check=True)
-    previous = {f"PREV_{name}": value for name, value in before.items() if name in OWN or name.endswith("_IMAGE")}
-    agent.mset_env({name: value for name, value in previous.items() if not name.startswith("PREV_PREV_")} | new)
+    previous = {
+        f"PREV_{name}": value for name, value in before.items() if name in OWN or name.endswith("_IMAGE")
+    }
+    agent.mset_env(
+        {name: value for name, value in previous.items() if not name.startswith("PREV_PREV_")} | new
+    )
 
 
 def run_scripts() -> None:

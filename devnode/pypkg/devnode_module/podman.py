@@ -20,11 +20,13 @@ def podman(*arguments: str) -> str:
 
 
 def inspect_image(url: str) -> dict[str, Any]:
-    """Give what podman knows of an image that is in a store; PodmanError when it is in none (nothing is pulled)."""
+    """Give what podman knows of an image; PodmanError when it is in no store: nothing is pulled."""
     try:
         found: list[dict[str, Any]] = json.loads(podman("image", "inspect", url))
     except PodmanError as error:
-        raise PodmanError(f"image {url} is in no local store: build it with ./build-images.sh ({error})") from error
+        raise PodmanError(
+            f"image {url} is in no local store: build it with ./build-images.sh ({error})"
+        ) from error
     return found[0]
 
 

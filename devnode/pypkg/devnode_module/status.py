@@ -1,4 +1,4 @@
-"""What a module tells about itself: get-status, names, volumes, providers (ns8-contract §1.5)."""
+"""What a module tells about itself: get-status, names, volumes, providers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import agent
 from .podman import podman
 
 
-
 def get_status() -> None:
-    """Action get-status."""
+    """Run the action get-status."""
     module_id, node_id = os.environ["MODULE_ID"], os.environ["NODE_ID"]
     with agent.redis_connect() as rdb:
         answer = {
@@ -33,12 +32,12 @@ def get_status() -> None:
 
 
 def list_volumes() -> None:
-    """Action list-volumes."""
+    """Run the action list-volumes."""
     json.dump([volume["name"] for volume in _volumes()], sys.stdout)
 
 
 def get_name() -> None:
-    """Action get-name."""
+    """Run the action get-name."""
     with agent.redis_connect() as rdb:
         json.dump({"name": rdb.get(f"{os.environ['AGENT_ID']}/ui_name") or ""}, sys.stdout)
 
@@ -51,7 +50,7 @@ def set_text(field: str, key: str) -> None:
 
 
 def list_service_providers() -> None:
-    """Action list-service-providers {service, transport?, filter?}."""
+    """Run the action list-service-providers {service, transport?, filter?}."""
     request: dict[str, Any] = json.load(sys.stdin)
     with agent.redis_connect(use_replica=True) as rdb:
         found = agent.list_service_providers(
@@ -66,7 +65,9 @@ def _units() -> list[str]:
     found: set[str] = set()
     for path in folder.glob("*.service"):
         if path.stem.endswith("@"):
-            found.update(item.name for item in (folder / "default.target.wants").glob(f"{path.stem}*.service"))
+            found.update(
+                item.name for item in (folder / "default.target.wants").glob(f"{path.stem}*.service")
+            )
         else:
             found.add(path.name)
     return sorted(found)
@@ -87,7 +88,9 @@ def _service(unit: str) -> dict[str, object]:
 def _images() -> list[dict[str, str]]:
     wanted = {value for name, value in os.environ.items() if re.fullmatch(r"(?!PREV_)[A-Z0-9_]+_IMAGE", name)}
     found: list[dict[str, str]] = []
-    for line in podman("images", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}\t{{.Created}}").splitlines():
+    for line in podman(
+        "images", "--format", "{{.Repository}}:{{.Tag}}\t{{.Size}}\t{{.Created}}"
+    ).splitlines():
         name, size, created = line.split("\t")
         if name in wanted:
             found.append({"name": name, "size": size, "created": created})
@@ -101,5 +104,5 @@ def _volumes() -> list[dict[str, str]]:
 
 
 def list_backup_repositories() -> None:
-    """Action list-backup-repositories of a module: none of its own on this node."""
+    """Run the action list-backup-repositories of a module: none of its own on this node."""
     json.dump([], sys.stdout)

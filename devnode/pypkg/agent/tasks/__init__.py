@@ -1,4 +1,4 @@
-"""Run actions of other agents and wait for their results (ns8-contract §4.4).
+"""Run actions of other agents and wait for their results.
 
 Not callable inside a running event loop. A failing action does not raise: look at `exit_code`.
 """
@@ -34,18 +34,18 @@ IDLE_S = 8
 _NO_DATA: Mapping[str, Any] = {}
 
 
-def run(agent_id: str, action: str, data: object = _NO_DATA, **kwargs: Any) -> TaskResult:
+def run(agent_id: str, action: str, data: object = _NO_DATA, **kwargs: Any) -> TaskResult:  # noqa: ANN401 - runp() names them
     """Run one action and give {"output", "error", "exit_code"}.
 
-    `output` is the decoded JSON, or the text when it is none. Raises aiohttp.ClientResponseError 403 (no grant) or
-    404 (agent not connected), or a TaskError.
+    `output` is the decoded JSON, or the text when it is none. Raises aiohttp.ClientResponseError 403 (no
+    grant) or 404 (agent not connected), or a TaskError.
     """
     result = runp([{"agent_id": agent_id, "action": action, "data": data}], **kwargs)[0]
     assert isinstance(result, dict)  # noqa: S101 - a single task raises its exception
     return result
 
 
-def run_nowait(agent_id: str, action: str, data: object = _NO_DATA, **kwargs: Any) -> str:
+def run_nowait(agent_id: str, action: str, data: object = _NO_DATA, **kwargs: Any) -> str:  # noqa: ANN401 - runp_nowait() names them
     """Submit one action and give its task path at once."""
     return str(runp_nowait([{"agent_id": agent_id, "action": action, "data": data}], **kwargs)[0])
 
@@ -58,9 +58,9 @@ def runp(
     extra: Mapping[str, Any] | None = None,
     check_idle_time: int = IDLE_S,
     on_sigterm_tasks: Callable[[], None] | None = None,
-    **kwargs: Any,
+    **kwargs: Any,  # noqa: ANN401 - further options of a node's clients
 ) -> list[TaskResult | BaseException]:
-    """Run several actions side by side. Exceptions are items of the list, but a single task raises its own."""
+    """Run several actions side by side. Exceptions are items of the list, a single task raises its own."""
     submissions = [_submission(task, extra) for task in tasks]
 
     async def work() -> list[TaskResult | BaseException]:
@@ -91,7 +91,7 @@ def runp_nowait(
     endpoint: str | None = None,
     extra: Mapping[str, Any] | None = None,
     check_idle_time: int = 0,
-    **kwargs: Any,
+    **kwargs: Any,  # noqa: ANN401 - further options of a node's clients
 ) -> list[str | BaseException]:
     """Submit several actions and give their task paths at once."""
     submissions = [_submission(task, extra) for task in tasks]
@@ -108,7 +108,7 @@ def runp_nowait(
     return results
 
 
-def runp_brief(tasks: Sequence[Mapping[str, Any]], **kwargs: Any) -> int:
+def runp_brief(tasks: Sequence[Mapping[str, Any]], **kwargs: Any) -> int:  # noqa: ANN401 - runp() names them
     """Run several actions and give the number of failures, with details on stderr."""
     failures = 0
     try:

@@ -1,13 +1,12 @@
-"""Submit tasks through the HTTP API, as modules do (ns8-contract §4.4 and §8)."""
+"""Submit tasks through the HTTP API, as modules do."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
@@ -15,6 +14,9 @@ from agent.safeio import safe_open
 
 from ._client import FINAL, Client, Submission, TaskResult
 from .exceptions import TaskRetryAbort
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
 
 POLL_S = 5.0
 HEARTBEAT_S = 4.0
@@ -34,7 +36,7 @@ class ApiClient(Client):
         self._progress: dict[str, asyncio.Queue[dict[str, Any]]] = {}
         self._listener: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> ApiClient:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession()
         return self
 
@@ -91,7 +93,7 @@ class ApiClient(Client):
         return TaskResult(output=data["output"], error=data["error"], exit_code=int(data["exit_code"]))
 
     async def _request(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - any JSON value
-        """Send one request; one new login after a 401, temporary failures are repeated with growing delays."""
+        """Send one request; a 401 is answered by one new login, temporary failures by later attempts."""
         delay = FIRST_DELAY_S
         fresh = False
         for _ in range(RETRIES):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FINAL = ("completed", "aborted", "validation-failed")
 
@@ -32,7 +34,7 @@ class Submission:
 class Client(Protocol):
     """A way to submit tasks; used as an asynchronous context manager."""
 
-    async def __aenter__(self) -> Client: ...
+    async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *details: object) -> None: ...
 

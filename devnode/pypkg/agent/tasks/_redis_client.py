@@ -1,4 +1,4 @@
-"""Submit tasks straight to Redis: for root and the cluster agent, nothing is authorised (ns8-contract §6)."""
+"""Submit tasks straight to Redis: for root and the cluster agent, nothing is authorised."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import json
 import os
 import urllib.parse
 import uuid
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from redis.asyncio import Redis
 
 from ._client import FINAL, Client, Submission, TaskResult, decoded
 from .exceptions import TaskSubmissionCheckFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 LEADER = "cluster-leader"
 POLL_S = 5.0
@@ -38,7 +40,7 @@ class RedisClient(Client):
             decode_responses=True,
         )
 
-    async def __aenter__(self) -> RedisClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *details: object) -> None:
@@ -79,7 +81,8 @@ class RedisClient(Client):
             "parent": submission.parent,
             "extra": submission.extra,
         }
-        await self._redis.lpush(f"{submission.agent_id}/tasks", json.dumps(task))
+        queue = f"{submission.agent_id}/tasks"
+        await cast("Awaitable[int]", self._redis.lpush(queue, json.dumps(task)))
         if submission.action != "cancel-task":
             self._submitted.append((submission.agent_id, task_id))
         return task_id
