@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tests.servers.client import Client, StoredMessage, NewMessage
+from tests.servers.client import Client, NewMessage, StoredMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,8 @@ class ImapServer(ABC):
     """A server on a free loopback port; use as a context manager.
 
     host, port: clear text and STARTTLS. tls_port: imaps, 0 when there is none. ca_file, fingerprint: of its
-    self-signed certificate (sha256, lower-case hex), "" without TLS. directory: everything it writes; removed by stop().
+    self-signed certificate (sha256, lower-case hex), "" without TLS. directory: everything it writes; removed
+    by stop().
     """
 
     host = "127.0.0.1"
@@ -89,7 +90,7 @@ class ImapServer(ABC):
         return Client(self.host, self.port).login(user, self.passwords[user])
 
     def fill(self, user: str, folders: dict[str, Sequence[NewMessage]]) -> None:
-        """Add folders (named as on the wire, in modified UTF-7) with messages; an empty list makes the folder."""
+        """Add folders (names in modified UTF-7) with messages; an empty list makes just the folder."""
         with self.client(user) as client:
             for folder, messages in folders.items():
                 client.append(folder.encode(), messages)

@@ -1,4 +1,4 @@
-"""A small blocking IMAP client for tests: fills and reads accounts without the engine, to judge the engine."""
+"""A small blocking IMAP client for tests: fills and reads accounts without the engine, to judge it."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ class Client:
     def read_folder(self, folder: bytes) -> Iterator[tuple[int, StoredMessage]]:
         """Give (UID, message) of each message of a folder."""
         self.command(b"EXAMINE " + _quote(folder))
-        for line in self.command(b"FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])") if self._exists else ():
+        if not self._exists:
+            return
+        for line in self._stream(b"FETCH 1:* (UID FLAGS INTERNALDATE BODY.PEEK[])"):
             match = _FETCH.match(line)
             if match is None:
                 continue
@@ -169,18 +171,24 @@ class Client:
             raise ClientError(line.decode(errors="replace"))
 
     def _finish(self) -> list[bytes]:
-        tag = b"a%d " % self._count
-        untagged = []
-        while True:
-            line = self._response()
-            if line.startswith(tag):
-                break
+        untagged = list(self._untagged())
+        for line in untagged:
             if line.endswith(b" EXISTS"):
                 self._exists = int(line.split()[1])
-            untagged.append(line)
+        return untagged
+
+    def _stream(self, line: bytes) -> Iterator[bytes]:
+        """Send a command and give its untagged responses while they come; to be exhausted."""
+        self._count += 1
+        self._socket.sendall(b"a%d %s\r\n" % (self._count, line))
+        return self._untagged()
+
+    def _untagged(self) -> Iterator[bytes]:
+        tag = b"a%d " % self._count
+        while not (line := self._response()).startswith(tag):
+            yield line
         if not line[len(tag) :].upper().startswith(b"OK"):
             raise ClientError(line[len(tag) :].decode(errors="replace"))
-        return untagged
 
 
 def parse_date(raw: bytes) -> int:

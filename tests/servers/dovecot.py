@@ -21,10 +21,10 @@ MASTER_USER = "vmail"
 
 #: What Debian 12's Dovecot announces after login, the base from which `without` takes away.
 CAPABILITIES = """
-IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES THREAD=REFS THREAD=ORDEREDSUBJECT
-MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH
-ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE SNIPPET=FUZZY PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE
-LITERAL+ NOTIFY SPECIAL-USE
+IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES THREAD=REFS
+THREAD=ORDEREDSUBJECT MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED
+I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE
+SNIPPET=FUZZY PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE LITERAL+ NOTIFY SPECIAL-USE
 """
 
 _CONFIG = """
@@ -99,12 +99,12 @@ plugin {{
 class Dovecot(ImapServer):
     r"""Dovecot 2.3 on tmpfs.
 
-    without: capabilities that it does not announce. announce: further ones, such as "LITERAL-".
-    separator, prefix: of the private namespace. store: "maildir", "sdbox" or "mdbox".
-    tls: False: no TLS at all. required: no plaintext passwords before TLS. certificate: its own is made when None.
-    sieve: FILTER=SIEVE. quota_kib, quota_messages: limits a user, 0 for none. special_use: {"Sent": r"\Sent"}.
-    penalty: keep Dovecot's growing delay after failed logins (off: tests are fast).
-    extra_config: appended to the configuration. The master user is vmail, its password in master_password.
+    without: capabilities that it does not announce. announce: further ones, such as "LITERAL-". separator,
+    prefix: of the private namespace. store: "maildir", "sdbox" or "mdbox". tls: False: no TLS at all.
+    required: no plaintext passwords before TLS. certificate: its own is made when None. sieve: FILTER=SIEVE.
+    quota_kib, quota_messages: limits a user, 0 for none. special_use: {"Sent": r"\Sent"}. penalty: keep
+    Dovecot's growing delay after failed logins (off: tests are fast). extra_config: appended to the
+    configuration. The master user is vmail, its password in master_password.
     """
 
     def __init__(
@@ -145,6 +145,11 @@ class Dovecot(ImapServer):
         self.master_password = "master secret"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def config_path(self) -> Path:
+        """The configuration file, for doveadm -c."""
+        return self.directory / "dovecot.conf"
+
     def launch(self) -> None:
         """Write the configuration and start `dovecot -F`; keeps its ports when started again."""
         for folder in ("users", "home"):
@@ -158,10 +163,9 @@ class Dovecot(ImapServer):
         self.port = self.port or free_port(self.host)
         if self.tls:
             self.tls_port = self.tls_port or free_port(self.host)
-        config = self.directory / "dovecot.conf"
-        config.write_text(self._configuration())
+        self.config_path.write_text(self._configuration())
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "dovecot", "-F", "-c", str(config)],
+            ["setpriv", "--pdeathsig", "TERM", "dovecot", "-F", "-c", str(self.config_path)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
@@ -203,7 +207,7 @@ class Dovecot(ImapServer):
 
     def doveadm(self, *arguments: str) -> str:
         """Run doveadm against this server and give its output."""
-        command = ["doveadm", "-c", str(self.directory / "dovecot.conf"), *arguments]
+        command = ["doveadm", "-c", str(self.config_path), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def _write_account(self, file: str, user: str, password: str, *, home: bool) -> None:

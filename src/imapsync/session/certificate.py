@@ -1,7 +1,7 @@
 """Reads the few fields of a server's certificate that people need to judge it (RFC 5280 §4.1).
 
-A reader of its own because Python's ssl describes only certificates that it has verified. Everything is bounded by the
-certificate's own length; nothing is trusted because of what is read here.
+A reader of its own because Python's ssl describes only certificates that it has verified. Everything is
+bounded by the certificate's own length; nothing is trusted because of what is read here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class CertificateInfo(NamedTuple):
 
 
 def describe(der: bytes) -> CertificateInfo:
-    """Give what a DER certificate says; fields that cannot be read are empty, the fingerprint is always there."""
+    """Give what a DER certificate says; what cannot be read is empty, the fingerprint is always there."""
     import hashlib
 
     fingerprint = hashlib.sha256(der).hexdigest()

@@ -40,8 +40,8 @@ _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+\Z")
 class Greeted(NamedTuple):
     """A connection whose greeting has been read.
 
-    capabilities: announced in the greeting or asked for before STARTTLS, empty when unknown. stale: they were seen
-    before TLS and are only a hint. preauthenticated: nobody needs to log in.
+    capabilities: announced in the greeting or asked for before STARTTLS, empty when unknown. stale: they were
+    seen before TLS and are only a hint. preauthenticated: nobody needs to log in.
     """
 
     link: Link
@@ -51,7 +51,7 @@ class Greeted(NamedTuple):
     preauthenticated: bool
     certificate: CertificateInfo | None
     secure: bool
-    port: int
+    endpoint: Endpoint
 
 
 class _NotVerified(Exception):  # noqa: N818 - a signal between two attempts, never seen outside
@@ -60,31 +60,35 @@ class _NotVerified(Exception):  # noqa: N818 - a signal between two attempts, ne
 
 async def connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Limits) -> Greeted:
     """Connect as the endpoint wants it; ConnectionFailed, TlsFailed and their kin when that is impossible."""
-    security, port = endpoint.security, endpoint.effective_port()
-    if security is Security.AUTO:
-        if endpoint.port:
-            security = Security.TLS if port == IMAPS_PORT else Security.STARTTLS_IF_OFFERED
-        elif await _listens(endpoint.host, IMAPS_PORT):
-            security, port = Security.TLS, IMAPS_PORT
-        else:
-            security = Security.STARTTLS_IF_OFFERED
-    limit_s = endpoint.connect_timeout_s or None
+    endpoint = await _decide(endpoint)
     try:
-        async with asyncio.timeout(limit_s):
-            return await _connect(endpoint, security, port, side, trace, limits)
+        async with asyncio.timeout(endpoint.connect_timeout_s or None):
+            return await _connect(endpoint, side, trace, limits)
     except TimeoutError:
-        message = f"{endpoint.host}:{port} did not answer within {endpoint.connect_timeout_s:g} seconds"
+        where = f"{endpoint.host}:{endpoint.port}"
+        message = f"{where} did not answer within {endpoint.connect_timeout_s:g} seconds"
         raise TimedOut(message, side=side) from None
 
 
-async def _connect(
-    endpoint: Endpoint, security: Security, port: int, side: Side | None, trace: Trace | None, limits: Limits
-) -> Greeted:
-    judge = Judge(endpoint, port, side)
+async def _decide(endpoint: Endpoint) -> Endpoint:
+    """Settle "auto" and the port."""
+    security = endpoint.security
+    port = endpoint.effective_port()
+    if security is Security.AUTO:
+        if port == IMAPS_PORT or (not endpoint.port and await _listens(endpoint.host, IMAPS_PORT)):
+            security, port = Security.TLS, IMAPS_PORT
+        else:
+            security = Security.STARTTLS_IF_OFFERED
+    return endpoint._replace(security=security, port=port)
+
+
+async def _connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Limits) -> Greeted:
+    """Connect to an endpoint whose security and port are decided."""
+    judge = Judge(endpoint, side)
     for _ in range(_MAX_ATTEMPTS):
-        link = await _tcp(endpoint, port, side, trace, limits)
+        link = await _tcp(endpoint, side, trace, limits)
         try:
-            greeted = await _greet(link, endpoint, security, port, judge)
+            greeted = await _greet(link, endpoint, judge)
         except _NotVerified as refusal:
             judge.refused_by_authorities(str(refusal))
             greeted = None
@@ -109,33 +113,35 @@ async def _listens(host: str, port: int) -> bool:
     return True
 
 
-async def _tcp(endpoint: Endpoint, port: int, side: Side | None, trace: Trace | None, limits: Limits) -> Link:
+async def _tcp(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Limits) -> Link:
     loop = asyncio.get_running_loop()
     try:
         transport, link = await loop.create_connection(
-            lambda: Link(side, endpoint.timeout_s, trace, limits), endpoint.host, port
+            lambda: Link(side, endpoint.timeout_s, trace, limits), endpoint.host, endpoint.port
         )
     except socket.gaierror as error:
         message = f"no address for the host name {endpoint.host}: {error.strerror}"
-        raise ConnectionFailed(message, side=side, retryable=error.errno == socket.EAI_AGAIN) from None
+        retryable = error.errno == socket.EAI_AGAIN
+        raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=retryable) from None
     except UnicodeError:
-        raise ConnectionFailed(f"not a host name: {endpoint.host}", side=side, retryable=False) from None
+        message = f"not a host name: {endpoint.host}"
+        raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=False) from None
     except OSError as error:
-        message = f"no connection to {endpoint.host}:{port}: {error.strerror or error}"
-        raise ConnectionFailed(message, side=side) from None
+        message = f"no connection to {endpoint.host}:{endpoint.port}: {error.strerror or error}"
+        cause = "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
+        raise ConnectionFailed(message, cause=cause, side=side) from None
     connected = transport.get_extra_info("socket")
     if endpoint.keepalive and connected is not None:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if trace is not None:
-        trace.note(f"connected to {endpoint.host}:{port}")
+        trace.note(f"connected to {endpoint.host}:{endpoint.port}")
     return link
 
 
-async def _greet(
-    link: Link, endpoint: Endpoint, security: Security, port: int, judge: Judge
-) -> Greeted | None:
+async def _greet(link: Link, endpoint: Endpoint, judge: Judge) -> Greeted | None:
     """Secure the connection and read the greeting; None when the judge wants another handshake."""
     certificate = None
+    security = endpoint.security
     if security is Security.TLS:
         certificate = await _secure(link, endpoint, judge)
         if certificate is None:
@@ -155,7 +161,7 @@ async def _greet(
             stale = True
         elif security is Security.STARTTLS:
             raise StarttlsMissing("the server does not offer STARTTLS", side=link.side, server_text=text)
-    return Greeted(link, text, names, stale, preauthenticated, certificate, certificate is not None, port)
+    return Greeted(link, text, names, stale, preauthenticated, certificate, certificate is not None, endpoint)
 
 
 def _checked_greeting(greeting: Response, link: Link) -> frozenset[str]:

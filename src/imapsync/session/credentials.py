@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Secret:
-    """A password or token. str(), repr() and format() never show it; `reveal()` is the one way to the text."""
+    """A password or token. str(), repr() and format() never show it; reveal() is the one way to the text."""
 
     __slots__ = ("_text",)
 
@@ -42,11 +42,12 @@ class Secret:
 class Credentials(NamedTuple):
     """How to log in.
 
-    user: whose mailbox. authuser: who authenticates for `user` (SASL authorization identity), "" for `user` itself.
-    mechanism: "" (the best that the server offers: PLAIN, then LOGIN, then the LOGIN command; OAuth with a token),
-    "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", or "COMMAND" for the LOGIN command.
-    token: an OAuth 2 access token, used in place of the password. token_file: a file whose first line is the token, read
-    again at each login. oauth_direct: a complete XOAUTH2 answer, base64. proxy_auth: log in as authuser, then PROXYAUTH.
+    user: whose mailbox. authuser: who authenticates for `user` (SASL authorization identity), "" for `user`
+    itself. mechanism: "" (the best that the server offers: PLAIN, then LOGIN, then the LOGIN command; OAuth
+    with a token), "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", or "COMMAND" for the LOGIN command.
+    token: an OAuth 2 access token, used in place of the password. token_file: a file whose first line is the
+    token, read again at each login. oauth_direct: a complete XOAUTH2 answer, base64. proxy_auth: log in as
+    authuser, then PROXYAUTH.
     """
 
     user: str

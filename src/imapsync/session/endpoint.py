@@ -21,8 +21,8 @@ class Security(enum.Enum):
     #: STARTTLS when the server offers it, else clear.
     STARTTLS_IF_OFFERED = "if_offered"
     TLS = "tls"
-    #: Imapsync's "if possible": imaps when its port answers, else port 143 with STARTTLS when offered, else clear.
-    #: With an explicit port: TLS on 993, STARTTLS_IF_OFFERED elsewhere.
+    #: Imapsync's "if possible": imaps when its port answers, else port 143 with STARTTLS when offered, else
+    #: clear. With an explicit port: TLS on 993, STARTTLS_IF_OFFERED elsewhere.
     AUTO = "auto"
 
 
@@ -55,11 +55,11 @@ class Trust(NamedTuple):
 class Endpoint(NamedTuple):
     """One server to connect to.
 
-    port 0: the default of the security mode. timeout_s: how long the server may stay silent while a command waits,
-    0 for ever. connect_timeout_s: TCP, TLS and greeting together. tofu_path: the file of remembered certificates
-    (made 0600), None: remembered only while this process lives. ca_file: PEM file used in place of the system's authorities.
-    tls_minimum: "1.0", "1.1", "1.2" or "1.3"; below 1.2 only for servers that have nothing better.
-    tls_ciphers: OpenSSL cipher list for TLS up to 1.2, "" for the default.
+    port 0: the default of the security mode. timeout_s: how long the server may stay silent while a command
+    waits, 0 for ever. connect_timeout_s: TCP, TLS and greeting together. tofu_path: the file of remembered
+    certificates (made 0600), None: remembered only while this process lives. ca_file: PEM file used in place
+    of the system's authorities. tls_minimum: "1.0", "1.1", "1.2" or "1.3"; below 1.2 only for servers that
+    have nothing better. tls_ciphers: OpenSSL cipher list for TLS up to 1.2, "" for the default.
     """
 
     host: str

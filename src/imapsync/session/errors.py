@@ -15,8 +15,8 @@ SyncError
 ├── MessageGone           expunged before we read it            fetch
 └── ProtocolViolation     not IMAP, or beyond a limit           protocol
 
-Each error carries the side it concerns, a stable code, the server's own words and whether trying again is sensible;
-exit codes, report rows and sentences are made from those attributes elsewhere, once.
+Each error carries the side it concerns, a stable code, the server's own words and whether trying again is
+sensible; exit codes, report rows and sentences are made from those attributes elsewhere, once.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Side(enum.Enum):
 class SyncError(Exception):
     """Base of every expected failure.
 
-    side: the server it concerns, None when it is neither's. code: stable word for reports. server_text: what the
-    server said, as text, without credentials. retryable: whether a new connection may help.
+    side: the server it concerns, None when it is neither's. code: stable word for reports. server_text: what
+    the server said, as text, without credentials. retryable: whether a new connection may help.
     """
 
     default_code: ClassVar[str] = "internal"
@@ -70,16 +70,38 @@ class SyncError(Exception):
 
 
 class ConnectionFailed(SyncError):
-    """No connection could be made, or the connection ended while commands were in flight."""
+    """No connection could be made, or the connection ended while commands were in flight.
+
+    cause: "unknown_host", "refused", "unreachable", "timeout" or "closed".
+    """
 
     default_code = "connection"
     default_retryable = True
+    default_cause: ClassVar[str] = "closed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str | None = None,
+        side: Side | None = None,
+        server_text: str = "",
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, side=side, server_text=server_text, retryable=retryable)
+        self.cause = cause or self.default_cause
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Give the cause."""
+        return {"cause": self.cause}
 
 
 class TimedOut(ConnectionFailed):
     """The server sent nothing for the whole timeout."""
 
     default_code = "timeout"
+    default_cause = "timeout"
 
 
 class TlsFailed(SyncError):
@@ -110,7 +132,7 @@ class CertificateProblem(TlsFailed):
 
 
 class CertificateUntrusted(CertificateProblem):
-    """No accepted authority signed the certificate for this host name, or its fingerprint is not the required one."""
+    """No accepted authority signed it for this host name, or it has not the required fingerprint."""
 
     default_code = "certificate_untrusted"
 
@@ -132,7 +154,7 @@ class AuthenticationFailed(LoginFailed):
 
 
 class LoginDropped(LoginFailed):
-    """The server closed the connection while we logged in (Dovecot: unknown user with a valid master password)."""
+    """The server closed while we logged in (Dovecot: unknown user with a valid master password)."""
 
     default_code = "login_dropped"
     default_retryable = True
@@ -147,8 +169,8 @@ class PlaintextRefused(LoginFailed):
 class CommandRefused(SyncError):
     """The server answered NO or BAD.
 
-    status: "NO" or "BAD". verb: the command, such as "APPEND". response_code: the server's code in capitals, such as
-    "OVERQUOTA" or "TRYCREATE", "" when there is none.
+    status: "NO" or "BAD". verb: the command, such as "APPEND". response_code: the server's code in capitals,
+    such as "OVERQUOTA" or "TRYCREATE", "" when there is none.
     """
 
     default_code = "protocol"
@@ -207,7 +229,8 @@ _QUOTA_WORDS = ("over quota", "overquota", "quota exceeded", "mailbox full", "ma
 def refusal_code(verb: str, response_code: str, server_text: str) -> str:
     """Give the stable error code of a refused command.
 
-    Servers older than RFC 5530 say "over quota" and "virus" in words only, therefore the text is looked at too.
+    Servers older than RFC 5530 say "over quota" and "virus" in words only, therefore the text is looked at
+    too.
     """
     text = server_text.lower()
     if response_code == "OVERQUOTA" or any(word in text for word in _QUOTA_WORDS):

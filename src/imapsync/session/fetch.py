@@ -1,4 +1,4 @@
-"""Consumers of FETCH: batches of small records, and one large body as a stream. Both stop the server when they lag."""
+"""Consumers of FETCH: batches of small records, one large body as a stream. Both slow the server down."""
 
 from __future__ import annotations
 
@@ -90,9 +90,10 @@ class _Consumer:
 class FetchStream(_Consumer):
     """The records of one FETCH, in batches as they arrive: `async for batch in stream`.
 
-    Must be consumed, or given up by discard(): reading from the server stops while too much waits. Streams in flight on one
-    session are to be consumed in the order they were made. Ends with CommandRefused, ConnectionFailed and the like.
-    Records that lack what was asked for (flag updates that the server sends unasked) are left out.
+    Must be consumed, or given up by discard(): reading from the server stops while too much waits. Streams in
+    flight on one session are to be consumed in the order they were made. Ends with CommandRefused,
+    ConnectionFailed and the like. Records that lack what was asked for (flag updates that the server sends
+    unasked) are left out.
     """
 
     def __init__(self, link: Link, uids: UidSet | bytes, items: bytes) -> None:
@@ -165,7 +166,8 @@ class FetchStream(_Consumer):
 class BodyStream(_Consumer):
     """The body of one message of any size: `size = await body.open()`, then `async for chunk in body`.
 
-    Must be read to its end, or given up by discard(). open() raises MessageGone when the message is no longer there.
+    Must be read to its end, or given up by discard(). open() raises MessageGone when the message is no longer
+    there.
     """
 
     def __init__(self, link: Link, uid: int) -> None:

@@ -1,4 +1,4 @@
-"""One connection: bytes between a transport and the wire reader, commands in flight, back-pressure both ways, the idle clock.
+"""One connection: a transport, the wire reader, commands in flight, back-pressure both ways, the idle clock.
 
 Knows framing, tags and continuation requests; what commands mean is the session's.
 """
@@ -10,7 +10,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imapsync.session.errors import CommandRefused, ConnectionFailed, ProtocolViolation, TimedOut
-from imapsync.session.pending import Pending
 from imapsync.wire.errors import ProtocolError
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.reader import Reader
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from imapsync.session.errors import Side, SyncError
     from imapsync.session.fetch import Sink
+    from imapsync.session.pending import Pending
     from imapsync.session.trace import Trace
     from imapsync.wire.command import Command
     from imapsync.wire.responses import Response
@@ -222,7 +222,7 @@ class Link(asyncio.BufferedProtocol):
         self._sinks.append(sink)
 
     def detach(self, sink: Sink) -> None:
-        """The sink's command is complete."""
+        """Forget a sink whose command is complete."""
         self._sinks.remove(sink)
 
     def note_waiting(self, delta_bytes: int) -> None:
@@ -283,15 +283,12 @@ class Link(asyncio.BufferedProtocol):
                 trace.received(response)
             kind = type(response)
             if kind is Fetch or kind is BodyChunk or kind is BodyStart:
-                if self._sinks:
-                    for sink in self._sinks:
-                        if sink.add(response):
-                            if not sink.touched:
-                                sink.touched = True
-                                self._touched.append(sink)
-                            break
-                    else:
-                        self._route(response)
+                for sink in self._sinks:
+                    if sink.add(response):
+                        if not sink.touched:
+                            sink.touched = True
+                            self._touched.append(sink)
+                        break
                 else:
                     self._route(response)
             elif isinstance(response, Tagged):

@@ -53,8 +53,8 @@ async def open_session(
 ) -> Session:
     """Give a session that is logged in, or only connected when credentials is None.
 
-    trace: gets one readable line per command and response, without secrets. client_id: sent with ID where announced, None
-    to stay anonymous. ignore_capabilities: act as if the server had not announced them.
+    trace: gets one readable line per command and response, without secrets. client_id: sent with ID where
+    announced, None to stay anonymous. ignore_capabilities: act as if the server had not announced them.
     Raises ConnectionFailed, TlsFailed or LoginFailed and their kin, with `side`.
     """
     lines = Trace(trace) if trace is not None else None
@@ -63,17 +63,17 @@ async def open_session(
     greeted = await connect(endpoint, side, lines, limits)
     link = greeted.link
     try:
-        session = Session(link, endpoint, frozenset())
+        session = Session(link, greeted.endpoint, frozenset())
         session.ignored_capabilities = ignore_capabilities
         session.greeting = greeted.greeting
         session.certificate = greeted.certificate
-        session.warnings += _warnings(greeted, endpoint)
+        session.warnings += _warnings(greeted)
         link.observe = session.observe
         if credentials is None or greeted.preauthenticated:
             fresh = frozenset() if greeted.stale else greeted.capabilities
             session.set_capabilities(fresh or await ask_capabilities(link))
         else:
-            session.set_capabilities(await _log_in(greeted, credentials, endpoint))
+            session.set_capabilities(await _log_in(greeted, credentials))
         if client_id is not None and session.has("ID") and credentials is not None:
             # The answer may come whenever it likes.
             session.identify(client_id)
@@ -83,19 +83,17 @@ async def open_session(
     return session
 
 
-def _warnings(greeted: Greeted, endpoint: Endpoint) -> list[str]:
-    where = f"{endpoint.host}:{greeted.port}"
+def _warnings(greeted: Greeted) -> list[str]:
+    where = f"{greeted.endpoint.host}:{greeted.endpoint.port}"
     if greeted.certificate is None:
         return [f"the connection to {where} is not encrypted"]
     if greeted.certificate.basis == "first_use":
-        return [
-            f"the certificate of {where} is signed by no known authority for this name; it is remembered now, "
-            f"sha256:{greeted.certificate.fingerprint}"
-        ]
+        seen = f"it is remembered from now on: sha256:{greeted.certificate.fingerprint}"
+        return [f"no known authority vouches for the certificate of {where}; {seen}"]
     return []
 
 
-async def _log_in(greeted: Greeted, credentials: Credentials, endpoint: Endpoint) -> frozenset[str]:
+async def _log_in(greeted: Greeted, credentials: Credentials) -> frozenset[str]:
     """Authenticate; give the capabilities of the authenticated state (RFC 3501 §6.2.3: they may differ)."""
     link = greeted.link
     announced: list[frozenset[str]] = []
@@ -109,23 +107,22 @@ async def _log_in(greeted: Greeted, credentials: Credentials, endpoint: Endpoint
     before, link.observe = link.observe, observe
     try:
         known = greeted.capabilities
-        # What was said before TLS is a hint only; it is good enough to try PLAIN, which we would choose anyway.
+        # What was said before TLS is a hint only; it is good enough to try PLAIN, which we would choose
+        # anyway.
         if not known or (greeted.stale and not (offers(known, "PLAIN") and "SASL-IR" in known)):
             known = await ask_capabilities(link)
         announced.clear()
-        code = await _authenticate(greeted, known, credentials, endpoint)
+        code = await _authenticate(greeted, known, credentials)
         if credentials.proxy_auth:
             command = Command(b"PROXYAUTH", LiteralMode.SYNCHRONIZING).astring(credentials.user.encode())
-            await _attempt(greeted, known, credentials, "PROXYAUTH", command)
+            await _attempt(greeted, known, credentials, command)
         names = code or (announced[-1] if announced else frozenset())
         return names or await ask_capabilities(link)
     finally:
         link.observe = before
 
 
-async def _authenticate(
-    greeted: Greeted, known: frozenset[str], credentials: Credentials, endpoint: Endpoint
-) -> frozenset[str]:
+async def _authenticate(greeted: Greeted, known: frozenset[str], credentials: Credentials) -> frozenset[str]:
     name = choose(credentials, known)
     if not name or (name == "COMMAND" and "LOGINDISABLED" in known):
         raise _refused_by_offer(greeted, known)
@@ -133,11 +130,11 @@ async def _authenticate(
         command = Command(b"LOGIN", LiteralMode.of(known))
         command.astring((credentials.authuser or credentials.user).encode())
         command.string(credentials.password.reveal().encode())
-        return await _attempt(greeted, known, credentials, "LOGIN", command)
+        return await _attempt(greeted, known, credentials, command)
     if name in PLAINTEXT and not greeted.secure and "LOGINDISABLED" in known and not offers(known, name):
         raise _refused_by_offer(greeted, known)
     try:
-        exchange = mechanism(name, credentials, endpoint.host, greeted.port)
+        exchange = mechanism(name, credentials, greeted.endpoint.host, greeted.endpoint.port)
     except (EncodingRefused, binascii.Error) as error:
         raise AuthenticationFailed(str(error), side=greeted.link.side) from None
     command = Command(b"AUTHENTICATE", LiteralMode.SYNCHRONIZING).phrase(exchange.name.encode("ascii"))
@@ -162,7 +159,7 @@ async def _authenticate(
             answers += 1
         greeted.link.write(base64.b64encode(reply) + b"\r\n")
 
-    return await _attempt(greeted, known, credentials, "AUTHENTICATE", command, answer)
+    return await _attempt(greeted, known, credentials, command, answer)
 
 
 def _refused_by_offer(greeted: Greeted, known: frozenset[str]) -> SyncError:
@@ -180,17 +177,16 @@ async def _attempt(
     greeted: Greeted,
     known: frozenset[str],
     credentials: Credentials,
-    verb: str,
     command: Command,
     on_continuation: Callable[[bytes], None] | None = None,
 ) -> frozenset[str]:
-    """Send the login command and tell its failures apart; gives the capabilities of its OK, if it has them."""
+    """Send the login command, tell its failures apart; give the capabilities of its OK, if it has them."""
     link = greeted.link
 
     def finish(tagged: Tagged) -> frozenset[str]:
         return capabilities_of(tagged.code)
 
-    pending = Pending(verb, finish, secret=True)
+    pending = Pending(command.verb.decode("ascii"), finish, secret=True)
     pending.on_continuation = on_continuation
     try:
         return await link.submit(pending, command)

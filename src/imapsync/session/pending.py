@@ -19,15 +19,27 @@ T = TypeVar("T")
 
 
 class Pending(Generic[T]):
-    """The answer to come of a command that is on its way. Await it, now or later, once or more often, or drop it.
+    """The answer to come of a command on its way. Await it, now or later, once or more often, or drop it.
 
-    It raises CommandRefused for NO and BAD, ConnectionFailed and the like when the connection ends first. Cancelling who
-    awaits it does not cancel the command: what was sent cannot be taken back.
+    It raises CommandRefused for NO and BAD, ConnectionFailed and the like when the connection ends first.
+    Cancelling who awaits it does not cancel the command: what was sent cannot be taken back.
     """
 
     __slots__ = (
-        "_error", "_finish", "_result", "_waiters", "consume", "done", "on_continuation", "on_done", "secret", "segments", "streamed", "tag", "verb",
-    )  # fmt: skip
+        "_error",
+        "_finish",
+        "_result",
+        "_waiters",
+        "consume",
+        "done",
+        "on_continuation",
+        "on_done",
+        "secret",
+        "segments",
+        "streamed",
+        "tag",
+        "verb",
+    )
 
     def __init__(
         self,
@@ -58,7 +70,7 @@ class Pending(Generic[T]):
         self.secret = secret
 
     def succeed(self, tagged: Tagged) -> None:
-        """The command completed with OK."""
+        """Take the OK that ends the command."""
         try:
             self._result = self._finish(tagged)
         except ProtocolError as error:
@@ -66,7 +78,7 @@ class Pending(Generic[T]):
         self._wake()
 
     def fail(self, error: SyncError) -> None:
-        """The command was refused, or the connection is gone."""
+        """End with an error: refused, or the connection is gone."""
         if not self.done:
             self._error = error
             self._wake()

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 class Backoff(NamedTuple):
     """Growing waits with jitter, so that many clients of one server do not come back together.
 
-    attempts: reconnections before giving up. base_s doubles each time up to cap_s; each wait is between half of it and all.
+    attempts: reconnections before giving up. base_s doubles each time up to cap_s; each wait is between half
+    of it and all.
     """
 
     attempts: int = 5

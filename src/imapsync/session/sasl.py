@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class Mechanism(NamedTuple):
-    """A SASL mechanism in use: its name, its initial answer (None: the server speaks first), answers to challenges.
+    """A SASL mechanism in use: name, initial answer (None: the server speaks first), answers to challenges.
 
-    answer(n, challenge) gives the n-th answer, counted from 0 for the first challenge after the initial answer.
+    answer(n, challenge) gives the n-th answer, counted from 0 for the first challenge after the initial
+    answer.
     """
 
     name: str
@@ -29,7 +30,7 @@ PLAINTEXT = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 
 
 def choose(credentials: Credentials, capabilities: frozenset[str]) -> str:
-    """Give the mechanism to use: the one asked for, else the best offered one; "COMMAND" is the LOGIN command, "" none."""
+    """Give the one asked for, else the best offered; "COMMAND" is the LOGIN command, "" is none."""
     if credentials.mechanism:
         return credentials.mechanism.upper()
     if credentials.oauth_direct is not None:
@@ -38,12 +39,10 @@ def choose(credentials: Credentials, capabilities: frozenset[str]) -> str:
         return "OAUTHBEARER" if offers(capabilities, "OAUTHBEARER", but_not="XOAUTH2") else "XOAUTH2"
     if offers(capabilities, "PLAIN") or (credentials.authuser and not credentials.proxy_auth):
         return "PLAIN"
+    others = [name for name in ("LOGIN", "CRAM-MD5") if offers(capabilities, name)]
     if "LOGINDISABLED" not in capabilities:
-        return "COMMAND"
-    for name in ("LOGIN", "CRAM-MD5"):
-        if offers(capabilities, name):
-            return name
-    return ""
+        others.insert(0, "COMMAND")
+    return others[0] if others else ""
 
 
 def offers(capabilities: frozenset[str], name: str, *, but_not: str = "") -> bool:
@@ -52,7 +51,7 @@ def offers(capabilities: frozenset[str], name: str, *, but_not: str = "") -> boo
 
 
 def mechanism(name: str, credentials: Credentials, host: str, port: int) -> Mechanism:
-    """Make the exchange of a named mechanism; EncodingRefused for NUL in user or password, ValueError when unknown."""
+    """Make the exchange of a mechanism; EncodingRefused for NUL in its words, ValueError if unknown."""
     maker = _MAKERS.get(name)
     if maker is None:
         raise ValueError(f"unknown authentication mechanism {name}")

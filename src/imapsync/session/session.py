@@ -5,8 +5,9 @@ Command methods send at once and give a Pending; await it for the answer. Severa
     answers = [session.status(name, ("MESSAGES", "UIDNEXT")) for name in names]
     statuses = [await answer for answer in answers]
 
-Refusals raise CommandRefused from the await, a lost connection raises ConnectionFailed from every await. No method looks
-at capabilities for the caller except where its text says so: an extension that was not announced is not to be used.
+Refusals raise CommandRefused from the await, a lost connection raises ConnectionFailed from every await. No
+method looks at capabilities for the caller except where its text says so: an extension that was not announced
+is not to be used.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ T = TypeVar("T")
 class Message(NamedTuple):
     r"""A message to append.
 
-    flags: as on the wire; \Recent must not be among them. internaldate: as Fetch.internaldate has it, None for now.
+    flags: as on the wire; \Recent must not be among them. internaldate: as Fetch.internaldate has it, None
+    for now.
     """
 
     content: bytes
@@ -64,7 +66,7 @@ class Message(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """Where messages went: UIDs in the order they were given; None when the server did not tell (no UIDPLUS)."""
+    """Where messages went: UIDs in the order given; None when the server did not tell (no UIDPLUS)."""
 
     uidvalidity: int | None = None
     uids: tuple[int, ...] | None = None
@@ -81,8 +83,8 @@ class Copied(NamedTuple):
 class Selected(NamedTuple):
     r"""The mailbox in use and what SELECT told about it; None for what it did not.
 
-    highestmodseq: None too when the mailbox has no mod-sequences. permanent_flags: None: all may be changed; b"\*" among
-    them: new keywords may be made. vanished, changed: only with QRESYNC.
+    highestmodseq: None too when the mailbox has no mod-sequences. permanent_flags: None: all may be changed;
+    b"\*" among them: new keywords may be made. vanished, changed: only with QRESYNC.
     """
 
     name: MailboxName
@@ -100,8 +102,9 @@ class Selected(NamedTuple):
 class Session:
     """One logged-in connection. Made by `open_session`.
 
-    capabilities: in capitals, as of now. enabled: what ENABLE switched on. selected: the mailbox in use. exists: its
-    number of messages, kept up to date. certificate: None without TLS. warnings: sentences about the connection.
+    capabilities: in capitals, as of now. enabled: what ENABLE switched on. selected: the mailbox in use.
+    exists: its number of messages, kept up to date. certificate: None without TLS. warnings: sentences about
+    the connection.
     """
 
     def __init__(self, link: Link, endpoint: Endpoint, capabilities: frozenset[str]) -> None:
@@ -176,7 +179,7 @@ class Session:
         await self._link.drain()
 
     async def logout(self) -> None:
-        """Say LOGOUT and close; does not wait for the server's farewell, everything of value has been answered."""
+        """Say LOGOUT and close, not waiting for the farewell: everything of value has been answered."""
         if self._link.error is None:
             self._send(self._command(b"LOGOUT"))
         self._link.abort()
@@ -209,8 +212,8 @@ class Session:
     ) -> Pending[list[ListEntry]]:
         """LIST, with each folder's STATUS when `status` items are asked for.
 
-        select, returns: options of LIST-EXTENDED (RFC 5258), such as "SUBSCRIBED", "CHILDREN", "SPECIAL-USE"; status: needs
-        LIST-STATUS. Several patterns need LIST-EXTENDED too.
+        select, returns: options of LIST-EXTENDED (RFC 5258), such as "SUBSCRIBED", "CHILDREN", "SPECIAL-USE";
+        status: needs LIST-STATUS. Several patterns need LIST-EXTENDED too.
         """
         command = self._command(b"LIST")
         if select:
@@ -257,8 +260,8 @@ class Session:
     ) -> Pending[Selected]:
         """SELECT, or EXAMINE when read_only.
 
-        condstore: ask for mod-sequences (RFC 7162). qresync: (UIDVALIDITY, HIGHESTMODSEQ) last seen; needs ENABLE QRESYNC
-        before; what changed since comes in the answer's vanished and changed.
+        condstore: ask for mod-sequences (RFC 7162). qresync: (UIDVALIDITY, HIGHESTMODSEQ) last seen; needs
+        ENABLE QRESYNC before; what changed since comes in the answer's vanished and changed.
         """
         answer = _SelectAnswer(name, read_only=read_only)
 
@@ -345,9 +348,9 @@ class Session:
     ) -> FetchStream:
         """UID FETCH; records come in batches from the stream.
 
-        uids: bytes such as b"1:*" for open sets. items: such as b"(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])". Bodies
-        larger than the inline limit come with body None and their size: read those with fetch_body. changedsince:
-        CONDSTORE; vanished: QRESYNC, expunged UIDs go to on_vanished.
+        uids: bytes such as b"1:*" for open sets. items: such as b"(UID FLAGS INTERNALDATE RFC822.SIZE
+        BODY.PEEK[])". Bodies larger than the inline limit come with body None and their size: read those with
+        fetch_body. changedsince: CONDSTORE; vanished: QRESYNC, expunged UIDs go to on_vanished.
         """
         stream = FetchStream(self._link, uids, items)
 
@@ -373,7 +376,8 @@ class Session:
     def search(self, criteria: str) -> Pending[UidSet]:
         """UID SEARCH with criteria as a person writes them: 'SENTSINCE 1-Jan-2020 NOT FROM "Müller"'.
 
-        Answers by ESEARCH ranges where announced. EncodingRefused at once when quotes or parentheses do not match.
+        Answers by ESEARCH ranges where announced. EncodingRefused at once when quotes or parentheses do not
+        match.
         """
         found: list[UidSet] = []
 
@@ -416,7 +420,7 @@ class Session:
         return self._link.submit(Pending("UID STORE", finish), command)
 
     def expunge(self, uids: UidSet | None = None) -> Pending[None]:
-        """UID EXPUNGE of these (needs UIDPLUS), or EXPUNGE of all that are marked \\Deleted."""
+        r"""UID EXPUNGE of these (needs UIDPLUS), or EXPUNGE of all that are marked \Deleted."""
         if uids is None:
             return self._send(self._command(b"EXPUNGE"))
         return self._send(self._command(b"UID EXPUNGE").numbers(uids))
@@ -432,8 +436,8 @@ class Session:
     def filter_sieve(self, uids: UidSet) -> Pending[list[Filtered]]:
         r"""FILTER SIEVE DELIVERY (Pigeonhole's FILTER=SIEVE): run the user's script.
 
-        Gives one record per message that the script acted upon; those it filed elsewhere are marked \Deleted. Refused with
-        CommandRefused when the user has no script.
+        Gives one record per message that the script acted upon; those it filed elsewhere are marked \Deleted.
+        Refused with CommandRefused when the user has no script.
         """
         found: list[Filtered] = []
 
@@ -449,7 +453,7 @@ class Session:
     # -- append
 
     def append(self, name: MailboxName, messages: Sequence[Message]) -> Pending[Appended]:
-        """APPEND; several messages go in one command, which needs MULTIAPPEND and is all or nothing (RFC 3502).
+        """APPEND; several messages go in one command, which needs MULTIAPPEND: all or nothing (RFC 3502).
 
         Several APPENDs may be in flight. Call drain() now and then.
         """
@@ -466,10 +470,10 @@ class Session:
         flags: tuple[bytes, ...] = (),
         internaldate: bytes | None = None,
     ) -> Appended:
-        """APPEND one message whose exactly size_bytes come from elsewhere; waits for the network between chunks.
+        """APPEND one message of exactly size_bytes, which come from elsewhere; waits for the network.
 
-        If the producer fails, or gives more or less than size_bytes, the connection is closed (a literal cannot be broken
-        off otherwise) and the error is raised; the server keeps nothing of the message.
+        If the producer fails, or gives more or less than size_bytes, the connection is closed (a literal
+        cannot be broken off otherwise) and the error is raised; the server keeps nothing of the message.
         """
         command = self._command(b"APPEND").mailbox(name).streamed_message(size_bytes, flags, internaldate)
         pending: Pending[Appended] = Pending("APPEND", _appended(1))

@@ -1,9 +1,9 @@
 """Whose certificate is accepted: authorities, a fingerprint, or the one seen first (as ssh does).
 
-Trust on first use, in full: a certificate that the authorities vouch for, for this host name, is accepted and remembered as
-such. Otherwise the first one seen is remembered, with a warning. From then on another certificate is accepted only when the
-authorities vouch for it; everything else is CertificateChanged. So a later man in the middle fails, whether the server's
-own certificate is self-signed or not.
+Trust on first use, in full: a certificate that the authorities vouch for, for this host name, is accepted and
+remembered as such. Otherwise the first one seen is remembered, with a warning. From then on another
+certificate is accepted only when the authorities vouch for it; everything else is CertificateChanged. So a
+later man in the middle fails, whether the server's own certificate is self-signed or not.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Remembered(NamedTuple):
 
 
 class TrustStore:
-    """The remembered certificates, by "host:port"; a JSON file that only its owner reads, or this process's memory."""
+    """Remembered certificates by "host:port": a JSON file that only its owner reads, or our memory."""
 
     def __init__(self, path: str | None) -> None:
         self._path = path
@@ -94,15 +94,15 @@ class TrustStore:
 class Judge:
     """Decides about one server's certificate, over at most three handshakes; the usual case needs one.
 
-    Ask `verifies` whether the next handshake lets the ssl module verify chain and name. After a handshake call
-    `accept`; it gives the certificate with its basis, raises, or gives None: connect again, the other way. After a
-    verification failure call `refused_by_authorities` before the second handshake.
+    Ask `verifies` whether the next handshake lets the ssl module verify chain and name. After a handshake
+    call `accept`; it gives the certificate with its basis, raises, or gives None: connect again, the other
+    way. After a verification failure call `refused_by_authorities` before the second handshake.
     """
 
-    def __init__(self, endpoint: Endpoint, port: int, side: Side | None) -> None:
+    def __init__(self, endpoint: Endpoint, side: Side | None) -> None:
         self._mode = endpoint.trust.mode
         self._required = endpoint.trust.fingerprint
-        self._server = f"{endpoint.host.lower()}:{port}"
+        self._server = f"{endpoint.host.lower()}:{endpoint.port}"
         self._side = side
         self._store = TrustStore(endpoint.tofu_path)
         self._known = self._store.find(self._server) if self._mode == "tofu" else None

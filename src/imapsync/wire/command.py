@@ -1,9 +1,9 @@
 """The sending side: the only maker of bytes for the wire.
 
-Each value goes out in the plainest form that carries it exactly: atom, quoted string or literal (RFC 3501 §4). CR, LF and
-NUL are refused outside literals, so that no value can become a command. Literals are announced as the server allows:
-non-synchronizing with LITERAL+, up to 4096 bytes with LITERAL- (RFC 7888), else the command is cut into segments and each
-further segment is sent after the server's "+".
+Each value goes out in the plainest form that carries it exactly: atom, quoted string or literal (RFC 3501
+§4). CR, LF and NUL are refused outside literals, so that no value can become a command. Literals are
+announced as the server allows: non-synchronizing with LITERAL+, up to 4096 bytes with LITERAL- (RFC 7888),
+else the command is cut into segments and each further segment is sent after the server's "+".
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Command:
     def message(
         self, content: bytes, flags: tuple[bytes, ...] = (), internaldate: bytes | None = None
     ) -> Self:
-        """Add one message of APPEND: its flags, its date-time when given (readable, see dates), its content."""
+        """Add one message of APPEND: its flags, its date-time (readable, see dates) if any, its content."""
         self._options(flags, internaldate)
         mark = b" ~" if self._binary and b"\0" in content else b" "
         return self._literal(content, mark)
@@ -165,7 +165,7 @@ class Command:
         return self
 
     def search_criteria(self, text: str) -> Self:
-        """Add SEARCH criteria that a person wrote, such as 'OR FROM "Müller" UNSEEN'; adds CHARSET UTF-8 when needed.
+        """Add SEARCH criteria that a person wrote, such as 'OR FROM "Müller" UNSEEN', with their CHARSET.
 
         EncodingRefused when quotes or parentheses do not match or a word cannot be sent.
         """

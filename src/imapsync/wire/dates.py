@@ -1,4 +1,4 @@
-"""Arrival times: IMAP's date-time (RFC 3501 §9) to epoch seconds and back. Read generously, written exactly."""
+"""Arrival times: IMAP's date-time (RFC 3501 §9) and epoch seconds. Read generously, written exactly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EPOCH_DAY = 719163  # 1970-01-01, as date.toordinal() counts
 
 
 def epoch_of(raw: bytes) -> int | None:
-    """Give the epoch seconds of an INTERNALDATE, None when it cannot be read. A named or missing zone counts as UTC."""
+    """Give the epoch seconds of an INTERNALDATE, None if unreadable. A named or no zone counts as UTC."""
     match = _EXACT.match(raw) or _GENEROUS.match(raw)
     if match is None:
         return None
@@ -50,7 +50,7 @@ def date_time(epoch_s: int) -> bytes:
 
 
 def exact_date_time(raw: bytes) -> bytes | None:
-    """Give an INTERNALDATE as any server must accept it in APPEND: unchanged when exact, else rewritten; None if unreadable.
+    """Give an INTERNALDATE as servers must accept it: unchanged if exact, else rewritten; None if unreadable.
 
     Dates that no calendar has, such as the year 0 of some servers, are unreadable.
     """

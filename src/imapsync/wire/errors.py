@@ -16,4 +16,4 @@ class LimitExceeded(ProtocolError):
 
 
 class EncodingRefused(WireError, ValueError):
-    """We were asked to send a value that IMAP cannot carry there (CR, LF or NUL outside a literal, an empty set)."""
+    """We were asked to send what IMAP cannot carry there: CR, LF or NUL outside a literal, an empty set."""

@@ -1,6 +1,7 @@
 """FETCH responses: a fast way for the shapes that servers send by the hundred thousand, and the general one.
 
-Both give equal values for equal bytes (a test proves it); the fast one declines, by giving None, whatever it does not know.
+Both give equal values for equal bytes (a test proves it); the fast one declines, by giving None, whatever it
+does not know.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from imapsync.wire.responses import Fetch
 if TYPE_CHECKING:
     from imapsync.wire.responses import Value
 
-#: The items of bulk answers in any order, then the end or one body literal. Each repetition overwrites its groups.
-#: 1 sequence, 2 UID, 3 FLAGS, 4 INTERNALDATE, 5 RFC822.SIZE, 6 MODSEQ, 7 literal length.
+#: The items of bulk answers in any order, then the end or one body literal. Each repetition overwrites its
+#: groups. 1 sequence, 2 UID, 3 FLAGS, 4 INTERNALDATE, 5 RFC822.SIZE, 6 MODSEQ, 7 literal length.
 _ITEM = (
     rb"UID (\d{1,10})|FLAGS \(([^()\[\"{\r\n]*)\)|INTERNALDATE \"([^\"\\\r\n]*)\""
     rb"|RFC822\.SIZE (\d{1,19})|MODSEQ \((\d{1,19})\)"
@@ -25,7 +26,8 @@ FAST_FETCH = re.compile(
     rb"(?:\)\r\n|BODY\[[^\]\r\n\"{]*\](?:<\d{1,19}>)? \{(\d{1,19})\}\r\n)"
 )
 
-#: Flag lists repeat: one tuple serves all messages that have the same ones. Bounded, a server may invent keywords.
+#: Flag lists repeat: one tuple serves all messages that have the same ones. Bounded, a server may invent
+#: keywords.
 _MAX_FLAG_LISTS = 4096
 _flag_lists: dict[bytes, tuple[bytes, ...]] = {}
 

@@ -1,4 +1,4 @@
-"""Mailbox names: modified UTF-7 (RFC 3501 §5.1.3) to text and back, without ever losing the server's bytes."""
+"""Mailbox names: modified UTF-7 (RFC 3501 §5.1.3) to text and back, never losing the server's bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _DIRECT = frozenset(range(0x20, 0x7F))
 class MailboxName(NamedTuple):
     """A folder's name: `raw`, the exact bytes this server knows it by, and `text`, what people read.
 
-    Two names of one server are the same when `raw` is. Names that are not valid modified UTF-7 (raw UTF-8, stray '&') keep
-    their bytes and get the most helpful text.
+    Two names of one server are the same when `raw` is. Names that are not valid modified UTF-7 (raw UTF-8,
+    stray '&') keep their bytes and get the most helpful text.
     """
 
     raw: bytes
@@ -58,8 +58,8 @@ def encode_mailbox(text: str) -> bytes:
 def decode_mailbox(raw: bytes) -> str:
     """Give the text of a mailbox name.
 
-    What is not canonical modified UTF-7 is read as UTF-8 when it is that, else byte by byte as Latin-1, so that
-    every name has a text; only MailboxName.raw goes back to the server.
+    What is not canonical modified UTF-7 is read as UTF-8 when it is that, else byte by byte as Latin-1, so
+    that every name has a text; only MailboxName.raw goes back to the server.
     """
     if b"&" not in raw and raw.isascii():
         return raw.decode("ascii")

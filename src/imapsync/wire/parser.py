@@ -242,7 +242,7 @@ def _parse_id(values: tuple[Value, ...]) -> ServerId:
 
 
 def _parse_filtered(values: tuple[Value, ...]) -> Filtered:
-    """`* n FILTERED (TAG "x") UID 5 OK` in Pigeonhole's words; warnings and errors come as a string after NO."""
+    """Read Pigeonhole's `* n FILTERED (TAG "x") UID 5 OK`; a string after NO tells what went wrong."""
     words = [value for value in values if not isinstance(value, tuple)]
     uid = message_number(words[1])
     status = _bytes(words[2]).decode("ascii", "replace").upper()

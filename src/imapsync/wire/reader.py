@@ -1,8 +1,10 @@
-"""The receiving machine: bytes in, responses out (RFC 3501 §7). No I/O; any split of the input gives the same responses.
+"""The receiving machine: bytes in, responses out (RFC 3501 §7). However the input is cut, they are the same.
 
-`next()` has three outcomes: a response, None ("I need more bytes"), or ProtocolError, after which the reader is dead.
+`next()` has three outcomes: a response, None ("I need more bytes"), or ProtocolError, after which the reader
+is dead.
 
-The receive buffer is the reader's own, so that a transport writes into it without a copy: get_buffer(), then advance().
+The receive buffer is the reader's own, so that a transport writes into it without a copy: get_buffer(), then
+advance().
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The values a server's bytes are turned into. NamedTuples: cheap to make by the hundred thousand, immutable."""
+"""The values a server's bytes are turned into; immutable, and cheap to make by the hundred thousand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from imapsync.wire.mailbox import MailboxName
     from imapsync.wire.uidset import UidSet
 
-#: What the lexer makes: an atom, number or string as bytes, NIL as None, a parenthesised list as a tuple, a literal
-#: that was handed out in chunks as its length.
+#: What the lexer makes: an atom, number or string as bytes, NIL as None, a parenthesised list as a tuple, a
+#: literal that was handed out in chunks as its length.
 Value: TypeAlias = "bytes | int | tuple[Value, ...] | None"
 
 
@@ -68,7 +68,7 @@ class Expunge(NamedTuple):
 
 
 class Recent(NamedTuple):
-    """Number of messages with the \\Recent flag."""
+    r"""Number of messages with the \Recent flag."""
 
     messages: int
 
@@ -80,7 +80,7 @@ class Flags(NamedTuple):
 
 
 class Search(NamedTuple):
-    """SEARCH or ESEARCH (RFC 4731): the matching numbers, sorted for SEARCH; tag: of the command, ESEARCH only."""
+    """SEARCH or ESEARCH (RFC 4731): the matching numbers; tag: of the command, ESEARCH only."""
 
     numbers: UidSet
     tag: bytes | None = None
@@ -89,16 +89,16 @@ class Search(NamedTuple):
 
 
 class Vanished(NamedTuple):
-    """VANISHED (RFC 7162): UIDs that are no longer there; `earlier` when it answers a question about the past."""
+    """VANISHED (RFC 7162): UIDs that are gone; `earlier` when it answers a question about the past."""
 
     uids: UidSet
     earlier: bool
 
 
 class ListEntry(NamedTuple):
-    """One folder of LIST or LSUB.
+    r"""One folder of LIST or LSUB.
 
-    attributes: in lower case with the backslash, such as b"\\\\noselect". separator: None for a flat name.
+    attributes: in lower case with the backslash, such as b"\\noselect". separator: None for a flat name.
     status: from the STATUS that came with it (LIST-STATUS, RFC 5819), None when there was none.
     """
 
@@ -159,10 +159,10 @@ class Filtered(NamedTuple):
 class Fetch(NamedTuple):
     """One message of FETCH; None for what the server did not send.
 
-    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for, as bytes.
-    body_size: length of the body literal; body is None with a body_size when it was larger than the inline limit and
-    went out as BodyStart and BodyChunk events; both None when it was NIL (the message is gone) or not asked for.
-    labels: X-GM-LABELS of Gmail.
+    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for, as
+    bytes. body_size: length of the body literal; body is None with a body_size when it was larger than the
+    inline limit and went out as BodyStart and BodyChunk events; both None when it was NIL (the message is
+    gone) or not asked for. labels: X-GM-LABELS of Gmail.
     """
 
     sequence: int

@@ -1,7 +1,8 @@
-"""Sets of UIDs or sequence numbers (RFC 3501 §9 sequence-set), kept as ranges so that size never follows their numbers."""
+"""Sets of UIDs or sequence numbers (RFC 3501 §9 sequence-set), kept as ranges: 1:4294967295 is small."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from imapsync.wire.errors import EncodingRefused, ProtocolError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 MAX_NUMBER = 0xFFFFFFFF
 #: RFC 7162 §4 advises clients to keep command lines under 8192 octets; the rest of the line needs room.
 MAX_SET_BYTES = 7000
+_RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?\Z")
 
 
 class UidSet:
@@ -34,17 +36,14 @@ class UidSet:
     @classmethod
     def parse(cls, raw: bytes) -> UidSet:
         """Read the wire form, such as b"1:3,7"; ProtocolError for anything else, '*' included."""
-        try:
-            ranges = []
-            for part in raw.split(b","):
-                first, colon, last = part.partition(b":")
-                low = int(first)
-                high = int(last) if colon else low
-                if not (0 < low <= MAX_NUMBER and 0 < high <= MAX_NUMBER):
-                    raise ValueError
-                ranges.append((low, high) if low <= high else (high, low))
-        except ValueError:
-            raise ProtocolError(f"not a sequence set: {raw[:60]!r}") from None
+        ranges = []
+        for part in raw.split(b","):
+            match = _RANGE.match(part)
+            low = int(match[1]) if match else 0
+            high = int(match[2] or low) if match else 0
+            if not (0 < low <= MAX_NUMBER and 0 < high <= MAX_NUMBER):
+                raise ProtocolError(f"not a sequence set: {raw[:60]!r}")
+            ranges.append((low, high) if low <= high else (high, low))
         return cls(ranges)
 
     def encode(self) -> bytes:
