@@ -1,7 +1,7 @@
 """Which source folders are taken, in which order.
 
-The folder lists of both sides come in as values; selection follows --folder, --folderrec, --subscribed, --include,
---exclude, --folderfirst and --folderlast. Naming on the destination is next door, in `mapping`.
+The folder lists of both sides come in as values; selection follows --folder, --folderrec, --subscribed,
+--include, --exclude, --folderfirst and --folderlast. Naming on the destination is next door, in `mapping`.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def same_name(one: str, other: str) -> bool:
 def select_folders(folders: Iterable[Folder], rules: FolderRules) -> Selection:
     """Give the source folders to work on.
 
-    Named folders (--folder, --folderrec), else subscribed ones (--subscribed), else all; then --include adds nothing
-    but narrows to what matches (first), --exclude removes; --skipemptyfolders needs counts and is applied later.
-    With --subfolder1 only what lies under that folder remains.
+    Named folders (--folder, --folderrec), else subscribed ones (--subscribed), else all; then --include adds
+    nothing but narrows to what matches (first), --exclude removes; --skipemptyfolders needs counts and is
+    applied later. With --subfolder1 only what lies under that folder remains.
     """
     selectable = [folder for folder in folders if folder.selectable]
     chosen, missing = _named(selectable, rules)
@@ -127,7 +127,10 @@ def _is_called(folder: Folder, wanted: str) -> bool:
 
 
 def _ordered(folders: list[Folder], rules: FolderRules) -> list[Folder]:
-    """Sort: --folderfirst in its order, then INBOX, then by name (parents before children), then --folderlast."""
+    """Sort.
+
+    --folderfirst in its order, then INBOX, then by name (parents before children), then --folderlast.
+    """
 
     def rank(folder: Folder) -> tuple[int, int, bool, str]:
         for position, wanted in enumerate(rules.first):

@@ -1,8 +1,9 @@
 """Who a message is: a short digest of the headers that identify it, the same on both sides.
 
-Two servers give the same message with other folding, other spacing, and sometimes other capitals in field names or
-another order of fields; the digest does not see those. It is keyed, so that nobody can write mails whose digests
-collide on purpose; within one process, and with a journal's key for ever, equal messages have equal digests.
+Two servers give the same message with other folding, other spacing, and sometimes other capitals in field
+names or another order of fields; the digest does not see those. It is keyed, so that nobody can write mails
+whose digests collide on purpose; within one process, and with a journal's key for ever, equal messages have
+equal digests.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class Identity:
         self._key = key[:64]
 
     def of_header(self, header: bytes) -> int:
-        """Give the digest of a header block (all of it or only the identifying fields); 0 when none is in it."""
+        """Give the digest of a header block (all of it or only the identifying fields).
+
+        0 when none is in it.
+        """
         if b"\n " in header or b"\n\t" in header:
             header = _FOLD.sub(b"", header)
         names = self._names
@@ -68,9 +72,10 @@ class Identity:
         return self.of_header(header) or self.of_unidentified(header, text[:BODY_PREFIX_BYTES])
 
     def of_unidentified(self, header: bytes, text_prefix: bytes) -> int:
-        """Give the digest of a message without identifying headers: its whole header, with the text when needed.
+        """Give the digest of a message without identifying headers: its whole header, with its text when
+        needed.
 
-        `text_prefix` is the first `BODY_PREFIX_BYTES` of the text; it counts only when `says_too_little(header)`.
+        `text_prefix` is the first `BODY_PREFIX_BYTES` of the text; it counts only when `says_too_little`.
         """
         squeezed = b"\n".join(
             b"".join(line.split()) for line in _FOLD.sub(b"", header).split(b"\n") if line.strip()

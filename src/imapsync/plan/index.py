@@ -6,9 +6,9 @@ from array import array
 
 
 class FlagTable:
-    """Gives small numbers to sets of flags, because a folder has few different ones.
+    r"""Gives small numbers to sets of flags, because a folder has few different ones.
 
-    Flags are kept as sent, compared without regard to case (RFC 3501 §2.3.2), \\Recent is left out.
+    Flags are kept as sent, compared without regard to case (RFC 3501 §2.3.2), \Recent is left out.
     """
 
     __slots__ = ("_numbers", "_sets")
@@ -41,7 +41,7 @@ class FlagTable:
 
 
 def canonical_flags(flags: tuple[bytes, ...]) -> tuple[bytes, ...]:
-    """Give flags sorted, each once, without \\Recent (only the server sets it)."""
+    r"""Give flags sorted, each once, without \Recent (only the server sets it)."""
     unique = {flag.lower(): flag for flag in flags}
     unique.pop(b"\\recent", None)
     return tuple(unique[key] for key in sorted(unique))
@@ -50,17 +50,19 @@ def canonical_flags(flags: tuple[bytes, ...]) -> tuple[bytes, ...]:
 class MessageIndex:
     """What is known of a folder's messages, a column a fact, rows in the order they were read.
 
-    uids, digests (`identity`), sizes (bytes, as the server says) and flags (numbers of `flag_table`) run in parallel;
-    columns that were not asked for stay empty.
+    uids, digests (`identity`), sizes (bytes, as the server says) and flags (numbers of `flag_table`) run in
+    parallel; columns that were not asked for stay empty. excluded: UIDs that are known but not selected for
+    copying.
     """
 
-    __slots__ = ("digests", "flag_table", "flags", "sizes", "uids")
+    __slots__ = ("digests", "excluded", "flag_table", "flags", "sizes", "uids")
 
     def __init__(self, flag_table: FlagTable | None = None) -> None:
         self.uids = array("I")
         self.digests = array("Q")
         self.sizes = array("Q")
         self.flags = array("I")
+        self.excluded: set[int] = set()
         self.flag_table = flag_table if flag_table is not None else FlagTable()
 
     def __len__(self) -> int:
@@ -70,3 +72,17 @@ class MessageIndex:
     def size_bytes(self) -> int:
         """Sum of the sizes."""
         return sum(self.sizes)
+
+    def without(self, uids: set[int]) -> MessageIndex:
+        """Give the index of the other messages."""
+        kept = MessageIndex(self.flag_table)
+        kept.excluded = self.excluded
+        for row, uid in enumerate(self.uids):
+            if uid not in uids:
+                kept.uids.append(uid)
+                kept.sizes.append(self.sizes[row])
+                if self.flags:
+                    kept.flags.append(self.flags[row])
+                if self.digests:
+                    kept.digests.append(self.digests[row])
+        return kept

@@ -1,9 +1,9 @@
 """What a source folder is called on the destination.
 
-The order of the rules: --f1f2, then --automap, then the natural name (own prefix off, separators changed, prefix of
-the other side on, --subfolder1/2), then --regextrans2. Two different source folders never share a natural name by
-accident: a character that is the destination's separator is replaced, and a name that thereby collides gets a number.
-Only rules that the user wrote may send two folders into one.
+The order of the rules: --f1f2, then --automap, then the natural name (own prefix off, separators changed,
+prefix of the other side on, --subfolder1/2), then --regextrans2. Two different source folders never share a
+natural name by accident: a character that is the destination's separator is replaced, and a name that thereby
+collides gets a number. Only rules that the user wrote may send two folders into one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from imapsync.plan.folders import INBOX, Folder, Layout, is_under, same_name
 from imapsync.plan.specialuse import uses_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from imapsync.plan.rules import FolderRules
 
@@ -27,8 +27,8 @@ REPLACEMENT = "_"
 class FolderPair:
     """A source folder and the name of its destination.
 
-    exists: the destination lists it. subscribe: it is to be subscribed there. shared: another source folder has the
-    same destination, so nothing may be concluded from what is only there.
+    exists: the destination lists it. subscribe: it is to be subscribed there. shared: another source folder
+    has the same destination, so nothing may be concluded from what is only there.
     """
 
     source: Folder
@@ -36,6 +36,14 @@ class FolderPair:
     exists: bool
     subscribe: bool = False
     shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All folders of a side, and how it names them."""
+
+    folders: Sequence[Folder]
+    layout: Layout
 
 
 def source_layout(rules: FolderRules, layout: Layout) -> Layout:
@@ -49,20 +57,15 @@ def destination_layout(rules: FolderRules, layout: Layout) -> Layout:
 
 
 def map_folders(
-    chosen: Sequence[Folder],
-    source_folders: Sequence[Folder],
-    destination_folders: Sequence[Folder],
-    source: Layout,
-    destination: Layout,
-    rules: FolderRules,
+    chosen: Sequence[Folder], source: Account, destination: Account, rules: FolderRules
 ) -> list[FolderPair]:
     """Pair the chosen folders with their destination names, in the same order.
 
-    `source_folders` are all of the source's: names are given out over the whole account, so that the name of a
-    folder does not depend on which other folders this run happens to take.
+    `source` holds all of its folders: names are given out over the whole account, so that the name of
+    a folder does not depend on which other folders this run happens to take.
     """
-    names = name_all(source_folders, destination_folders, source, destination, rules)
-    existing = {_key(folder.name): folder for folder in destination_folders if folder.selectable}
+    names = name_all(source, destination, rules)
+    existing = {_key(folder.name): folder for folder in destination.folders if folder.selectable}
     uses: dict[str, int] = {}
     for folder in chosen:
         uses[_key(names[folder.name])] = uses.get(_key(names[folder.name]), 0) + 1
@@ -83,21 +86,15 @@ def map_folders(
     return pairs
 
 
-def name_all(
-    source_folders: Iterable[Folder],
-    destination_folders: Iterable[Folder],
-    source: Layout,
-    destination: Layout,
-    rules: FolderRules,
-) -> dict[str, str]:
+def name_all(source: Account, destination: Account, rules: FolderRules) -> dict[str, str]:
     """Give source name -> destination name for every folder of the source."""
-    folders = sorted(source_folders, key=lambda folder: (folder.name != INBOX, folder.name))
-    automatic = _automap(folders, destination_folders, source, destination) if rules.automap else {}
+    folders = sorted(source.folders, key=lambda folder: (folder.name != INBOX, folder.name))
+    automatic = _automap(source, destination) if rules.automap else {}
     names: dict[str, str] = {}
     natural_names: set[str] = set()
     changed = []
     for folder in folders:
-        name, replaced = natural_name(folder, source, destination, rules)
+        name, replaced = natural_name(folder, source.layout, destination.layout, rules)
         if replaced:
             changed.append((folder, name))
         else:
@@ -113,7 +110,7 @@ def name_all(
     for folder in folders:
         name = automatic.get(folder.name, names[folder.name])
         for rename in rules.rename:
-            name = rename(name, destination.prefix, destination.separator)
+            name = rename(name, destination.layout.prefix, destination.layout.separator)
         forced = _forced(folder, rules)
         names[folder.name] = _clean(forced if forced is not None else name)
     return names
@@ -138,32 +135,27 @@ def natural_name(folder: Folder, source: Layout, destination: Layout, rules: Fol
     return _with_prefix(joined, destination), replaced
 
 
-def folders_to_delete(
-    destination_folders: Sequence[Folder],
-    source_folders: Sequence[Folder],
-    names: dict[str, str],
-    destination: Layout,
-    rules: FolderRules,
-) -> list[str]:
+def folders_to_delete(source: Account, destination: Account, rules: FolderRules) -> list[str]:
     """Give the destination folders that no source folder maps to, children before parents.
 
-    Never INBOX, never a folder of another user or shared, never a parent of a folder that stays; with --subfolder2 only
-    folders below it. `names` is `name_all` over the whole source: a folder that exists there but is not selected
-    in this run keeps its destination.
+    Never INBOX, never a folder of another user or shared, never a parent of a folder that stays; with
+    --subfolder2 only folders below it. `names` is `name_all` over the whole source: a folder that exists
+    there but is not selected in this run keeps its destination.
     """
-    wanted = {_key(names[folder.name]) for folder in source_folders}
-    separator = destination.separator
+    wanted = {_key(name) for name in name_all(source, destination, rules).values()}
+    layout = destination.layout
+    separator = layout.separator
     doomed = []
-    for folder in destination_folders:
+    for folder in destination.folders:
         name = folder.name
-        if same_name(name, INBOX) or not folder.selectable or destination.is_foreign(name):
+        if same_name(name, INBOX) or not folder.selectable or layout.is_foreign(name):
             continue
         if _key(name) in wanted:
             continue
         if separator and any(key.startswith(name + separator) for key in wanted):
             continue
         root = rules.destination_subfolder
-        full_root = _with_prefix(root, destination) if root else ""
+        full_root = _with_prefix(root, layout) if root else ""
         if root and (name == full_root or not is_under(name, full_root, separator)):
             continue
         doomed.append(name)
@@ -239,13 +231,8 @@ def _forced(folder: Folder, rules: FolderRules) -> str | None:
     return None
 
 
-def _automap(
-    source_folders: Sequence[Folder],
-    destination_folders: Iterable[Folder],
-    source: Layout,
-    destination: Layout,
-) -> dict[str, str]:
+def _automap(source: Account, destination: Account) -> dict[str, str]:
     """Map folders by what they are for, where both sides have one (--automap)."""
-    there = uses_of(destination_folders, destination)
-    here = uses_of(source_folders, source)
+    there = uses_of(destination.folders, destination.layout)
+    here = uses_of(source.folders, source.layout)
     return {name: there[use] for use, name in here.items() if use in there and not same_name(name, INBOX)}

@@ -1,9 +1,10 @@
 """Pair the messages of two folders by identity. The one place that decides "this is already there".
 
-Rules. Messages pair when their digests are equal. Among several of one digest, equal sizes pair first; what is left
-pairs in order, because servers may count a size differently. A source folder may hold several messages of one digest:
-with the same size they are duplicates (copied once, unless duplicates are wanted, then as often as they are there), with
-another size they are other messages. Nothing pairs twice, so a second run finds for every copy exactly its original.
+Rules. Messages pair when their digests are equal. Among several of one digest, equal sizes pair first; what
+is left pairs in order, because servers may count a size differently. A source folder may hold several
+messages of one digest: with the same size they are duplicates (copied once, unless duplicates are wanted,
+then as often as they are there), with another size they are other messages. Nothing pairs twice, so a second
+run finds for every copy exactly its original.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ _SIZE_FACTOR = 0x9E3779B97F4A7C15  # odd: spreads sizes over 64 bits
 class Matching:
     """The result: rows of the source index and their partners.
 
-    partner[i] is the destination row of source row i, or NONE. `missing` are source rows to copy, `duplicates` source
-    rows left out because the same message stands earlier in the folder; `extra` destination rows without partner.
+    partner[i] is the destination row of source row i, or NONE. `missing` are source rows to copy,
+    `duplicates` source rows left out because the same message stands earlier in the folder; `extra`
+    destination rows without partner.
     """
 
     partner: array[int]
@@ -38,19 +40,19 @@ class Matching:
 
 
 def match(source: MessageIndex, destination: MessageIndex, *, sync_duplicates: bool) -> Matching:
-    """Pair two indexes; both need their digests and sizes. Time and memory grow with the sum of the lengths."""
+    """Pair two indexes; both need their digests and sizes.
+
+    Time and memory grow with the sum of the lengths.
+    """
     partner = array("i", [NONE]) * len(source)
     wanted, duplicates = _without_duplicates(source, sync_duplicates)
     if len(destination) == 0:
         return Matching(partner, array("I", wanted), duplicates, array("I"))
     taken = bytearray(len(destination))
-    exact = _Chains(destination_exact(destination), range(len(destination)))
-    source_keys = destination_exact(source)
+    exact = _Chains(_exact_keys(destination), range(len(destination)))
     left = array("I")
     for row in wanted:
-        found = exact.pop(
-            next(source_keys) if sync_duplicates else _exact(source.digests[row], source.sizes[row])
-        )
+        found = exact.pop(_exact(source.digests[row], source.sizes[row]))
         if found == NONE:
             left.append(row)
         else:
@@ -78,7 +80,7 @@ def duplicate_rows(index: MessageIndex) -> array[int]:
     return _without_duplicates(index, sync_duplicates=False)[1]
 
 
-def destination_exact(index: MessageIndex) -> Iterable[int]:
+def _exact_keys(index: MessageIndex) -> Iterable[int]:
     """Give digest and size of each row mixed into one number."""
     return map(_exact, index.digests, index.sizes)
 
@@ -93,7 +95,7 @@ def _without_duplicates(index: MessageIndex, sync_duplicates: bool) -> tuple[Ite
         return range(len(index)), duplicates
     seen: set[int] = set()
     wanted = array("I")
-    for row, key in enumerate(destination_exact(index)):
+    for row, key in enumerate(_exact_keys(index)):
         if key in seen:
             duplicates.append(row)
         else:

@@ -1,8 +1,8 @@
 """What the user asked for, as values: which folders, which messages, what to change, what to delete.
 
-The command line turns its options into these; nothing here knows option names beyond mentioning them, and nothing
-here touches a server. Regular expressions arrive as ready callables, because their dialect belongs to the command
-line.
+The command line turns its options into these; nothing here knows option names beyond mentioning them, and
+nothing here touches a server. Regular expressions arrive as ready callables, because their dialect belongs to
+the command line.
 """
 
 from __future__ import annotations
@@ -111,3 +111,12 @@ class DeletionRules:
     destination_folders_but_not: tuple[Callable[[str], bool], ...] = ()  # --delete2foldersbutnot
     max_destination: int | None = None  # --maxdelete2: this many messages may go; overrides the brakes
     recopy_deleted: bool = False  # --recopydeleted: copy again what the user removed on the destination
+
+    @property
+    def empties_source(self) -> bool:
+        """Whether the source loses messages by our hand.
+
+        Then their absence there means nothing, and what is only on the destination is never deleted: it may
+        be the last copy.
+        """
+        return self.source or self.source_older_days is not None

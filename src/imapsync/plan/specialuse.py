@@ -12,27 +12,35 @@ if TYPE_CHECKING:
 #: RFC 6154 attribute -> names (lower case) by which clients in several languages know that folder.
 WELL_KNOWN_NAMES: dict[str, tuple[str, ...]] = {
     "\\sent": (
-        "sent", "sent messages", "sent items", "sent mail", "sent-mail", "gesendete objekte", "gesendete elemente",
-        "gesendet", "envoyés", "éléments envoyés", "messages envoyés", "posta inviata", "inviata", "inviati",
-        "elementi inviati", "enviados", "elementos enviados", "itens enviados", "verzonden items", "verzonden",
+        "sent", "sent messages", "sent items", "sent mail", "sent-mail", "gesendete objekte",
+        "gesendete elemente",
+        "gesendet", "envoyés", "éléments envoyés", "messages envoyés", "posta inviata", "inviata",
+        "inviati",
+        "elementi inviati", "enviados", "elementos enviados", "itens enviados", "verzonden items",
+        "verzonden",
         "отправленные", "wysłane", "elementy wysłane", "送信済みメール",
     ),
     "\\drafts": (
-        "drafts", "draft", "entwürfe", "brouillons", "bozze", "borradores", "rascunhos", "concepten", "черновики",
+        "drafts", "draft", "entwürfe", "brouillons", "bozze", "borradores", "rascunhos", "concepten",
+        "черновики",
         "szkice", "kopie robocze", "下書き",
     ),
     "\\junk": (
-        "junk", "spam", "junk e-mail", "junk email", "junk mail", "bulk mail", "junk-e-mail", "spamverdacht",
-        "courrier indésirable", "indésirables", "pourriel", "posta indesiderata", "correo no deseado", "lixo eletrônico",
+        "junk", "spam", "junk e-mail", "junk email", "junk mail", "bulk mail", "junk-e-mail",
+        "spamverdacht",
+        "courrier indésirable", "indésirables", "pourriel", "posta indesiderata", "correo no deseado",
+        "lixo eletrônico",
         "ongewenste e-mail", "спам", "迷惑メール",
     ),
     "\\trash": (
         "trash", "deleted items", "deleted messages", "deleted", "bin", "papierkorb", "gelöschte elemente",
-        "gelöschte objekte", "corbeille", "éléments supprimés", "cestino", "posta eliminata", "elementi eliminati",
+        "gelöschte objekte", "corbeille", "éléments supprimés", "cestino", "posta eliminata",
+        "elementi eliminati",
         "papelera", "elementos eliminados", "lixeira", "itens excluídos", "prullenbak", "verwijderde items",
         "корзина", "kosz", "ゴミ箱",
     ),
-    "\\archive": ("archive", "archives", "archiv", "archivio", "archivo", "arquivo", "archief", "архив", "archiwum"),
+    "\\archive": ("archive", "archives", "archiv", "archivio", "archivo", "arquivo", "archief", "архив",
+        "archiwum"),
     "\\all": ("all", "all mail", "alle nachrichten", "tous les messages", "tutti i messaggi", "todos"),
     "\\flagged": ("flagged", "starred", "markiert", "suivis", "speciali", "destacados"),
 }  # fmt: skip

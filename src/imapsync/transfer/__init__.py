@@ -4,10 +4,7 @@ outcome = await run(settings, sink)
 """
 
 from imapsync.transfer.outcome import Outcome, Stop
+from imapsync.transfer.run import run
 from imapsync.transfer.settings import Limits, Mode, Settings
 
 __all__ = ["Limits", "Mode", "Outcome", "Settings", "Stop", "run"]
-
-
-async def run(settings: Settings, sink: object) -> Outcome:
-    raise NotImplementedError

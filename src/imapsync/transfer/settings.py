@@ -58,8 +58,8 @@ class Settings:
     source_credentials: Credentials | None = None  # None only for CONNECT
     destination_credentials: Credentials | None = None
     send_id: bool = True  # --noid makes it False
-    source_trace: Callable[[bytes], None] | None = None  # --debugimap1: gets redacted wire lines
-    destination_trace: Callable[[bytes], None] | None = None  # --debugimap2
+    source_trace: Callable[[str], None] | None = None  # --debugimap1: gets redacted wire lines
+    destination_trace: Callable[[str], None] | None = None  # --debugimap2
     mode: Mode = Mode.SYNC
     dry: bool = False
     folders: FolderRules = field(default_factory=FolderRules)

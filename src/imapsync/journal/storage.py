@@ -1,0 +1,179 @@
+"""Open the SQLite file, make its tables, and move aside what is not ours or is damaged.
+
+Write-ahead log: a commit is one append without waiting for the disk, a kill at any instant leaves either the
+state before or after a commit, and the next opening replays it. Exclusive locking: two runs never share a
+state file, and no shared-memory file is needed, so the file may lie on any file system. After a power cut the
+file may be a few commits old, never torn; an old journal is one of the cases the comparison is made for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import stat
+from typing import TYPE_CHECKING
+
+from imapsync.journal.values import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Marks the file as ours (PRAGMA application_id): "IMSY".
+APPLICATION_ID = 0x494D5359
+#: Version of the tables (PRAGMA user_version). Another version is moved aside, not converted.
+FORMAT_VERSION = 1
+#: How long a second run waits for the first to let go of the file, in seconds.
+LOCK_WAIT_S = 1.0
+DIGEST_KEY_BYTES = 32
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE folder (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    source_uidvalidity INTEGER NOT NULL,
+    destination_uidvalidity INTEGER NOT NULL,
+    source_uidnext INTEGER NOT NULL DEFAULT 0,
+    source_modseq INTEGER NOT NULL DEFAULT 0,
+    source_messages INTEGER NOT NULL DEFAULT 0,
+    destination_uidnext INTEGER NOT NULL DEFAULT 0,
+    destination_messages INTEGER NOT NULL DEFAULT 0,
+    settled INTEGER NOT NULL DEFAULT 0,
+    rules TEXT NOT NULL DEFAULT '',
+    UNIQUE (source, destination)
+);
+CREATE TABLE pair (
+    folder INTEGER NOT NULL,
+    source_uid INTEGER NOT NULL,
+    destination_uid INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    PRIMARY KEY (folder, source_uid)
+) WITHOUT ROWID;
+CREATE TABLE loose (
+    folder INTEGER NOT NULL,
+    destination_uid INTEGER NOT NULL,
+    digest INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (folder, destination_uid)
+) WITHOUT ROWID;
+CREATE TABLE unfiltered (
+    folder INTEGER NOT NULL,
+    destination_uid INTEGER NOT NULL,
+    begun INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (folder, destination_uid)
+) WITHOUT ROWID;
+CREATE TABLE flagset (id INTEGER PRIMARY KEY, flags TEXT NOT NULL UNIQUE);
+"""
+
+
+class _UnusableError(Exception):
+    """The file is damaged, or holds something else."""
+
+
+def open_storage(path: str, accounts: str, warn: Callable[[str], None]) -> sqlite3.Connection:
+    """Give an exclusive connection to the state file of these accounts, made when absent.
+
+    A damaged file, another program's, another version's or another account's is renamed to `PATH.aside-N`
+    with a warning, and a new one is begun. JournalError when the file is in use, is no regular file, or
+    cannot be written.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            raise JournalError(f"the state file {path} is not a regular file")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise JournalError(f"the state file {path} cannot be used: {error.strerror}") from error
+    try:
+        return _open(path, accounts)
+    except _UnusableError as reason:
+        aside = _move_aside(path)
+        warn(f"state file {path}: {reason}; kept as {aside}, messages are compared by their headers")
+    try:
+        return _open(path, accounts)
+    except _UnusableError as reason:
+        raise JournalError(f"the state file {path} cannot be used: {reason}") from reason
+
+
+def _open(path: str, accounts: str) -> sqlite3.Connection:
+    connection = None
+    try:
+        connection = _connect(path)
+        _check_or_create(connection, accounts)
+    except sqlite3.OperationalError as error:
+        _close_quietly(connection)
+        if "locked" in str(error):
+            raise JournalError(f"the state file {path} is in use by another run") from error
+        raise JournalError(f"the state file {path} cannot be used: {error}") from error
+    except sqlite3.DatabaseError as error:
+        _close_quietly(connection)
+        raise _UnusableError(f"it is damaged ({error})") from error
+    except _UnusableError:
+        _close_quietly(connection)
+        raise
+    return connection
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # a new file is private
+    connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA temp_store=MEMORY")
+    connection.execute(
+        "PRAGMA cache_size=-4096"
+    )  # KiB: bounds memory, large enough for one folder's hot pages
+    return connection
+
+
+def _check_or_create(connection: sqlite3.Connection, accounts: str) -> None:
+    connection.execute("BEGIN EXCLUSIVE")
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables == 0 and application in (0, APPLICATION_ID):
+        _create(connection, accounts)
+    elif application != APPLICATION_ID:
+        raise _UnusableError("it belongs to another program")
+    elif version != FORMAT_VERSION:
+        raise _UnusableError(f"it has format {version}, this is format {FORMAT_VERSION}")
+    else:
+        found = connection.execute("SELECT value FROM meta WHERE name='accounts'").fetchone()
+        if found is None or found[0] != accounts:
+            raise _UnusableError("it belongs to other accounts")
+    connection.execute("COMMIT")
+
+
+def _create(connection: sqlite3.Connection, accounts: str) -> None:
+    for statement in SCHEMA.split(";"):
+        if statement.strip():
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+    rows = [("accounts", accounts), ("digest_key", secrets.token_bytes(DIGEST_KEY_BYTES))]
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+
+
+def _close_quietly(connection: sqlite3.Connection | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(sqlite3.Error):
+            connection.close()
+
+
+def _move_aside(path: str) -> str:
+    number = 1
+    while os.path.exists(aside := f"{path}.aside-{number}"):
+        number += 1
+    try:
+        os.rename(path, aside)
+        for suffix in ("-wal", "-shm", "-journal"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(path + suffix, aside + suffix)
+    except OSError as error:
+        raise JournalError(f"the state file {path} cannot be moved aside: {error.strerror}") from error
+    return aside

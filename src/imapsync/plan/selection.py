@@ -1,0 +1,66 @@
+"""Which messages are wanted, by size and age (--maxsize, --minsize, --maxage, --minage)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imapsync.plan.rules import SelectionRules
+
+SECONDS_PER_DAY = 86_400.0
+
+
+class Selector:
+    """Decides message by message and counts what it left out for its size.
+
+    `needs_dates`: whether the internal date matters. A message without a date is never left out for its age.
+    """
+
+    __slots__ = (
+        "_max_size",
+        "_min_size",
+        "_newest",
+        "_oldest",
+        "needs_dates",
+        "oversized",
+        "oversized_bytes",
+    )
+
+    def __init__(self, rules: SelectionRules, now: float) -> None:
+        self._max_size = rules.max_size_bytes
+        self._min_size = rules.min_size_bytes
+        self._oldest = None if rules.max_age_days is None else now - rules.max_age_days * SECONDS_PER_DAY
+        self._newest = None if rules.min_age_days is None else now - rules.min_age_days * SECONDS_PER_DAY
+        self.needs_dates = self._oldest is not None or self._newest is not None
+        self.oversized = 0
+        self.oversized_bytes = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is selected at all."""
+        return self.needs_dates or self._max_size is not None or self._min_size is not None
+
+    def wants(self, size_bytes: int, date: float | None) -> bool:
+        """Tell whether a message of this size and internal date (epoch seconds) is wanted."""
+        if (self._max_size is not None and size_bytes >= self._max_size) or (
+            self._min_size is not None and size_bytes <= self._min_size
+        ):
+            self.oversized += 1
+            self.oversized_bytes += size_bytes
+            return False
+        return date is None or self._age_fits(date)
+
+    def _age_fits(self, date: float) -> bool:
+        old_enough = self._newest is None or date <= self._newest
+        new_enough = self._oldest is None or date >= self._oldest
+        if self._newest is not None and self._oldest is not None and self._newest < self._oldest:
+            return old_enough or new_enough  # --minage beyond --maxage: the union of both ends
+        return old_enough and new_enough
+
+
+def fingerprint(*parts: object) -> str:
+    """Give a short text that differs when any of the options that decide what is taken differs."""
+    from hashlib import blake2b
+
+    text = "\x1f".join(repr(part) for part in parts)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -1,0 +1,140 @@
+"""Open both sessions, tell what was seen, and open them again when they were lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from imapsync.report import events
+from imapsync.report.events import Phase, Side
+from imapsync.session import errors
+from imapsync.session.login import open_session
+from imapsync.transfer.context import side_of
+
+if TYPE_CHECKING:
+    from imapsync.session.session import Session
+    from imapsync.transfer.context import Run
+
+#: Tries to connect again before the run gives up, counted anew after each success that moved the work
+#: forward.
+RECONNECT_ATTEMPTS = 5
+#: Seconds before the first of them, doubled each time up to the last.
+RECONNECT_BASE_S = 0.5
+RECONNECT_CAP_S = 20.0
+#: How long saying goodbye may take.
+LOGOUT_TIMEOUT_S = 2.0
+_CLIENT_ID = (("name", "imapsync"),)
+
+
+async def connect_both(run: Run, *, login: bool = True) -> None:
+    """Open the sessions side by side. Raises the first error, after reporting each side's."""
+    run.sink(events.PhaseChanged(Phase.CONNECTING))
+    sides = [Side.SOURCE] + ([Side.DESTINATION] if run.settings.destination is not None else [])
+    results = await asyncio.gather(
+        *(connect(run, side, login=login) for side in sides), return_exceptions=True
+    )
+    failures = []
+    for side, result in zip(sides, results, strict=True):
+        if isinstance(result, BaseException):
+            failures.append(result)
+        elif side is Side.SOURCE:
+            run.source = result
+        else:
+            run.destination = result
+    for failure in failures:
+        if isinstance(failure, errors.SyncError):
+            run.sink(
+                events.Problem(
+                    events.Reason(failure.code), str(failure), side_of(failure), details=dict(failure.details)
+                )
+            )
+    if failures:
+        raise failures[0]
+
+
+async def connect(run: Run, side: Side, *, login: bool = True, quiet: bool = False) -> Session:
+    """Open one session and tell the sink about server, certificate and login."""
+    settings = run.settings
+    source = side is Side.SOURCE
+    endpoint = settings.source if source else settings.destination
+    if endpoint is None:
+        raise ValueError("there is no destination")
+    credentials = settings.source_credentials if source else settings.destination_credentials
+    session = await open_session(
+        endpoint,
+        credentials if login else None,
+        side=errors.Side(side.value),
+        trace=settings.source_trace if source else settings.destination_trace,
+        client_id=_CLIENT_ID if settings.send_id else None,
+    )
+    if not quiet:
+        _tell(run, side, session)
+    return session
+
+
+async def reconnect(run: Run, cause: errors.SyncError) -> None:
+    """Replace both sessions after one was lost: the other may be in the middle of an answer.
+
+    Raises the last error when no attempt succeeds.
+    """
+    run.source.abort()
+    run.destination.abort()
+    delay = RECONNECT_BASE_S
+    for attempt in range(1, RECONNECT_ATTEMPTS + 1):
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, RECONNECT_CAP_S)
+        try:
+            run.source = await connect(run, Side.SOURCE, quiet=True)
+            run.destination = await connect(run, Side.DESTINATION, quiet=True)
+        except errors.SyncError as error:
+            if attempt == RECONNECT_ATTEMPTS or not error.retryable:
+                raise
+            continue
+        run.sink(events.Reconnected(side_of(cause) or Side.SOURCE, str(cause)))
+        return
+
+
+async def leave(run: Run, *, quick: bool = False) -> None:
+    """Log out of both sides; `quick` closes the sockets at once."""
+    sessions = [
+        session for name in ("source", "destination") if (session := getattr(run, name, None)) is not None
+    ]
+    if quick:
+        for session in sessions:
+            session.abort()
+        return
+    with contextlib.suppress(errors.SyncError, TimeoutError):
+        async with asyncio.timeout(LOGOUT_TIMEOUT_S):
+            await asyncio.gather(*(session.logout() for session in sessions))
+    for session in sessions:
+        session.abort()
+
+
+def _tell(run: Run, side: Side, session: Session) -> None:
+    endpoint = session.endpoint
+    certificate = session.certificate
+    security = session.security if hasattr(session, "security") else endpoint.security.value
+    run.sink(
+        events.Connected(side, endpoint.host, endpoint.effective_port(), str(security), session.greeting)
+    )
+    if certificate is not None:
+        run.sink(
+            events.CertificateSeen(
+                side,
+                certificate.subject,
+                certificate.issuer,
+                certificate.expires,
+                certificate.fingerprint,
+                certificate.trusted,
+                certificate.basis,
+            )
+        )
+    for warning in session.warnings:
+        run.warn(warning, side)
+    credentials = (
+        run.settings.source_credentials if side is Side.SOURCE else run.settings.destination_credentials
+    )
+    if credentials is not None:
+        server = " ".join(session.server_id.get(key, "") for key in ("name", "version")).strip()
+        run.sink(events.LoggedIn(side, credentials.user, "", tuple(sorted(session.capabilities)), server))

@@ -1,0 +1,486 @@
+"""Copy messages: many in flight, few round trips, bounded memory.
+
+One coroutine keeps three things going. It sends UID FETCHes of sets ahead of need, across folders, up to
+READ_AHEAD_BYTES. It takes their answers in order and sends each as one APPEND (of several messages where the
+server has MULTIAPPEND) without waiting. It takes the answers to the APPENDs, up to APPENDS_IN_FLIGHT behind.
+Messages above LARGE_BYTES go from socket to socket.
+
+A refused batch is cut in half until the message that the server does not want stands alone. What must be
+asked a second time (a batch that FETCH refused, a message larger than announced) waits until nothing else is
+in flight.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from imapsync.plan.flags import FlagTranslator
+from imapsync.plan.index import canonical_flags
+from imapsync.report import events
+from imapsync.report.events import Reason, Side, Skip
+from imapsync.session.errors import CommandRefused, MessageGone
+from imapsync.session.session import Message
+from imapsync.transfer.content import Content, ContentError
+from imapsync.transfer.context import StopRun
+from imapsync.transfer.failures import message_failed, message_skipped
+from imapsync.transfer.job import DONE, SENT, TODO
+from imapsync.transfer.outcome import Stop
+from imapsync.wire.uidset import UidSet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from imapsync.session.fetch import BodyStream, FetchStream
+    from imapsync.session.pending import Pending
+    from imapsync.session.session import Appended, Selected
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.throttle import Throttle
+    from imapsync.wire.responses import Fetch
+
+#: A message above this is streamed; below the session's limit for bodies it hands over whole.
+LARGE_BYTES = 512 * 1024
+#: One FETCH, and with MULTIAPPEND one APPEND: beyond 100 messages servers gain little, and a batch that is
+#: lost with its connection has to be looked for.
+BATCH_MESSAGES = 250
+BATCH_BYTES = 1024 * 1024
+#: Asked for and not yet taken from the source.
+READ_AHEAD_BYTES = 3 * 1024 * 1024
+READ_AHEAD_BATCHES = 40
+#: Sent to the destination and not yet answered.
+APPENDS_IN_FLIGHT = 4
+SINGLE_APPENDS_IN_FLIGHT = 100
+APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+#: Times that one message may be in flight when a connection breaks before it is given up.
+MAX_STRIKES = 2
+_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
+_META_ITEMS = b"(UID FLAGS INTERNALDATE)"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows asked for together."""
+
+    job: FolderJob
+    rows: list[int]
+    size_bytes: int
+    opened: Pending[Selected]
+    stream: FetchStream
+    body: BodyStream | None = None
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Messages in one APPEND whose answer is awaited."""
+
+    job: FolderJob
+    rows: list[int]
+    messages: list[Message]
+    flags: list[int]
+    answer: Pending[Appended]
+    size_bytes: int = field(default=0)
+
+
+class Copier:
+    """Copies the rows that are TODO of some jobs; rows end as DONE, FAILED or SKIPPED."""
+
+    def __init__(self, run: Run, focus: Focus, throttle: Throttle) -> None:
+        self._run = run
+        self._focus = focus
+        self._throttle = throttle
+        self._content = Content(run.settings.content, run.settings.selection, run.identity)
+        self._fetching: deque[_Batch] = deque()
+        self._sent: deque[_Sent] = deque()
+        self._read_ahead = 0
+        self._append_bytes = 0
+        self._later: list[tuple[FolderJob, int, bool]] = []
+        self._translators: dict[int, FlagTranslator] = {}
+        self._flag_numbers: dict[tuple[bytes, ...], int] = {}
+        self._current: FolderJob | None = None
+        self._strikes: dict[tuple[int, int], int] = {}
+        self.batch_messages = BATCH_MESSAGES
+
+    async def copy(self, jobs: list[FolderJob]) -> None:
+        """Copy until every row has its end.
+
+        Raises ConnectionFailed when a connection is lost, and StopRun.
+        """
+        self._fetching.clear()
+        self._sent.clear()
+        self._later.clear()
+        self._translators.clear()
+        self._read_ahead = self._append_bytes = 0
+        self._multi = self._run.destination.has("MULTIAPPEND")
+        work = (piece for job in jobs for piece in self._pieces(job))
+        while True:
+            self._ask_ahead(work)
+            if self._fetching:
+                await self._forward(self._fetching.popleft())
+                await self._settle_answered()
+            elif self._later:
+                await self._again(*self._later.pop(0))
+            else:
+                break
+        await self.settle_all()
+
+    async def settle_all(self) -> None:
+        """Wait for the answers to everything that was sent."""
+        while self._sent:
+            await self._settle(self._sent.popleft())
+
+    def lost(self, jobs: list[FolderJob]) -> None:
+        """Count a strike against every message that was in flight when a connection was lost."""
+        in_flight = [(job, row) for job in jobs for row, state in enumerate(job.states) if state == SENT]
+        if self._fetching:
+            oldest = self._fetching[0]
+            in_flight += [(oldest.job, row) for row in oldest.rows]
+        for job, row in in_flight:
+            key = (job.position, row)
+            self._strikes[key] = self._strikes.get(key, 0) + 1
+        self.batch_messages = max(1, self.batch_messages // 16)
+
+    def strikes(self, job: FolderJob, row: int) -> int:
+        """Give how often a message was in flight when a connection was lost."""
+        return self._strikes.get((job.position, row), 0)
+
+    # -- asking the source
+
+    def _pieces(self, job: FolderJob) -> Iterator[tuple[FolderJob, list[int]]]:
+        """Cut the open rows of a job into batches; a large message is a batch of its own."""
+        rows: list[int] = []
+        size_bytes = 0
+        limit = 1 if self._throttle.active else self.batch_messages
+        for row, size in enumerate(job.sizes):
+            if job.states[row] != TODO:
+                continue
+            if rows and (size > LARGE_BYTES or len(rows) >= limit or size_bytes + size > BATCH_BYTES):
+                yield job, rows
+                rows, size_bytes = [], 0
+            rows.append(row)
+            size_bytes += size
+            if size > LARGE_BYTES:
+                yield job, rows
+                rows, size_bytes = [], 0
+        if rows:
+            yield job, rows
+
+    def _ask_ahead(self, work: Iterator[tuple[FolderJob, list[int]]]) -> None:
+        while not self._fetching or (
+            len(self._fetching) < READ_AHEAD_BATCHES and self._read_ahead < READ_AHEAD_BYTES
+        ):
+            piece = next(work, None)
+            if piece is None:
+                return
+            self._fetching.append(self._ask(*piece))
+
+    def _ask(self, job: FolderJob, rows: list[int], *, large: bool = False) -> _Batch:
+        opened = self._focus.source(job)
+        source = self._run.source
+        uids = UidSet.of([job.uids[row] for row in rows])
+        size_bytes = sum([job.sizes[row] for row in rows])
+        self._read_ahead += size_bytes
+        if large or size_bytes > BATCH_BYTES or (len(rows) == 1 and size_bytes > LARGE_BYTES):
+            stream = source.fetch(uids, _META_ITEMS)
+            return _Batch(job, rows, size_bytes, opened, stream, source.fetch_body(job.uids[rows[0]]))
+        return _Batch(job, rows, size_bytes, opened, source.fetch(uids, _ITEMS))
+
+    # -- from the source to the destination
+
+    async def _forward(self, batch: _Batch) -> None:
+        """Take a batch from the source and send it on."""
+        job = batch.job
+        self._begin(job)
+        try:
+            if not await self._usable(batch):
+                return
+            if batch.body is not None:
+                await self._forward_large(batch, batch.body)
+            else:
+                await self._forward_small(batch)
+        finally:
+            self._read_ahead -= batch.size_bytes
+
+    async def _usable(self, batch: _Batch) -> bool:
+        """Check that the source folder could be opened and is still the one that was compared."""
+        job = batch.job
+        try:
+            selected = await batch.opened
+        except CommandRefused as error:
+            self._give_up(batch, error, Reason.SELECT)
+            return False
+        if (selected.uidvalidity or 0) == job.source_uidvalidity:
+            return True
+        gone = MessageGone("the folder was replaced while it was read", side=self._run.source.side)
+        self._give_up(batch, gone, Reason.FETCH)
+        return False
+
+    def _give_up(self, batch: _Batch, error: CommandRefused | MessageGone, reason: Reason) -> None:
+        batch.stream.discard()
+        if batch.body is not None:
+            batch.body.discard()
+        for row in batch.rows:
+            message_failed(self._run, batch.job, row, error, side=Side.SOURCE, reason=reason)
+
+    async def _forward_small(self, batch: _Batch) -> None:
+        job = batch.job
+        rows_by_uid = {job.uids[row]: row for row in batch.rows}
+        rows: list[int] = []
+        messages: list[Message] = []
+        flags: list[int] = []
+        translate = self._translator(job).translate
+        plain = not self._content.active and self._run.settings.content.keep_dates
+        try:
+            async for records in batch.stream:
+                for record in records:
+                    row = rows_by_uid.pop(record.uid or 0, None)
+                    if row is None:
+                        continue
+                    if record.body is None:
+                        self._later.append((job, row, True))
+                        continue
+                    raw_flags = record.flags or ()
+                    if plain:
+                        message = Message(record.body, translate(raw_flags), record.internaldate)
+                    else:
+                        changed = await self._changed(job, row, record, record.body)
+                        if changed is None:
+                            continue
+                        message = changed
+                    rows.append(row)
+                    messages.append(message)
+                    flags.append(self._flags_number(raw_flags))
+        except CommandRefused as error:
+            self._refused(job, rows_by_uid, error)
+        else:
+            self._absent(job, list(rows_by_uid.values()))
+        if rows:
+            await self._send(job, rows, messages, flags)
+
+    def _refused(self, job: FolderJob, rows_by_uid: dict[int, int], error: CommandRefused) -> None:
+        """The server broke the FETCH off: ask for the rest one by one, later; a single message has failed."""
+        if len(rows_by_uid) == 1 and self.strikes(job, next(iter(rows_by_uid.values()))) >= 1:
+            for row in rows_by_uid.values():
+                message_failed(self._run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
+            return
+        for row in rows_by_uid.values():
+            self._strikes[job.position, row] = self._strikes.get((job.position, row), 0) + 1
+            self._later.append((job, row, False))
+
+    def _absent(self, job: FolderJob, rows: list[int]) -> None:
+        """Messages that FETCH passed over: expunged meanwhile, or unreadable.
+
+        A second look decides, later.
+        """
+        vanished = []
+        for row in rows:
+            if self.strikes(job, row):
+                vanished.append(row)
+            else:
+                self._strikes[job.position, row] = 1
+                self._later.append((job, row, False))
+        if vanished:
+            message_skipped(self._run, job, vanished, Skip.VANISHED)
+
+    async def _again(self, job: FolderJob, row: int, large: bool) -> None:
+        """Ask for one message a second time, with nothing else in flight on the source."""
+        if self.strikes(job, row) and not large:
+            self._focus.source(job)
+            there = await self._run.source.search(f"UID {job.uids[row]}")
+            if not there:
+                message_skipped(self._run, job, [row], Skip.VANISHED)
+                return
+        batch = self._ask(job, [row], large=large)
+        await self._forward(batch)
+        if job.states[row] == TODO and not large and not any(row == other for _, other, _ in self._later):
+            text = "the server announces the message but does not give it"
+            message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
+
+    async def _changed(self, job: FolderJob, row: int, record: Fetch, body: bytes) -> Message | None:
+        """Apply the content rules; None when the message was skipped or has failed."""
+        content = self._content
+        why = ""
+        try:
+            why = content.unwanted(body)
+            if not why:
+                message = await content.changed(body, job.uids[row])
+                flags = self._translator(job).translate(record.flags or ())
+                return Message(message, flags, content.date(message, record.internaldate))
+        except (ContentError, ValueError) as error:
+            message_failed(
+                self._run,
+                job,
+                row,
+                None,
+                side=Side.SOURCE,
+                reason=Reason.TRANSFORM,
+                server_text=str(error),
+                content=body,
+            )
+            return None
+        message_skipped(self._run, job, [row], Skip(why))
+        return None
+
+    async def _forward_large(self, batch: _Batch, body: BodyStream) -> None:
+        """Pass one message on from socket to socket (or, when it is to be changed, as a whole)."""
+        job, row, run = batch.job, batch.rows[0], self._run
+        try:
+            records = await batch.stream.collect()
+            size = await body.open()
+        except CommandRefused as error:
+            body.discard()
+            message_failed(run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
+            return
+        except MessageGone:
+            body.discard()
+            message_skipped(run, job, [row], Skip.VANISHED)
+            return
+        if not records:
+            body.discard()
+            message_skipped(run, job, [row], Skip.VANISHED)
+            return
+        record = records[0]
+        if self._content.active:
+            whole = b"".join([chunk async for chunk in body])
+            changed = await self._changed(job, row, record, whole)
+            if changed is not None:
+                await self._send(job, [row], [changed], [self._flags_number(record.flags or ())])
+            return
+        await self._stream(job, row, record, body, size)
+
+    async def _stream(self, job: FolderJob, row: int, record: Fetch, body: BodyStream, size: int) -> None:
+        run = self._run
+        flags = self._translator(job).translate(record.flags or ())
+        date = record.internaldate if run.settings.content.keep_dates else None
+        header = _Peek(body)
+        job.states[row] = SENT
+        self._focus.destination(job)
+        try:
+            appended = await run.destination.append_stream(job.destination_mailbox, size, header, flags, date)
+        except CommandRefused as error:
+            body.discard()
+            message_failed(run, job, row, error, content=header.first)
+            return
+        uids = appended.uids or ()
+        await self._arrived(job, [row], [size], uids, [self._flags_number(record.flags or ())])
+
+    # -- the destination's answers
+
+    async def _send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
+        self._focus.destination(job)
+        if self._multi or len(rows) == 1:
+            self._append(job, rows, messages, flags)
+        else:
+            for at, row in enumerate(rows):
+                self._append(job, [row], [messages[at]], [flags[at]])
+        await self._run.destination.drain()
+
+    def _append(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
+        for row in rows:
+            job.states[row] = SENT
+        answer = self._run.destination.append(job.destination_mailbox, messages)
+        size_bytes = sum([len(message.content) for message in messages])
+        self._append_bytes += size_bytes
+        self._sent.append(_Sent(job, rows, messages, flags, answer, size_bytes))
+
+    async def _settle_answered(self) -> None:
+        """Take the answers that are there, and wait for the oldest while too much is in flight."""
+        limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
+        while self._sent and (
+            self._sent[0].answer.done
+            or len(self._sent) > limit
+            or self._append_bytes > APPEND_BYTES_IN_FLIGHT
+        ):
+            await self._settle(self._sent.popleft())
+
+    async def _settle(self, sent: _Sent) -> None:
+        job = sent.job
+        try:
+            appended = await sent.answer
+        except CommandRefused as error:
+            self._append_bytes -= sent.size_bytes
+            if len(sent.rows) == 1:
+                message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
+                return
+            middle = len(sent.rows) // 2
+            self._focus.destination(job)
+            for part in (slice(None, middle), slice(middle, None)):
+                self._append(job, sent.rows[part], sent.messages[part], sent.flags[part])
+            return
+        self._append_bytes -= sent.size_bytes
+        uids = appended.uids or ()
+        sizes = [len(message.content) for message in sent.messages]
+        await self._arrived(job, sent.rows, sizes, uids if len(uids) == len(sent.rows) else (), sent.flags)
+
+    async def _arrived(
+        self, job: FolderJob, rows: list[int], sizes: list[int], uids: tuple[int, ...], flags: list[int]
+    ) -> None:
+        """Record that messages are on the destination."""
+        run = self._run
+        for at, row in enumerate(rows):
+            job.close_row(row, DONE)
+            if uids:
+                job.copies[row] = uids[at]
+        source_uids = [job.uids[row] for row in rows]
+        if run.journal is not None and job.state is not None and uids:
+            run.journal.add(job.state.id, zip(source_uids, uids, flags, strict=True))
+            if run.settings.sieve_delivery:
+                run.journal.add_unfiltered(job.state.id, uids)
+            run.journal.commit()
+        elif run.journal is not None:
+            job.copied_flags.update(zip(source_uids, flags, strict=True))
+        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
+        size_bytes = sum(sizes)
+        run.copied_messages += len(rows)
+        run.copied_bytes += size_bytes
+        self.batch_messages = BATCH_MESSAGES
+        limit = run.settings.limits.exit_when_over_bytes
+        if limit is not None and run.copied_bytes >= limit:
+            raise StopRun(Stop.TRANSFER_EXCEEDED)
+        await self._throttle.passed(len(rows), size_bytes)
+
+    # -- small things
+
+    def _begin(self, job: FolderJob) -> None:
+        if self._current is not job:
+            self._current = job
+            self._run.sink(
+                events.FolderStarted(job.name, job.pair.destination, job.position, self._run.folders_total)
+            )
+
+    def _translator(self, job: FolderJob) -> FlagTranslator:
+        translator = self._translators.get(job.position)
+        if translator is None:
+            selected = job.destination_selected
+            permanent = selected.permanent_flags if selected is not None else None
+            translator = self._translators[job.position] = FlagTranslator(self._run.settings.flags, permanent)
+        return translator
+
+    def _flags_number(self, flags: tuple[bytes, ...]) -> int:
+        """Give the journal's number of a set of flags, 0 without a journal."""
+        journal = self._run.journal
+        if journal is None:
+            return 0
+        number = self._flag_numbers.get(flags)
+        if number is None:
+            number = self._flag_numbers[flags] = journal.flags_number(canonical_flags(flags))
+        return number
+
+
+class _Peek:
+    """Passes a body on and keeps its beginning, to describe the message if it is refused."""
+
+    def __init__(self, body: BodyStream) -> None:
+        self._body = body
+        self.first = b""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._body.__anext__()
+        if len(self.first) < 16384:
+            self.first += bytes(chunk[:16384])
+        return chunk

@@ -1,0 +1,110 @@
+"""Turn what went wrong with one message into the row that people read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.report import events
+from imapsync.report.events import Reason, Side
+from imapsync.transfer.context import reason_of
+from imapsync.transfer.job import FAILED, SKIPPED
+
+if TYPE_CHECKING:
+    from imapsync.report.events import Skip
+    from imapsync.session.errors import SyncError
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.job import FolderJob
+
+#: Longest header value that goes into a failure row.
+MAX_FIELD_CHARS = 300
+#: Response codes and words by which servers refuse a message for its size.
+_TOO_BIG_CODES = frozenset({"TOOBIG", "LIMIT"})
+_TOO_BIG_WORDS = ("too big", "too large", "exceeds", "maximum size", "size limit")
+
+
+def message_failed(
+    run: Run,
+    job: FolderJob,
+    row: int,
+    error: SyncError | None,
+    *,
+    side: Side = Side.DESTINATION,
+    reason: Reason | None = None,
+    server_text: str = "",
+    content: bytes | None = None,
+) -> None:
+    """Record that a message did not arrive, once, and count the error."""
+    job.close_row(row, FAILED)
+    job.failed = True
+    described = describe(content) if content else {}
+    run.sink(
+        events.MessageFailed(
+            folder=job.name,
+            uid=job.uids[row],
+            reason=reason or (append_reason(error) if error is not None else Reason.INTERNAL),
+            server_text=server_text or (error.server_text or str(error) if error is not None else ""),
+            message_id=described.get("message-id"),
+            subject=described.get("subject"),
+            date=described.get("date"),
+            size_bytes=job.sizes[row],
+            side=side,
+        )
+    )
+    run.count_error()
+
+
+def message_skipped(run: Run, job: FolderJob, rows: list[int], why: Skip) -> None:
+    """Record that planned messages get no copy although nothing failed."""
+    for row in rows:
+        job.close_row(row, SKIPPED)
+    run.sink(
+        events.MessagesSkipped(
+            job.name,
+            len(rows),
+            why,
+            size_bytes=sum(job.sizes[row] for row in rows),
+            uids=[job.uids[row] for row in rows],
+            planned=True,
+        )
+    )
+
+
+def append_reason(error: SyncError) -> Reason:
+    """Give the reason code of a refused message; a size limit has its own, because it has its own remedy."""
+    code = getattr(error, "response_code", "")
+    text = error.server_text.lower()
+    if code in _TOO_BIG_CODES or any(word in text for word in _TOO_BIG_WORDS):
+        return Reason.TOO_BIG if error.code == "append" else reason_of(error)
+    return reason_of(error)
+
+
+def describe(content: bytes) -> dict[str, str]:
+    """Give Message-Id, subject and ISO date of a message (or of its header), decoded for people."""
+    from email import message_from_bytes, policy
+    from email.utils import parsedate_to_datetime
+
+    from imapsync.plan.identity import split_message
+
+    header, _ = split_message(content)
+    described: dict[str, str] = {}
+    parsed = message_from_bytes(header[:65536] + b"\r\n", policy=policy.compat32)
+    for name in ("message-id", "subject"):
+        value = parsed.get(name)
+        if value is not None:
+            described[name] = _readable(str(value))
+    try:
+        described["date"] = parsedate_to_datetime(str(parsed.get("date"))).isoformat()
+    except (ValueError, TypeError, IndexError):
+        pass
+    return described
+
+
+def _readable(value: str) -> str:
+    from email.errors import HeaderParseError
+    from email.header import decode_header, make_header
+
+    try:
+        text = str(make_header(decode_header(value)))
+    except (HeaderParseError, LookupError, UnicodeError, ValueError):
+        text = value.encode("utf-8", "replace").decode("utf-8")
+    return " ".join(text.split())[:MAX_FIELD_CHARS]

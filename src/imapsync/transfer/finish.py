@@ -1,0 +1,138 @@
+"""Finish a folder pair.
+
+Name the copies, apply flags, run the filter, change the source, settle the journal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imapsync.report import events
+from imapsync.report.events import Phase, Reason, Side
+from imapsync.session.errors import CommandRefused
+from imapsync.transfer.job import DONE
+from imapsync.transfer.marks import mark_source
+from imapsync.transfer.planning import UIDS_PER_QUESTION
+from imapsync.transfer.resolve import find_copies
+from imapsync.transfer.sieve import deliver
+from imapsync.wire.uidset import UidSet
+
+if TYPE_CHECKING:
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
+
+
+async def finish(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+    """Do all that follows the copying of one folder pair; nothing else may be in flight."""
+    if job.finished:
+        return
+    if not run.dry:
+        await _name_copies(run, focus, job, reading)
+        await _change_flags(run, focus, job)
+    elif job.flag_changes:
+        run.note(f"would change flags of {sum(map(len, job.flag_changes.values()))} messages of {job.name}")
+    _prove_copied(run, job)
+    expunged = 0
+    if run.settings.sieve_delivery and not run.dry:
+        expunged = await deliver(run, focus, job)
+    await mark_source(run, focus, job)
+    settle(run, job, reading, expunged)
+    job.finished = True
+    run.sink(events.FolderFinished(job.name, job.pair.destination))
+
+
+def settle(run: Run, job: FolderJob, reading: Reading, expunged: int = 0) -> None:
+    """Write down what both folders look like now, so that the next run can see whether anything changed.
+
+    The destination's numbers are foreseen: UIDNEXT and count as they were, plus what was copied. If the UIDs
+    of the copies have gaps, somebody else put messages there too; then the old UIDNEXT stays, and the next
+    run looks.
+    """
+    journal, state = run.journal, job.state
+    if journal is None or state is None or run.dry:
+        return
+    selected, status = job.source_selected, job.source_status
+    copied = [copy for row, copy in enumerate(job.copies) if job.states[row] == DONE]
+    known = 0 not in copied
+    contiguous = known and (not copied or max(copied) - job.floor + 1 == len(copied))
+    complete = job.open_rows == 0 and not job.failed
+    journal.update(
+        replace(
+            state,
+            source_uidnext=(selected.uidnext if selected else None)
+            or (status.uidnext if status else None)
+            or 0,
+            source_modseq=(
+                (selected.highestmodseq if selected else None)
+                or (status.highestmodseq if status else None)
+                or 0
+            ),
+            source_messages=selected.exists if selected else (status.messages if status else None) or 0,
+            destination_uidnext=job.floor + len(copied) if contiguous else job.floor,
+            destination_messages=job.destination_count + len(copied) - expunged if contiguous else -1,
+            settled=complete and known,
+            rules=reading.rules,
+        )
+    )
+    journal.commit()
+
+
+async def _name_copies(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+    """Find the UIDs of copies on a server that did not tell them, where the journal or a proof needs them."""
+    unnamed = [row for row, state in enumerate(job.states) if state == DONE and not job.copies[row]]
+    rules = run.settings
+    needs = (
+        run.journal is not None
+        or rules.deletion.empties_source
+        or bool(rules.flags.set_on_source)
+        or rules.sieve_delivery
+    )
+    if not unnamed or not needs:
+        return
+    for row, copy in (await find_copies(run, focus, job, unnamed, reading)).items():
+        job.copies[row] = copy
+    if run.journal is None or job.state is None:
+        return
+    named = [row for row in unnamed if job.copies[row]]
+    flags = job.copied_flags
+    run.journal.add(
+        job.state.id, [(job.uids[row], job.copies[row], flags.get(job.uids[row], 0)) for row in named]
+    )
+    if rules.sieve_delivery:
+        run.journal.add_unfiltered(job.state.id, [job.copies[row] for row in named])
+    run.journal.commit()
+
+
+def _prove_copied(run: Run, job: FolderJob) -> None:
+    rules = run.settings
+    if rules.deletion.empties_source or rules.flags.set_on_source:
+        job.proven.extend(
+            job.uids[row] for row, state in enumerate(job.states) if state == DONE and job.copies[row]
+        )
+
+
+async def _change_flags(run: Run, focus: Focus, job: FolderJob) -> None:
+    if not job.flag_changes:
+        return
+    run.sink(events.PhaseChanged(Phase.FLAGS))
+    focus.destination(job)
+    answers = []
+    touched: set[int] = set()
+    for (add, remove), uids in job.flag_changes.items():
+        touched.update(uids)
+        for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
+            if add:
+                answers.append(run.destination.store(some, b"+FLAGS", add))
+            if remove:
+                answers.append(run.destination.store(some, b"-FLAGS", remove))
+    for answer in answers:
+        try:
+            await answer
+        except CommandRefused as error:
+            job.failed = True
+            text = f"flags of {job.pair.destination} cannot be set"
+            run.problem(error, text, folder=job.name, reason=Reason.FLAGS)
+    run.sink(events.FlagsChanged(Side.DESTINATION, job.pair.destination, len(touched)))

@@ -1,0 +1,65 @@
+"""How this run reads folders: which columns, which selection, under which fingerprint of the options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.account.index import IndexReader
+from imapsync.plan.index import FlagTable, MessageIndex
+from imapsync.plan.selection import Selector, fingerprint
+
+if TYPE_CHECKING:
+    from imapsync.transfer.context import Run
+
+
+class Reading:
+    """Made once a run from the settings."""
+
+    def __init__(self, run: Run) -> None:
+        settings = run.settings
+        self.selector = Selector(settings.selection, run.started_at)
+        self.sync_duplicates = settings.identity.sync_duplicates
+        self.mirrors = settings.deletion.destination and not settings.deletion.empties_source
+        self.resync = settings.flags.resync
+        self.source_search = settings.selection.source_search or ""
+        self.destination_search = settings.selection.destination_search or ""
+        self.rules = fingerprint(
+            settings.selection,
+            settings.identity,
+            settings.flags.resync,
+            settings.deletion.destination,
+            settings.deletion.recopy_deleted,
+        )
+        self.table = FlagTable()
+        self.cross_duplicates: set[int] | None = set() if settings.selection.skip_cross_duplicates else None
+        self.identity = run.identity
+        self._flags = self.resync or run.journal is not None
+
+    @property
+    def selects(self) -> bool:
+        """Whether some source messages may be left out by selection."""
+        return self.selector.active or bool(self.source_search)
+
+    def source(self, *, identity: bool, flags: bool) -> IndexReader:
+        """Give the reader for a source folder.
+
+        When deleting on the destination, unselected messages are read too.
+        """
+        return IndexReader(
+            self.identity if identity or self.mirrors or self.cross_duplicates is not None else None,
+            flags=flags and self._flags,
+            selector=self.selector if self.selector.active else None,
+            keep_unselected=self.mirrors,
+        )
+
+    def plain(self, *, identity: bool) -> IndexReader:
+        """Give a reader without any selection."""
+        return IndexReader(self.identity if identity else None, flags=False)
+
+    def new_index(self) -> MessageIndex:
+        """Give an empty index that shares this run's table of flags."""
+        return MessageIndex(self.table)
+
+    def destination(self) -> IndexReader:
+        """Give the reader for a destination folder."""
+        return IndexReader(self.identity, flags=self.resync)

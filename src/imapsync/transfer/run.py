@@ -1,0 +1,260 @@
+"""One run from the first connection to the last line of the journal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from typing import TYPE_CHECKING, TypeVar
+
+from imapsync.journal import Journal, JournalError
+from imapsync.plan.identity import Identity
+from imapsync.report import events
+from imapsync.report.events import Phase, Reason, Side
+from imapsync.session.errors import ConnectionFailed, SyncError
+from imapsync.transfer.compare import compare, groups
+from imapsync.transfer.connect import RECONNECT_ATTEMPTS, connect_both, leave, reconnect
+from imapsync.transfer.context import Run, StopRun, reason_of, side_of
+from imapsync.transfer.copy import MAX_STRIKES, Copier
+from imapsync.transfer.deletions import delete_empty_source_folders, delete_on_destination
+from imapsync.transfer.failures import message_failed, message_skipped
+from imapsync.transfer.finish import finish, settle
+from imapsync.transfer.focus import Focus
+from imapsync.transfer.job import DONE, SENT, TODO
+from imapsync.transfer.outcome import Outcome, Stop
+from imapsync.transfer.prepare import create_folders, list_both, make_jobs, tell_folders
+from imapsync.transfer.reading import Reading
+from imapsync.transfer.resolve import find_copies
+from imapsync.transfer.settings import Mode, Settings
+from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
+from imapsync.transfer.throttle import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from imapsync.transfer.job import FolderJob
+
+T = TypeVar("T")
+
+#: After a request to stop: how long answers to what was sent are waited for.
+WIND_DOWN_S = 1.5
+
+
+async def run(settings: Settings, sink: events.Sink, clock: Callable[[], float] = time.time) -> Outcome:
+    """Carry out one run. Never raises for what a server, a message or the state file does.
+
+    Cancel the task that awaits this to stop: what was sent is settled within WIND_DOWN_S, the journal is
+    written, and the outcome is Stop.SIGNAL.
+    """
+    state = Run(settings, sink, clock)
+    state.started_at = clock()
+    engine = _Engine(state)
+    try:
+        await engine.work()
+        outcome = Outcome(Stop.DONE)
+    except StopRun as stop:
+        outcome = Outcome(stop.stop, stop.error)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        outcome = Outcome(Stop.SIGNAL)
+    except SyncError as error:
+        if not engine.told:
+            sink(events.Problem(reason_of(error), str(error), side_of(error), details=dict(error.details)))
+        outcome = Outcome(Stop.FATAL, error)
+    except JournalError as error:
+        sink(events.Problem(Reason.JOURNAL, str(error)))
+        outcome = Outcome(Stop.FATAL, error)
+    return await engine.end(outcome)
+
+
+class _Engine:
+    """The steps of a run and what must be put in order at its end."""
+
+    def __init__(self, state: Run) -> None:
+        self._run = state
+        self._focus = Focus(state)
+        self._jobs: list[FolderJob] = []
+        self._open: list[FolderJob] = []
+        self._copier: Copier | None = None
+        self._reading: Reading | None = None
+        self.told = False
+
+    async def work(self) -> None:
+        """Go as far as the mode says."""
+        state = self._run
+        mode = state.settings.mode
+        self._open_journal()
+        self.told = True
+        await connect_both(state, login=mode is not Mode.CONNECT)
+        self.told = False
+        if mode in (Mode.CONNECT, Mode.LOGIN):
+            return
+        await self._prepare()
+        if mode is Mode.SIZES or state.settings.destination is None:
+            return
+        jobs = await create_folders(state, self._jobs)
+        if mode is Mode.SYNC:
+            await self._sync([job for job in jobs if not job.finished])
+        elif mode is Mode.VERIFY:
+            from imapsync.transfer.verify import verify
+
+            await verify(state, self._focus, jobs, Reading(state))
+            return
+        if state.settings.deletion.destination_folders or mode is Mode.SYNC:
+            await delete_on_destination(state, self._focus, jobs)
+        if mode is Mode.SYNC:
+            await delete_empty_source_folders(state, jobs)
+            if state.settings.sizes_at_end:
+                await tell_sizes_at_end(state, self._mapped())
+
+    async def end(self, outcome: Outcome) -> Outcome:
+        """Settle what is in flight, write the journal, say goodbye."""
+        state = self._run
+        with contextlib.suppress(SyncError, StopRun, TimeoutError, JournalError):
+            if outcome.stop is not Stop.DONE and self._copier is not None:
+                async with asyncio.timeout(WIND_DOWN_S):
+                    await self._copier.settle_all()
+        if state.journal is not None:
+            try:
+                if self._reading is not None:
+                    for job in self._open:
+                        if not job.finished and job.uids:
+                            job.failed = True
+                            settle(state, job, self._reading)
+                state.journal.close()
+            except JournalError as error:
+                if outcome.stop is Stop.DONE:
+                    state.sink(events.Problem(Reason.JOURNAL, str(error)))
+                    outcome = Outcome(Stop.FATAL, error)
+        await leave(state, quick=outcome.stop is Stop.SIGNAL)
+        state.sink(events.PhaseChanged(Phase.DONE))
+        return outcome
+
+    # -- steps
+
+    def _open_journal(self) -> None:
+        state = self._run
+        settings = state.settings
+        path = settings.state_path
+        if path is not None and settings.mode is Mode.SYNC:
+            state.journal = Journal.open(path, _account_names(settings), state.warn)
+        key = state.journal.digest_key if state.journal is not None else secrets.token_bytes(32)
+        state.identity = Identity(settings.identity.headers, key)
+
+    async def _prepare(self) -> None:
+        state = self._run
+        if state.journal is not None and state.source.has("QRESYNC") and state.source.has("ENABLE"):
+            state.source.enable("QRESYNC")
+        await list_both(state)
+        if state.settings.sizes_at_start or state.settings.mode is Mode.SIZES:
+            await complete_sizes(state)
+        if state.settings.destination is None:
+            tell_folders(state, state.source_view, Side.SOURCE, {})
+            return
+        self._jobs = make_jobs(state)
+        state.folders_total = len(self._jobs)
+        mapped = self._mapped()
+        tell_folders(state, state.source_view, Side.SOURCE, mapped)
+        back = {there: here for here, there in mapped.items()}
+        tell_folders(state, state.destination_view, Side.DESTINATION, back)
+
+    def _mapped(self) -> dict[str, str]:
+        return {job.name: job.pair.destination for job in self._jobs}
+
+    async def _sync(self, jobs: list[FolderJob]) -> None:
+        state = self._run
+        self._reading = reading = Reading(state)
+        self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock))
+        for group in groups(jobs):
+            working = await self._persist(lambda group=group: compare(state, self._focus, group, reading))
+            self._open = working
+            if state.dry:
+                _skip_all(state, working)
+            elif any(job.open_rows for job in working):
+                state.sink(events.PhaseChanged(Phase.COPYING))
+                await self._copy(working, self._copier, reading)
+            for job in working:
+                await self._persist(lambda job=job: finish(state, self._focus, job, reading))
+            self._open = []
+
+    async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
+        """Copy, and go on after a lost connection as long as that moves the work forward."""
+        state = self._run
+        failures = 0
+        while True:
+            before = state.copied_messages
+            try:
+                await copier.copy(jobs)
+                return
+            except ConnectionFailed as error:
+                failures = failures + 1 if state.copied_messages == before else 1
+                if not error.retryable and failures > MAX_STRIKES:
+                    raise
+                if failures > RECONNECT_ATTEMPTS:
+                    raise
+                copier.lost(jobs)
+                await reconnect(state, error)
+                self._focus.forget()
+            await self._resolve(jobs, copier, reading)
+
+    async def _resolve(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
+        """Find out what became of the messages whose APPEND was not answered."""
+        state = self._run
+        for job in jobs:
+            rows = [row for row, value in enumerate(job.states) if value == SENT]
+            if rows:
+                found = await find_copies(state, self._focus, job, rows, reading)
+                for row in rows:
+                    if row in found:
+                        job.close_row(row, DONE)
+                        job.copies[row] = found[row]
+                        _arrived_unseen(state, job, row)
+                    else:
+                        job.states[row] = TODO
+            for row, value in enumerate(job.states):
+                if value == TODO and copier.strikes(job, row) > MAX_STRIKES:
+                    text = "the connection broke each time this message was on its way"
+                    message_failed(state, job, row, None, reason=Reason.CONNECTION, server_text=text)
+
+    async def _persist(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Carry out a step that may be repeated as a whole, again after a lost connection."""
+        for attempt in range(RECONNECT_ATTEMPTS):
+            try:
+                return await step()
+            except ConnectionFailed as error:
+                if attempt == RECONNECT_ATTEMPTS - 1 or not error.retryable:
+                    raise
+                await reconnect(self._run, error)
+                self._focus.forget()
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _account_names(settings: Settings) -> str:
+    source, destination = settings.source, settings.destination
+    users = [
+        credentials.user if credentials is not None else ""
+        for credentials in (settings.source_credentials, settings.destination_credentials)
+    ]
+    hosts = [source.host.lower(), destination.host.lower() if destination is not None else ""]
+    return "\n".join(f"{user}@{host}" for user, host in zip(users, hosts, strict=True))
+
+
+def _arrived_unseen(state: Run, job: FolderJob, row: int) -> None:
+    uid, size, copy = job.uids[row], job.sizes[row], job.copies[row]
+    if state.journal is not None and job.state is not None:
+        state.journal.add(job.state.id, [(uid, copy, state.journal.flags_number(()))])
+        if state.settings.sieve_delivery:
+            state.journal.add_unfiltered(job.state.id, [copy])
+        state.journal.commit()
+    state.copied_messages += 1
+    state.copied_bytes += size
+    state.sink(events.MessagesCopied(job.name, job.pair.destination, [uid], [size], [copy]))
+
+
+def _skip_all(state: Run, jobs: list[FolderJob]) -> None:
+    for job in jobs:
+        if job.uids:
+            message_skipped(state, job, list(range(len(job.uids))), events.Skip.DRY)

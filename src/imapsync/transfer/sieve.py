@@ -1,0 +1,98 @@
+r"""Run the user's Sieve script on what was copied (--sievedelivery2): FILTER=SIEVE of Dovecot Pigeonhole.
+
+The server files a message elsewhere by copying it and marking the original \Deleted. Only those originals are
+expunged, by UID; the user's own \Deleted messages stay. The journal holds what is still to be filtered: the
+pairs are written before the filter runs, so a message that was filed elsewhere is never copied again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.report import events
+from imapsync.report.events import Phase, Reason, Side
+from imapsync.session.errors import CommandRefused
+from imapsync.transfer.job import DONE
+from imapsync.wire.uidset import UidSet
+
+if TYPE_CHECKING:
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+
+#: Messages filtered by one command: each may cost the server a delivery.
+FILTER_BATCH = 100
+
+
+async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
+    """Filter what was copied into the folder; gives how many messages left it."""
+    begun = run.journal.unfiltered(job.state.id) if run.journal is not None and job.state is not None else {}
+    fresh = {job.copies[row] for row, state in enumerate(job.states) if state == DONE and job.copies[row]}
+    uids = fresh | set(begun)
+    if not uids:
+        return 0
+    run.sink(events.PhaseChanged(Phase.FILTERING))
+    if not run.destination.has("FILTER=SIEVE"):
+        run.warn("host2 cannot run Sieve scripts on copied messages (no FILTER=SIEVE)", Side.DESTINATION)
+        _done(run, job, uids)
+        return 0
+    await focus.destination(job)
+    marked = await _marked(run, uids)
+    # What was marked before our filter ran is the user's; what is marked although the last run began to
+    # filter it and did not come to its end was filed by that filter.
+    filed = {uid for uid in marked if begun.get(uid)}
+    todo = sorted(uids - marked)
+    if run.journal is not None and job.state is not None:
+        run.journal.begin_filtering(job.state.id)
+        run.journal.commit()
+    acted: set[int] = set()
+    for start in range(0, len(todo), FILTER_BATCH):
+        try:
+            records = await run.destination.filter_sieve(UidSet.of(todo[start : start + FILTER_BATCH]))
+        except CommandRefused as error:
+            run.note(f"Sieve: the server did not filter, messages stay in {job.pair.destination}: {error}")
+            break
+        acted.update(record.uid for record in records if record.status == "OK")
+        for record in records:
+            if record.status != "OK":
+                run.warn(f"Sieve: message {record.uid} of {job.pair.destination}: {record.text}")
+    filed |= await _marked(run, acted)
+    gone = await _expunge(run, job, filed)
+    run.sink(events.Filtered(job.pair.destination, len(uids), gone))
+    _done(run, job, uids)
+    return gone
+
+
+async def _marked(run: Run, uids: set[int]) -> set[int]:
+    r"""Give those of the messages that carry \Deleted."""
+    if not uids:
+        return set()
+    records = await run.destination.fetch(UidSet.of(uids), b"(UID FLAGS)").collect()
+    return {
+        record.uid
+        for record in records
+        if record.uid in uids and any(flag.lower() == b"\\deleted" for flag in record.flags or ())
+    }
+
+
+async def _expunge(run: Run, job: FolderJob, filed: set[int]) -> int:
+    if not filed:
+        return 0
+    if not run.destination.has("UIDPLUS"):
+        run.warn(
+            f"{len(filed)} messages that Sieve filed elsewhere stay marked as deleted in {job.pair.destination}:"
+            " host2 has no UIDPLUS"
+        )
+        return 0
+    try:
+        await run.destination.expunge(UidSet.of(filed))
+    except CommandRefused as error:
+        run.problem(error, "filtered messages cannot be expunged", folder=job.name, reason=Reason.FILTER)
+        return 0
+    return len(filed)
+
+
+def _done(run: Run, job: FolderJob, uids: set[int]) -> None:
+    if run.journal is not None and job.state is not None:
+        run.journal.remove_unfiltered(job.state.id, uids)
+        run.journal.commit()

@@ -1,0 +1,80 @@
+"""Totals of both sides for the folder tables.
+
+By STATUS where the server counts bytes, else by reading the sizes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from imapsync.account.folders import AccountView, FolderView, discover
+from imapsync.report.events import Side
+from imapsync.session.errors import CommandRefused
+from imapsync.transfer.prepare import tell_folders
+
+if TYPE_CHECKING:
+    from imapsync.session.session import Session
+    from imapsync.transfer.context import Run
+
+#: Folders asked about at once.
+WINDOW = 50
+
+
+async def complete_sizes(run: Run) -> None:
+    """Fill in the byte counts that STATUS did not tell."""
+    if run.settings.destination is None:
+        run.source_view = await _with_sizes(run.source, run.source_view)
+        return
+    run.source_view, run.destination_view = await asyncio.gather(
+        _with_sizes(run.source, run.source_view), _with_sizes(run.destination, run.destination_view)
+    )
+
+
+async def tell_sizes_at_end(run: Run, mapped: dict[str, str]) -> None:
+    """List both sides again and hand the tables to the sink."""
+    views = await asyncio.gather(_again(run.source), _again(run.destination))
+    tell_folders(run, views[0], Side.SOURCE, mapped, at_end=True)
+    tell_folders(
+        run, views[1], Side.DESTINATION, {there: here for here, there in mapped.items()}, at_end=True
+    )
+
+
+async def _again(session: Session) -> AccountView:
+    return await _with_sizes(session, await discover(session, sizes=True))
+
+
+async def _with_sizes(session: Session, view: AccountView) -> AccountView:
+    folders = list(view.folders)
+    lacking = [
+        at
+        for at, item in enumerate(folders)
+        if item.folder.selectable and item.status is not None and item.status.size is None
+    ]
+    for start in range(0, len(lacking), WINDOW):
+        window = lacking[start : start + WINDOW]
+        asked = []
+        for at in window:
+            item = folders[at]
+            if item.status is not None and item.status.messages:
+                opened = session.select(item.mailbox, read_only=True)
+                asked.append((at, opened, session.fetch(b"1:*", b"(UID RFC822.SIZE)")))
+            else:
+                folders[at] = _sized(item, 0)
+        for at, opened, stream in asked:
+            total = 0
+            try:
+                await opened
+                async for batch in stream:
+                    total += sum(record.size or 0 for record in batch)
+            except CommandRefused:
+                continue
+            folders[at] = _sized(folders[at], total)
+    return replace(view, folders=tuple(folders))
+
+
+def _sized(item: FolderView, size_bytes: int) -> FolderView:
+    if item.status is None:
+        return item
+    return replace(item, status=item.status._replace(size=size_bytes))
