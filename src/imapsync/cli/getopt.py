@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.cli.errors import UsageError
 from imapsync.cli.options.model import Kind, Option
@@ -23,19 +22,18 @@ if TYPE_CHECKING:
 
 Value = bool | int | float | str
 _INT = re.compile(r"[-+]?[0-9](?:_?[0-9])*\Z")
-_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?\Z")
+_FLOAT = re.compile(r"[-+]?(?=\.?[0-9])[0-9_]*(?:\.[0-9_]+)?(?:[eE][-+]?[0-9_]+)?\Z")
 #: Longer numbers are typing errors, and Python refuses to read far longer ones.
 MAX_DIGITS = 18
 #: How much of a wrong word an error message repeats.
 SHOWN_LENGTH = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """The options that were given, by name: `values` are the last ones, `lists` those of the repeatable."""
 
-    values: dict[str, Value] = field(default_factory=dict)
-    lists: dict[str, list[str]] = field(default_factory=dict)
+    values: dict[str, Value]
+    lists: dict[str, list[str]]
 
     def given(self, name: str) -> bool:
         """Whether the option was on the command line."""
@@ -71,8 +69,7 @@ class Parsed:
         yield from self.lists
 
 
-@dataclass(frozen=True, slots=True)
-class _Spelling:
+class _Spelling(NamedTuple):
     option: Option
     negated: bool
 
@@ -99,7 +96,7 @@ class Parser:
         return self._scan(words)[2]
 
     def _scan(self, words: Sequence[str]) -> tuple[Parsed, list[str], dict[int, int]]:
-        parsed = Parsed()
+        parsed = Parsed({}, {})
         problems: list[str] = []
         secrets: dict[int, int] = {}
         index = 0
@@ -189,9 +186,12 @@ def _convert(option: Option, text: str) -> Value:
             raise ValueError
         return int(text)
     if option.kind is Kind.FLOAT:
-        if not _FLOAT.match(text) or not math.isfinite(float(text)):
+        if not _FLOAT.match(text):
             raise ValueError
-        return float(text)
+        value = float(text.replace("_", ""))
+        if not math.isfinite(value):
+            raise ValueError
+        return value
     if option.kind is Kind.PAIR and not text.partition("=")[0]:
         raise ValueError
     if option.kind is Kind.PAIR and "=" not in text:

@@ -46,6 +46,14 @@ ROWS: tuple[Option, ...] = (
         repeat=True,
     ),
     Option(
+        "personal1",
+        Kind.FLAG,
+        FOLDERS,
+        "Leave out the folders of host1 that are shared by others or public, as the server names them (NAMESPACE).",
+        negatable=True,
+        ours=True,
+    ),
+    Option(
         "automap",
         Kind.FLAG,
         FOLDERS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class Kind(enum.Enum):
@@ -26,8 +26,7 @@ class Status(enum.Enum):
     REFUSED = "refused"  # ends with EX_USAGE when given: ignoring it would change which mail is kept
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One row of the option table.
 
     `name` is lower case, without dashes. `negatable` allows ``--noNAME`` and ``--no-NAME``. A `repeat` option

@@ -61,14 +61,14 @@ def compile_text(source: str, flags: str, variables: Mapping[str, str] | None = 
 def compile_latin1(source: str, flags: str) -> re.Pattern[bytes]:
     """Compile for bytes; characters beyond ASCII stand for their UTF-8 bytes. Raises PatternError."""
     narrow = source.encode("utf-8", "surrogateescape").decode("latin-1")
-    translated = _Translator(narrow, Alphabet(wide=False), "x" in flags, None).run()
+    translated = _Translator(narrow, Alphabet(wide=False), flags, None).run()
     return _finish(translated.encode("ascii"), flags)
 
 
 def _compile(
     source: str, flags: str, alphabet: Alphabet, variables: Mapping[str, str] | None
 ) -> re.Pattern[str]:
-    return _finish(_Translator(source, alphabet, "x" in flags, variables).run(), flags)
+    return _finish(_Translator(source, alphabet, flags, variables).run(), flags)
 
 
 def _finish(translated: AnyStr, flags: str) -> re.Pattern[AnyStr]:
@@ -83,10 +83,11 @@ def _finish(translated: AnyStr, flags: str) -> re.Pattern[AnyStr]:
 
 @dataclass(slots=True)
 class _Group:
-    """An open group: the inline flag groups opened inside it, and the x flag outside of it."""
+    """An open group: the inline flag groups opened inside it, and the flags x and m outside of it."""
 
     inline: list[str] = field(default_factory=list)
     extended_before: bool = False
+    multiline_before: bool = False
 
 
 class _Translator:
@@ -94,12 +95,13 @@ class _Translator:
         self,
         source: str,
         alphabet: Alphabet,
-        extended: bool,
+        flags: str,
         variables: Mapping[str, str] | None,
     ) -> None:
         self.source = source
         self.alphabet = alphabet
-        self.extended = extended
+        self.extended = "x" in flags
+        self.multiline = "m" in flags
         self.variables = variables
         self.out: list[str] = []
         self.stack = [_Group()]
@@ -135,7 +137,11 @@ class _Translator:
         if self.extended and char == "#":
             newline = self.source.find("\n", index)
             return len(self.source) if newline < 0 else newline + 1
-        self.out.append(char if char in "^.*+?" else literal(ord(char)))
+        if char == "^" and self.multiline:
+            # Perl: after each newline but the last one; Python: after each.
+            self.out.append("(?:^(?!\\Z)|\\A)")
+        else:
+            self.out.append(char if char in "^.*+?" else literal(ord(char)))
         return index + 1
 
     def _class(self, index: int) -> int:
@@ -201,14 +207,14 @@ class _Translator:
     def _push(self, text: str, *, counted: bool = False) -> None:
         self.out.append(text)
         self.groups += counted
-        self.stack.append(_Group(extended_before=self.extended))
+        self.stack.append(_Group(extended_before=self.extended, multiline_before=self.multiline))
 
     def _close(self, index: int) -> int:
         if len(self.stack) == 1:
             raise PatternError("a ')' has no '('")
         group = self.stack.pop()
         self.out.append(")" * len(group.inline) + ")")
-        self.extended = group.extended_before
+        self.extended, self.multiline = group.extended_before, group.multiline_before
         return index + 1
 
     def _inline_flags(self, found: re.Match[str]) -> int:
@@ -220,7 +226,8 @@ class _Translator:
         removed = {flag for flag in minus if flag in FLAGS}
         if caret:
             removed = set(FLAGS) - wanted
-        extended = ("x" in wanted) or (self.extended and "x" not in removed)
+        extended = "x" in wanted or (self.extended and "x" not in removed)
+        multiline = "m" in wanted or (self.multiline and "m" not in removed)
         # White space and comments are taken out here, so Python need not know of the x flag.
         wanted.discard("x")
         removed.discard("x")
@@ -235,7 +242,7 @@ class _Translator:
         else:
             self.out.append(text)
             self.stack[-1].inline.append(text)
-        self.extended = extended
+        self.extended, self.multiline = extended, multiline
         return found.end()
 
     def _escape(self, index: int) -> int:
