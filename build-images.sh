@@ -24,8 +24,12 @@ module=$repobase/imapsync
 readonly RUNTIME_PACKAGES=(python3 cronie ca-certificates systemd-standalone-sysusers)
 
 work=$(mktemp -d)
-# shellcheck disable=SC2046
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+clean_up() {
+    # Parts that still run when another has failed.
+    jobs -p | xargs --no-run-if-empty kill 2>/dev/null || true
+    rm -rf "$work"
+}
+trap clean_up EXIT
 
 build_runtime() {
     local base
