@@ -57,10 +57,16 @@ class OneShot:
         return str(path)
 
     def run(self, words: Sequence[str], seconds: float) -> Json:
-        """Run the engine and give its report; an empty one when it wrote none."""
+        """Run the engine and give its report, if it wrote one, and `late`: whether its time was over."""
         report = self.directory / "report"
         child = subprocess.Popen(
-            [self._context.engine, *words, f"--report={report}", "--nolog"],
+            [
+                self._context.engine,
+                *words,
+                f"--report={report}",
+                f"--pidfile={self.directory / 'pid'}",
+                "--nolog",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -68,13 +74,15 @@ class OneShot:
             env=engine_environment(),
             pass_fds=tuple(self._pipes),
         )
+        late = False
         try:
             child.wait(seconds)
         except subprocess.TimeoutExpired:
+            late = True
             child.send_signal(signal.SIGTERM)
             try:
                 child.wait(_END_S)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        return files.read_json(report) or {}
+        return (files.read_json(report) or {}) | {"late": late}

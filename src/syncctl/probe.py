@@ -58,9 +58,7 @@ def check(context: Context, request: Json, seconds: float) -> list[Json]:
             *engine.source(
                 engine.Remote.of(task), look.passfile(password), look.truststore(_known(context, task))
             ),
-            *engine.destination(
-                task.localuser, context.settings(), str(context.paths.master_password), context.mail_port
-            ),
+            *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
             *engine.selection(task),
             "--justlogin",
             *_timeouts(seconds),
@@ -96,9 +94,7 @@ def list_informations(context: Context, name: str) -> Json:
             *engine.source(
                 engine.Remote.of(task), str(paths.pwd(name)), look.truststore(context.paths.trust(name))
             ),
-            *engine.destination(
-                task.localuser, context.settings(), str(paths.master_password), context.mail_port
-            ),
+            *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
             *engine.selection(task),
             "--justfoldersizes",
         ]

@@ -85,9 +85,7 @@ def _spawn(context: Context, task: Task, lock: int) -> subprocess.Popen[bytes]:
     words = [
         context.engine,
         *engine.source(engine.Remote.of(task), str(paths.pwd(task.name)), str(paths.trust(task.name))),
-        *engine.destination(
-            task.localuser, context.settings(), str(paths.master_password), context.mail_port
-        ),
+        *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
         *engine.run(task, paths),
     ]
     log = os.open(
@@ -113,8 +111,8 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     paths = context.paths
     stopped = holder.read(paths, job.task).stop
     report = files.read_json(paths.report(job.task)) or {}
-    files.remove(paths.progress(job.task))
-    files.remove(paths.report(job.task))
+    for path in (paths.progress(job.task), paths.report(job.task), paths.pidfile(job.task)):
+        files.remove(path)
     holder.write(job.lock, None)
     if exit_code is None or not context.store.exists(job.task):
         return ""

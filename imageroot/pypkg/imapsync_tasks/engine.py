@@ -44,19 +44,20 @@ def source(remote: Remote, passfile: str, truststore: str) -> list[str]:
         f"--passfile1={passfile}",
         *_SECURITY[remote.security],
         f"--trust1={remote.tls_trust if remote.security else 'any'}",
-        f"--truststore={truststore}",
+        f"--truststore1={truststore}",
     ]
 
 
-def destination(localuser: str, settings: Settings, passfile: str, port: int) -> list[str]:
+def destination(localuser: str, settings: Settings, paths: Paths, port: int) -> list[str]:
     """Give the words for the local mailbox: the master user in the user's name, STARTTLS compulsory."""
     return [
         f"--host2={settings.mail_host}",
         f"--port2={port}",
         f"--user2={localuser}*{_MASTER_USER}",
-        f"--passfile2={passfile}",
+        f"--passfile2={paths.master_password}",
         "--tls2",
         f"--trust2={settings.mail_trust}",
+        f"--truststore2={paths.mail_trust}",
     ]
 
 
@@ -89,6 +90,7 @@ def run(task: Task, paths: Paths) -> list[str]:
         words.append("--gmail1")
     return [
         *words,
+        f"--pidfile={paths.pidfile(task.name)}",
         f"--logfile={paths.log(task.name)}",
         f"--state={paths.journal(task.name)}",
         f"--progress={paths.progress(task.name)}",

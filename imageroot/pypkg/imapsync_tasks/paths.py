@@ -91,6 +91,10 @@ class Paths:
         """Give the engine's report of the run under way."""
         return self.imapsync / f"{task}.report"
 
+    def pidfile(self, task: str) -> Path:
+        """Give the engine's pid file: for people, nothing of ours reads it."""
+        return self.imapsync / f"{task}.pid"
+
     def upstream_status(self, task: str) -> Path:
         """Give the last result as the upstream module wrote it."""
         return self.imapsync / f"{task}.status"
