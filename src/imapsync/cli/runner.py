@@ -164,6 +164,12 @@ class Runner:
     def _dry(self) -> bool:
         return self._given.flag("dry")
 
+    @property
+    def _sides(self) -> tuple[Side, ...]:
+        if self._settings is None:
+            return ()
+        return (Side.SOURCE,) if self._settings.destination is None else tuple(Side)
+
     def _refuse(self, reason: Reason, problems: Sequence[str], details: dict[str, str]) -> Exit:
         """Say on standard error what stands in the way, and keep it for the report."""
         for problem in problems:
@@ -278,6 +284,7 @@ class Runner:
             verify=mode is Mode.VERIFY,
             list_folders=mode is Mode.SIZES,
             login_only=mode in (Mode.CONNECT, Mode.LOGIN),
+            sides=self._sides,
         )
         try:
             document.write_report(path, self._collector.counters, ending)

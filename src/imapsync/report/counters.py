@@ -138,6 +138,8 @@ def _(event: events.FoldersListed, counters: Counters) -> None:
     if event.at_end:
         facts.totals_at_end = totals
     else:
+        if event.side is Side.SOURCE:
+            counters.folders_total = len(chosen)
         facts.totals = totals
         facts.listing = event
 
@@ -157,6 +159,7 @@ def _(event: events.FolderStarted, counters: Counters) -> None:
 @_count.register(events.FolderCompared)
 def _(event: events.FolderCompared, counters: Counters) -> None:
     counters.identified += event.identified
+    counters.folders_done += event.unchanged
     counters.only_on_destination += event.missing_source
     counters.sides[Side.SOURCE].unidentified += event.unidentified
     counters.sides[Side.SOURCE].duplicates += event.source_duplicates

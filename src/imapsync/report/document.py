@@ -14,7 +14,7 @@ from imapsync.report.remedies import remedy_code
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from imapsync.report.counters import Counters, SideFacts
+    from imapsync.report.counters import Counters
 
 HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
 #: Longest text copied from a server or a message into one member.
@@ -23,7 +23,7 @@ MAX_TEXT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the process ends."""
+    """How the process ends, and what kind of run it was. `sides`: those that the run was about."""
 
     exit_code: int
     exit_name: str
@@ -34,6 +34,7 @@ class Ending:
     verify: bool = False
     list_folders: bool = False
     login_only: bool = False
+    sides: tuple[Side, ...] = ()
 
 
 def document(counters: Counters, ending: Ending) -> dict[str, object]:
@@ -48,8 +49,8 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
         "exit_code": ending.exit_code,
         "exit_name": ending.exit_name,
         "exit_text": ending.exit_text,
-        "host1": _side(counters.sides[Side.SOURCE], ending),
-        "host2": _side(counters.sides[Side.DESTINATION], ending),
+        "host1": _side(counters, Side.SOURCE, ending),
+        "host2": _side(counters, Side.DESTINATION, ending),
         "messages_transferred": counters.transferred,
         "messages_skipped": counters.skipped_total,
         "skipped": {why.value: count for why, count in sorted(counters.skipped.items())},
@@ -95,12 +96,13 @@ def write_report(path: str, counters: Counters, ending: Ending) -> None:
     replace_file(path, text.encode("ascii") + b"\n")
 
 
-def _side(facts: SideFacts, ending: Ending) -> dict[str, object] | None:
+def _side(counters: Counters, which: Side, ending: Ending) -> dict[str, object] | None:
+    facts = counters.sides[which]
     totals = facts.totals_at_end or facts.totals
     side: dict[str, object] = {}
     if totals is not None:
         side.update(folders=totals.folders, messages=totals.messages, bytes=totals.size_bytes)
-    if ending.login_only:
+    if ending.login_only and which in ending.sides:
         side["login"] = facts.login is not None
         side["capabilities"] = [] if facts.login is None else list(facts.login.capabilities)
         seen = facts.certificate

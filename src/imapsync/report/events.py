@@ -111,7 +111,11 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class CertificateSeen:
-    """The certificate that the server showed, and whether the trust rule accepted it."""
+    """The certificate that the server showed.
+
+    `trusted`: an authority or the fingerprint that the user gave vouches for it. `note`: why it was accepted:
+    ca, fingerprint, remembered, first_use or any; empty when it was not.
+    """
 
     side: Side
     subject: str
@@ -119,7 +123,7 @@ class CertificateSeen:
     expires: str  # ISO 8601
     fingerprint: str  # SHA-256, hexadecimal
     trusted: bool
-    note: str = ""  # for example: "remembered now (tofu)"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

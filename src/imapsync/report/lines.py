@@ -11,6 +11,14 @@ from imapsync.report.safe import human_bytes, printable
 
 HOST = {Side.SOURCE: "Host1", Side.DESTINATION: "Host2"}
 _ENCRYPTION = {"tls": "SSL", "starttls": "TLS (STARTTLS)", "none": "no encryption"}
+_ACCEPTED = {
+    "": "not accepted",
+    "ca": "accepted: an authority vouches for it",
+    "fingerprint": "accepted: it is the one that was asked for",
+    "remembered": "accepted: it is the one seen before",
+    "first_use": "accepted and remembered: it is the first one seen there, no authority vouches for it",
+    "any": "accepted without a look: every certificate is",
+}
 _SKIP_WORDS = {
     Skip.PRESENT: "already on host2",
     Skip.DUPLICATE: "duplicate on host1",
@@ -50,13 +58,12 @@ def _(event: events.Connected) -> list[str]:
 @lines_of.register(events.CertificateSeen)
 def _(event: events.CertificateSeen) -> list[str]:
     host = HOST[event.side]
-    verdict = "accepted" if event.trusted else "not accepted"
-    note = f", {event.note}" if event.note else ""
+    verdict = _ACCEPTED.get(event.note, event.note)
     return [
         (
             f"{host} certificate: {printable(event.subject)}, issued by {printable(event.issuer)}, "
             f"expires {printable(event.expires)}, sha256:{printable(event.fingerprint)} "
-            f"({verdict}{printable(note)})"
+            f"({printable(verdict)})"
         )
     ]
 
