@@ -96,14 +96,14 @@ class Manager:
         SYSTEM_MARK.mkdir(parents=True, exist_ok=True)
         try:
             with (self.log_folder / "systemd.log").open("ab") as log:
-                subprocess.Popen(
-                    [SYSTEMD, "--user", "--log-target=console"],
+                subprocess.run(
+                    ["setsid", "--fork", SYSTEMD, "--user", "--log-target=console"],
                     env=self.environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     cwd="/",
-                    start_new_session=True,
+                    check=True,
                     preexec_fn=lambda: cgroups.enter(self.group),  # noqa: PLW1509 - no thread runs here
                 )
             wait_for(

@@ -47,14 +47,17 @@ class Agent:
         self._runs: dict[str, TaskRun] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        self._hears_events = asyncio.Event()
         self._redis = self._connect("REDIS_ADDRESS", os.environ["REDIS_USER"], os.environ["REDIS_PASSWORD"])
         self._replica = self._connect("REDIS_REPLICA_ADDRESS", "default", "default")
         self._store = Store(self._redis, agent_id)
 
     async def run(self) -> None:
-        """Serve until SIGUSR1."""
+        """Serve until SIGUSR1; an agent that takes tasks hears events too."""
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._stopping.set)
-        listeners = [asyncio.create_task(self._take_tasks()), asyncio.create_task(self._take_events())]
+        listeners = [asyncio.create_task(self._take_events())]
+        await self._hears_events.wait()
+        listeners.append(asyncio.create_task(self._take_tasks()))
         stop = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([*listeners, stop], return_when=asyncio.FIRST_COMPLETED)
         for listener in listeners:
@@ -91,6 +94,7 @@ class Agent:
             try:
                 async with self._replica.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.psubscribe("*/event/*")
+                    self._hears_events.set()
                     async for message in subscription.listen():
                         if found := events.split_channel(message["channel"]):
                             self._spawn(events.handle(self._event_home, *found, message["data"]))

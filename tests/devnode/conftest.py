@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import ast
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devnode import lifecycle, settings
+from tests.devnode.support import Module, build_image, tool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from devnode.settings import Node
+
+IMAGE = "localhost/probe:1"
+UNIT = """\
+[Unit]
+Description=probe
+[Service]
+EnvironmentFile=%E/state/environment
+WorkingDirectory=%E/state
+ExecStartPre=runagent write-mark
+ExecStart=/bin/sleep 1000
+[Install]
+WantedBy=default.target
+"""
+FILES = {
+    "imageroot/bin/write-mark": ('#!/bin/sh\necho "$MODULE_ID" > mark\n', 0o755),
+    "imageroot/systemd/user/probe.service": (UNIT, 0o644),
+    "imageroot/actions/create-module/20touch": ("#!/bin/sh\ntouch created\n", 0o755),
+    "imageroot/actions/configure-module/20start": (
+        "#!/bin/sh\nexec 1>&2\nsystemctl --user enable --now probe.service\n",
+        0o755,
+    ),
+    "imageroot/update-module.d/20mark": ("#!/bin/sh\necho out\ntouch updated\n", 0o755),
+    "imageroot/update-module.d/30broken": ("#!/bin/sh\nexit 3\n", 0o755),
+    "imageroot/etc/state-include.conf": ("# kept\nstate/data\n", 0o644),
+    "imageroot/etc/state-exclude.conf": ("*.log\n", 0o644),
+    "imageroot/only-in-one": ("1\n", 0o644),
+    "imageroot/.gitignore": ("x\n", 0o644),
+    "imageroot/state/evil": ("never\n", 0o644),
+    "ui/index.html": ("<h1>probe</h1>\n", 0o644),
+    "ui/metadata.json": ("{}\n", 0o644),
+}
+LABELS = {
+    "org.nethserver.authorizations": "probe@any:reader cluster:owner *:x",
+    "org.nethserver.rootfull": "0",
+}
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """A node of this test run; what an interrupted run left is taken away first."""
+    if os.geteuid() != 0:
+        pytest.skip("a devnode needs root")
+    for path in settings.BASE.glob("pytest-*"):
+        owner = int(re.sub(r"\D", "", path.name) or 0)
+        if not os.path.exists(f"/proc/{owner}"):  # noqa: PTH110 - a process, not a file
+            lifecycle.down(path.name, lambda _line: None)
+    name = f"pytest-{os.getpid()}"
+    found = lifecycle.up(name, None, lambda _line: None)
+    build_image(found, IMAGE, FILES, LABELS)
+    yield found
+    lifecycle.down(name, lambda _line: None)
+    assert not found.state.exists()
+
+
+@pytest.fixture(scope="session")
+def installed(node: Node) -> dict[str, str]:
+    """The answer of add-module, as it prints it."""
+    answer: dict[str, str] = ast.literal_eval(tool(node, "add-module", IMAGE).stdout)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def probe(node: Node, installed: dict[str, str]) -> Module:
+    """The tiny module, one for all tests: each test uses action names of its own."""
+    return Module(node, installed["module_id"])
