@@ -27,7 +27,8 @@ class IndexReader:
     """What to read of each message, decided once a run.
 
     identity: None when messages need not be recognised. flags: whether flags are wanted. selector: leaves out
-    messages by size and age, entirely or, with keep_unselected, into the `excluded` UIDs of the index.
+    messages by size and age, entirely or, with keep_unselected, into the `excluded` UIDs of the index. dates:
+    whether internal dates are kept.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class IndexReader:
         flags: bool,
         selector: Selector | None = None,
         keep_unselected: bool = False,
+        dates: bool = False,
     ) -> None:
         self._identity = identity
         self._selector = selector
@@ -44,7 +46,8 @@ class IndexReader:
         items = [b"UID", b"RFC822.SIZE"]
         if flags:
             items.append(b"FLAGS")
-        if selector is not None and selector.needs_dates:
+        self._dates = dates
+        if dates or (selector is not None and selector.needs_dates):
             items.append(b"INTERNALDATE")
         if identity is not None:
             names = b" ".join(name.upper().encode("ascii", "replace") for name in identity.headers)
@@ -93,6 +96,8 @@ class IndexReader:
                 index.excluded.add(uid)
         index.uids.append(uid)
         index.sizes.append(size)
+        if self._dates:
+            index.dates.append((epoch_of(fetch.internaldate) if fetch.internaldate else None) or 0)
         if self._flags:
             index.flags.append(index.flag_table.number(fetch.flags or ()))
         if self._identity is not None:

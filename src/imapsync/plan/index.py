@@ -50,15 +50,16 @@ def canonical_flags(flags: tuple[bytes, ...]) -> tuple[bytes, ...]:
 class MessageIndex:
     """What is known of a folder's messages, a column a fact, rows in the order they were read.
 
-    uids, digests (`identity`), sizes (bytes, as the server says) and flags (numbers of `flag_table`) run in
-    parallel; columns that were not asked for stay empty. excluded: UIDs that are known but not selected for
-    copying.
+    uids, digests (`identity`), sizes (bytes, as the server says), flags (numbers of `flag_table`) and dates
+    (internal dates, epoch seconds) run in parallel; columns that were not asked for stay empty. excluded:
+    UIDs that are known but not selected for copying.
     """
 
-    __slots__ = ("digests", "excluded", "flag_table", "flags", "sizes", "uids")
+    __slots__ = ("dates", "digests", "excluded", "flag_table", "flags", "sizes", "uids")
 
     def __init__(self, flag_table: FlagTable | None = None) -> None:
         self.uids = array("I")
+        self.dates = array("q")
         self.digests = array("Q")
         self.sizes = array("Q")
         self.flags = array("I")

@@ -103,14 +103,28 @@ class FetchStream(_Consumer):
         self._wants_body = b"BODY" in asked or b"RFC822 " in asked or b"RFC822)" in asked
         self._wants_flags = b"FLAGS" in asked
         self._wants_date = b"INTERNALDATE" in asked
+        self._skipping = False
         self._lowest, self._highest = 0, 0xFFFFFFFF
         if not isinstance(uids, bytes) and uids.ranges:
             self._lowest = min(first for first, _ in uids.ranges)
             self._highest = max(last for _, last in uids.ranges)
 
     def add(self, response: Response) -> bool:
-        """Take a record; bodies above the inline limit are left out, their record has only the size."""
-        if type(response) is Fetch and not self._discarding:
+        """Take a record that answers this command; leaves others to the commands behind it.
+
+        Servers may work on several FETCHes at once (Dovecot does): records of a later command then come before the
+        end of an earlier one. Bodies above the inline limit are left out, their record has only the size.
+        """
+        if type(response) is BodyStart:
+            uid = response.uid
+            self._skipping = self._wants_body and (uid is None or self._lowest <= uid <= self._highest)
+            return self._skipping
+        if type(response) is not Fetch:
+            return self._skipping
+        self._skipping = False
+        if not self._is_answer(response):
+            return False
+        if not self._discarding:
             self._batch.append(response)
         return True
 
@@ -143,9 +157,7 @@ class FetchStream(_Consumer):
             if self._batch:
                 batch, self._batch = self._batch, []
                 self._account(-self._waiting_bytes)
-                batch = [record for record in batch if self._is_answer(record)]
-                if batch:
-                    return batch
+                return batch
             elif self._done:
                 self._raise_error()
                 raise StopAsyncIteration
@@ -180,7 +192,7 @@ class BodyStream(_Consumer):
     def add(self, response: Response) -> bool:
         """Take the beginning, a piece or the whole of the body."""
         if type(response) is BodyChunk:
-            if self.size is None:
+            if self.size is None or self._received >= self.size:
                 return False
             self._take(response.content)
         elif type(response) is BodyStart:

@@ -15,6 +15,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning
 from imapsync.transfer.deltaplan import DeltaPlan
 from imapsync.transfer.focus import opened
+from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
     from imapsync.journal import FolderState
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
     from imapsync.wire.responses import StatusItems
-    from imapsync.wire.uidset import UidSet
 
 
 def known_state(job: FolderJob, states: dict[tuple[str, str], FolderState]) -> FolderState | None:
@@ -107,16 +107,18 @@ class DeltaComparison:
         """Send all that can be asked before anything is known."""
         run, job, state = self._run, self.job, self._state
         status = job.source_status
-        self._open_source(status)
+        self._source_open = self._focus.source(job, condstore=planning.wants_modseq(run))
         if run.settings.deletion.source_expunge and not run.dry:
             run.source.expunge()
-        old = b"1:%d" % (state.source_uidnext - 1)
+        old = UidSet(((1, max(1, state.source_uidnext - 1)),))
         modseq = _modseq(status)
-        if self._reading.resync and state.source_uidnext > 1 and not self._qresync:
-            if not (modseq and state.source_modseq):
-                self._changes = run.source.fetch(old, b"(UID FLAGS)")
-            elif modseq != state.source_modseq:
-                self._changes = run.source.fetch(old, b"(UID FLAGS)", changedsince=state.source_modseq)
+        counted = bool(modseq and state.source_modseq)
+        if state.source_uidnext <= 1 or (counted and modseq == state.source_modseq):
+            pass
+        elif counted:
+            self._ask_changes(old)
+        elif self._reading.resync:
+            self._changes = run.source.fetch(old, b"(UID FLAGS)")
         if self._wants_list:
             self._listed = run.source.search(self._reading.source_search or "ALL")
         elif status is not None and (status.uidnext or 0) > state.source_uidnext:
@@ -143,9 +145,6 @@ class DeltaComparison:
         job.source_selected = source
         job.source_uidvalidity = state.source_uidvalidity
         try:
-            if self._qresync:
-                plan.vanished.update(source.vanished)
-                plan.note_flags((fetch.uid, fetch.flags) for fetch in source.changed)
             if self._changes is not None:
                 async for batch in self._changes:
                     plan.note_flags((fetch.uid, fetch.flags) for fetch in batch)
@@ -186,21 +185,16 @@ class DeltaComparison:
                 into=self._plan.destination_new,
             )
 
-    def _open_source(self, status: StatusItems | None) -> None:
-        run, job, state = self._run, self.job, self._state
-        session = run.source
-        modseq = _modseq(status)
-        if "QRESYNC" in session.enabled and modseq and state.source_modseq and modseq != state.source_modseq:
-            read_only = not self._focus.source_writable
-            self._source_open = session.select(
-                job.source_mailbox,
-                read_only=read_only,
-                qresync=(state.source_uidvalidity, state.source_modseq),
-            )
-            self._focus.remember(session, job.source_mailbox, self._source_open, read_only=read_only)
+    def _ask_changes(self, uids: UidSet) -> None:
+        """Ask what changed since the last run; with QRESYNC the answer names what vanished, too."""
+        source, since = self._run.source, self._state.source_modseq
+        if "QRESYNC" in source.enabled:
             self._qresync = True
-        else:
-            self._source_open = self._focus.source(job, condstore=planning.wants_modseq(run))
+            self._changes = source.fetch(
+                uids, b"(UID FLAGS)", changedsince=since, vanished=True, on_vanished=self._plan.vanished.update
+            )
+        elif self._reading.resync:
+            self._changes = source.fetch(uids, b"(UID FLAGS)", changedsince=since)
 
 
 def _modseq(status: StatusItems | None) -> int:

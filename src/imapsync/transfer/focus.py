@@ -52,12 +52,6 @@ class Focus:
         """Open the destination folder, read-only in a dry run."""
         return self._select(self._run.destination, job.destination_mailbox, read_only=self._run.dry)
 
-    def remember(
-        self, session: Session, mailbox: MailboxName, answer: Pending[Selected], *, read_only: bool
-    ) -> None:
-        """Note a SELECT that was sent elsewhere (with QRESYNC)."""
-        self._last[session] = (mailbox.raw, read_only, answer)
-
     def _select(
         self, session: Session, mailbox: MailboxName, *, read_only: bool, condstore: bool = False
     ) -> Pending[Selected]:

@@ -56,6 +56,14 @@ class Reading:
         """Give a reader without any selection."""
         return IndexReader(self.identity if identity else None, flags=False)
 
+    def verifier(self, *, selected: bool) -> IndexReader:
+        """Give a reader of everything that --verify compares.
+
+        `selected` applies the selection by size and age.
+        """
+        selector = self.selector if selected and self.selector.active else None
+        return IndexReader(self.identity, flags=True, selector=selector, dates=True)
+
     def new_index(self) -> MessageIndex:
         """Give an empty index that shares this run's table of flags."""
         return MessageIndex(self.table)

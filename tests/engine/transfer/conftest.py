@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
@@ -25,5 +25,6 @@ def servers(_servers: tuple[Dovecot, Dovecot]) -> Iterator[tuple[Dovecot, Doveco
     one.add_user("source")
     other.add_user("target")
     yield one, other
-    one.remove_account("source")
-    other.remove_account("target")
+    for server, user in ((one, "source"), (other, "target")):
+        server.remove_account(user)
+        shutil.rmtree(server.home(user), ignore_errors=True)

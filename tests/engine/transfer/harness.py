@@ -7,12 +7,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tests.servers.base import DEFAULT_PASSWORD
+from tests.servers.client import NewMessage
+
 from imapsync.report import events
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
 from imapsync.transfer import Outcome, Settings, Stop, run
-from tests.servers.base import DEFAULT_PASSWORD
-from tests.servers.client import NewMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,9 @@ class Ran:
 
     @property
     def flags_changed(self) -> int:
-        return sum(event.count for event in self.all(events.FlagsChanged) if event.side == events.Side.DESTINATION)
+        return sum(
+            event.count for event in self.all(events.FlagsChanged) if event.side == events.Side.DESTINATION
+        )
 
     @property
     def unchanged(self) -> int:
@@ -95,7 +98,9 @@ def good(ran: Ran) -> Ran:
     return ran
 
 
-def mail(number: int, *, body: str = "", flags: tuple[str, ...] = (), day: int = 0, headers: str = "") -> NewMessage:
+def mail(
+    number: int, *, body: str = "", flags: tuple[str, ...] = (), day: int = 0, headers: str = ""
+) -> NewMessage:
     """Give a message with its own Message-Id and one Received line."""
     text = (
         f"Received: from a.example by b.example; Mon, 1 Jan 2024 00:00:00 +0000\r\n"

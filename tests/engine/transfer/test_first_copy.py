@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.transfer.harness import good, mail, same, settings, sync
 
 from imapsync.plan.rules import IdentityRules
-from tests.engine.transfer.harness import good, mail, same, settings, sync
 
 if TYPE_CHECKING:
     from tests.servers.dovecot import Dovecot

@@ -1,0 +1,112 @@
+"""Prove a finished migration (--verify): every selected source message is looked up on the destination.
+
+Both sides are read anew, whatever a journal says. Each source message needs its own partner of the same
+identity; partners are then compared in size, internal date and flags. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.plan.match import NONE, match
+from imapsync.report import events
+from imapsync.report.events import Phase, Reason
+from imapsync.session.errors import CommandRefused
+from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of
+
+if TYPE_CHECKING:
+    from imapsync.account.index import IndexReader
+    from imapsync.plan.index import MessageIndex
+    from imapsync.plan.match import Matching
+    from imapsync.session.session import Session
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
+    from imapsync.wire.uidset import UidSet
+
+#: Internal dates may differ by this much: some servers keep minutes only or round.
+DATE_TOLERANCE_S = 1
+
+
+async def verify(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+    """Check every folder pair and tell the sink each exception."""
+    run.sink(events.PhaseChanged(Phase.VERIFYING))
+    for job in jobs:
+        run.sink(events.FolderStarted(job.name, job.pair.destination, job.position, run.folders_total))
+        try:
+            await _verify_folder(run, focus, job, reading)
+        except CommandRefused as error:
+            run.problem(error, f"folder {job.name} cannot be verified", folder=job.name, reason=Reason.VERIFY)
+        run.sink(events.FolderFinished(job.name, job.pair.destination))
+
+
+async def _verify_folder(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+    await focus.source(job)
+    uids: UidSet | bytes = b"1:*"
+    if reading.source_search:
+        uids = await run.source.search(reading.source_search)
+    reader = reading.verifier(selected=True)
+    source = reading.new_index()
+    if run.source.exists:
+        await _read(run.source, reader, source, uids)
+    destination = reading.new_index()
+    if job.pair.exists:
+        job.destination_selected = await focus.destination(job)
+        if run.destination.exists:
+            await _read(run.destination, reading.verifier(selected=False), destination, b"1:*")
+    matching = match(source, destination, sync_duplicates=reading.sync_duplicates)
+    run.sink(
+        events.FolderCompared(
+            job.name,
+            job.pair.destination,
+            source_messages=len(source),
+            destination_messages=len(destination),
+            identified=len(source),
+            source_duplicates=len(matching.duplicates),
+            missing_source=len(matching.extra),
+        )
+    )
+    for row in matching.missing:
+        run.sink(events.VerifyMismatch(job.name, source.uids[row], "missing"))
+        run.count_error()
+    unequal = await _compare_pairs(run, job, source, destination, matching)
+    checked = len(source) - len(matching.duplicates)
+    equal = checked - len(matching.missing) - unequal
+    run.sink(events.Verified(job.name, job.pair.destination, checked=checked, equal=equal))
+
+
+async def _read(session: Session, reader: IndexReader, index: MessageIndex, uids: UidSet | bytes) -> None:
+    if isinstance(uids, bytes):
+        await reader.read(reader.ask(session, uids), index.flag_table, into=index)
+    else:
+        for some in uids.split(UIDS_PER_QUESTION):
+            await reader.read(reader.ask(session, some), index.flag_table, into=index)
+    await reader.complete(session, index)
+
+
+async def _compare_pairs(
+    run: Run, job: FolderJob, source: MessageIndex, destination: MessageIndex, matching: Matching
+) -> int:
+    """Compare each pair in size, date and flags; gives how many differ in anything."""
+    translator = translator_of(run, job)
+    table = source.flag_table
+    unequal = 0
+    for row, partner in enumerate(matching.partner):
+        if partner == NONE:
+            continue
+        differences = []
+        if source.sizes[row] != destination.sizes[partner]:
+            differences.append(("size", str(source.sizes[row]), str(destination.sizes[partner])))
+        if abs(source.dates[row] - destination.dates[partner]) > DATE_TOLERANCE_S:
+            differences.append(("date", str(source.dates[row]), str(destination.dates[partner])))
+        wanted = translator.translate(table.flags(source.flags[row]))
+        add, remove = translator.change(wanted, table.flags(destination.flags[partner]))
+        if add or remove:
+            expected = b" ".join(wanted).decode("utf-8", "replace")
+            found = b" ".join(table.flags(destination.flags[partner])).decode("utf-8", "replace")
+            differences.append(("flags", expected, found))
+        for kind, expected, found in differences:
+            run.sink(events.VerifyMismatch(job.name, source.uids[row], kind, expected, found))
+        unequal += bool(differences)
+    return unequal
