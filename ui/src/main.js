@@ -5,6 +5,7 @@ import { getCore, getInstanceName } from "./core/context";
 import { createI18n } from "./core/i18n";
 import { createRouter } from "./core/router";
 import store from "./core/store";
+import "./core/components";
 import "./styles/main.css";
 
 async function start() {
