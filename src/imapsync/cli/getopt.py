@@ -69,7 +69,9 @@ class Parsed(NamedTuple):
         yield from self.lists
 
 
-class _Spelling(NamedTuple):
+class Spelling(NamedTuple):
+    """What a written name stands for."""
+
     option: Option
     negated: bool
 
@@ -78,13 +80,13 @@ class Parser:
     """Reads command lines by a table of options."""
 
     def __init__(self, table: Iterable[Option]) -> None:
-        self._spellings: dict[str, _Spelling] = {}
+        self._spellings: dict[str, Spelling] = {}
         for option in table:
             for name in (option.name, *option.aliases):
-                self._spellings[name] = _Spelling(option, negated=False)
+                self._spellings[name] = Spelling(option, negated=False)
                 if option.negatable:
-                    self._spellings.setdefault(f"no{name}", _Spelling(option, negated=True))
-                    self._spellings.setdefault(f"no-{name}", _Spelling(option, negated=True))
+                    self._spellings.setdefault(f"no{name}", Spelling(option, negated=True))
+                    self._spellings.setdefault(f"no-{name}", Spelling(option, negated=True))
 
     def read(self, words: Sequence[str]) -> tuple[Parsed, list[str]]:
         """Read all words after the program's name; give what was understood, and a sentence a problem."""
@@ -113,7 +115,7 @@ class Parser:
             after_secret = ""
             written, equals, attached = word[2 if word.startswith("--") else 1 :].partition("=")
             try:
-                spelling = self._find(written)
+                spelling = self.find(written)
             except UsageError as error:
                 problems.extend(error.problems)
                 # What follows is most likely the value of the option that does not exist.
@@ -143,7 +145,8 @@ class Parser:
             _store(parsed, option, value, problems)
         return parsed, problems, secrets
 
-    def _find(self, written: str) -> _Spelling:
+    def find(self, written: str) -> Spelling:
+        """Give the option that a name, its beginning or its negation stands for. Raises UsageError."""
         name = written.lower()
         exact = self._spellings.get(name)
         if exact is not None:

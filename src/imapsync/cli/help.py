@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ Passwords: --passfile1, or the variables IMAPSYNC_PASSWORD1 and IMAPSYNC_PASSWOR
 codes are listed in docs/exit-codes.md, all options with their differences from the original in
 docs/options.md.
 """
+
+
+_BEGIN = "<!-- begin: from the option table, by python -m imapsync.cli.help docs/options.md -->\n"
+_END = "<!-- end: from the option table -->\n"
 
 
 def help_text() -> str:
@@ -106,3 +111,24 @@ def _two_columns(left: str, right: Iterable[str]) -> str:
     if len(left) > _COLUMN - 3:
         return "\n".join([f"  {left}", *(indent + line for line in lines)])
     return "\n".join([first + lines[0], *(indent + line for line in lines[1:])])
+
+
+def with_tables(page: str) -> str:
+    """Give the page with the part between its two marks made anew from the option table."""
+    pattern = re.compile(re.escape(_BEGIN) + ".*" + re.escape(_END), re.DOTALL)
+    if not pattern.search(page):
+        raise ValueError("the page lacks the marks around its generated part")
+    return pattern.sub(lambda _: f"{_BEGIN}\n{options_markdown()}{_END}", page)
+
+
+def _rewrite(path: str) -> None:
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(with_tables(page))
+
+
+if __name__ == "__main__":
+    import sys
+
+    _rewrite(sys.argv[1])

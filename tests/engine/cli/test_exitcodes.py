@@ -74,14 +74,22 @@ def test_every_error_of_a_session_has_a_code(kind: type[errors.SyncError], side:
     assert Reason(kind.default_code)
     assert fatal_code(error) is not Exit.EX_OK
     if issubclass(kind, errors.LoginFailed):
-        assert fatal_code(error).number in {None: (16,), errors.Side.SOURCE: (161,), errors.Side.DESTINATION: (162,)}[side]
+        assert (
+            fatal_code(error).number
+            in {None: (16,), errors.Side.SOURCE: (161,), errors.Side.DESTINATION: (162,)}[side]
+        )
     elif issubclass(kind, errors.TlsFailed):
         assert fatal_code(error) is Exit.EXIT_TLS_FAILURE
     elif issubclass(kind, errors.ConnectionFailed):
-        assert fatal_code(error).number in {None: (10,), errors.Side.SOURCE: (101,), errors.Side.DESTINATION: (102,)}[side]
+        assert (
+            fatal_code(error).number
+            in {None: (10,), errors.Side.SOURCE: (101,), errors.Side.DESTINATION: (102,)}[side]
+        )
 
 
-@pytest.mark.parametrize("verb", ["APPEND", "CREATE", "SELECT", "EXAMINE", "UID FETCH", "FETCH", "STATUS", "NOOP"])
+@pytest.mark.parametrize(
+    "verb", ["APPEND", "CREATE", "SELECT", "EXAMINE", "UID FETCH", "FETCH", "STATUS", "NOOP"]
+)
 @pytest.mark.parametrize("words", ["Quota exceeded", "Virus found", "no"])
 def test_every_refusal_has_a_reason(verb: str, words: str) -> None:
     assert Reason(errors.refusal_code(verb, "", words))

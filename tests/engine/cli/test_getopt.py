@@ -29,7 +29,8 @@ SMALL = (
 PERL = shutil.which("perl")
 PERL_SCRIPT = r"""
 use Getopt::Long; my %v; my @f; $SIG{__WARN__} = sub {};
-my $ok = GetOptions(\%v, 'dry!', 'drift', 'host1=s', 'host2=s', 'folder=s@', 'foldersizes!', 'foldersizesatend!',
+my $ok = GetOptions(\%v, 'dry!', 'drift', 'host1=s', 'host2=s', 'folder=s@', 'foldersizes!',
+'foldersizesatend!',
     'port1=i', 'maxage=f', 'password1=s', 'help|h');
 print +($ok && !@ARGV) ? 'ok' : 'bad', "\n";
 for my $k (sort keys %v) { print $k, '=', ref $v{$k} ? join('|', @{$v{$k}}) : $v{$k}, "\n" }
@@ -156,11 +157,10 @@ def test_every_name_of_the_real_table_is_reachable_and_unique() -> None:
         assert list(parsed.names()) == [option.name]
 
 
+_WORD_LIST = """--dry --nodry --no-dry -dri --host1 --host2 --folder --fold --foldersizes --nofoldersizes
+--port1 --maxage --port1=3 --host1=x --folder=a --HOST2=y -h --help --drift --hos 12 x -7 1.5 --zzz 1_0 -"""
 WORDS = st.one_of(
-    st.sampled_from(
-        "--dry --nodry --no-dry -dri --host1 --host2 --folder --fold --foldersizes --nofoldersizes --port1 --maxage "
-        "--port1=3 --host1=x --folder=a --HOST2=y -h --help --drift --hos 12 x -7 1.5 --zzz 1_0 -".split()
-    ),
+    st.sampled_from(_WORD_LIST.split()),
     st.text("ab1-=._", max_size=6),
 )
 

@@ -49,7 +49,7 @@ ROWS: tuple[Option, ...] = (
         "personal1",
         Kind.FLAG,
         FOLDERS,
-        "Leave out the folders of host1 that are shared by others or public, as the server names them (NAMESPACE).",
+        "Leave out host1's folders of other users and shared folders, as its NAMESPACE tells them.",
         negatable=True,
         ours=True,
     ),
