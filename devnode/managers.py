@@ -104,7 +104,7 @@ class Manager:
                     stderr=log,
                     cwd="/",
                     check=True,
-                    preexec_fn=lambda: cgroups.enter(self.group),  # noqa: PLW1509 - no thread runs here
+                    preexec_fn=lambda: cgroups.enter(self.group),
                 )
             wait_for(
                 self.answers, START_TIMEOUT_S, f"systemd of {self.name} (see {self.log_folder}/systemd.log)"

@@ -6,9 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.devnode.support import Module, build_image, tool
 
 from devnode import lifecycle, settings
-from tests.devnode.support import Module, build_image, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,12 +53,12 @@ LABELS = {
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[Node]:
-    """A node of this test run; what an interrupted run left is taken away first."""
+    """Bring up a node for this test run; what an interrupted run left is taken away first."""
     if os.geteuid() != 0:
         pytest.skip("a devnode needs root")
     for path in settings.BASE.glob("pytest-*"):
         owner = int(re.sub(r"\D", "", path.name) or 0)
-        if not os.path.exists(f"/proc/{owner}"):  # noqa: PTH110 - a process, not a file
+        if not os.path.exists(f"/proc/{owner}"):
             lifecycle.down(path.name, lambda _line: None)
     name = f"pytest-{os.getpid()}"
     found = lifecycle.up(name, None, lambda _line: None)
@@ -70,12 +70,12 @@ def node() -> Iterator[Node]:
 
 @pytest.fixture(scope="session")
 def installed(node: Node) -> dict[str, str]:
-    """The answer of add-module, as it prints it."""
+    """Give the answer of add-module, as it prints it."""
     answer: dict[str, str] = ast.literal_eval(tool(node, "add-module", IMAGE).stdout)
     return answer
 
 
 @pytest.fixture(scope="session")
 def probe(node: Node, installed: dict[str, str]) -> Module:
-    """The tiny module, one for all tests: each test uses action names of its own."""
+    """Give the tiny module, one for all tests: each test uses action names of its own."""
     return Module(node, installed["module_id"])

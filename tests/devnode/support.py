@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import redis
-
     from devnode.settings import Node
 
 FINAL = {"completed", "aborted", "validation-failed"}
@@ -61,7 +60,9 @@ class Caller:
 
     def run(self, action: str, data: object = None, **members: object) -> Outcome:
         """Run a task to its end and give everything seen of it."""
-        with self.connection.pubsub(ignore_subscribe_messages=True) as subscription:
+        with self.connection.pubsub(  # type: ignore[no-untyped-call]
+            ignore_subscribe_messages=True
+        ) as subscription:
             subscription.psubscribe(f"progress/{self.agent_id}/task/*")
             subscription.get_message(timeout=1)
             task_id = self.queue(action, data, **members)
@@ -137,9 +138,7 @@ class Module:
         """Run an action of the module."""
         return self.caller.run(action, data, **members)
 
-    def shell(
-        self, *command: str, text: str = "", check: bool = True, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def shell(self, *command: str, text: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command through runagent."""
         return tool(
             self.node, "runagent", "-m", self.module_id, *command, text=text, check=check, **environment
@@ -147,7 +146,7 @@ class Module:
 
 
 def tool(
-    node: Node, name: str, *arguments: str, text: str = "", check: bool = True, **environment: str
+    node: Node, name: str, *arguments: str, text: str = "", check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Run a command line tool of the node as a person at the shell does."""
     clean = {
@@ -160,7 +159,7 @@ def tool(
         capture_output=True,
         text=True,
         input=text,
-        env=clean | {"PATH": path} | environment,
+        env=clean | {"PATH": path},
         timeout=60,
     )
     assert not check or done.returncode == 0, (

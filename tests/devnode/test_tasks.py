@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.devnode.support import wait_until
 
 if TYPE_CHECKING:
