@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol, Self
 
 from imapsync.session.errors import MessageGone
 from imapsync.wire.responses import BodyChunk, BodyStart, Fetch
+from imapsync.wire.uidset import MAX_NUMBER
 
 if TYPE_CHECKING:
     from imapsync.session.link import Link
@@ -24,7 +26,10 @@ class Sink(Protocol):
     touched: bool
 
     def add(self, response: Response) -> bool:
-        """Take a Fetch, BodyStart or BodyChunk; false when it is someone else's."""
+        """Take a Fetch, BodyStart or BodyChunk; false when it is someone else's.
+
+        A chunk comes to who took the start of its body.
+        """
 
     def flush(self) -> None:
         """All responses of this piece were added."""
@@ -99,48 +104,43 @@ class FetchStream(_Consumer):
     def __init__(self, link: Link, uids: UidSet | bytes, items: bytes) -> None:
         super().__init__(link)
         self._batch: list[Fetch] = []
+        #: How many of the batch are accounted for.
+        self._counted = 0
         asked = items.upper()
         self._wants_body = b"BODY" in asked or b"RFC822 " in asked or b"RFC822)" in asked
         self._wants_flags = b"FLAGS" in asked
         self._wants_date = b"INTERNALDATE" in asked
-        self._skipping = False
-        self._lowest, self._highest = 0, 0xFFFFFFFF
-        if not isinstance(uids, bytes) and uids.ranges:
-            self._lowest = min(first for first, _ in uids.ranges)
-            self._highest = max(last for _, last in uids.ranges)
+        ranges = [(1, MAX_NUMBER)] if isinstance(uids, bytes) else sorted(uids.ranges)
+        self._first = [first for first, _ in ranges]
+        self._last = [last for _, last in ranges]
 
     def add(self, response: Response) -> bool:
         """Take a record that answers this command; leaves others to the commands behind it.
 
-        Servers may work on several FETCHes at once (Dovecot does): records of a later command then come before the
-        end of an earlier one. Bodies above the inline limit are left out, their record has only the size.
+        Servers may work on several FETCHes at once (Dovecot does): records of a later command then come before
+        the end of an earlier one. Bodies above the inline limit are left out, their record has only the size.
         """
+        if type(response) is Fetch:
+            if not self._is_answer(response):
+                return False
+            if not self._discarding:
+                self._batch.append(response)
+            return True
         if type(response) is BodyStart:
-            uid = response.uid
-            self._skipping = self._wants_body and (uid is None or self._lowest <= uid <= self._highest)
-            return self._skipping
-        if type(response) is not Fetch:
-            return self._skipping
-        self._skipping = False
-        if not self._is_answer(response):
-            return False
-        if not self._discarding:
-            self._batch.append(response)
+            return self._wants_body and (response.uid is None or self._asked_for(response.uid))
         return True
 
     def flush(self) -> None:
         """Count what came, wake the consumer."""
-        waiting = len(self._batch) * RECORD_BYTES + sum(
-            [len(record.body) for record in self._batch if record.body]
-        )
-        self._account(waiting - self._waiting_bytes)
+        fresh = self._batch[self._counted :]
+        self._counted = len(self._batch)
+        self._account(len(fresh) * RECORD_BYTES + sum([len(record.body) for record in fresh if record.body]))
         super().flush()
 
     def discard(self) -> None:
         """Drop what came and what will come."""
         self._discarding = True
-        self._batch = []
-        self._account(-self._waiting_bytes)
+        self._take()
 
     async def collect(self) -> list[Fetch]:
         """Give all records; for answers known to be small."""
@@ -153,26 +153,31 @@ class FetchStream(_Consumer):
         return self
 
     async def __anext__(self) -> list[Fetch]:
-        while True:
-            if self._batch:
-                batch, self._batch = self._batch, []
-                self._account(-self._waiting_bytes)
-                return batch
-            elif self._done:
+        while not self._batch:
+            if self._done:
                 self._raise_error()
                 raise StopAsyncIteration
-            else:
-                await self._wait()
+            await self._wait()
+        return self._take()
+
+    def _take(self) -> list[Fetch]:
+        batch, self._batch = self._batch, []
+        self._counted = 0
+        self._account(-self._waiting_bytes)
+        return batch
 
     def _is_answer(self, record: Fetch) -> bool:
-        uid = record.uid
         return (
-            uid is not None
-            and self._lowest <= uid <= self._highest
+            record.uid is not None
             and (not self._wants_body or record.body_size is not None)
             and (not self._wants_flags or record.flags is not None)
             and (not self._wants_date or record.internaldate is not None)
+            and self._asked_for(record.uid)
         )
+
+    def _asked_for(self, uid: int) -> bool:
+        at = bisect_right(self._first, uid) - 1
+        return at >= 0 and uid <= self._last[at]
 
 
 class BodyStream(_Consumer):
@@ -200,10 +205,11 @@ class BodyStream(_Consumer):
                 return False
             self.size = response.size
         elif type(response) is Fetch:
-            if response.uid not in (None, self.uid) or response.body is None or self.size is not None:
-                return response.uid == self.uid
-            self.size = len(response.body)
-            self._take(response.body)
+            if response.uid != self.uid or response.body_size is None:
+                return False
+            if self.size is None and response.body is not None:
+                self.size = len(response.body)
+                self._take(response.body)
         return True
 
     def discard(self) -> None:

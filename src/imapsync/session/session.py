@@ -239,9 +239,7 @@ class Session:
         found: list[StatusItems] = []
 
         def consume(response: Response) -> bool:
-            if isinstance(response, MailboxStatus) and (
-                response.name.raw == name.raw or self._is_first(pending)
-            ):
+            if isinstance(response, MailboxStatus) and name.text == response.name.text:
                 found.append(response.items)
                 return True
             return False
@@ -279,6 +277,7 @@ class Session:
         elif condstore:
             command.phrase(b"(CONDSTORE)")
         pending = Pending("EXAMINE" if read_only else "SELECT", finish, consume)
+        pending.takes_all = True
         pending.on_done = lambda: self._select_done(pending)
         return self._link.submit(pending, command)
 
@@ -384,9 +383,11 @@ class Session:
         def consume(response: Response) -> bool:
             if not isinstance(response, Search):
                 return False
-            if response.tag not in (None, pending.tag) or (
-                response.tag is None and not self._is_first(pending)
-            ):
+            if response.tag is None:
+                # Answers of plain SEARCH come in order; one of several lines is taken when no other can be meant.
+                if found and sum(other.verb == pending.verb for other in self._link.in_flight.values()) > 1:
+                    return False
+            elif response.tag != pending.tag:
                 return False
             found.append(response.numbers)
             return True

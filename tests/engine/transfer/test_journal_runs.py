@@ -55,7 +55,10 @@ def test_nothing_changed_means_nothing_is_opened(servers: Servers, tmp_path: Pat
     assert again.unchanged == 3
     assert again.copied == 0
     commands = [line for line in lines if line.startswith("C: ")]
-    assert not any(" EXAMINE " in line or " SELECT " in line or " STATUS " in line.split("RETURN")[0] for line in commands)
+    assert not any(
+        " EXAMINE " in line or " SELECT " in line or " STATUS " in line.split("RETURN")[0]
+        for line in commands
+    )
     assert sum(" LIST " in line for line in commands) == 2
     same(source.snapshot("source"), destination.snapshot("target"))
 
@@ -84,7 +87,9 @@ def test_what_the_user_changed_on_the_destination_stays(servers: Servers, tmp_pa
     store(destination, "target", "INBOX", "1", "+FLAGS (\\Flagged)")
     store(source, "source", "INBOX", "1", "+FLAGS (\\Seen)")
     good(sync(wanted))
-    flags = {message.flags for message in destination.snapshot("target")["INBOX"] if "\\Flagged" in message.flags}
+    flags = {
+        message.flags for message in destination.snapshot("target")["INBOX"] if "\\Flagged" in message.flags
+    }
     assert flags == {frozenset({"\\Seen", "\\Flagged"})}
 
 
