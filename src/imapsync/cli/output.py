@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 import time
-from typing import BinaryIO
 
 from imapsync.cli.errors import OutputError
 
@@ -32,9 +30,9 @@ class Output:
     A reader that goes away or a full disk silences that one of the two; the run goes on.
     """
 
-    def __init__(self, stdout: BinaryIO | None = None) -> None:
-        self._stdout: BinaryIO | None = stdout if stdout is not None else _standard_output()
-        self._log: BinaryIO | None = None
+    def __init__(self) -> None:
+        self._stdout: int | None = 1
+        self._log: int | None = None
         self.log_path: str | None = None
 
     def open_log(self, folder: str, name: str) -> None:
@@ -52,23 +50,18 @@ class Output:
             ) from None
         with contextlib.suppress(OSError):
             os.fchmod(descriptor, 0o600)
-        self._log = os.fdopen(descriptor, "wb", buffering=0)
+        self._log = descriptor
         self.log_path = path
 
     def write(self, text: str) -> None:
         """Write text that ends with a line end, at once."""
         content = text.encode("utf-8", "backslashreplace")
-        if self._stdout is not None:
-            try:
-                self._stdout.write(content)
-                self._stdout.flush()
-            except (OSError, ValueError):
-                self._stdout = None
+        if self._stdout is not None and _write_all(self._stdout, content) is not None:
+            self._stdout = None
         if self._log is not None:
-            try:
-                self._log.write(content)
-            except OSError as error:
-                self._log = None
+            error = _write_all(self._log, content)
+            if error is not None:
+                self.close()
                 self.write(f"The log file cannot be written any more: {error.strerror or error}\n")
 
     def lines(self, *lines: str) -> None:
@@ -77,12 +70,19 @@ class Output:
             self.write("\n".join(lines) + "\n")
 
     def close(self) -> None:
-        """Close the log file and detach from a standard output that is gone."""
+        """Close the log file."""
         if self._log is not None:
             with contextlib.suppress(OSError):
-                self._log.close()
+                os.close(self._log)
             self._log = None
 
 
-def _standard_output() -> BinaryIO | None:
-    return None if sys.stdout is None else sys.stdout.buffer
+def _write_all(descriptor: int, content: bytes) -> OSError | None:
+    """Write without a buffer of Python's, which would complain at exit about a reader that is gone."""
+    view = memoryview(content)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        return error
+    return None

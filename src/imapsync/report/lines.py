@@ -41,11 +41,11 @@ def lines_of(event: object) -> list[str]:  # noqa: ARG001 - the rule for events 
 @lines_of.register(events.Connected)
 def _(event: events.Connected) -> list[str]:
     host = HOST[event.side]
-    protocol = f" {event.protocol}" if event.protocol else ""
+    protocol = f" {printable(event.protocol)}" if event.protocol else ""
     lines = [
         (
             f"{host}: connected to {printable(event.host)} port {event.port} "
-            f"with {_ENCRYPTION.get(event.encryption, event.encryption)}{protocol}"
+            f"with {printable(_ENCRYPTION.get(event.encryption, event.encryption))}{protocol}"
         )
     ]
     if event.greeting:
