@@ -23,6 +23,10 @@ export function layoutProblems(frame) {
       if (clips && element.textContent.trim() && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 1) {
         say("cut off", element);
       }
+      const box = element.matches(".im-card, .im-page, .im-dialog-content, form, fieldset");
+      if (box && element.scrollWidth > element.clientWidth + 1) {
+        say("wider than its place", element);
+      }
       if (element.tagName === "INPUT" || element.tagName === "TEXTAREA") {
         continue;
       }
@@ -49,8 +53,9 @@ export function layoutProblems(frame) {
         const height = Math.min(a.rect.bottom, b.rect.bottom) - Math.max(a.rect.top, b.rect.top);
         // Line boxes of neighbouring lines touch; letters do not.
         if (a.element !== b.element && width > 2 && height > 5 && !a.element.contains(b.element) && !b.element.contains(a.element)) {
+          const scrolled = [a, b].some(({ element }) => element.closest(".im-log, .im-folders"));
           const floating = [a, b].some(({ element }) => element.closest(".im-menu-list, .im-combo-list, .im-top"));
-          if (!floating) {
+          if (!floating && !scrolled) {
             say(`lies on "${b.element.textContent.trim().slice(0, 40)}"`, a.element);
           }
         }

@@ -9,15 +9,28 @@ export function formatCount(count, locale) {
 
 /** A size in bytes as "12.3 MiB". */
 export function formatBytes(bytes, locale) {
-  let value = Math.max(0, bytes);
+  const unit = unitOf(bytes);
+  return `${inUnit(bytes, unit, locale)} ${UNITS[unit]}`;
+}
+
+/** How many bytes of a whole, in the whole's unit: "1.1 / 5.1 GiB". */
+export function formatPartOfBytes(done, total, locale) {
+  const unit = unitOf(total);
+  return `${inUnit(done, unit, locale)} / ${formatBytes(total, locale)}`;
+}
+
+function unitOf(bytes) {
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
+  while (bytes >= 1024 ** (unit + 1) && unit < UNITS.length - 1) {
     unit += 1;
   }
+  return unit;
+}
+
+function inUnit(bytes, unit, locale) {
+  const value = Math.max(0, bytes) / 1024 ** unit;
   const digits = unit === 0 || value >= 100 ? 0 : 1;
-  const number = new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
-  return `${number} ${UNITS[unit]}`;
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
 }
 
 /** A time span in seconds as "2 h 5 min", "3 min 20 s" or "8 s"; the two largest units are enough. */
