@@ -1,0 +1,136 @@
+"""Cost against mailbox size and against round-trip time: measured points, and the pictures of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.corpus import small
+from bench.lane import Lane, LaneBrokenError
+from bench.network import Route
+from bench.scenarios import Kind, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from bench.engines import Engine
+    from bench.stage import Stage
+
+SIZES = (1000, 3000, 10_000, 30_000, 100_000, 250_000, 500_000)
+MESSAGE_BYTES = 2048
+ROUND_TRIPS_S = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2)
+PATIENCE_S = 240
+"""An engine that needs longer for one point gets no larger one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measured point of a curve."""
+
+    curve: str
+    engine: str
+    x: float
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+    problems: tuple[str, ...]
+
+
+def by_size(
+    stage: Stage, engines: Sequence[Engine], sizes: Iterable[int], say: Callable[[str], None]
+) -> list[Point]:
+    """Measure first run and idle run of one folder of each size, until an engine loses our patience."""
+    points: list[Point] = []
+    tired: set[str] = set()
+    for size in sizes:
+        corpus = small(f"curve-{size}", size, 1, MESSAGE_BYTES)
+        stage.load(corpus)
+        for engine in engines:
+            if engine.name in tired:
+                continue
+            for kind in (Kind.FIRST, Kind.AGAIN):
+                scenario = Scenario(
+                    f"n{size}-{kind.value}", f"{size} messages", corpus, kind, limit_s=PATIENCE_S
+                )
+                points += (found := _point(stage, scenario, engine, f"size-{kind.value}", size))
+                say("\n".join(map(str, found)))
+                if not found or found[0].problems:
+                    break
+            if (
+                not found
+                or found[0].problems
+                or any(p.wall_s > PATIENCE_S / 8 for p in points if p.engine == engine.name and p.x == size)
+            ):
+                tired.add(engine.name)
+        stage.forget(corpus)
+    return points
+
+
+def by_round_trip(
+    stage: Stage, engines: Sequence[Engine], trips: Iterable[float], say: Callable[[str], None]
+) -> list[Point]:
+    """Measure first run and idle run of 500 messages in 5 folders at each round-trip time to the source."""
+    points: list[Point] = []
+    corpus = small("curve-500", 500, 5)
+    stage.load(corpus)
+    for trip in trips:
+        for engine in engines:
+            for kind in (Kind.FIRST, Kind.AGAIN):
+                key = f"t{round(trip * 1000)}-{kind.value}"
+                scenario = Scenario(key, key, corpus, kind, rtt_s=trip, limit_s=PATIENCE_S)
+                points += (found := _point(stage, scenario, engine, f"trip-{kind.value}", trip * 1000))
+                say("\n".join(map(str, found)))
+    stage.forget(corpus)
+    return points
+
+
+def _point(stage: Stage, scenario: Scenario, engine: Engine, curve: str, x: float) -> list[Point]:
+    lane = Lane(stage, scenario, engine)
+    try:
+        lane.open()
+        run = lane.run(Route(scenario.rtt_s))
+    except LaneBrokenError:
+        return []
+    finally:
+        lane.close()
+    cost = run.cost
+    return [Point(curve, engine.name, x, cost.wall_s, cost.cpu_s, cost.peak_mib, run.problems)]
+
+
+def draw(points: Sequence[Point], folder: Path) -> list[Path]:
+    """Draw the pictures of the page; points that are not exact are left out."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    good = [point for point in points if not point.problems]
+    pictures = []
+    for curve, axis, scale in (
+        ("size", "messages in one folder", "log"),
+        ("trip", "round trip to the source, ms", "linear"),
+    ):
+        figure, panels = plt.subplots(
+            1, 3 if curve == "size" else 2, figsize=(13 if curve == "size" else 9, 4)
+        )
+        titles = [("first", "wall_s", "first sync: seconds"), ("again", "wall_s", "nothing changed: seconds")]
+        if curve == "size":
+            titles.append(("first", "peak_mib", "first sync: peak memory, MiB"))
+        for panel, (kind, member, title) in zip(panels, titles, strict=True):
+            for engine in dict.fromkeys(point.engine for point in good):
+                mine = [p for p in good if p.engine == engine and p.curve == f"{curve}-{kind}"]
+                panel.plot(
+                    [p.x for p in mine], [getattr(p, member) for p in mine], "o-", markersize=4, label=engine
+                )
+            panel.set(title=title, xlabel=axis, xscale=scale, yscale="log" if curve == "size" else "linear")
+            if curve == "trip":
+                panel.set_ylim(bottom=0)
+            panel.grid(visible=True, alpha=0.3)
+        panels[0].legend()
+        figure.tight_layout()
+        picture = folder / f"performance-{curve}.png"
+        figure.savefig(picture, dpi=110, metadata={"Software": None})
+        plt.close(figure)
+        pictures.append(picture)
+    return pictures
