@@ -2,7 +2,7 @@
 # Runs the robot suites of tests/robot against a node, by SSH as root:
 #
 #   ./test-module.sh NODE_ADDR IMAGE_URL [ROBOT ARGUMENT...]
-#   ./test-module.sh node1.example.org ghcr.io/nethserver/imapsync:latest --suite 20__transfer
+#   ./test-module.sh node1.example.org ghcr.io/nethserver/imapsync:latest --suite install --suite transfer
 #
 # Environment:
 #   SSH_KEYFILE   private key that opens root@NODE_ADDR                    (default ~/.ssh/id_ecdsa)

@@ -61,8 +61,8 @@ The log has the lines that people look for
 
 Each run leaves a line in the system log
     ${log}=    Run on the node    runagent -m ${MID} podman logs imapsync 2>&1
-    Should Match Regexp    ${log}    task u1_all001: .*tx=321
-    Should Match Regexp    ${log}    task u1_all001: .*tx=0
+    Should Contain    ${log}    task u1_all001: 320 messages transferred, 0 skipped, 0 failed
+    Should Contain    ${log}    task u1_all001: 0 messages transferred, 320 skipped
 
 By hand in the container
     ${status}=    In the container    syncctl status u1_all001
@@ -94,7 +94,7 @@ A remote master user opens the account of another
 Excluded folders stay out, and a blank entry excludes nothing
     Empty account    local    u2
     ${before}=    Create task    u2    excl01    ${REMOTE}    foldersynchronization=exclusion
-    ...    exclude=^Archive, ,Trash$,
+    ...    exclude=^INBOX[.]Archive, ,Trash$,
     Wait for result    u2    excl01    ${before}
     ${folders}=    Folders of account    local    u2
     Should Contain    ${folders}    Clients/Ünïcode & Söhne
