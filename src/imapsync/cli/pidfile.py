@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import signal
+import stat
 import time
 from typing import TYPE_CHECKING
 
@@ -41,12 +42,15 @@ class PidFile:
 
         remark = ""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(
+                self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644
+            )
         except OSError as error:
             raise PidFileError(
                 f"The pid file '{self.path}' cannot be written: {error.strerror or error}."
             ) from None
         try:
+            self._refuse_foreign(descriptor)
             former = _number(os.pread(descriptor, _MAX_BYTES, 0))
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -69,6 +73,13 @@ class PidFile:
             raise
         self._descriptor = descriptor
         return remark
+
+    def _refuse_foreign(self, descriptor: int) -> None:
+        """Refuse a file that someone else laid there (the default is in /tmp) or that is another file's name."""
+        facts = os.fstat(descriptor)
+        ours = facts.st_uid in (os.geteuid(), 0)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1 or not ours:
+            raise PidFileError(f"The pid file '{self.path}' is not a plain file of ours; it is left alone.")
 
     def _refuse_living(self, former: int | None, *, locked: bool) -> None:
         if not locked or (former is not None and _is_imapsync(former)):

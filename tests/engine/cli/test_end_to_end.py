@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.servers.base import NewMessage
+from tests.servers.client import NewMessage
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:

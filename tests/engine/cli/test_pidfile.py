@@ -63,6 +63,27 @@ def test_a_link_is_never_followed(path: str, tmp_path: Path) -> None:
     assert read_pid(path) is None
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a file to another user: run as root to enable")
+def test_a_file_of_another_user_is_left_alone(path: str) -> None:
+    Path(path).write_text("precious")
+    os.chown(path, 65534, 65534)
+    with pytest.raises(PidFileError, match="left alone"):
+        PidFile(path).acquire(exclusive=False)
+    assert Path(path).read_text() == "precious"
+
+
+def test_another_name_of_a_file_and_a_fifo_are_left_alone(path: str, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    os.link(victim, path)
+    with pytest.raises(PidFileError, match="left alone"):
+        PidFile(path).acquire(exclusive=False)
+    assert victim.read_text() == "precious"
+    os.mkfifo(path + "2")
+    with pytest.raises(PidFileError, match="left alone"):
+        PidFile(path + "2").acquire(exclusive=False)
+
+
 def test_a_directory_that_does_not_exist(path: str) -> None:
     with pytest.raises(PidFileError, match="cannot be written"):
         PidFile(path + "/x/y").acquire(exclusive=False)
