@@ -50,6 +50,8 @@ BATCH_BYTES = 1024 * 1024
 #: Asked for and not yet taken from the source.
 READ_AHEAD_BYTES = 3 * 1024 * 1024
 READ_AHEAD_BATCHES = 40
+#: Large messages whose flags and dates are asked for at once.
+META_MESSAGES = 100
 #: Sent to the destination and not yet answered.
 APPENDS_IN_FLIGHT = 4
 SINGLE_APPENDS_IN_FLIGHT = 100
@@ -68,8 +70,9 @@ class _Batch:
     rows: list[int]
     size_bytes: int
     opened: Pending[Selected]
-    stream: FetchStream
+    stream: FetchStream | None = None
     body: BodyStream | None = None
+    large: bool = False
 
 
 @dataclass(slots=True)
@@ -101,6 +104,7 @@ class Copier:
         self._flag_numbers: dict[tuple[bytes, ...], int] = {}
         self._current: FolderJob | None = None
         self._strikes: dict[tuple[int, int], int] = {}
+        self._meta: dict[tuple[int, int], Fetch] = {}
         self.batch_messages = BATCH_MESSAGES
 
     async def copy(self, jobs: list[FolderJob]) -> None:
@@ -112,6 +116,7 @@ class Copier:
         self._sent.clear()
         self._later.clear()
         self._translators.clear()
+        self._meta.clear()
         self._read_ahead = self._append_bytes = 0
         self._multi = self._run.destination.has("MULTIAPPEND")
         work = (piece for job in jobs for piece in self._pieces(job))
@@ -171,6 +176,8 @@ class Copier:
         while not self._fetching or (
             len(self._fetching) < READ_AHEAD_BATCHES and self._read_ahead < READ_AHEAD_BYTES
         ):
+            if self._fetching and self._fetching[-1].large:
+                return  # its body is asked for next, so its folder has to stay open
             piece = next(work, None)
             if piece is None:
                 return
@@ -182,10 +189,25 @@ class Copier:
         uids = UidSet.of([job.uids[row] for row in rows])
         size_bytes = sum([job.sizes[row] for row in rows])
         self._read_ahead += size_bytes
-        if large or size_bytes > BATCH_BYTES or (len(rows) == 1 and size_bytes > LARGE_BYTES):
-            stream = source.fetch(uids, _META_ITEMS)
-            return _Batch(job, rows, size_bytes, opened, stream, source.fetch_body(job.uids[rows[0]]))
-        return _Batch(job, rows, size_bytes, opened, source.fetch(uids, _ITEMS))
+        batch = _Batch(job, rows, size_bytes, opened)
+        if not large and size_bytes <= BATCH_BYTES and (len(rows) > 1 or size_bytes <= LARGE_BYTES):
+            batch.stream = source.fetch(uids, _ITEMS)
+        elif (job.position, rows[0]) in self._meta:
+            batch.body = source.fetch_body(job.uids[rows[0]])
+        else:
+            batch.stream = source.fetch(UidSet.of(self._large_uids(job, rows[0])), _META_ITEMS)
+            batch.large = True
+        return batch
+
+    def _large_uids(self, job: FolderJob, row: int) -> list[int]:
+        """Give the UIDs of this and the next large messages of a folder, to ask for their flags and dates at once."""
+        uids = [job.uids[row]]
+        for other in range(row + 1, len(job.uids)):
+            if len(uids) >= META_MESSAGES:
+                break
+            if job.states[other] == TODO and job.sizes[other] > LARGE_BYTES:
+                uids.append(job.uids[other])
+        return uids
 
     # -- from the source to the destination
 
@@ -196,10 +218,10 @@ class Copier:
         try:
             if not await self._usable(batch):
                 return
-            if batch.body is not None:
-                await self._forward_large(batch, batch.body)
-            else:
-                await self._forward_small(batch)
+            if batch.large or batch.body is not None:
+                await self._forward_large(batch)
+            elif batch.stream is not None:
+                await self._forward_small(batch, batch.stream)
         finally:
             self._read_ahead -= batch.size_bytes
 
@@ -218,13 +240,13 @@ class Copier:
         return False
 
     def _give_up(self, batch: _Batch, error: CommandRefused | MessageGone, reason: Reason) -> None:
-        batch.stream.discard()
-        if batch.body is not None:
-            batch.body.discard()
+        for answer in (batch.stream, batch.body):
+            if answer is not None:
+                answer.discard()
         for row in batch.rows:
             message_failed(self._run, batch.job, row, error, side=Side.SOURCE, reason=reason)
 
-    async def _forward_small(self, batch: _Batch) -> None:
+    async def _forward_small(self, batch: _Batch, stream: FetchStream) -> None:
         job = batch.job
         rows_by_uid = {job.uids[row]: row for row in batch.rows}
         rows: list[int] = []
@@ -233,7 +255,7 @@ class Copier:
         translate = self._translator(job).translate
         plain = not self._content.active and self._run.settings.content.keep_dates
         try:
-            async for records in batch.stream:
+            async for records in stream:
                 for record in records:
                     row = rows_by_uid.pop(record.uid or 0, None)
                     if row is None:
@@ -252,6 +274,10 @@ class Copier:
                     rows.append(row)
                     messages.append(message)
                     flags.append(self._flags_number(raw_flags))
+                if not rows_by_uid:
+                    # Not waiting for the OK: Dovecot holds it back while it works on the FETCHes behind.
+                    stream.discard()
+                    break
         except CommandRefused as error:
             self._refused(job, rows_by_uid, error)
         else:
@@ -270,33 +296,23 @@ class Copier:
             self._later.append((job, row, False))
 
     def _absent(self, job: FolderJob, rows: list[int]) -> None:
-        """Messages that FETCH passed over: expunged meanwhile, or unreadable.
-
-        A second look decides, later.
-        """
-        vanished = []
+        """Messages that FETCH passed over: expunged meanwhile, or unreadable; a second look decides, later."""
         for row in rows:
-            if self.strikes(job, row):
-                vanished.append(row)
+            if self._strikes.get((job.position, row), 0):
+                text = "the server announces the message but does not give it"
+                message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
             else:
                 self._strikes[job.position, row] = 1
-                self._later.append((job, row, False))
-        if vanished:
-            message_skipped(self._run, job, vanished, Skip.VANISHED)
+                self._later.append((job, row, job.sizes[row] > LARGE_BYTES))
 
-    async def _again(self, job: FolderJob, row: int, large: bool) -> None:
+    async def _again(self, job: FolderJob, row: int, large: bool) -> None:  # noqa: FBT001 - unpacked from the list
         """Ask for one message a second time, with nothing else in flight on the source."""
-        if self.strikes(job, row) and not large:
-            self._focus.source(job)
-            there = await self._run.source.search(f"UID {job.uids[row]}")
-            if not there:
+        if self.strikes(job, row):
+            await self._focus.source(job)
+            if not await self._run.source.search(f"UID {job.uids[row]}"):
                 message_skipped(self._run, job, [row], Skip.VANISHED)
                 return
-        batch = self._ask(job, [row], large=large)
-        await self._forward(batch)
-        if job.states[row] == TODO and not large and not any(row == other for _, other, _ in self._later):
-            text = "the server announces the message but does not give it"
-            message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
+        await self._forward(self._ask(job, [row], large=large))
 
     async def _changed(self, job: FolderJob, row: int, record: Fetch, body: bytes) -> Message | None:
         """Apply the content rules; None when the message was skipped or has failed."""
@@ -323,25 +339,27 @@ class Copier:
         message_skipped(self._run, job, [row], Skip(why))
         return None
 
-    async def _forward_large(self, batch: _Batch, body: BodyStream) -> None:
+    async def _forward_large(self, batch: _Batch) -> None:
         """Pass one message on from socket to socket (or, when it is to be changed, as a whole)."""
         job, row, run = batch.job, batch.rows[0], self._run
+        body = batch.body
         try:
-            records = await batch.stream.collect()
+            if batch.stream is not None:
+                await self._take_meta(job, row, batch.stream)
+            record = self._meta.pop((job.position, row), None)
+            if record is None:
+                self._absent(job, [row])
+                return
+            if body is None:
+                self._focus.source(job)
+                body = run.source.fetch_body(job.uids[row])
             size = await body.open()
         except CommandRefused as error:
-            body.discard()
             message_failed(run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
             return
         except MessageGone:
-            body.discard()
-            message_skipped(run, job, [row], Skip.VANISHED)
+            self._absent(job, [row])
             return
-        if not records:
-            body.discard()
-            message_skipped(run, job, [row], Skip.VANISHED)
-            return
-        record = records[0]
         if self._content.active:
             whole = b"".join([chunk async for chunk in body])
             changed = await self._changed(job, row, record, whole)
@@ -349,6 +367,14 @@ class Copier:
                 await self._send(job, [row], [changed], [self._flags_number(record.flags or ())])
             return
         await self._stream(job, row, record, body, size)
+
+    async def _take_meta(self, job: FolderJob, row: int, stream: FetchStream) -> None:
+        """Take flags and dates of large messages, as far as this one is concerned."""
+        wanted = {job.uids[other]: other for other in range(row, len(job.uids))}
+        async for records in stream:
+            for record in records:
+                if record.uid in wanted:
+                    self._meta[job.position, wanted[record.uid]] = record
 
     async def _stream(self, job: FolderJob, row: int, record: Fetch, body: BodyStream, size: int) -> None:
         run = self._run
