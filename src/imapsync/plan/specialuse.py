@@ -46,6 +46,14 @@ WELL_KNOWN_NAMES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def special_use(folder: Folder) -> str:
+    r"""Give the folder's announced special use as the RFC writes it, such as "\Sent"; "" when there is none."""
+    for use in WELL_KNOWN_NAMES:
+        if use in folder.attributes:
+            return use[0] + use[1:].capitalize()
+    return ""
+
+
 def uses_of(folders: Iterable[Folder], layout: Layout) -> dict[str, str]:
     """Give special use -> folder name, one folder a use: by attribute first, then by well-known name.
 

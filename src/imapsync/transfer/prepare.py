@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.folders import discover
 from imapsync.plan.folders import is_under, select_folders
+from imapsync.plan.specialuse import special_use
 from imapsync.plan.mapping import (
     Account,
     destination_layout,
@@ -219,9 +220,10 @@ def tell_folders(
             item.status.size if item.status else None,
             selected=item.folder.name in mapped,
             mapped_to=mapped.get(item.folder.name, ""),
+            special_use=special_use(item.folder),
+            selectable=item.folder.selectable,
         )
         for item in view.folders
-        if item.folder.selectable
     )
     run.sink(
         events.FoldersListed(

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.journal import Journal, JournalError
+from imapsync.plan.folders import select_folders
 from imapsync.plan.identity import Identity
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
@@ -152,7 +154,8 @@ class _Engine:
         if state.settings.sizes_at_start or state.settings.mode is Mode.SIZES:
             await complete_sizes(state)
         if state.settings.destination is None:
-            tell_folders(state, state.source_view, Side.SOURCE, {})
+            chosen = select_folders(state.source_view.account.folders, state.settings.folders).folders
+            tell_folders(state, state.source_view, Side.SOURCE, {folder.name: "" for folder in chosen})
             return
         self._jobs = make_jobs(state)
         state.folders_total = len(self._jobs)
@@ -169,7 +172,7 @@ class _Engine:
         self._reading = reading = Reading(state)
         self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock))
         for group in groups(jobs):
-            working = await self._persist(lambda group=group: compare(state, self._focus, group, reading))
+            working = await self._persist(partial(compare, state, self._focus, group, reading))
             self._open = working
             if state.dry:
                 _skip_all(state, working)
@@ -177,7 +180,7 @@ class _Engine:
                 state.sink(events.PhaseChanged(Phase.COPYING))
                 await self._copy(working, self._copier, reading)
             for job in working:
-                await self._persist(lambda job=job: finish(state, self._focus, job, reading))
+                await self._persist(partial(finish, state, self._focus, job, reading))
             self._open = []
 
     async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
