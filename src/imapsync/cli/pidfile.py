@@ -75,7 +75,7 @@ class PidFile:
         return remark
 
     def _refuse_foreign(self, descriptor: int) -> None:
-        """Refuse a file that someone else laid there (the default is in /tmp) or that is another file's name."""
+        """Refuse a file that someone else laid there (the default is in /tmp), or a second name of a file."""
         facts = os.fstat(descriptor)
         ours = facts.st_uid in (os.geteuid(), 0)
         if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1 or not ours:

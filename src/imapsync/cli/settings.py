@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, TypeVar
 
-from imapsync.cli import perlre, sides
+from imapsync.cli import sides
 from imapsync.cli.errors import UsageError
-from imapsync.cli.foldernames import either_spelling_matcher, either_spelling_rename
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +115,27 @@ def _tracer(trace: Callable[[str], None], side: int) -> Callable[[str], None]:
     return lambda line: trace(f"Host{side} {line}")
 
 
+# The Perl expressions are imported when one is used: most runs have none, and a login check has to be quick.
+
+
+def _message_matcher(text: str) -> Callable[[bytes], bool]:
+    from imapsync.cli.perlre import message_matcher
+
+    return message_matcher(text)
+
+
+def _on_messages(text: str) -> Callable[[bytes], bytes]:
+    from imapsync.cli.perlre import operations
+
+    return operations(text).on_bytes()
+
+
+def _on_flags(text: str) -> Callable[[str], str]:
+    from imapsync.cli.perlre import operations
+
+    return operations(text).on_text()
+
+
 class _Rules:
     def __init__(self, options: Parsed) -> None:
         self._options = options
@@ -144,8 +164,8 @@ class _Rules:
             only_recursive=options.texts("folderrec"),
             first=options.texts("folderfirst"),
             last=options.texts("folderlast"),
-            include=self._folder_matchers("include", perlre.folder_matcher),
-            exclude=self._folder_matchers("exclude", perlre.folder_matcher),
+            include=self._folder_matchers("include"),
+            exclude=self._folder_matchers("exclude"),
             subscribed_only=flag("subscribed"),
             skip_empty=flag("skipemptyfolders"),
             mix_case=flag("mixfolders", default=True),
@@ -175,7 +195,7 @@ class _Rules:
             max_age_days=self._amount("maxage"),
             min_age_days=self._amount("minage"),
             skip_content=tuple(
-                self._pattern("skipmess", text, perlre.message_matcher) for text in options.texts("skipmess")
+                self._pattern("skipmess", text, _message_matcher) for text in options.texts("skipmess")
             ),
             max_line_bytes=self._count("maxlinelength"),
             skip_cross_duplicates=self._flag("skipcrossduplicates"),
@@ -206,8 +226,7 @@ class _Rules:
 
         return ContentRules(
             rewrite=tuple(
-                self._pattern("regexmess", text, lambda value: perlre.operations(value).on_bytes())
-                for text in self._options.texts("regexmess")
+                self._pattern("regexmess", text, _on_messages) for text in self._options.texts("regexmess")
             ),
             pipe=self._options.texts("pipemess"),
             truncate_bytes=self._count("truncmess"),
@@ -223,8 +242,7 @@ class _Rules:
         return FlagRules(
             resync=self._flag("resyncflags", default=True),
             rewrite=tuple(
-                self._pattern("regexflag", text, lambda value: perlre.operations(value).on_text())
-                for text in self._options.texts("regexflag")
+                self._pattern("regexflag", text, _on_flags) for text in self._options.texts("regexflag")
             ),
             filter_buggy=self._flag("filterbuggyflags"),
             set_on_source=tuple(_flag_name(text) for text in self._options.texts("setflag1")),
@@ -234,8 +252,8 @@ class _Rules:
         from imapsync.plan.rules import DeletionRules
 
         options, flag = self._options, self._flag
-        only = self._folder_matchers("delete2foldersonly", perlre.expression_matcher)
-        but_not = self._folder_matchers("delete2foldersbutnot", perlre.expression_matcher)
+        only = self._folder_matchers("delete2foldersonly")
+        but_not = self._folder_matchers("delete2foldersbutnot")
         return DeletionRules(
             source=flag("delete1"),
             source_older_days=self._amount("delete1older"),
@@ -294,18 +312,23 @@ class _Rules:
             raise UsageError(f"Option --{name}: a search is one line of IMAP SEARCH words.", option=name)
         return text
 
-    def _folder_matchers(
-        self, name: str, compile_one: Callable[[str], Callable[[str], bool]]
-    ) -> tuple[Callable[[str], bool], ...]:
-        return tuple(
-            either_spelling_matcher(self._pattern(name, text, compile_one))
-            for text in self._options.texts(name)
-        )
+    def _folder_matchers(self, name: str) -> tuple[Callable[[str], bool], ...]:
+        texts = self._options.texts(name)
+        if not texts:
+            return ()
+        from imapsync.cli.foldernames import either_spelling_matcher
+        from imapsync.cli.perlre import expression_matcher, folder_matcher
+
+        compile_one = expression_matcher if name.startswith("delete2") else folder_matcher
+        return tuple(either_spelling_matcher(self._pattern(name, text, compile_one)) for text in texts)
 
     def _rename(self, text: str) -> Callable[[str, str, str], str]:
+        from imapsync.cli.foldernames import either_spelling_rename
+        from imapsync.cli.perlre import operations
+
         def with_variables(prefix: str, separator: str) -> Callable[[str], str]:
             known = {"h2_prefix": prefix, "h2_sep": separator}
-            return self._pattern("regextrans2", text, lambda value: perlre.operations(value).on_text(known))
+            return self._pattern("regextrans2", text, lambda value: operations(value).on_text(known))
 
         with_variables("", "/")  # says now what is wrong with it
         compiled = functools.lru_cache(maxsize=8)(with_variables)
@@ -313,9 +336,11 @@ class _Rules:
 
     @staticmethod
     def _pattern(name: str, text: str, compile_one: Callable[[str], Callable[[T], R]]) -> Callable[[T], R]:
+        from imapsync.cli.perlre import PatternError, bounded
+
         try:
-            return perlre.bounded(compile_one(text), f"--{name}")
-        except perlre.PatternError as error:
+            return bounded(compile_one(text), f"--{name}")
+        except PatternError as error:
             raise UsageError(f"Option --{name} '{text}': {error}.", option=name) from None
 
 

@@ -13,7 +13,7 @@ from imapsync.report.events import Event, MessageFailed, Phase, Problem, Side, S
 MAX_KEPT = 1_000
 
 
-@dataclass(slots=True)
+@dataclass
 class Totals:
     """What an account holds. None stands for "not asked"."""
 
@@ -22,7 +22,7 @@ class Totals:
     size_bytes: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class SideFacts:
     """What is known of one side."""
 
@@ -38,7 +38,7 @@ class SideFacts:
     unidentified: int = 0
 
 
-@dataclass(slots=True)
+@dataclass
 class Counters:
     """All numbers of a run."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
 MAX_TEXT = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ending:
     """How the process ends, and what kind of run it was. `sides`: those that the run was about."""
 
@@ -92,6 +91,8 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
 
 def write_report(path: str, counters: Counters, ending: Ending) -> None:
     """Replace the report file, owner only. Raises OSError."""
+    import json
+
     text = json.dumps(document(counters, ending), ensure_ascii=True, indent=1)
     replace_file(path, text.encode("ascii") + b"\n")
 

@@ -4,7 +4,8 @@ The engine's layers make these and hand them to a sink, any callable that takes 
 (:data:`Sink`). :class:`imapsync.report.collector.Collector` is the sink of the command line: it
 counts, prints and writes. Events are facts in the past tense; nothing here decides anything.
 
-Cheap on purpose: what happens to many messages is one event a batch, never one a message.
+No ``slots``: making slotted dataclasses takes several times as long, and a run that only logs in pays for all of
+them. Cheap on purpose: what happens to many messages is one event a batch, never one a message.
 Names of folders are ``str`` as people read them (decoded from modified UTF-7, the server's own
 separator); sizes are bytes; times are seconds since the epoch; uids are of the side named.
 """
@@ -90,14 +91,14 @@ class Skip(enum.StrEnum):
     DRY = "dry"  # would be copied without --dry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PhaseChanged:
     """The run turned to another kind of work."""
 
     phase: Phase
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Connected:
     """A server answered."""
 
@@ -109,7 +110,7 @@ class Connected:
     protocol: str = ""  # for example "TLSv1.3"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CertificateSeen:
     """The certificate that the server showed.
 
@@ -126,7 +127,7 @@ class CertificateSeen:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoggedIn:
     """The account opened."""
 
@@ -137,7 +138,7 @@ class LoggedIn:
     server: str = ""  # what the server says of itself by ID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reconnected:
     """A lost connection was made again; the work goes on."""
 
@@ -145,7 +146,7 @@ class Reconnected:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FolderTotals:
     """One line of a folder listing. `messages` or `size_bytes` is None when it was not asked for."""
 
@@ -158,7 +159,7 @@ class FolderTotals:
     selectable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FoldersListed:
     """All folders of a side, at the start or (`at_end`) after the work."""
 
@@ -169,7 +170,7 @@ class FoldersListed:
     at_end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorkPlanned:
     """More messages to copy are known. Amounts add up over the run."""
 
@@ -177,7 +178,7 @@ class WorkPlanned:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FolderStarted:
     """Work on a folder pair begins; `total` folder pairs in all, `position` counts from 1."""
 
@@ -187,7 +188,7 @@ class FolderStarted:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FolderCompared:
     """Both sides of a folder pair were read and matched."""
 
@@ -204,7 +205,7 @@ class FolderCompared:
     unchanged: bool = False  # known from the journal, nothing had to be read
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FolderFinished:
     """All is done for a folder pair."""
 
@@ -212,7 +213,7 @@ class FolderFinished:
     destination: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MessagesCopied:
     """A batch arrived (or, in a dry run, would be copied).
 
@@ -227,7 +228,7 @@ class MessagesCopied:
     destination_uids: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MessagesSkipped:
     """Selected messages that need or get no copy."""
 
@@ -239,7 +240,7 @@ class MessagesSkipped:
     planned: bool = False  # they were counted in a WorkPlanned before this was known
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MessageFailed:
     """One selected message did not arrive: the row of the failures list. Counts as an error."""
 
@@ -255,7 +256,7 @@ class MessageFailed:
     side: Side = Side.DESTINATION
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FlagsChanged:
     """Flags were set on messages that already were on a side."""
 
@@ -264,7 +265,7 @@ class FlagsChanged:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MessagesDeleted:
     """Messages were deleted (or marked, when `expunged` is false; or would be, in a dry run)."""
 
@@ -275,14 +276,14 @@ class MessagesDeleted:
     duplicates: bool = False  # --delete2duplicates
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FolderCreated:
     """A folder was made on the destination."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FolderDeleted:
     """A folder was removed."""
 
@@ -290,14 +291,14 @@ class FolderDeleted:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FolderSubscribed:
     """A destination folder was subscribed."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Filtered:
     """The user's Sieve script ran on `count` copied messages; `moved` of them left the folder."""
 
@@ -306,7 +307,7 @@ class Filtered:
     moved: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """Something failed that is not one message (a folder, a connection, our own state). An error."""
 
@@ -317,7 +318,7 @@ class Problem:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Warned:
     """Worth a line in the log, not an error."""
 
@@ -325,7 +326,7 @@ class Warned:
     side: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Noted:
     """A line for the log."""
 
@@ -333,7 +334,7 @@ class Noted:
     side: Side | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VerifyMismatch:
     """What `--verify` found wrong. `kind`: missing (counts as an error), size, date, flags or unproven."""
 
@@ -345,7 +346,7 @@ class VerifyMismatch:
     message_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Verified:
     """The proof of a folder pair: how many source messages were looked up and found equal."""
 

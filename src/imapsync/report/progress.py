@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +59,8 @@ class Progress:
         self._last_phase = self._counters.phase
         if self.failure is not None:
             return
+        import json
+
         try:
             replace_file(self._path, json.dumps(self.document(now)).encode("ascii"))
         except OSError as error:

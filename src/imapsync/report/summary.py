@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_LISTED = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunFacts:
     """What the statistics need besides the counters. Times in seconds since the epoch."""
 

@@ -34,7 +34,7 @@ NUMBER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Alphabet:
     """The characters that a pattern works on: text, or bytes read as Latin-1."""
 

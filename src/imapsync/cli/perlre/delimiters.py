@@ -11,7 +11,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">"}
 MAX_LENGTH = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quoted:
     """One construct: `kind` is m, s or tr; `second` is empty for m; `raw` when the delimiter is ``'``."""
 

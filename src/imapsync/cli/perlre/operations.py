@@ -20,7 +20,7 @@ _TEXT = Alphabet(wide=True)
 _BYTES = Alphabet(wide=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Operations:
     """One argument of --regexmess, --regexflag or --regextrans2: one or more operations in their order."""
 

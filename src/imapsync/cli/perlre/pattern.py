@@ -81,7 +81,7 @@ def _finish(translated: AnyStr, flags: str) -> re.Pattern[AnyStr]:
         raise PatternError(f"the pattern is not right: {error}") from error
 
 
-@dataclass(slots=True)
+@dataclass
 class _Group:
     """An open group: the inline flag groups opened inside it, and the flags x and m outside of it."""
 
