@@ -140,9 +140,7 @@ class Module:
 
     def shell(self, *command: str, text: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command through runagent."""
-        return tool(
-            self.node, "runagent", "-m", self.module_id, *command, text=text, check=check, **environment
-        )
+        return tool(self.node, "runagent", "-m", self.module_id, *command, text=text, check=check)
 
 
 def tool(
