@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: What a record without a body counts for in back-pressure: its objects in memory.
 RECORD_BYTES = 150
+#: A streamed body is handed on in pieces of at least this, its end excepted.
+PIECE_BYTES = 64 * 1024
 
 
 class Sink(Protocol):
@@ -82,10 +84,12 @@ class _Consumer:
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
+        self._link.note_starving(1)
         try:
             await self._waiter
         finally:
             self._waiter = None
+            self._link.note_starving(-1)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -97,8 +101,8 @@ class FetchStream(_Consumer):
 
     Must be consumed, or given up by discard(): reading from the server stops while too much waits. Streams in
     flight on one session are to be consumed in the order they were made. Ends with CommandRefused,
-    ConnectionFailed and the like. Records that lack what was asked for (flag updates that the server sends
-    unasked) are left out.
+    ConnectionFailed and the like; early, before the tagged answer, once each message of the set has come.
+    Records that lack what was asked for (flag updates that the server sends unasked) are left out.
     """
 
     def __init__(self, link: Link, uids: UidSet | bytes, items: bytes) -> None:
@@ -110,6 +114,12 @@ class FetchStream(_Consumer):
         self._wants_body = b"BODY" in asked or b"RFC822 " in asked or b"RFC822)" in asked
         self._wants_flags = b"FLAGS" in asked
         self._wants_date = b"INTERNALDATE" in asked
+        #: Records still to come, when that is known: then the tagged answer need not be waited for. Flag
+        #: updates that the server sends unasked have neither body nor date, so they are not counted by
+        #: mistake.
+        self._missing = -1
+        if not isinstance(uids, bytes) and (self._wants_body or self._wants_date):
+            self._missing = len(uids)
         ranges = [(1, MAX_NUMBER)] if isinstance(uids, bytes) else sorted(uids.ranges)
         self._first = [first for first, _ in ranges]
         self._last = [last for _, last in ranges]
@@ -117,12 +127,14 @@ class FetchStream(_Consumer):
     def add(self, response: Response) -> bool:
         """Take a record that answers this command; leaves others to the commands behind it.
 
-        Servers may work on several FETCHes at once (Dovecot does): records of a later command then come before
-        the end of an earlier one. Bodies above the inline limit are left out, their record has only the size.
+        Servers may work on several FETCHes at once (Dovecot does): records of a later command then come
+        before the end of an earlier one. Bodies above the inline limit are left out, their record has only
+        the size.
         """
         if type(response) is Fetch:
             if not self._is_answer(response):
                 return False
+            self._missing -= 1
             if not self._discarding:
                 self._batch.append(response)
             return True
@@ -156,6 +168,7 @@ class FetchStream(_Consumer):
         while not self._batch:
             if self._done:
                 self._raise_error()
+            if self._done or not self._missing:
                 raise StopAsyncIteration
             await self._wait()
         return self._take()
@@ -183,8 +196,8 @@ class FetchStream(_Consumer):
 class BodyStream(_Consumer):
     """The body of one message of any size: `size = await body.open()`, then `async for chunk in body`.
 
-    Must be read to its end, or given up by discard(). open() raises MessageGone when the message is no longer
-    there.
+    Must be read to its end, or given up by discard(). open() raises MessageGone when the server did not give
+    it: it is no longer there, or it came so early that it could not be kept (ask again, alone).
     """
 
     def __init__(self, link: Link, uid: int) -> None:
@@ -193,6 +206,8 @@ class BodyStream(_Consumer):
         self.size: int | None = None
         self._chunks: list[bytes] = []
         self._received = 0
+        self._begun = self._opened = False
+        self._given_up = False
 
     def add(self, response: Response) -> bool:
         """Take the beginning, a piece or the whole of the body."""
@@ -215,36 +230,51 @@ class BodyStream(_Consumer):
     def discard(self) -> None:
         """Drop what came and what will come."""
         self._discarding = True
-        self._chunks = []
+        self._chunks.clear()
         self._account(-self._waiting_bytes)
 
     async def open(self) -> int:
         """Give the size in bytes as soon as the server has told it."""
-        while self.size is None:
-            if self._done:
+        self._begun = True
+        while self.size is None or self._given_up:
+            if self._done or self._given_up:
                 self._raise_error()
-                raise MessageGone(f"the message with UID {self.uid} is no longer there", side=self._link.side)
+                raise MessageGone(f"the server did not give UID {self.uid}", side=self._link.side)
             await self._wait()
+        self._opened = True
         return self.size
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        size = await self.open()
-        while not self._chunks:
-            if self._received >= size:
-                raise StopAsyncIteration
+        await self.open()
+        while not self._worth_taking():
             if self._done:
                 self._raise_error()
                 raise MessageGone(f"the body of UID {self.uid} is incomplete", side=self._link.side)
             await self._wait()
-        chunk = self._chunks.pop(0)
-        self._account(-len(chunk))
-        return chunk
+        if not self._chunks:
+            raise StopAsyncIteration
+        piece = b"".join(self._chunks)
+        self._chunks.clear()
+        self._account(-len(piece))
+        return piece
+
+    def flush(self) -> None:
+        """Wake the consumer for a piece that is worth it: servers send records of a few KiB."""
+        self.touched = False
+        if not self._opened or self._worth_taking():
+            self._wake()
+
+    def _worth_taking(self) -> bool:
+        return self._waiting_bytes >= PIECE_BYTES or (self.size is not None and self._received >= self.size)
 
     def _take(self, content: bytes) -> None:
         self._received += len(content)
+        if self._link.overfull and not self._begun:
+            self._given_up = True
+            self.discard()
         if content and not self._discarding:
             self._chunks.append(content)
             self._account(len(content))

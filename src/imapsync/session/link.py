@@ -30,10 +30,14 @@ T = TypeVar("T")
 #: Received bytes that may wait for consumers before reading stops, and when it goes on.
 READ_HIGH_BYTES = 4 * 1024 * 1024
 READ_LOW_BYTES = 1 * 1024 * 1024
+#: Bytes that may wait while a consumer needs something that comes behind them; beyond, bodies are given up.
+READ_MOST_BYTES = 24 * 1024 * 1024
 #: Bytes that may wait in the transport before drain() blocks.
 WRITE_HIGH_BYTES = 512 * 1024
 #: The idle clock is looked at this often per timeout.
 _IDLE_LOOKS = 4
+#: When it is we who make the server wait, the clock is this much more patient; it still ends a stand-still.
+_OWN_FAULT = 10
 
 
 class Counters:
@@ -84,7 +88,13 @@ class Link(asyncio.BufferedProtocol):
         #: Who takes FETCH responses, in the order of their commands.
         self._sinks: list[Sink] = []
         self._touched: list[Sink] = []
+        #: Who took the start of the body under way.
+        self._body_taker: Sink | None = None
+        #: Whether the oldest command in flight opens a mailbox: all mailbox data is its own.
+        self._head_takes_all = False
         self._waiting_bytes = 0
+        #: Consumers that need more from the server to go on.
+        self._starving = 0
         self._reading_paused = False
         self._write_paused = False
         self._change_waiters: list[asyncio.Future[None]] = []
@@ -178,8 +188,10 @@ class Link(asyncio.BufferedProtocol):
         self._tag_count += 1
         pending.tag = b"a%d" % self._tag_count
         pending.segments = deque(command.segments(pending.tag))
+        pending.note_starving = self.note_starving
         if not self.in_flight:
             self.counters.round_trips += 1
+            self._head_takes_all = pending.takes_all
             self._touch()
         self.counters.commands += 1
         self.in_flight[pending.tag] = pending
@@ -228,16 +240,23 @@ class Link(asyncio.BufferedProtocol):
     def note_waiting(self, delta_bytes: int) -> None:
         """Count received bytes that consumers have not taken yet; stops and restarts reading."""
         self._waiting_bytes += delta_bytes
-        if self._reading_paused:
-            if self._waiting_bytes <= READ_LOW_BYTES:
-                self._reading_paused = False
-                self._touch()
-                if self._transport is not None and not self._transport.is_closing():
-                    self._transport.resume_reading()
-        elif self._waiting_bytes >= READ_HIGH_BYTES:
-            self._reading_paused = True
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.pause_reading()
+        if delta_bytes < 0:
+            self._last_activity = self._loop.time()
+        self._regulate()
+
+    def note_starving(self, delta: int) -> None:
+        """Count consumers that wait for the server: while there are any, reading goes on.
+
+        Dovecot withholds the tagged answers of pipelined FETCHes until all are done: who waits for an early
+        one must not be stopped by the records of a later one.
+        """
+        self._starving += delta
+        self._regulate()
+
+    @property
+    def overfull(self) -> bool:
+        """Whether so much waits that bodies nobody has begun to read must be given up."""
+        return self._waiting_bytes > READ_MOST_BYTES
 
     @property
     def received_anything(self) -> bool:
@@ -272,6 +291,21 @@ class Link(asyncio.BufferedProtocol):
 
     # -- inside
 
+    def _regulate(self) -> None:
+        """Stop or restart reading."""
+        limit = READ_LOW_BYTES if self._reading_paused else READ_HIGH_BYTES
+        pause = self._waiting_bytes > limit and not self._starving
+        if pause == self._reading_paused:
+            return
+        self._reading_paused = pause
+        if self._transport is None or self._transport.is_closing():
+            return
+        if pause:
+            self._transport.pause_reading()
+        else:
+            self._touch()
+            self._transport.resume_reading()
+
     def _handle_responses(self) -> None:
         next_response = self._reader.next
         trace = self._trace
@@ -283,13 +317,7 @@ class Link(asyncio.BufferedProtocol):
                 trace.received(response)
             kind = type(response)
             if kind is Fetch or kind is BodyChunk or kind is BodyStart:
-                for sink in self._sinks:
-                    if sink.add(response):
-                        if not sink.touched:
-                            sink.touched = True
-                            self._touched.append(sink)
-                        break
-                else:
+                if not self._offer(response):
                     self._route(response)
             elif isinstance(response, Tagged):
                 self._finish(response)
@@ -297,6 +325,25 @@ class Link(asyncio.BufferedProtocol):
                 self._continue(response.text)
             else:
                 self._route(response)
+
+    def _offer(self, response: Response) -> bool:
+        """Offer a message or a piece of one to the commands that read messages; tell whether one took it."""
+        if type(response) is BodyChunk:
+            taker = self._body_taker
+            if taker is not None:
+                taker.add(response)
+        else:
+            taker = None
+            if not self._head_takes_all:
+                for sink in self._sinks:
+                    if sink.add(response):
+                        taker = sink
+                        break
+            self._body_taker = taker
+        if taker is not None and not taker.touched:
+            taker.touched = True
+            self._touched.append(taker)
+        return taker is not None
 
     def _route(self, response: Response) -> None:
         if not self._greeted:
@@ -314,6 +361,8 @@ class Link(asyncio.BufferedProtocol):
     def _finish(self, tagged: Tagged) -> None:
         # Batches must be delivered before their command completes.
         pending = self.in_flight.pop(tagged.tag, None)
+        if self.in_flight:
+            self._head_takes_all = next(iter(self.in_flight.values())).takes_all
         if pending is None:
             raise ProtocolError(f"an answer to no command of ours: {tagged.tag[:20]!r}")
         if tagged.status == "OK":
@@ -418,10 +467,11 @@ class Link(asyncio.BufferedProtocol):
         self._idle_timer = None
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
         sent = self.counters.bytes_out - unsent
-        if sent != self._last_out or self._reading_paused or not self.in_flight or self._blocked_by_us():
+        if sent != self._last_out or not self.in_flight:
             self._last_out = sent
-            self._last_activity = max(self._last_activity, self._loop.time())
-        if self._loop.time() - self._last_activity >= self._timeout_s:
+            self._last_activity = self._loop.time()
+        patience_s = self._timeout_s * (_OWN_FAULT if self._reading_paused or self._blocked_by_us() else 1)
+        if self._loop.time() - self._last_activity >= patience_s:
             message = f"the server sent nothing for {self._timeout_s:g} seconds"
             self.end(TimedOut(message, side=self.side))
             return

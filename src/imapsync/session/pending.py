@@ -32,12 +32,14 @@ class Pending(Generic[T]):
         "_waiters",
         "consume",
         "done",
+        "note_starving",
         "on_continuation",
         "on_done",
         "secret",
         "segments",
         "streamed",
         "tag",
+        "takes_all",
         "verb",
     )
 
@@ -62,8 +64,12 @@ class Pending(Generic[T]):
         self.segments: deque[bytes] | None = None
         #: Whether the literal after the first segment comes from elsewhere.
         self.streamed = False
+        #: Whether all mailbox data is this command's while it is the oldest in flight (SELECT).
+        self.takes_all = False
         #: Handles continuation requests in place of the next segment (authentication).
         self.on_continuation: Callable[[bytes], None] | None = None
+        #: Told when somebody begins (1) or ends (-1) to wait.
+        self.note_starving: Callable[[int], None] | None = None
         #: Called once when the answer is known, before who awaits it goes on.
         self.on_done: Callable[[], None] | None = None
         #: Whether its bytes stay out of traces.
@@ -92,7 +98,13 @@ class Pending(Generic[T]):
         if not self.done:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            yield from waiter
+            if self.note_starving is not None:
+                self.note_starving(1)
+            try:
+                yield from waiter
+            finally:
+                if self.note_starving is not None:
+                    self.note_starving(-1)
         if self._error is not None:
             raise self._error
         return self._result  # type: ignore[return-value]  # None only when T is None

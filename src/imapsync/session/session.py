@@ -384,7 +384,8 @@ class Session:
             if not isinstance(response, Search):
                 return False
             if response.tag is None:
-                # Answers of plain SEARCH come in order; one of several lines is taken when no other can be meant.
+                # Answers of plain SEARCH come in order; one of several lines is taken when no other can be
+                # meant.
                 if found and sum(other.verb == pending.verb for other in self._link.in_flight.values()) > 1:
                     return False
             elif response.tag != pending.tag:
