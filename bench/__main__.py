@@ -6,6 +6,7 @@ Without arguments: every row, the curves, and docs/performance.md made anew from
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +61,8 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Run what was asked; exit code 1 when our engine was not exact somewhere."""
     options = _arguments()
+    # Servers, proxies and a gigabyte of mail go away by with-blocks: a polite end has to unwind them.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.document:
         print(document.write(Results.load(options.document), DOCS))
         return 0

@@ -36,6 +36,7 @@ def main() -> None:
         os.killpg(child, signal.SIGKILL)
 
     signal.signal(signal.SIGALRM, stop)
+    signal.signal(signal.SIGTERM, stop)
     signal.alarm(limit_s)
     _, status, usage = os.wait4(child, 0)
     wall = time.perf_counter() - start

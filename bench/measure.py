@@ -48,10 +48,13 @@ def run(command: Sequence[str], *, log: Path, limit_s: int, env: Mapping[str, st
             env={**os.environ, **(env or {})},
         )
     os.close(write_fd)
+    answer = b""
     try:
         with os.fdopen(read_fd, "rb") as answers:
             answer = answers.read()
     finally:
+        if not answer:
+            launcher.terminate()
         launcher.wait()
     record = json.loads(answer)
     return Cost(
