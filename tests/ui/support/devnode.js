@@ -1,0 +1,72 @@
+/**
+ * A devnode that is up with its testbed (`python -m devnode up`, `python -m devnode.testbed up`): its name is in
+ * $DEVNODE. A fresh instance of the module is added for the tests and removed after them.
+ */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const name = process.env.DEVNODE ?? "demo";
+const state = join("/var/lib/devnode", name);
+const IMAGE = process.env.IMAGE_URL ?? "ghcr.io/nethserver/imapsync:latest";
+
+/** The administrator of cluster-admin on every devnode. */
+export const ADMIN = { username: "admin", password: "Nethesis,1234" };
+
+export class Devnode {
+  constructor() {
+    const settings = readFileSync(join(state, "env"), "utf8");
+    this.origin = /^export DEVNODE_WEB='(.+)'$/m.exec(settings)[1];
+    this.accounts = JSON.parse(readFileSync(join(state, "accounts.json"), "utf8"));
+  }
+
+  /** Runs a command of the node (`add-module`, `runagent` …) and gives what it printed. */
+  async command(program, ...args) {
+    const { stdout } = await run(join(state, "bin", program), args, {
+      env: { ...process.env, DEVNODE: name },
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    return stdout;
+  }
+
+  /** Adds an instance of the module; gives its id. */
+  async addModule() {
+    const printed = await this.command("add-module", IMAGE, "1");
+    return /["']module_id["']: ["'](\w+)["']/.exec(printed)[1];
+  }
+
+  removeModule(id) {
+    return this.command("remove-module", "--no-preserve", id);
+  }
+
+  /** Runs a command of the remote accounts: `remote("fill", "--user", …)`. */
+  async remote(...args) {
+    await run(join(root, ".venv/bin/python"), ["-m", "devnode.remote", ...args, "--name", name], {
+      cwd: root,
+    });
+  }
+
+  /** Makes a folder in a remote account. */
+  async remoteFolder(user, folder) {
+    const program =
+      "import sys; from devnode.imap_account import Mailbox; from devnode.remote import Remote; " +
+      "from devnode.settings import load; name, user, folder = sys.argv[1:]\n" +
+      "with Mailbox(Remote(load(name)).login(user)) as mailbox: mailbox.create((folder,))";
+    await run(join(root, ".venv/bin/python"), ["-c", program, name, user, folder], { cwd: root });
+  }
+
+  /** Stops or starts the Mail module's server. */
+  mail(verb) {
+    return this.command("runagent", "-m", "mail1", "systemctl", "--user", verb, "dovecot");
+  }
+
+  /** Every password there is: none may ever come back in a reply. */
+  passwords() {
+    const { local, remote } = this.accounts;
+    return [...new Set([...Object.values(local.passwords), ...Object.values(remote.passwords)])];
+  }
+}
