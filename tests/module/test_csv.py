@@ -1,0 +1,245 @@
+"""import-csv-tasks: the file, the rows, the texts, and what is created."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.module.conftest import IMAGEROOT, Node, request
+
+from imapsync_tasks import csvtable
+
+HEADER = "localusername,remoteusername,remotepassword,remotehostname,remoteport,security\n"
+ROW = "foo,user1@example.org,secret,imap.example.org,993,ssl\n"
+#: What the parser must keep: each cell is quoted as RFC 4180 says.
+PASSWORDS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n"), min_size=1, max_size=50
+)
+
+
+def quoted(text: str) -> str:
+    """Quote a cell."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def run(node: Node, content: str | bytes, *words: str) -> tuple[int, str]:
+    """Run the command; give exit code and text."""
+    given_ = content if isinstance(content, bytes) else content.encode()
+    done = node.helper("import-csv-tasks", *words, given=given_)
+    assert done.stderr == b"", done.stderr.decode()
+    return done.returncode, done.stdout.decode()
+
+
+@given(password=PASSWORDS)
+def test_any_password_arrives_unchanged(password: str) -> None:
+    table = csvtable.parse(HEADER + f"foo,u,{quoted(password)},h.example,143,tls\n")
+    assert not table.rows[0].issues
+    assert csvtable.request(table.rows[0], "a1")["remotepassword"] == password
+
+
+def test_rows_have_the_numbers_of_a_spreadsheet() -> None:
+    text = "\n" + HEADER + "\n" + 'foo,u,"a\nb",h,143,\n' + ",,,,,\n" + ROW
+    table = csvtable.parse(text)
+    assert [row.number for row in table.rows] == [4, 6]
+    assert [issue.column for issue in table.rows[0].issues] == ["remotepassword"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_encodings_and_line_ends(encoding: str, end: str) -> None:
+    text = (HEADER + "foo,u,pässwörd,h.example,143,tls\n").replace("\n", end)
+    (row,) = csvtable.parse(csvtable.decode(text.encode(encoding))).rows
+    assert row.cells["remotepassword"] == "pässwörd"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "Missing required columns: the file is empty"),
+        (HEADER.encode() + b"foo,u,p\xe4ss,h,143,tls\n", "Invalid text encoding in line 2"),
+        (HEADER.encode("utf-16-le"), "Invalid file: it holds NUL bytes"),
+        (HEADER.replace(",", ";").encode(), "Invalid delimiter ';'"),
+        (b"localusername,remoteusername\n", "Missing required columns: remotepassword, remotehostname"),
+        (HEADER.replace("security", "Security").encode(), "Missing required columns: security"),
+        (HEADER.strip().encode() + b",note\n", "Invalid columns: note"),
+        (HEADER.strip().encode() + b",security\n", "a column appears twice"),
+        (HEADER.encode() + b'foo,"u,p\n', "Invalid CSV near row 2"),
+    ],
+)
+def test_a_file_that_cannot_be_used_says_why(node: Node, content: bytes, sentence: str) -> None:
+    code, text = run(node, content)
+    assert (code, text.startswith("✗ "), sentence in text) == (1, True, True), text
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("foo,,p,h,143,tls", "Missing required value: remoteusername"),
+        ("foo,u,,h,143,tls", "Missing required value: remotepassword"),
+        ("foo,u,p,h,imap,tls", "Invalid port number 'imap'"),
+        ("foo,u,p,h,70000,tls", "Invalid port number '70000'"),
+        ("foo,u,p,h,143,starttls", "Invalid security 'starttls'"),
+        ("../foo,u,p,h,143,tls", "Invalid localusername '../foo'"),
+        ("foo,u,p,h h,143,tls", "Invalid remotehostname 'h h'"),
+        ("foo,u,p,h,143,tls,x", "7 values for 6 columns"),
+        ("foo", "Missing required value: remotehostname"),
+    ],
+)
+def test_check_mode_tells_each_wrong_row(node: Node, row: str, sentence: str) -> None:
+    before = node.snapshot()
+    code, text = run(node, HEADER + ROW + row + "\n", "--check")
+    assert code == 1
+    assert f"✗ Row 3: {sentence}" in text
+    assert "No tasks were created (check-only mode)." in text
+    assert node.snapshot() == before
+
+
+def test_the_sample_file_passes_the_check(node: Node) -> None:
+    code, text = run(node, (IMAGEROOT / "examples" / "users.csv").read_bytes(), "-c")
+    assert code == 0
+    assert text.splitlines() == [
+        "📋 CSV Column Validation:",
+        "  Delimiter: ',' (comma-separated)",
+        "  Found 6 column(s): localusername, remotehostname, remotepassword, remoteport, remoteusername, security",
+        "  Column order: does not matter (mapped by header name)",
+        "  ✓ All 6 required columns present",
+        "  ✓ Found 3 data row(s) (empty lines skipped)",
+        "🔍 Validating row data...",
+        "  ✓ All 3 rows validated successfully",
+        "  ✓ Generated 3 unique task IDs",
+        "✓ CSV file is valid. No tasks were created (check-only mode).",
+    ]
+
+
+def test_an_import_can_be_run_again_and_applied(idle: Node) -> None:
+    extra = HEADER.strip() + ",cron,delete_remote,exclude,foldersynchronization\n"
+    text = extra + 'foo,User1@example.org,=1+1,imap.example.org,993,ssl,5m,yes,"a,b",exclusion\n'
+    text += "bar,user2@example.org,p,imap.example.org,143,tls,,,,\n"
+    text += "FOO,USER1@example.org,p,IMAP.example.org,993,ssl,,,,\n"
+    code, output = run(idle, text)
+    assert code == 0
+    assert "Creating task for foo (ID: " in output
+    assert "✓ Success: bar (created, row 3)" in output
+    assert "Skipped FOO: this account appears twice in this file" in output
+    assert "📊 Summary: 2 successful, 0 failed (2 created, 0 updated, 1 skipped)" in output
+    tasks = {task.localuser: task for task in map(idle.store.load, idle.store.names())}
+    assert tasks["foo"].exclude == "a,b"
+    assert (tasks["foo"].delete_remote, tasks["foo"].cron, tasks["bar"].cron) == (True, "5m", "")
+    assert len(tasks["foo"].task_id) == 6
+    assert idle.store.password(tasks["foo"].name) == "=1+1"
+    code, output = run(idle, text)
+    assert code == 0
+    assert (
+        f"task {tasks['foo'].task_id} of foo already syncs this account (--update applies the file to it)"
+        in output
+    )
+    assert "(0 created, 0 updated, 3 skipped)" in output
+    changed = HEADER + "FOO,USER1@EXAMPLE.ORG,new,IMAP.EXAMPLE.ORG,143,tls\n"
+    code, output = run(idle, changed, "--update")
+    assert (code, "Updating task for FOO" in output, "1 updated" in output) == (0, True, True)
+    task = idle.store.load(tasks["foo"].name)
+    assert (task.remoteusername, task.remotehostname) == ("User1@example.org", "imap.example.org")
+    assert (task.remoteport, task.security, task.exclude, task.cron) == (143, "tls", "a,b", "5m")
+    assert idle.store.password(task.name) == "new"
+    assert len(idle.store.names()) == 2
+
+
+def refusing(node: Node, user: str) -> None:
+    """Make the engine refuse the login of one remote user."""
+    engine = Path(node.environ["SYNCCTL_ENGINE"])
+    bad = {"exit_code": 16, "errors": [{"side": "host1", "code": "authentication", "server_text": "no way"}]}
+    good = {"exit_code": 0, "errors": []}
+    engine.write_text(
+        "#!/bin/sh\nanswer='" + json.dumps(good) + "'\n"
+        "for word; do case $word in\n"
+        f"--user1={user}) answer='{json.dumps(bad)}';;\n"
+        '--report=*) report="${word#--report=}";; esac; done\necho "$answer" >"$report"\n'
+    )
+    engine.chmod(0o755)
+
+
+def test_a_refused_row_does_not_hold_up_the_others(idle: Node) -> None:
+    refusing(idle, "user7")
+    rows = "".join(f"foo,user{number},p,h.example,143,tls\n" for number in range(12))
+    code, output = run(idle, HEADER + rows + "foo,,p,h,143,tls\n")
+    assert code == 1
+    assert "✗ Row 9: foo failed: The remote server refused the user or password: no way" in output
+    assert "✗ Row 14: foo failed: Missing required value: remoteusername" in output
+    assert "11 successful, 2 failed (11 created, 0 updated, 0 skipped)" in output
+    assert len(idle.store.names()) == 11
+
+
+def test_the_page_shares_the_rules(idle: Node) -> None:
+    refusing(idle, "bad")
+    idle.save(localuser="old", remoteusername="u", remotehostname="h.example")
+    text = (
+        HEADER
+        + "foo,a,p,h.example,143,tls\nold,U,p,h.example,143,tls\nfoo,bad,p,h.example,143,tls\nfoo,b,p,h.example,x,tls\n"
+    )
+    answer = idle.action("check-csv-tasks", {"csv_secret": text}).output
+    assert answer["counts"] == {"new": 2, "existing": 1, "repeated": 0, "invalid": 1}
+    assert [row["status"] for row in answer["rows"]] == ["new", "existing", "new", "invalid"]
+    assert answer["rows"][1]["task_id"] == "a0241w"
+    assert answer["rows"][3]["errors"] == [
+        {"field": "remoteport", "error": "invalid_value", "text": "Invalid port number 'x'"}
+    ]
+    assert "remotepassword" not in answer["rows"][0]["values"]
+    changes = [
+        {"row": 5, "field": "remoteport", "value": "993"},
+        {"row": 5, "remotepassword": "new"},
+        {"row": 99, "field": "remoteport", "value": "1"},
+    ]
+    given_ = {"csv_secret": text, "changes": changes, "rows": [3, 4, 5], "update": False}
+    step = idle.action("import-csv-tasks", given_)
+    assert {key: step.output[key] for key in ("created", "updated", "skipped", "failed")} == {
+        "created": 1,
+        "updated": 0,
+        "skipped": 1,
+        "failed": 1,
+    }
+    assert [(row["row"], row["status"], row["field"]) for row in step.output["results"]] == [
+        (3, "skipped", None),
+        (4, "failed", "remotepassword"),
+        (5, "created", None),
+    ]
+    assert "set-progress 100" in step.status
+    (made,) = [name for name in idle.store.names() if name.startswith("foo_")]
+    assert (idle.store.load(made).remoteport, idle.store.password(made)) == (993, "new")
+    assert "secret" not in json.dumps(step.output)
+
+
+def test_a_bad_file_is_an_answer_for_the_page(node: Node) -> None:
+    answer = node.action("check-csv-tasks", {"csv_secret": "a;b\n"}).output
+    assert (answer["valid"], answer["error"]) == (
+        False,
+        "Invalid delimiter ';': columns must be separated by commas.",
+    )
+    step = node.action("import-csv-tasks", {"csv_secret": "a;b\n"})
+    assert (step.exit_code, step.output[0]["error"], step.output[0]["value"]) == (10, "invalid_csv", "")
+
+
+def test_help_and_a_terminal_without_utf8(node: Node) -> None:
+    node.environ["LANG"] = "C"
+    node.environ["PYTHONCOERCECLOCALE"] = "0"
+    node.environ["PYTHONUTF8"] = "0"
+    assert "--update" in run(node, "", "--help")[1]
+    assert run(node, HEADER + ROW, "-c")[0] == 0
+
+
+def test_nothing_configured_is_told(node: Node) -> None:
+    node.environ["MAIL_HOST"] = ""
+    code, text = run(node, HEADER + ROW)
+    assert code == 1
+    assert "No mail server is set" in text
+
+
+def test_request_of_an_existing_task_keeps_what_the_file_does_not_say(node: Node) -> None:
+    task = node.store.load(node.save(**request(cron="9m", sieve_enabled=True)))
+    (row,) = csvtable.parse(HEADER + ROW).rows
+    made = csvtable.request(row, task.task_id, task)
+    assert (made["cron"], made["sieve_enabled"], made["remoteport"]) == ("9m", True, 993)
+    assert os.path.exists(node.paths.env(task.name))
