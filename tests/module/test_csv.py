@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_used_says_why(node: Node, content: bytes, sentenc
         ("foo,u,p,h,143,starttls", "Invalid security 'starttls'"),
         ("../foo,u,p,h,143,tls", "Invalid localusername '../foo'"),
         ("foo,u,p,h h,143,tls", "Invalid remotehostname 'h h'"),
-        ("foo,u,p,h,143,tls,x", "7 values for 6 columns"),
+        ("foo,u,p,h,143,tls,x", "Invalid row: 7 values for 6 columns"),
         ("foo", "Missing required value: remotehostname"),
     ],
 )
@@ -104,7 +104,8 @@ def test_the_sample_file_passes_the_check(node: Node) -> None:
     assert text.splitlines() == [
         "📋 CSV Column Validation:",
         "  Delimiter: ',' (comma-separated)",
-        "  Found 6 column(s): localusername, remotehostname, remotepassword, remoteport, remoteusername, security",
+        "  Found 6 column(s): localusername, remotehostname, remotepassword, remoteport, "
+        "remoteusername, security",
         "  Column order: does not matter (mapped by header name)",
         "  ✓ All 6 required columns present",
         "  ✓ Found 3 data row(s) (empty lines skipped)",
@@ -176,10 +177,8 @@ def test_a_refused_row_does_not_hold_up_the_others(idle: Node) -> None:
 def test_the_page_shares_the_rules(idle: Node) -> None:
     refusing(idle, "bad")
     idle.save(localuser="old", remoteusername="u", remotehostname="h.example")
-    text = (
-        HEADER
-        + "foo,a,p,h.example,143,tls\nold,U,p,h.example,143,tls\nfoo,bad,p,h.example,143,tls\nfoo,b,p,h.example,x,tls\n"
-    )
+    text = HEADER + "foo,a,p,h.example,143,tls\nold,U,p,h.example,143,tls\n"
+    text += "foo,bad,p,h.example,143,tls\nfoo,b,p,h.example,x,tls\n"
     answer = idle.action("check-csv-tasks", {"csv_secret": text}).output
     assert answer["counts"] == {"new": 2, "existing": 1, "repeated": 0, "invalid": 1}
     assert [row["status"] for row in answer["rows"]] == ["new", "existing", "new", "invalid"]

@@ -162,7 +162,7 @@ def test_an_upstream_instance_keeps_everything(node: Node) -> None:
     node.paths.env(name).write_text(env)
     node.paths.pwd(name).write_text("pw")
     node.paths.upstream_status(name).write_text("1700000000\n0\n")
-    (node.paths.imapsync / f"{name}.timestamp").mkdir()
+    (node.paths.imapsync / f"{name}.timestamp").write_text("exclusion\n")
     (node.paths.imapsync / "john_vd2am3.rollback").write_text("secret")
     (node.paths.cron / "own.custom").write_text("1 */1 * * *  root /etc/imapsync/script.custom\n")
     assert node.helper("../update-module.d/15tidy").returncode == 0

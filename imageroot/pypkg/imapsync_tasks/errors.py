@@ -38,8 +38,10 @@ ERRORS: Final[dict[str, Kind]] = {
         4, "security", "the remote server does not offer STARTTLS on this port"
     ),
     "encryption_required": Kind(4, "security", "the remote server refuses logins without encryption"),
-    "certificate_changed": Kind(5, "tls_trust", "the remote certificate is not the one remembered or pinned"),
-    "certificate_untrusted": Kind(5, "tls_trust", "no known authority vouches for the remote certificate"),
+    "certificate_changed": Kind(5, "tls_trust", "the remote certificate is not the one remembered"),
+    "certificate_untrusted": Kind(
+        5, "tls_trust", "no known authority vouches for the remote certificate, or it is not the pinned one"
+    ),
     "mailbox_not_found": Kind(6, "localuser", "the Mail instance has no mailbox for this local user"),
     "mail_server_unreachable": Kind(7, "localuser", "the Mail instance does not answer"),
     "master_password_refused": Kind(

@@ -177,7 +177,9 @@ class Paths:
         found = [
             self.imapsync / name
             for name in _listing(self.imapsync)
-            if name.startswith(task) and _OWN.fullmatch(name, len(task))
+            if name.startswith(task)
+            and _OWN.fullmatch(name, len(task))
+            and not (self.imapsync / name).is_dir()
         ]
         return sorted(found, key=lambda path: (path == self.lock(task), path.name))
 
