@@ -15,6 +15,10 @@ class UsageError(Exception):
         self.option = option
 
 
+class PatternTimeout(ValueError):  # noqa: N818 - says what happened, as TimeoutError does
+    """A pattern worked longer than allowed on one text; the text is a sentence."""
+
+
 class InputError(Exception):
     """A file that an option names cannot be read (EX_NOINPUT)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 import time
 
 from imapsync.cli.errors import OutputError
@@ -31,7 +32,8 @@ class Output:
     """
 
     def __init__(self) -> None:
-        self._stdout: int | None = 1
+        # A closed standard output is not used: its number may be given to a socket.
+        self._stdout: int | None = None if sys.stdout is None else 1
         self._log: int | None = None
         self.log_path: str | None = None
 

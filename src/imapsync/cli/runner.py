@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from imapsync import __version__
-from imapsync.cli.errors import InputError, OutputError, PidFileError, UsageError
+from imapsync.cli.errors import InputError, OutputError, PatternTimeout, PidFileError, UsageError
 from imapsync.cli.exitcodes import Exit, fatal_exit, most_frequent_exit
 from imapsync.cli.options import TABLE, Status
 from imapsync.cli.output import DEFAULT_LOG_FOLDER, Output, default_log_name
@@ -24,6 +26,7 @@ from imapsync.report.safe import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
     from imapsync.cli.getopt import Parsed, Parser
     from imapsync.transfer import Outcome, Settings
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 GRACE_S = 4.0
 #: How often the progress file is looked at.
 TICK_S = 0.5
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Runner:
@@ -55,11 +59,15 @@ class Runner:
 
     def run(self, problems: Sequence[str] = ()) -> int:
         """Do it all; give the exit code. `problems` are those that reading the command line found."""
+        for number in _ENDING_SIGNALS:
+            signal.signal(number, _interrupt)
         try:
             code = self._guarded(problems)
         except UsageError as error:
             option = {"option": error.option} if error.option else {}
             code = self._refuse(Reason.USAGE, error.problems, option)
+        except PatternTimeout as error:
+            code = self._refuse(Reason.USAGE, (str(error),), {})
         except InputError as error:
             code = self._refuse(Reason.NO_INPUT, (str(error),), {})
         except PidFileError as error:
@@ -68,8 +76,8 @@ class Runner:
             self._refuse(Reason.INTERNAL, (str(error),), {})
             code = Exit.EXIT_CATCH_ALL
         except KeyboardInterrupt:
-            # Only before the event loop runs, for example at the password prompt.
-            code = self._refuse(Reason.SIGNAL, ("Interrupted.",), {})
+            # A signal before the event loop runs, for example at the password prompt.
+            code = self._refuse(Reason.SIGNAL, ("Ended by a signal.",), {})
         except Exception as error:  # noqa: BLE001 - a defect of ours still ends with a report and a code
             import traceback
 
@@ -105,7 +113,6 @@ class Runner:
 
     async def _work(self, wanted: Settings) -> Exit:
         import asyncio
-        import signal
 
         from imapsync import transfer
 
@@ -121,7 +128,7 @@ class Runner:
             work.cancel()
             loop.call_later(GRACE_S, self._leave_at_once)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in _ENDING_SIGNALS:
             loop.add_signal_handler(number, stop, number.name)
         try:
             outcome = await work
@@ -208,6 +215,12 @@ class Runner:
         for name in self._given.names():
             if by_name[name].status is Status.NO_EFFECT:
                 self._output.lines(f"Option --{name} has no effect: {by_name[name].note}")
+        if self._given.flag("debug") and self._settings is not None:
+            # Secrets have a type of their own that shows nothing.
+            for field in dataclasses.fields(self._settings):
+                self._output.lines(
+                    f"Setting {field.name}: {printable(repr(getattr(self._settings, field.name)))}"
+                )
         if self._dry:
             self._output.lines("With --dry nothing is changed on either side")
 
@@ -231,6 +244,8 @@ class Runner:
         """Write the statistics, the reports and the last lines; release the pid file."""
         from imapsync.transfer.settings import Mode
 
+        for number in _ENDING_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         ended_at = time.time()
         counters = self._collector.counters
         mode = None if self._settings is None else self._settings.mode
@@ -318,6 +333,10 @@ def pid_file_path(options: Parsed) -> str:
             ) from None
     # As the original's; PidFile opens it without following links and never trusts what it holds.
     return os.path.join(folder or os.environ.get("TMPDIR") or "/tmp", DEFAULT_NAME)  # noqa: S108 - see above
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _shell_word(word: str) -> str:

@@ -64,9 +64,10 @@ def find_password(options: Parsed, side: int, environment: dict[str, str], user:
         )
     import getpass
 
-    return getpass.getpass(
-        f"What's the password for {user} on host{side}? (it is not shown while you type): "
-    )
+    try:
+        return getpass.getpass(f"What's the password for {user} on host{side}? (not shown while you type): ")
+    except EOFError:
+        raise UsageError(f"The password of user{side} is missing.") from None
 
 
 def take_from_environment() -> dict[str, str]:

@@ -24,7 +24,9 @@ def complete(given: Parsed) -> Parsed:
             continue
         side = name[-1]
         for stem, value in preset.sided.items():
-            whole.values.setdefault(stem + side, value)
+            # --gmail1 --tls1 is a choice of STARTTLS, not a contradiction.
+            if stem != "ssl" or whole.values.get(f"tls{side}") is not True:
+                whole.values.setdefault(stem + side, value)
         for option, number in preset.general.items():
             whole.values.setdefault(option, number)
         for option, texts in preset.lists.items():

@@ -307,3 +307,39 @@ def test_connection_failures_name_their_side(tmp_path: Path) -> None:
     assert {error["code"] for error in found["errors"]} == {"connection"}
     assert "Host1 failure: " in done.stdout
     assert "What to do: Check the server's name" in done.stdout
+
+
+def test_debug_shows_settings_without_secrets(tmp_path: Path) -> None:
+    done = imapsync(*NOBODY, *PASSWORDS, "--oauthaccesstoken2", PASSWORD, "--debug", "--nolog", cwd=tmp_path)
+    assert "Setting source_credentials: Credentials(user='u', password=Secret(***)" in done.stdout
+    assert "s3cret" not in done.stdout
+
+
+def test_a_closed_standard_output_is_left_alone(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m imapsync "$@" >&- 2>&-; echo $?', "bash", *NOBODY, *PASSWORDS,
+         "--logfile", "log", "--report", "report"],
+        capture_output=True, text=True, cwd=tmp_path, check=True,
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.stdout == "101\n"
+    assert (tmp_path / "log").read_text().count("Exiting with return value 101") == 1
+
+
+def test_a_signal_at_the_password_prompt(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imapsync", *NOBODY, "--passfile1", str(fifo), "--report", "report"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)},
+    )
+    # The engine blocks opening the FIFO; opening our end tells that it is there.
+    with fifo.open("w"):
+        process.terminate()
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 6, output
+    assert json.loads((tmp_path / "report").read_text())["exit_code"] == 6

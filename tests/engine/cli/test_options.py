@@ -153,3 +153,9 @@ def test_shorthands_for_both_sides() -> None:
     assert [both.values[name] for name in ("ssl1", "ssl2", "tls1", "tls2")] == [False] * 4
     assert both.number("timeout1") == 7
     assert both.number("timeout2") == 9
+
+
+def test_a_preset_leaves_the_choice_of_starttls() -> None:
+    chosen = completed("--gmail1", "--tls1", "--port1", "143")
+    assert chosen.flag("tls1")
+    assert not chosen.flag("ssl1")

@@ -6,7 +6,8 @@
 guess.
 """
 
-from imapsync.cli.perlre.errors import PatternError, PatternTimeout
+from imapsync.cli.errors import PatternTimeout
+from imapsync.cli.perlre.errors import PatternError
 from imapsync.cli.perlre.limit import TIME_LIMIT_S, bounded
 from imapsync.cli.perlre.matching import expression_matcher, folder_matcher, message_matcher
 from imapsync.cli.perlre.operations import Operations, operations

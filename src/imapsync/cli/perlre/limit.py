@@ -11,7 +11,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from imapsync.cli.perlre.errors import PatternTimeout
+from imapsync.cli.errors import PatternTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
