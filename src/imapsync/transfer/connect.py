@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Tries to connect again before the run gives up, counted anew after each success that moved the work
 #: forward.
 RECONNECT_ATTEMPTS = 5
-#: Seconds before the first of them, doubled each time up to the last.
+#: Seconds before the second of them (the first is at once), doubled each time up to the last.
 RECONNECT_BASE_S = 0.5
 RECONNECT_CAP_S = 20.0
 #: How long saying goodbye may take.
@@ -80,10 +80,10 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
     """
     run.source.abort()
     run.destination.abort()
-    delay = RECONNECT_BASE_S
+    delay_s = 0.0
     for attempt in range(1, RECONNECT_ATTEMPTS + 1):
-        await asyncio.sleep(delay)
-        delay = min(delay * 2, RECONNECT_CAP_S)
+        await asyncio.sleep(delay_s)
+        delay_s = min(max(delay_s * 2, RECONNECT_BASE_S), RECONNECT_CAP_S)
         try:
             run.source = await connect(run, Side.SOURCE, quiet=True)
             run.destination = await connect(run, Side.DESTINATION, quiet=True)

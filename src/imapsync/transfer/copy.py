@@ -56,8 +56,8 @@ META_MESSAGES = 100
 APPENDS_IN_FLIGHT = 4
 SINGLE_APPENDS_IN_FLIGHT = 100
 APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
-#: Times that one message may be in flight when a connection breaks before it is given up.
-MAX_STRIKES = 2
+#: Times that one message may be alone in flight when a connection breaks; then it is given up.
+MAX_STRIKES = 4
 _ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
 _META_ITEMS = b"(UID FLAGS INTERNALDATE)"
 
@@ -137,14 +137,13 @@ class Copier:
             await self._settle(self._sent.popleft())
 
     def lost(self, jobs: list[FolderJob]) -> None:
-        """Count a strike against every message that was in flight when a connection was lost."""
+        """Learn from a lost connection: smaller batches, and a strike against a message that was alone on its way."""
         in_flight = [(job, row) for job in jobs for row, state in enumerate(job.states) if state == SENT]
-        if self._fetching:
-            oldest = self._fetching[0]
-            in_flight += [(oldest.job, row) for row in oldest.rows]
-        for job, row in in_flight:
-            key = (job.position, row)
-            self._strikes[key] = self._strikes.get(key, 0) + 1
+        if not in_flight and self._fetching:
+            in_flight = [(self._fetching[0].job, row) for row in self._fetching[0].rows]
+        if len(in_flight) == 1:
+            job, row = in_flight[0]
+            self._strikes[job.position, row] = self._strikes.get((job.position, row), 0) + 1
         self.batch_messages = max(1, self.batch_messages // 16)
 
     def strikes(self, job: FolderJob, row: int) -> int:
@@ -174,7 +173,9 @@ class Copier:
 
     def _ask_ahead(self, work: Iterator[tuple[FolderJob, list[int]]]) -> None:
         while not self._fetching or (
-            len(self._fetching) < READ_AHEAD_BATCHES and self._read_ahead < READ_AHEAD_BYTES
+            len(self._fetching) < READ_AHEAD_BATCHES
+            and self._read_ahead < READ_AHEAD_BYTES
+            and self.batch_messages == BATCH_MESSAGES
         ):
             if self._fetching and self._fetching[-1].large:
                 return  # its body is asked for next, so its folder has to stay open
@@ -414,6 +415,8 @@ class Copier:
     async def _settle_answered(self) -> None:
         """Take the answers that are there, and wait for the oldest while too much is in flight."""
         limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
+        if self.batch_messages != BATCH_MESSAGES:
+            limit = 0  # after a lost connection: one batch at a time, until one has arrived
         while self._sent and (
             self._sent[0].answer.done
             or len(self._sent) > limit

@@ -42,6 +42,7 @@ async def delete_on_destination(run: Run, focus: Focus, jobs: list[FolderJob]) -
     for job in jobs:
         if job.doomed:
             await _delete_messages(run, focus, job)
+            del job.doomed[:]
     for view in folders:
         await _delete_folder(run, view)
 

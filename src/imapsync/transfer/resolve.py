@@ -5,6 +5,7 @@ After a lost connection, and on servers that do not tell UIDs of what they took.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from imapsync.plan.match import NONE, match
@@ -16,6 +17,28 @@ if TYPE_CHECKING:
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
+
+#: A folder that got no message for this long gets none any more from a connection that is gone, in seconds.
+QUIET_S = 0.3
+#: Somebody else may deliver there all the time.
+QUIET_LIMIT_S = 6.0
+
+
+async def wait_until_quiet(run: Run, focus: Focus, job: FolderJob) -> None:
+    """Wait until nothing arrives in the destination folder any more.
+
+    A server goes on with what it had received when a connection broke; looking too early would take a copy that is
+    just being stored for a lost one.
+    """
+    await focus.destination(job)
+    waited_s = 0.0
+    while waited_s < QUIET_LIMIT_S:
+        before = run.destination.exists
+        await asyncio.sleep(QUIET_S)
+        waited_s += QUIET_S
+        await run.destination.noop()
+        if run.destination.exists == before:
+            return
 
 
 async def find_copies(

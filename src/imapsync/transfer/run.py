@@ -27,7 +27,7 @@ from imapsync.transfer.job import DONE, SENT, TODO
 from imapsync.transfer.outcome import Outcome, Stop
 from imapsync.transfer.prepare import create_folders, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
-from imapsync.transfer.resolve import find_copies
+from imapsync.transfer.resolve import find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode, Settings
 from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
 from imapsync.transfer.throttle import Throttle
@@ -97,7 +97,7 @@ class _Engine:
         await self._prepare()
         if mode is Mode.SIZES or state.settings.destination is None:
             return
-        jobs = await create_folders(state, self._jobs)
+        jobs = await self._persist(partial(create_folders, state, self._jobs))
         if mode is Mode.SYNC:
             await self._sync([job for job in jobs if not job.finished])
         elif mode is Mode.VERIFY:
@@ -105,12 +105,11 @@ class _Engine:
 
             await verify(state, self._focus, jobs, Reading(state))
             return
-        if state.settings.deletion.destination_folders or mode is Mode.SYNC:
-            await delete_on_destination(state, self._focus, jobs)
+        await self._persist(partial(delete_on_destination, state, self._focus, jobs))
         if mode is Mode.SYNC:
-            await delete_empty_source_folders(state, jobs)
+            await self._persist(partial(delete_empty_source_folders, state, jobs))
             if state.settings.sizes_at_end:
-                await tell_sizes_at_end(state, self._mapped())
+                await self._persist(partial(tell_sizes_at_end, state, self._mapped()))
 
     async def end(self, outcome: Outcome) -> Outcome:
         """Settle what is in flight, write the journal, say goodbye."""
@@ -150,9 +149,9 @@ class _Engine:
         state = self._run
         if state.journal is not None and state.source.has("QRESYNC") and state.source.has("ENABLE"):
             state.source.enable("QRESYNC")
-        await list_both(state)
+        await self._persist(partial(list_both, state))
         if state.settings.sizes_at_start or state.settings.mode is Mode.SIZES:
-            await complete_sizes(state)
+            await self._persist(partial(complete_sizes, state))
         if state.settings.destination is None:
             chosen = select_folders(state.source_view.account.folders, state.settings.folders).folders
             tell_folders(state, state.source_view, Side.SOURCE, {folder.name: "" for folder in chosen})
@@ -186,22 +185,20 @@ class _Engine:
     async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
         """Copy, and go on after a lost connection as long as that moves the work forward."""
         state = self._run
-        failures = 0
+        fruitless = 0
         while True:
-            before = state.copied_messages
+            before = _settled_rows(jobs)
             try:
                 await copier.copy(jobs)
                 return
             except ConnectionFailed as error:
-                failures = failures + 1 if state.copied_messages == before else 1
-                if not error.retryable and failures > MAX_STRIKES:
-                    raise
-                if failures > RECONNECT_ATTEMPTS:
+                fruitless = fruitless + 1 if _settled_rows(jobs) == before else 0
+                if fruitless > RECONNECT_ATTEMPTS:
                     raise
                 copier.lost(jobs)
                 await reconnect(state, error)
                 self._focus.forget()
-            await self._resolve(jobs, copier, reading)
+            await self._persist(partial(self._resolve, jobs, copier, reading))
 
     async def _resolve(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
         """Find out what became of the messages whose APPEND was not answered."""
@@ -209,6 +206,7 @@ class _Engine:
         for job in jobs:
             rows = [row for row, value in enumerate(job.states) if value == SENT]
             if rows:
+                await wait_until_quiet(state, self._focus, job)
                 found = await find_copies(state, self._focus, job, rows, reading)
                 for row in rows:
                     if row in found:
@@ -233,6 +231,10 @@ class _Engine:
                 await reconnect(self._run, error)
                 self._focus.forget()
         raise AssertionError("the last attempt returns or raises")
+
+
+def _settled_rows(jobs: list[FolderJob]) -> int:
+    return sum(len(job.uids) - job.open_rows for job in jobs)
 
 
 def _account_names(settings: Settings) -> str:
