@@ -43,7 +43,7 @@ def side(
 
 
 def imapsync(folder: Path, *options: str, limit_s: float = 60) -> Ran:
-    """Run the command with its files in a folder; a run that does not end in time is killed and fails the test."""
+    """Run the command with its files in a folder; one that does not end in time is killed and fails."""
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     log = folder / "output"

@@ -1,4 +1,4 @@
-"""Courier IMAP 5 of Debian 12: the INBOX. prefix, no LITERAL+, no MULTIAPPEND, no CONDSTORE, no LIST-EXTENDED."""
+"""Courier IMAP 5 of Debian 12: INBOX. prefix, no LITERAL+, MULTIAPPEND, CONDSTORE, LIST-EXTENDED."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ IMAP_EMPTYTRASH=
 MAXDAEMONS=100
 unset TLS_CACHEFILE TLS_DHPARAMS
 makeimapaccess
-tcpd="couriertcpd -address={host} -maxprocs=100 -maxperip=100 -access=/etc/courier/imapaccess.dat -nodnslookup"
+tcpd="couriertcpd -address={host} -maxprocs=100 -maxperip=100 -nodnslookup"
+tcpd="$tcpd -access=/etc/courier/imapaccess.dat"
 login="/usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
 IMAP_TLS=1 $tcpd -noidentlookup {tls_port} /usr/bin/couriertls -server -tcpd $login &
 exec $tcpd -noidentlookup {port} $login

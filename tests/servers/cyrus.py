@@ -1,4 +1,4 @@
-"""Cyrus IMAP 3.6 of Debian 12: mailboxes made by an administrator, LIST-STATUS, OBJECTID, no APPEND to the unknown."""
+"""Cyrus IMAP 3.6 of Debian 12: mailboxes made by an administrator, OBJECTID, LIST-STATUS."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.servers.client import Client
 from tests.servers.tree import HOST_NAME, INSIDE, TreeServer
 
 ADMIN = "cyrus"
-ADMIN_PASSWORD = "administrator"  # noqa: S105 - of a server that lives as long as a test
+ADMIN_PASSWORD = "administrator"
 
 _IMAPD_CONF = """
 configdirectory: {inside}/conf
@@ -28,6 +28,7 @@ sasl_mech_list: PLAIN
 tls_server_cert: {inside}/{certificate}
 tls_server_key: {inside}/{key}
 maxmessagesize: 0
+munge8bit: no
 """
 
 _CYRUS_CONF = """
@@ -51,7 +52,10 @@ exec /usr/lib/cyrus/bin/master -D -C {inside}/imapd.conf -M {inside}/cyrus.conf 
 
 
 class Cyrus(TreeServer):
-    """Cyrus IMAP with its default capabilities, ``/`` between levels, folders beside INBOX."""
+    """Cyrus IMAP with its default capabilities, ``/`` between levels, folders beside INBOX.
+
+    munge8bit is off: on, its default, it replaces raw 8-bit characters of headers by X.
+    """
 
     suite = "bookworm"
     packages = ("cyrus-imapd", "sasl2-bin")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.servers.tree import INSIDE, TreeServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Owner of mail files; needs no entry in the tree's /etc/passwd.
 MAIL_UID = 5000
@@ -32,10 +35,10 @@ ssl = yes
 ssl_server_cert_file = {inside}/{certificate}
 ssl_server_key_file = {inside}/{key}
 passdb passwd-file {{
-  passwd_file_path = {inside}/users
+  passwd_file_path = {inside}/users/%{{user}}
 }}
 userdb passwd-file {{
-  passwd_file_path = {inside}/users
+  passwd_file_path = {inside}/users/%{{user}}
 }}
 namespace inbox {{
   inbox = yes
@@ -66,12 +69,12 @@ class Dovecot24(TreeServer):
     packages = ("dovecot-imapd",)
 
     def configure(self) -> str:
-        """Write dovecot.conf and the empty list of users."""
+        """Write dovecot.conf; users come later, a file each."""
         if self.certificate is None:
             raise RuntimeError("launch() comes first")
         (self.directory / "home").mkdir(exist_ok=True)
         os.chown(self.directory / "home", MAIL_UID, MAIL_UID)
-        (self.directory / "users").touch()
+        (self.directory / "users").mkdir(exist_ok=True)
         (self.directory / "dovecot.conf").write_text(
             _CONFIG.format(
                 inside=INSIDE,
@@ -86,13 +89,10 @@ class Dovecot24(TreeServer):
         return f"exec dovecot -F -c {INSIDE}/dovecot.conf\n"
 
     def create_account(self, user: str, password: str) -> None:
-        """Add a line to the list of users, which Dovecot reads anew when it has changed."""
+        """Write the account's own passwd file: it exists from this moment."""
         encoded = base64.b64encode(password.encode()).decode()
         line = f"{user}:{{PLAIN.b64}}{encoded}:{MAIL_UID}:{MAIL_UID}::{INSIDE}/home/{user}::\n"
-        users = self.directory / "users"
-        aside = users.with_suffix(".new")
-        aside.write_text(users.read_text() + line)
-        aside.rename(users)
+        (self.directory / "users" / user).write_text(line)
 
     def home(self, user: str) -> Path:
         """Give the home folder of a user as seen from outside."""

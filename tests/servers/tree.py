@@ -1,7 +1,8 @@
 """Servers that cannot be installed beside Debian 12's Dovecot: each runs inside a Debian tree of its own.
 
-A tree is made by mmdebstrap on first use (about 20 seconds) and kept in ``.cache/servers``. A server runs by chroot in
-mount, process and host name spaces of its own, so that it leaves nothing behind: killing its first process ends all.
+A tree is made by mmdebstrap on first use (about 20 seconds) and kept in ``.cache/servers``. A server runs by
+chroot in mount, process and host name spaces of its own, so that it leaves nothing behind: killing its first
+process ends all.
 """
 
 from __future__ import annotations
@@ -47,7 +48,10 @@ hostname {HOST_NAME}
 mount --bind "$2" "$1{INSIDE}"
 mount -t proc proc "$1/proc"
 mount -t tmpfs tmpfs "$1/dev"
-for device in null zero random urandom; do touch "$1/dev/$device"; mount --bind "/dev/$device" "$1/dev/$device"; done
+for device in null zero random urandom; do
+  touch "$1/dev/$device"
+  mount --bind "/dev/$device" "$1/dev/$device"
+done
 mount -t tmpfs -o mode=755 tmpfs "$1/run"
 mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
 "$3" -c "$4" "$1/dev/log" "$2/.logging" &
@@ -69,7 +73,7 @@ class TreeServer(ImapServer):
 
     @abstractmethod
     def configure(self) -> str:
-        """Write the configuration below self.directory; give the shell script that ends in exec of the server.
+        """Write the configuration below self.directory; give the shell script that becomes the server.
 
         Inside, the directory is /srv. self.port, self.tls_port and the certificate are set.
         """
@@ -107,7 +111,7 @@ class TreeServer(ImapServer):
 
 
 def debian_tree(suite: str, packages: tuple[str, ...]) -> Path:
-    """Give the root folder of a Debian of this suite with these packages; made once, then kept.
+    """Give the root folder of a Debian with these packages; made once, then kept.
 
     Raises CalledProcessError with mmdebstrap's words when it cannot be made.
     """

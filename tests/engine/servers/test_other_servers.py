@@ -1,4 +1,4 @@
-"""Copies from and to each server are exact, by the command, over STARTTLS and imaps; a second run moves nothing."""
+"""Copies from and to each server are exact, over STARTTLS and imaps; a second run moves nothing."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ def copy(
     return imapsync(folder, *sides[0], *sides[1], "--state", str(folder / "state"))
 
 
-def check_exact(source: ImapServer, destination: ImapServer, case: str, tmp_path: Path, *security: str) -> None:
+def check_exact(
+    source: ImapServer, destination: ImapServer, case: str, tmp_path: Path, *security: str
+) -> None:
     user1, user2 = f"{case}from", f"{case}to"
     fill(source, user1)
     destination.add_user(user2, PASSWORD)
