@@ -53,6 +53,19 @@ class Greeted(NamedTuple):
     secure: bool
     endpoint: Endpoint
 
+    @property
+    def security(self) -> str:
+        """What is in use: "tls", "starttls" or "none"."""
+        if not self.secure:
+            return Security.NONE.value
+        return (Security.TLS if self.endpoint.security is Security.TLS else Security.STARTTLS).value
+
+    @property
+    def tls_protocol(self) -> str:
+        """The TLS version in use, such as "TLSv1.3", "" without TLS."""
+        secured = self.link.transport.get_extra_info("ssl_object")
+        return "" if secured is None else secured.version() or ""
+
 
 class _NotVerified(Exception):  # noqa: N818 - a signal between two attempts, never seen outside
     """The authorities do not vouch for the certificate."""

@@ -67,13 +67,16 @@ async def open_session(
         session.ignored_capabilities = ignore_capabilities
         session.greeting = greeted.greeting
         session.certificate = greeted.certificate
+        session.security = greeted.security
+        session.tls_protocol = greeted.tls_protocol
         session.warnings += _warnings(greeted)
         link.observe = session.observe
         if credentials is None or greeted.preauthenticated:
             fresh = frozenset() if greeted.stale else greeted.capabilities
             session.set_capabilities(fresh or await ask_capabilities(link))
         else:
-            session.set_capabilities(await _log_in(greeted, credentials))
+            session.mechanism, names = await _log_in(greeted, credentials)
+            session.set_capabilities(names)
         if client_id is not None and session.has("ID") and credentials is not None:
             # The answer may come whenever it likes.
             session.identify(client_id)
@@ -93,8 +96,11 @@ def _warnings(greeted: Greeted) -> list[str]:
     return []
 
 
-async def _log_in(greeted: Greeted, credentials: Credentials) -> frozenset[str]:
-    """Authenticate; give the capabilities of the authenticated state (RFC 3501 §6.2.3: they may differ)."""
+async def _log_in(greeted: Greeted, credentials: Credentials) -> tuple[str, frozenset[str]]:
+    """Authenticate; give the mechanism and the capabilities of the authenticated state.
+
+    RFC 3501 §6.2.3: they may differ from those before.
+    """
     link = greeted.link
     announced: list[frozenset[str]] = []
 
@@ -112,18 +118,20 @@ async def _log_in(greeted: Greeted, credentials: Credentials) -> frozenset[str]:
         if not known or (greeted.stale and not (offers(known, "PLAIN") and "SASL-IR" in known)):
             known = await ask_capabilities(link)
         announced.clear()
-        code = await _authenticate(greeted, known, credentials)
+        name = choose(credentials, known)
+        code = await _authenticate(greeted, known, credentials, name)
         if credentials.proxy_auth:
             command = Command(b"PROXYAUTH", LiteralMode.SYNCHRONIZING).astring(credentials.user.encode())
             await _attempt(greeted, known, credentials, command)
         names = code or (announced[-1] if announced else frozenset())
-        return names or await ask_capabilities(link)
+        return name, names or await ask_capabilities(link)
     finally:
         link.observe = before
 
 
-async def _authenticate(greeted: Greeted, known: frozenset[str], credentials: Credentials) -> frozenset[str]:
-    name = choose(credentials, known)
+async def _authenticate(
+    greeted: Greeted, known: frozenset[str], credentials: Credentials, name: str
+) -> frozenset[str]:
     if not name or (name == "COMMAND" and "LOGINDISABLED" in known):
         raise _refused_by_offer(greeted, known)
     if name == "COMMAND":

@@ -1,0 +1,37 @@
+"""Short ways to sessions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imapsync.session.credentials import Credentials, Secret
+from imapsync.session.endpoint import Endpoint, Security, Trust
+from imapsync.session.errors import Side
+from imapsync.session.login import open_session
+from imapsync.wire.mailbox import MailboxName
+
+if TYPE_CHECKING:
+    from imapsync.session.session import Session
+    from tests.engine.session.scripted import Peer, ScriptedServer
+    from tests.servers.base import ImapServer
+
+INBOX = MailboxName.from_text("INBOX")
+
+
+async def open_account(server: ImapServer, user: str, **changes: Any) -> Session:  # noqa: ANN401 - any Endpoint field
+    """Log in to a real server; STARTTLS unless told otherwise."""
+    endpoint = Endpoint(server.host, server.port, Security.STARTTLS, Trust("any"))._replace(**changes)
+    return await open_session(endpoint, Credentials(user, Secret(server.passwords[user])), side=Side.SOURCE)
+
+
+async def open_scripted(server: ScriptedServer, **changes: Any) -> Session:  # noqa: ANN401 - any Endpoint field
+    """Log in to a scripted server, in clear unless told otherwise."""
+    endpoint = Endpoint(server.host, server.port, Security.NONE, Trust("any"), timeout_s=10)._replace(**changes)
+    return await open_session(endpoint, Credentials("anna", Secret("secret word")), side=Side.SOURCE, client_id=None)
+
+
+async def greet(peer: Peer, capabilities: bytes = b"IMAP4rev1 LITERAL+ UIDPLUS") -> None:
+    """Play the usual beginning: greeting, login by the LOGIN command."""
+    await peer.send(b"* OK [CAPABILITY " + capabilities + b"] ready")
+    await peer.expect('LOGIN anna "secret word"')
+    await peer.answer(b"OK [CAPABILITY " + capabilities + b"] logged in")

@@ -1,0 +1,269 @@
+"""Reaching a server: ports, encryption, greetings, and what each failure is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from imapsync.session.credentials import Credentials, Secret
+from imapsync.session.endpoint import Endpoint, Security, Trust
+from imapsync.session.errors import (
+    ConnectionFailed,
+    ProtocolViolation,
+    Side,
+    StarttlsMissing,
+    SyncError,
+    TimedOut,
+    TlsFailed,
+)
+from imapsync.session.login import open_session
+from tests.engine.session.helpers import greet, open_account, open_scripted
+from tests.engine.session.scripted import Peer, ScriptedServer
+from tests.servers.base import free_port
+from tests.servers.dovecot import Dovecot
+
+if TYPE_CHECKING:
+    from tests.servers.certificates import Certificate
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS, Security.STARTTLS_IF_OFFERED, Security.AUTO])
+async def test_each_way_in_on_the_plain_port(dovecot: Dovecot, security: Security) -> None:
+    dovecot.add_user("ways")
+    async with await open_account(dovecot, "ways", security=security) as session:
+        assert session.has("UIDPLUS")
+        assert session.has("LITERAL+")
+        assert "ready" in session.greeting
+        expected = "none" if security is Security.NONE else "starttls"
+        assert session.security == expected
+        assert (session.certificate is None) == (security is Security.NONE)
+        assert session.tls_protocol == ("" if security is Security.NONE else "TLSv1.3")
+        assert session.mechanism == "PLAIN"
+        assert session.side is Side.SOURCE
+
+
+async def test_imaps(dovecot: Dovecot) -> None:
+    dovecot.add_user("tls")
+    async with await open_account(dovecot, "tls", security=Security.TLS, port=dovecot.tls_port) as session:
+        assert session.security == "tls"
+        assert session.certificate is not None
+        assert session.certificate.fingerprint == dovecot.fingerprint
+        assert session.certificate.subject == "O=Test mail, CN=localhost"
+
+
+async def test_without_login(dovecot: Dovecot) -> None:
+    endpoint = Endpoint(dovecot.host, dovecot.port, Security.STARTTLS, Trust("any"))
+    async with await open_session(endpoint, None) as session:
+        assert session.has("AUTH=PLAIN")
+        assert session.mechanism == ""
+
+
+async def test_a_server_without_tls_is_used_in_clear_when_allowed_and_says_so() -> None:
+    with Dovecot(tls=False) as server:
+        server.add_user("anna")
+        async with await open_account(server, "anna", security=Security.STARTTLS_IF_OFFERED) as session:
+            assert session.warnings == [f"the connection to 127.0.0.1:{server.port} is not encrypted"]
+        with pytest.raises(StarttlsMissing) as caught:
+            await open_account(server, "anna")
+        assert caught.value.code == "starttls_missing"
+        assert caught.value.side is Side.SOURCE
+        with pytest.raises(TlsFailed) as tls:
+            await open_account(server, "anna", security=Security.TLS)
+        assert tls.value.code == "tls"
+        assert "does not speak TLS" in tls.value.message
+
+
+async def test_nobody_listens() -> None:
+    endpoint = Endpoint("127.0.0.1", free_port(), Security.NONE)
+    with pytest.raises(ConnectionFailed) as caught:
+        await open_session(endpoint, None, side=Side.DESTINATION)
+    assert caught.value.details == {"cause": "refused"}
+    assert caught.value.side is Side.DESTINATION
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize("host", ["x" * 64, "a..b"])
+async def test_a_name_that_is_no_host(host: str) -> None:
+    with pytest.raises(ConnectionFailed) as caught:
+        await open_session(Endpoint(host, 143, Security.NONE), None)
+    assert caught.value.details == {"cause": "unknown_host"}
+    assert not caught.value.retryable
+
+
+async def test_a_server_that_says_nothing() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.until_closed()
+
+    for security in (Security.NONE, Security.STARTTLS, Security.TLS):
+        async with ScriptedServer(script) as server:
+            with pytest.raises(TimedOut) as caught:
+                await open_scripted(server, security=security, connect_timeout_s=0.2)
+            assert caught.value.code == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("greeting", "text"),
+    [
+        (b"* BYE too many connections", "too many connections"),
+        (b"* NO busy", "busy"),
+        (b"* 5 EXISTS", ""),
+    ],
+)
+async def test_a_greeting_that_turns_us_away(greeting: bytes, text: str) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(greeting)
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(ConnectionFailed) as caught:
+            await open_scripted(server)
+        assert caught.value.server_text == text
+
+
+async def test_a_server_that_is_no_imap_server() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"SSH-2.0-OpenSSH_9.2")
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(ProtocolViolation):
+            await open_scripted(server)
+
+
+async def test_a_server_that_closes_at_once() -> None:
+    async def script(peer: Peer) -> None:
+        del peer
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(ConnectionFailed) as caught:
+            await open_scripted(server)
+        assert caught.value.details == {"cause": "closed"}
+
+
+async def test_preauth_needs_no_login() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* PREAUTH [CAPABILITY IMAP4rev1 UIDPLUS] welcome")
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        assert session.has("UIDPLUS")
+
+
+async def test_preauth_cannot_take_starttls_away() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] welcome")
+        assert await peer.until_closed() == b""
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(StarttlsMissing):
+            await open_scripted(server, security=Security.STARTTLS)
+
+
+@pytest.mark.parametrize("security", [Security.STARTTLS, Security.STARTTLS_IF_OFFERED])
+async def test_a_refused_starttls_never_goes_on_in_clear(security: Security) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hello")
+        await peer.expect("STARTTLS")
+        await peer.answer(b"NO not today")
+        assert await peer.until_closed() == b""
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(StarttlsMissing) as caught:
+            await open_scripted(server, security=security)
+        assert caught.value.server_text == "not today"
+
+
+async def test_responses_injected_behind_starttls_are_refused() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hello")
+        await peer.expect("STARTTLS")
+        await peer.answer(b"OK go\r\n* CAPABILITY IMAP4rev1 AUTH=EVIL\r\na2 OK injected")
+        assert await peer.until_closed() == b""
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(ProtocolViolation):
+            await open_scripted(server, security=Security.STARTTLS)
+
+
+async def test_capabilities_from_before_tls_are_forgotten(certificate: Certificate) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1 STARTTLS MULTIAPPEND EVIL] hello")
+        await peer.expect("STARTTLS")
+        await peer.answer()
+        await peer.start_tls(certificate)
+        await peer.expect("CAPABILITY")
+        await peer.answer(b"OK", b"* CAPABILITY IMAP4rev1 IDLE")
+        await peer.expect('LOGIN anna "secret word"')
+        await peer.answer()
+        await peer.expect("CAPABILITY")
+        await peer.answer(b"OK", b"* CAPABILITY IMAP4rev1 UIDPLUS")
+        await peer.expect("LOGOUT")
+
+    async with (
+        ScriptedServer(script) as server,
+        await open_scripted(server, security=Security.STARTTLS) as session,
+    ):
+        assert session.capabilities == {"IMAP4REV1", "UIDPLUS"}
+
+
+async def test_capabilities_are_asked_once_when_no_answer_brings_them() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK hello")
+        await peer.expect("CAPABILITY")
+        await peer.answer(b"OK", b"* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR")
+        await peer.expect("AUTHENTICATE PLAIN [A-Za-z0-9+/=]+")
+        await peer.answer(b"OK in", b"* CAPABILITY IMAP4rev1 MOVE")
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        assert session.capabilities == {"IMAP4REV1", "MOVE"}
+
+
+async def test_ignored_capabilities_stay_ignored(dovecot: Dovecot) -> None:
+    dovecot.add_user("less")
+    endpoint = Endpoint(dovecot.host, dovecot.port, Security.NONE)
+    credentials = Credentials("less", Secret("secret"))
+    session = await open_session(endpoint, credentials, ignore_capabilities=frozenset({"LITERAL+", "CONDSTORE"}))
+    async with session:
+        assert session.has("MULTIAPPEND")
+        assert not session.has("LITERAL+")
+        assert not session.has("CONDSTORE")
+
+
+async def test_cancelling_while_connecting_leaves_nothing_behind() -> None:
+    import asyncio
+
+    async def script(peer: Peer) -> None:
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        task = asyncio.create_task(open_scripted(server))
+        while not server.peers:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_two_connections_use_the_greeting_of_each() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server:
+        for _ in range(2):
+            async with await open_scripted(server) as session:
+                assert session.greeting == "ready"
+
+
+def test_every_error_has_its_own_code_or_its_parents() -> None:
+    def tree(kind: type[SyncError]) -> set[type[SyncError]]:
+        return {kind}.union(*(tree(child) for child in kind.__subclasses__()))
+
+    codes = {kind.default_code for kind in tree(SyncError) if kind.__module__.endswith("session.errors")}
+    assert codes == {
+        "authentication", "certificate_changed", "certificate_untrusted", "connection", "fetch", "internal",
+        "login_dropped", "plaintext_refused", "protocol", "starttls_missing", "timeout", "tls",
+    }  # fmt: skip

@@ -1,0 +1,179 @@
+"""Mailbox names, UID sets and dates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imapsync.wire.dates import date_time, epoch_of, exact_date_time, search_date
+from imapsync.wire.errors import EncodingRefused, ProtocolError
+from imapsync.wire.mailbox import MailboxName, decode_mailbox, encode_mailbox
+from imapsync.wire.uidset import MAX_NUMBER, UidSet
+
+# -- mailbox names
+
+
+@pytest.mark.parametrize(
+    ("text", "raw"),
+    [
+        ("Sent", b"Sent"),
+        ("Entwürfe", b"Entw&APw-rfe"),
+        ("Tom & Jerry", b"Tom &- Jerry"),
+        ("~peter/mail/台北/日本語", b"~peter/mail/&U,BTFw-/&ZeVnLIqe-"),
+        ("😀", b"&2D3eAA-"),
+        ("", b""),
+        ("&", b"&-"),
+        ("a\tb", b"a&AAk-b"),
+    ],
+)
+def test_modified_utf7_both_ways(text: str, raw: bytes) -> None:
+    assert encode_mailbox(text) == raw
+    assert decode_mailbox(raw) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("Entwürfe".encode(), "Entwürfe"),
+        (b"Entw\xfcrfe", "Entwürfe"),
+        (b"R&D", "R&D"),
+        (b"a & b", "a & b"),
+        (b"&AOQ", "&AOQ"),
+        (b"&A-", "&A-"),
+        (b"&2D0-", "&2D0-"),
+    ],
+)
+def test_names_that_are_not_modified_utf7_keep_their_bytes(raw: bytes, text: str) -> None:
+    name = MailboxName.from_wire(raw)
+    assert name.raw == raw
+    assert name.text == str(name) == text
+
+
+def test_inbox_has_one_spelling() -> None:
+    assert MailboxName.from_wire(b"inBox") == MailboxName.from_text("INBOX") == MailboxName(b"INBOX", "INBOX")
+    assert MailboxName.from_text("Inbox/a").raw == b"Inbox/a"
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_every_text_comes_back(text: str) -> None:
+    raw = encode_mailbox(text)
+    assert raw.isascii()
+    assert decode_mailbox(raw) == text
+
+
+@given(st.binary())
+def test_every_name_of_a_server_has_a_text(raw: bytes) -> None:
+    name = MailboxName.from_wire(raw)
+    assert name.raw == raw or raw.upper() == b"INBOX"
+
+
+# -- sets
+
+
+@pytest.mark.parametrize(
+    ("raw", "ranges"),
+    [(b"1", [(1, 1)]), (b"1:3,7", [(1, 3), (7, 7)]), (b"9:5", [(5, 9)]), (b"3,1", [(3, 3), (1, 1)])],
+)
+def test_sets_are_read(raw: bytes, ranges: list[tuple[int, int]]) -> None:
+    assert UidSet.parse(raw) == UidSet(ranges)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"0", b"a", b"1:", b":1", b"1,,2", b"*", b"1:*", b"4294967296", b"+1", b"1_0"]
+)
+def test_sets_that_are_none(raw: bytes) -> None:
+    with pytest.raises(ProtocolError):
+        UidSet.parse(raw)
+
+
+def test_a_huge_set_stays_small() -> None:
+    everything = UidSet.parse(b"1:4294967295")
+    assert len(everything.ranges) == 1
+    assert len(everything) == MAX_NUMBER
+    assert 77 in everything
+    assert 0 not in everything
+    assert "x" not in everything
+    assert next(iter(everything)) == 1
+
+
+def test_empty_and_impossible_sets_cannot_be_sent() -> None:
+    for numbers in ([], [0], [-1], [2**32]):
+        with pytest.raises(EncodingRefused):
+            UidSet.of(numbers).encode()
+
+
+@given(st.sets(st.integers(1, 400)))
+def test_sets_are_compact_and_complete(numbers: set[int]) -> None:
+    made = UidSet.of(numbers)
+    assert list(made) == sorted(numbers)
+    assert len(made) == len(numbers)
+    assert bool(made) == bool(numbers)
+    if numbers:
+        assert UidSet.parse(made.encode()) == made
+        assert repr(made) == f"UidSet({made.ranges!r})"
+        assert len({made, UidSet.of(numbers)}) == 1
+
+
+@given(st.sets(st.integers(1, MAX_NUMBER), max_size=80), st.integers(1, 30), st.integers(23, 80))
+def test_splitting_bounds_count_and_length_and_loses_nothing(
+    numbers: set[int], most: int, length: int
+) -> None:
+    pieces = list(UidSet.of(numbers).split(most, length))
+    assert [number for piece in pieces for number in piece] == sorted(numbers)
+    for piece in pieces:
+        assert 1 <= len(piece) <= most
+        assert len(piece.encode()) <= length
+
+
+# -- dates
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"17-Jul-1996 02:44:25 -0700", datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC)),
+        (b" 1-Jan-1970 00:00:00 +0000", datetime(1970, 1, 1, tzinfo=UTC)),
+        (b"29-Feb-2024 23:59:60 +0530", datetime(2024, 2, 29, 18, 30, tzinfo=UTC)),
+        (b"1-jan-2020 1:02 GMT", datetime(2020, 1, 1, 1, 2, tzinfo=UTC)),
+        (b"01-JAN-2020 01:02:03 +01:00", datetime(2020, 1, 1, 0, 2, 3, tzinfo=UTC)),
+        (b"01-Jan-2020 01:02:03", datetime(2020, 1, 1, 1, 2, 3, tzinfo=UTC)),
+    ],
+)
+def test_dates_of_servers(raw: bytes, expected: datetime) -> None:
+    assert epoch_of(raw) == int(expected.timestamp())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"yesterday", b"30-Feb-2020 00:00:00 +0000", b"01-Foo-2020 00:00:00 +0000", b"00-Jan-2020 00:00:00 +0000"]
+    + [b"01-Jan-0000 00:00:00 +0000", b"01-Jan-2020 25:00:00 +0000", b"01-Jan-2020 00:61:00 +0000", b"29-Feb-1900 00:00 Z"],
+)  # fmt: skip
+def test_dates_that_no_calendar_has(raw: bytes) -> None:
+    assert epoch_of(raw) is None
+    assert exact_date_time(raw) is None
+
+
+def test_exact_dates_stay_and_others_are_rewritten() -> None:
+    assert exact_date_time(b" 7-Jul-1996 02:44:25 -0700") == b" 7-Jul-1996 02:44:25 -0700"
+    assert exact_date_time(b"7-JUL-1996 2:44 +0200") == b"07-Jul-1996 00:44:00 +0000"
+    assert exact_date_time(b"1-Jan-0001 0:00 +0100") is None
+
+
+@given(
+    st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),  # noqa: DTZ001 - the zone is drawn beside
+    st.integers(-14 * 60, 14 * 60),
+)
+def test_epoch_as_the_calendar_has_it(moment: datetime, offset_minutes: int) -> None:
+    aware = moment.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=offset_minutes)))
+    months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+    sign = "+" if offset_minutes >= 0 else "-"
+    zone = f"{sign}{abs(offset_minutes) // 60:02d}{abs(offset_minutes) % 60:02d}"
+    raw = f"{aware.day:02d}-{months[aware.month - 1]}-{aware.year:04d} {aware:%H:%M:%S} {zone}".encode()
+    seconds = (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
+    assert epoch_of(raw) == seconds
+    assert epoch_of(date_time(seconds)) == seconds
+    utc = aware.astimezone(UTC)
+    assert search_date(seconds) == f"{utc.day}-{months[utc.month - 1]}-{utc.year:04d}".encode()
