@@ -13,6 +13,10 @@ from imapsync.report.events import Event, MessageFailed, Phase, Problem, Side, S
 MAX_KEPT = 1_000
 
 
+#: Why a message that was considered is rightly not on the destination.
+_NOT_THERE = (Skip.REMOVED_BY_USER, Skip.VANISHED, Skip.PATTERN, Skip.LINE_LENGTH)
+
+
 @dataclass
 class Totals:
     """What an account holds. None stands for "not asked"."""
@@ -83,6 +87,11 @@ class Counters:
     def missing(self) -> int:
         """Wanted messages that are not on the destination as far as this run knows."""
         return max(0, self.planned_messages - self.transferred - self.unplanned) + self.mismatches["missing"]
+
+    @property
+    def proven(self) -> int:
+        """Messages with an identity that are on the destination, when nothing is missing."""
+        return max(0, self.identified - sum(self.skipped[why] for why in _NOT_THERE))
 
     @property
     def skipped_total(self) -> int:

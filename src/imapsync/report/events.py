@@ -4,8 +4,8 @@ The engine's layers make these and hand them to a sink, any callable that takes 
 (:data:`Sink`). :class:`imapsync.report.collector.Collector` is the sink of the command line: it
 counts, prints and writes. Events are facts in the past tense; nothing here decides anything.
 
-No ``slots``: making slotted dataclasses takes several times as long, and a run that only logs in pays for all of
-them. Cheap on purpose: what happens to many messages is one event a batch, never one a message.
+No ``slots``: making slotted dataclasses takes several times as long, and a run that only logs in pays for all
+of them. Cheap on purpose: what happens to many messages is one event a batch, never one a message.
 Names of folders are ``str`` as people read them (decoded from modified UTF-7, the server's own
 separator); sizes are bytes; times are seconds since the epoch; uids are of the side named.
 """

@@ -142,15 +142,18 @@ def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
             f"With --dry nothing was changed; {counters.skipped[Skip.DRY]} messages would be copied."
         )
     elif complete and not counters.missing:
-        lines.append(
-            f"The sync looks good, all {counters.identified} identified messages in host1 are on host2."
-        )
+        lines.append(f"The sync looks good, all {counters.proven} identified messages in host1 are on host2.")
     elif complete:
         lines.append(
             f"The sync is not finished, there are {counters.missing} messages in host1 that are not on host2."
         )
     else:
         lines.append("The sync is not finished: the run ended before its work was done.")
+    removed = counters.skipped[Skip.REMOVED_BY_USER]
+    if removed:
+        lines.append(
+            f"{removed} messages of host1 were deleted on host2 by the user and are not copied again."
+        )
     if unidentified:
         lines.append(
             f"There are {unidentified} unidentified messages on host1, recognised by all of their headers."

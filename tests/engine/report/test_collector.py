@@ -178,6 +178,13 @@ def test_the_verdict() -> None:
         "The sync looks good, all 7 identified messages in host1 are on host2.",
         "There is no unidentified message on host1.",
     ]
+    removed, _ = collected(
+        [events.FolderCompared("a", "a", 7, 5, 7), events.MessagesSkipped("a", 2, Skip.REMOVED_BY_USER)]
+    )
+    assert summary.verdict(removed, complete=True, dry=False)[:2] == [
+        "The sync looks good, all 5 identified messages in host1 are on host2.",
+        "2 messages of host1 were deleted on host2 by the user and are not copied again.",
+    ]
     assert "not finished" in summary.verdict(good, complete=False, dry=False)[0]
     assert "would be copied" in summary.verdict(good, complete=True, dry=True)[0]
 
