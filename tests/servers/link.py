@@ -100,6 +100,10 @@ class Connection:
     def cut(self) -> None:
         """Break both sides at once, as a network does."""
         self._link.cuts += 1
+        self.abort()
+
+    def abort(self) -> None:
+        """Close both sides without a word."""
         for writer in self._writers:
             writer.transport.abort()
 
@@ -169,6 +173,7 @@ class Link:
         self.chunk = CHUNK_BYTES_LIMITED if bytes_per_second else CHUNK_BYTES
         self.connections = self.to_server = self.from_server = self.turns = self.cuts = 0
         self.record = bytearray()
+        self.open_connections: set[Connection] = set()
         self._samples: list[tuple[float, int]] = []
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -183,11 +188,24 @@ class Link:
             return
         self.connections += 1
         connection = Connection(self, writer, far_writer)
+        self.open_connections.add(connection)
         async with asyncio.TaskGroup() as group:
             group.create_task(connection.carry(reader, far_writer, self.up, connection.said))
             group.create_task(connection.carry(far_reader, writer, self.down, connection.heard))
+        self.open_connections.discard(connection)
         writer.close()
         far_writer.close()
+
+    def limit(self, bits_per_second: int) -> None:
+        """Change the bandwidth of both directions; 0 takes the limit away."""
+        for direction in (self.up, self.down):
+            direction.bytes_per_second = bits_per_second / 8
+            direction.free_at = 0.0
+
+    def cut(self) -> None:
+        """Break every connection."""
+        for connection in self.open_connections:
+            connection.abort()
 
     def sample(self) -> None:
         """Note how much has come from the server, now and then."""
@@ -215,10 +233,17 @@ async def serve(settings: Settings) -> None:
     print(server.sockets[0].getsockname()[1], flush=True)
     loop = asyncio.get_running_loop()
     while question := await loop.run_in_executor(None, sys.stdin.readline):
-        if question.strip() == "said":
-            print(base64.b64encode(link.record).decode(), flush=True)
-        else:
-            print(json.dumps(link.counters()), flush=True)
+        match question.split():
+            case ["said"]:
+                print(base64.b64encode(link.record).decode(), flush=True)
+            case ["limit", bits_per_second]:
+                link.limit(int(bits_per_second))
+                print("limited", flush=True)
+            case ["cut"]:
+                link.cut()
+                print("cut", flush=True)
+            case _:
+                print(json.dumps(link.counters()), flush=True)
 
 
 if __name__ == "__main__":

@@ -91,6 +91,14 @@ class Proxy:
         """Give what all clients have said since the start, in the order of arrival (with ``record``)."""
         return base64.b64decode(self._ask("said"))
 
+    def limit(self, bits_per_second: int) -> None:
+        """Change the bandwidth of both directions; 0 takes the limit away."""
+        self._ask(f"limit {bits_per_second}")
+
+    def cut(self) -> None:
+        """Break every connection; new ones are accepted as before."""
+        self._ask("cut")
+
     def _ask(self, question: str) -> str:
         if self._process is None or self._process.stdin is None:
             raise RuntimeError("the proxy does not run")
