@@ -165,6 +165,18 @@ class Accounts:
         self._proxy = proxy.__enter__()
         return self._proxy.port
 
+    @keyword("Set speed of link")
+    def set_speed(self, bits_per_second: int) -> None:
+        """Make the started link slower or faster; 0 takes the limit away."""
+        if self._proxy is not None:
+            self._proxy.limit(bits_per_second)
+
+    @keyword("Cut link")
+    def cut_link(self) -> None:
+        """Break the connections over the started link."""
+        if self._proxy is not None:
+            self._proxy.cut()
+
     @keyword("Stop slow link")
     def stop_slow_link(self) -> None:
         """End the slow way; its connections break."""
