@@ -50,6 +50,11 @@ def module_ids(node: Node) -> list[str]:
     return sorted(path.name for path in (node.state / "modules").glob("*"))
 
 
+def home_record(node: Node, module_id: str) -> Path:
+    """Give the file that says that devnode made this home; it outlives a removal that preserves the data."""
+    return node.state / "homes" / module_id
+
+
 def common_env_file(node: Node) -> Path:
     """Give the file that plays /etc/nethserver/agent.env."""
     return node.etc / "agent.env"

@@ -68,11 +68,8 @@ def down(name: str, say: Callable[[str], None] = print) -> None:
     steps: list[tuple[str, Callable[[], None]]] = [
         (f"processes and containers of {manager.name}", manager.kill) for manager in managers
     ]
-    steps += [
-        (f"home of {manager.name}", _home_remover(node, manager))
-        for manager in managers
-        if manager.name != "core"
-    ]
+    homes = sorted(path.name for path in (node.state / "homes").glob("*"))
+    steps += [(f"home of {module_id}", _home_remover(node, module_id)) for module_id in homes]
     steps.append((f"commands, mounts and folders of {name}", lambda: _remove_folders(node)))
     for position, (title, action) in enumerate(steps, start=1):
         say(f"[{position}/{len(steps)}] {title}")
@@ -100,19 +97,10 @@ def status(node: Node) -> list[tuple[str, str]]:
 
 
 def _folders(node: Node) -> None:
-    for folder in (
-        node.run,
-        node.etc,
-        node.logs,
-        node.apps,
-        node.backups,
-        node.homes,
-        node.state / "modules",
-    ):
+    for folder in (node.run, node.etc, node.apps, node.homes, node.state / "modules", node.state / "homes"):
         folder.mkdir(parents=True, exist_ok=True)
-    node.state.chmod(0o755)
-    redis_folder = node.state / "redis"
-    redis_folder.mkdir(mode=0o700, exist_ok=True)
+    for private in (node.state / "redis", node.logs, node.backups):
+        private.mkdir(mode=0o700, exist_ok=True)
     launchers.create(node)
     layout.write_common_env(node)
 
@@ -144,11 +132,10 @@ def _module_starter(node: Node, module_id: str) -> Callable[[], None]:
     return start
 
 
-def _home_remover(node: Node, manager: Manager) -> Callable[[], None]:
+def _home_remover(node: Node, module_id: str) -> Callable[[], None]:
     def remove() -> None:
-        if manager.home.is_relative_to(node.homes):
-            users.remove(node, manager.name)
-            remove_tree(manager.home)
+        users.remove(node, module_id)
+        remove_tree(layout.home(node, module_id))
 
     return remove
 

@@ -8,6 +8,8 @@ import uuid
 from typing import TYPE_CHECKING
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from .layout import core_install_dir, write_agent_env, write_secret
 from .settings import REDIS_PORT, Node
@@ -72,6 +74,7 @@ def connect(node: Node, user: str = "cluster") -> redis.Redis:
         password=words["REDIS_PASSWORD"],
         decode_responses=True,
         protocol=3,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

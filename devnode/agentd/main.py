@@ -31,6 +31,8 @@ def main() -> int:
     environment.chmod(0o644)
     home = Home(Path(os.environ["AGENT_INSTALL_DIR"]), state, arguments.actionsdir, dict(os.environ))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if sys.version_info < (3, 12):  # the default of 3.11 waits for each child in a thread; later ones do not
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     asyncio.run(_serve(arguments.agentid, home, arguments.eventsdir))
     return 0
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import redis.exceptions
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -28,7 +30,12 @@ class Access:
         """Tell whether the account exists with that password. RedisError when Redis is down."""
         if user in {"", "default"}:
             return False
-        probe = Redis(host=self.host, port=self.port, single_connection_client=True)
+        probe = Redis(
+            host=self.host,
+            port=self.port,
+            single_connection_client=True,
+            retry=Retry(NoBackoff(), 0),  # a wrong password is an answer, not a lost connection
+        )
         try:
             await probe.execute_command("AUTH", user, password)  # type: ignore[no-untyped-call]
         except (redis.exceptions.AuthenticationError, redis.exceptions.ResponseError):

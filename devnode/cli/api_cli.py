@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
@@ -95,6 +96,7 @@ def _run_task(
     from agent import tasks
 
     name = f"{task['agent_id']}/{task['action']}"
+    signal.signal(signal.SIGINT, lambda *_: signal.raise_signal(signal.SIGTERM))  # both end in a cancel-task
     extra = {
         "title": name,
         "description": f"api-cli endpoint {endpoint}",

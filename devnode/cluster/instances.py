@@ -27,11 +27,12 @@ CACHEDIR_TAG = (
 def create(node: Node, rdb: redis.Redis, module_id: str, *, module_uuid: str, url: str, inside: str) -> None:
     """Make user, home, environment and Redis account, unpack the image and start the agent."""
     agent_id = f"module/{module_id}"
-    (node.state / "modules" / module_id).touch()
     home = layout.home(node, module_id)
     if home.exists():
         raise FileExistsError(f"{home} exists already")
     users.create(node, module_id)
+    layout.home_record(node, module_id).touch()
+    (node.state / "modules" / module_id).touch()
     home.mkdir(mode=0o700, parents=True)
     install, state = layout.install_dir(node, agent_id), layout.state_dir(node, agent_id)
     state.mkdir(parents=True)
@@ -61,6 +62,7 @@ def remove(node: Node, rdb: redis.Redis, module_id: str, *, preserve_data: bool)
     users.remove(node, module_id)
     if not preserve_data:
         lifecycle.remove_tree(manager.home)
+        layout.home_record(node, module_id).unlink(missing_ok=True)
     for folder in (manager.runtime, node.etc / module_id, manager.log_folder, node.apps / module_id):
         shutil.rmtree(folder, ignore_errors=True)
     (node.state / "modules" / module_id).unlink(missing_ok=True)

@@ -51,14 +51,14 @@ def install(node: Node, rdb: redis.Redis, url: str, module_uuid: str | None) -> 
     agent.set_progress(5)
     sequence = rdb.incr(f"cluster/module_sequence/{name}")
     module_id, module_uuid = f"{name}{sequence}", module_uuid or str(uuid.uuid4())
-    for base in ("cluster", "node/1"):
-        rdb.setnx(f"{base}/default_instance/{name}", module_id)
     imageroot.unpack_fresh(url, node.apps / module_id, found.get("org.nethserver.uiroot", "ui").strip("/"))
     agent.set_progress(20)
-    rdb.hset("cluster/module_uuid", module_id, module_uuid)
     inside = found.get("org.nethserver.imageroot", "imageroot").strip("/")
     instances.create(node, rdb, module_id, module_uuid=module_uuid, url=url, inside=inside)
     agent.set_progress(50)
+    for base in ("cluster", "node/1"):
+        rdb.setnx(f"{base}/default_instance/{name}", module_id)
+    rdb.hset("cluster/module_uuid", module_id, module_uuid)
     rdb.hset("cluster/module_node", module_id, "1")
     grants.store_authorizations(rdb, module_id, found.get("org.nethserver.authorizations", ""))
     grants.apply_all(rdb)

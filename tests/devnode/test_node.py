@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.devnode.support import Caller, tool
+from tests.devnode.conftest import FILES, IMAGE, LABELS
+from tests.devnode.support import Caller, build_image, tool
 
 from devnode import cgroups, lifecycle, settings
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from devnode.settings import Node
+    from tests.devnode.support import Module
 
 pytestmark = pytest.mark.devnode
 
@@ -88,6 +90,29 @@ def test_node_comes_back_after_its_processes_died(name: str) -> None:
     assert lifecycle.up(name, None, lambda _line: None) == node
     assert Caller(node, "cluster").connection.get("cluster/mine") == "1"
     assert tool(node, "api-cli", "run", "get-cluster-status").returncode == 0
+
+
+def test_down_takes_preserved_homes_too(name: str) -> None:
+    node = lifecycle.up(name, None, lambda _line: None)
+    build_image(node, IMAGE, FILES, LABELS)
+    tool(node, "add-module", IMAGE)
+    tool(node, "remove-module", "probe1")
+    home = node.homes / "probe1"
+    assert home.exists()
+    assert devnode("down", "--name", name).returncode == 0
+    assert not home.exists()
+
+
+def test_a_home_of_somebody_else_is_left_alone(node: Node, probe: Module) -> None:
+    sequence = int(str(probe.caller.connection.get("cluster/module_sequence/probe"))) + 1
+    stranger = node.homes / f"probe{sequence}"
+    (stranger / "mine").mkdir(parents=True)
+    done = tool(node, "add-module", IMAGE, check=False)
+    assert done.returncode == 1
+    assert "exists already" in done.stderr
+    assert (stranger / "mine").exists()
+    assert not (node.state / "homes" / stranger.name).exists()
+    assert not probe.caller.connection.hexists("cluster/module_uuid", stranger.name)
 
 
 @pytest.mark.parametrize("bad", ["Demo", "a b", "../x", "x" * 17, ""])

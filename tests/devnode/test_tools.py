@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import resource
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.devnode.support import tool
+from tests.devnode.support import tool, wait_until
 
 if TYPE_CHECKING:
     from devnode.settings import Node
@@ -68,6 +69,18 @@ def test_api_cli_costs_little(node: Node, probe: Module) -> None:
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(cpu_seconds() for _ in range(3)) < 0.4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_api_cli_cancels_its_task(node: Node, probe: Module, number: signal.Signals) -> None:
+    mark = probe.state / f"interrupted.{number}"
+    probe.step("interrupted", "10", f"touch {mark}; exec sleep 30")
+    command = [str(node.bin / "api-cli"), "run", f"module/{probe.module_id}/interrupted"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        wait_until(mark.exists)
+        process.send_signal(number)
+        assert process.wait(10) == 255
+        process.communicate()
 
 
 def test_nowait_gives_the_task_path(node: Node, probe: Module) -> None:
