@@ -31,6 +31,8 @@ export default defineConfig({
     },
   },
   projects: [
+    // Sources and build, without a browser.
+    { name: "static", testDir: "static" },
     // The built page against replies made here: every state, both languages, both widths, thousands of tasks.
     { name: "page", testDir: "page" },
     // The built page against a node with real mail servers.

@@ -1,0 +1,183 @@
+/** The table of tasks: it follows the node, and never moves under the reader's eyes. */
+import { readFile } from "node:fs/promises";
+import { expect, test } from "../support/fixtures.js";
+import { everyKindOfTask, manyTasks, MARKUP, progress, result, task, taskList } from "../support/samples.js";
+import { HttpStatus } from "../support/stub-node.js";
+
+const keys = (app) => app.locator("[data-task]").evaluateAll((rows) => rows.map((row) => row.dataset.task));
+const openMenu = (app, key) => app.locator(`[data-task="${key}"] button[aria-haspopup=menu]`).click();
+
+test("progress goes on by itself and the result appears", async ({ node, open }) => {
+  let done = 1000;
+  node.actions["list-tasks"] = () => {
+    done += 1000;
+    return taskList([
+      done < 4000
+        ? task({ state: "running", progress: { ...progress, messages_done: done, messages_total: 5000 } })
+        : task({ result: result({ messages_transferred: 5000 }), last_sync_exit_code: 0 }),
+    ]);
+  };
+  const app = await open("tasks");
+  await expect(app.getByText(/^3,000 \/ 5,000/)).toBeVisible({ timeout: 15_000 });
+  await expect(app.getByText("5,000 messages copied")).toBeVisible({ timeout: 15_000 });
+  expect(node.mostInFlight["list-tasks"]).toBe(1);
+});
+
+test("rows stay in their places while the node's answers change", async ({ node, open }) => {
+  const tasks = [
+    task({ localuser: "b", task_id: "b", state: "running", progress }),
+    task({ localuser: "c", task_id: "c" }),
+  ];
+  node.actions["list-tasks"] = () => taskList(tasks);
+  const app = await open("tasks");
+  await app.getByRole("button", { name: "State" }).click();
+  expect(await keys(app)).toEqual(["b_b", "c_c"]);
+  tasks[0] = task({ localuser: "b", task_id: "b" });
+  tasks[1] = task({ localuser: "c", task_id: "c", state: "running", progress });
+  tasks.push(task({ localuser: "a", task_id: "a" }));
+  const update = app.getByRole("button", { name: "The order has changed: update" });
+  await expect(update).toBeVisible({ timeout: 15_000 });
+  expect(await keys(app)).toEqual(["b_b", "c_c", "a_a"]);
+  await update.click();
+  expect(await keys(app)).toEqual(["c_c", "a_a", "b_b"]);
+});
+
+test("an open menu and its focus survive a refresh", async ({ node, open }) => {
+  let asked = 0;
+  node.actions["list-tasks"] = () => {
+    asked += 1;
+    return taskList([task({ state: "running", progress: { ...progress, messages_done: asked } })]);
+  };
+  const app = await open("tasks");
+  await openMenu(app, "anna_a0241w");
+  const before = asked;
+  await expect.poll(() => asked, { timeout: 15_000 }).toBeGreaterThan(before + 1);
+  await expect(app.getByRole("menuitem", { name: "Stop" })).toBeFocused();
+});
+
+test("search, filter, sort and pages", async ({ node, open }) => {
+  node.actions["list-tasks"] = () => taskList([...everyKindOfTask(), ...manyTasks(60)]);
+  const app = await open("tasks");
+  await expect(app.locator("[data-task]")).toHaveCount(10);
+  await app.getByLabel("Items per page").selectOption("50");
+  await expect(app.locator("[data-task]")).toHaveCount(50);
+  await app.getByRole("button", { name: "Next page" }).click();
+  await expect(app.locator("[data-task]")).toHaveCount(20);
+  await app.getByLabel("Search tasks").fill("USER00001 department");
+  await expect(app.getByText("no tasks")).toBeVisible();
+  await app.getByLabel("Search tasks").fill("ELENA");
+  await expect(app.locator("[data-task]")).toHaveCount(1);
+  await app.getByLabel("Search tasks").press("Escape");
+  await app.getByLabel("Show", { exact: true }).selectOption("queued");
+  await expect(app.locator("[data-task]").first()).toContainText("Queued");
+  await expect(app.getByText("7 tasks")).toBeVisible();
+  await app.getByLabel("Show", { exact: true }).selectOption("all");
+  await app.getByRole("button", { name: "Task ID" }).click();
+  await app.getByRole("button", { name: "Task ID" }).click();
+  const header = app.getByRole("columnheader", { name: "Task ID" });
+  await expect(header).toHaveAttribute("aria-sort", "descending");
+  expect((await keys(app))[0]).toBe("user00059_t00059");
+});
+
+test("selected tasks are started, stopped and deleted, and failures are told", async ({ node, open }) => {
+  const tasks = everyKindOfTask();
+  node.actions["list-tasks"] = () => taskList(tasks);
+  node.actions["start-task"] = ({ localuser }) => (localuser === "elena" ? new HttpStatus(403) : null);
+  node.actions["delete-task"] = ({ localuser }) => {
+    tasks.splice(tasks.findIndex((other) => other.localuser === localuser), 1);
+  };
+  const app = await open("tasks");
+  for (const name of ["dario_good01", "elena_part01"]) {
+    await app.getByRole("checkbox", { name: `Select ${name}` }).check();
+  }
+  const batch = app.getByRole("group", { name: "Selected tasks" });
+  await expect(batch).toContainText("2 selected");
+  await batch.getByRole("button", { name: "Start" }).click();
+  await expect(app.getByText("elena (part01): Your account may not do this.")).toBeVisible();
+  expect(node.inputsOf("start-task")).toHaveLength(2);
+  await batch.getByRole("button", { name: "Delete" }).click();
+  await app.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await expect(app.locator("[data-task]")).toHaveCount(8);
+  expect(node.inputsOf("delete-task").map(({ task_id: id }) => id).sort()).toEqual(["good01", "part01"]);
+  expect(tasks).toHaveLength(8);
+});
+
+test("all rows can be selected beyond the page", async ({ node, open }) => {
+  node.actions["list-tasks"] = () => taskList(manyTasks(35));
+  const app = await open("tasks");
+  await app.getByRole("checkbox", { name: "Select the tasks of this page" }).check();
+  await app.getByRole("button", { name: "Select all 35" }).click();
+  await app.getByRole("group", { name: "Selected tasks" }).getByRole("button", { name: "Stop" }).click();
+  await expect.poll(() => node.inputsOf("stop-task").length).toBe(35);
+  expect(node.mostInFlight["stop-task"]).toBeLessThanOrEqual(4);
+});
+
+test("menus and dialogs work by keyboard alone and give the focus back", async ({ page, open }) => {
+  const app = await open("tasks");
+  const trigger = app.locator("[data-task=elena_part01] button[aria-haspopup=menu]");
+  await trigger.focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(app.getByRole("menuitem", { name: "Start" })).toBeFocused();
+  await page.keyboard.press("End");
+  await expect(app.getByRole("menuitem", { name: "Delete" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  const dialog = app.getByRole("dialog");
+  await expect(dialog.getByRole("button", { name: "Cancel" })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(dialog).toHaveCount(0);
+  await expect(trigger).toBeFocused();
+});
+
+test("markup from servers and mailboxes stays text", async ({ page, node, open }) => {
+  node.actions["list-tasks"] = () =>
+    taskList([task({ remoteusername: MARKUP, remotehostname: MARKUP, error: MARKUP, result: result({ messages_failed: 1 }) })]);
+  node.actions["stop-task"] = () => new HttpStatus(403);
+  const app = await open("tasks");
+  await expect(app.locator("[data-task]")).toContainText(MARKUP);
+  await app.getByRole("button", { name: "1 message not copied" }).click();
+  await expect(app.getByRole("dialog")).toContainText(`NO ${MARKUP}`);
+  expect(await app.locator("img").count()).toBe(0);
+  expect(await page.evaluate(() => window.hacked)).toBeUndefined();
+});
+
+test("the list of failures can be opened in a spreadsheet without harm", async ({ page, open }) => {
+  const app = await open("tasks");
+  await app.getByRole("button", { name: "3 messages not copied" }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    app.getByRole("button", { name: "Download as CSV" }).click(),
+  ]);
+  const text = await readFile(await download.path(), "utf8");
+  expect(text).toContain(`"'=HYPERLINK(""http://example.org"") ${MARKUP.replaceAll('"', '""')}"`);
+  expect(text.trim().split("\r\n")).toHaveLength(4);
+});
+
+test("two thousand tasks stay usable", async ({ page, node, open }) => {
+  const answer = taskList(manyTasks(2000));
+  let answered;
+  node.actions["list-tasks"] = () => {
+    answered ??= Date.now();
+    return answer;
+  };
+  const app = await open("tasks");
+  await app.locator("[data-task]").first().waitFor();
+  expect(Date.now() - answered).toBeLessThan(2000);
+  await expect(app.getByText("2,000 tasks").or(app.getByText("2000 tasks"))).toBeVisible();
+  await app.getByLabel("Items per page").selectOption("100");
+  await expect(app.locator("[data-task]")).toHaveCount(100);
+  const slowest = await app.locator("#im-search").evaluate(async (input) => {
+    let worst = 0;
+    for (const text of ["u", "us", "use", "user", "user0", "user01", "user012", "user01", "user0", "user", ""]) {
+      const start = performance.now();
+      input.value = text;
+      input.dispatchEvent(new Event("input"));
+      await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+      worst = Math.max(worst, performance.now() - start);
+    }
+    return worst;
+  });
+  test.info().annotations.push({ type: "slowest key", description: `${Math.round(slowest)} ms` });
+  expect(slowest).toBeLessThan(400);
+  expect(node.mostInFlight["list-tasks"]).toBe(1);
+  await page.close();
+});

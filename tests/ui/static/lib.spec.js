@@ -1,0 +1,75 @@
+/** The page's pure functions. */
+import { expect, test } from "@playwright/test";
+import { csvCell, csvText } from "../../../ui/src/lib/csv.js";
+import { exclusionMatcher, folderPattern, formatExclusions, parseExclusions } from "../../../ui/src/lib/exclusions.js";
+import { formatBytes, formatDuration, formatPartOfBytes } from "../../../ui/src/lib/format.js";
+import { formatSchedule, parseSchedule } from "../../../ui/src/lib/schedule.js";
+import { decodeText } from "../../../ui/src/lib/text-file.js";
+
+for (const [value, cell] of [
+  ["plain", '"plain"'],
+  ['say "hi", you', '"say ""hi"", you"'],
+  ["=1+1", `"'=1+1"`],
+  ["+39 055", `"'+39 055"`],
+  ["-1", `"'-1"`],
+  ["@sum", `"'@sum"`],
+  ["\t=1", `"'\t=1"`],
+  [null, ""],
+  [-5, "-5"],
+  ["line\nbreak", '"line\nbreak"'],
+]) {
+  test(`CSV cell of ${JSON.stringify(value)}`, () => expect(csvCell(value)).toBe(cell));
+}
+
+test("CSV text has a byte order mark and RFC 4180 lines", () => {
+  expect(csvText([["a", "b"], [1, null]])).toBe('\uFEFF"a","b"\r\n1,\r\n');
+});
+
+for (const [name, delimiter, inside, outside] of [
+  ["Archive", "/", ["Archive", "Archive/2024", "Archive/2024/x"], ["Archives", "My/Archive", "archive"]],
+  ["a.b", ".", ["a.b", "a.b.c"], ["aXb", "a.bc"]],
+  ["100% (done)", "/", ["100% (done)"], ["100% done"]],
+  ["x,y", "/", ["x,y", "x,y/z"], ["xy"]],
+  ["flat", "", ["flat"], ["flat/x"]],
+]) {
+  test(`pattern of folder ${name}`, () => {
+    const excludes = exclusionMatcher(parseExclusions(formatExclusions([folderPattern(name, delimiter)])));
+    expect(inside.filter((folder) => !excludes(folder))).toEqual([]);
+    expect(outside.filter((folder) => excludes(folder))).toEqual([]);
+  });
+}
+
+test("blank entries of the exclusions match nothing", () => {
+  expect(parseExclusions(",a,, b ,")).toEqual(["a", "b"]);
+  expect(exclusionMatcher(parseExclusions(",,"))("INBOX")).toBe(false);
+});
+
+test("sizes and times", () => {
+  expect(formatBytes(0, "en")).toBe("0 B");
+  expect(formatBytes(1536, "en")).toBe("1.5 KiB");
+  expect(formatBytes(1536, "it")).toBe("1,5 KiB");
+  expect(formatBytes(5 * 1024 ** 4, "en")).toBe("5 TiB");
+  expect(formatPartOfBytes(512 * 1024, 2 * 1024 ** 2, "en")).toBe("0.5 / 2 MiB");
+  expect(formatDuration(0)).toBe("0 s");
+  expect(formatDuration(102)).toBe("1 min 42 s");
+  expect(formatDuration(3600)).toBe("1 h");
+  expect(formatDuration(90_061)).toBe("1 d 1 h");
+});
+
+for (const cron of ["", "5m", "59m", "1h", "23h"]) {
+  test(`schedule ${cron || "by hand"} survives the form`, () => {
+    const { mode, count } = parseSchedule(cron);
+    expect(formatSchedule(mode, count)).toBe(cron);
+  });
+}
+
+for (const [name, bytes, text, guessed] of [
+  ["UTF-8", [0xc3, 0xa8], "è", false],
+  ["UTF-8 with mark", [0xef, 0xbb, 0xbf, 0x61], "a", false],
+  ["UTF-16 little endian", [0xff, 0xfe, 0xe8, 0x00], "è", false],
+  ["UTF-16 big endian", [0xfe, 0xff, 0x00, 0xe8], "è", false],
+  ["Windows-1252", [0x61, 0xe8], "aè", true],
+]) {
+  test(`a file in ${name} is read`, () =>
+    expect(decodeText(new Uint8Array(bytes))).toEqual({ text, guessed }));
+}

@@ -1,0 +1,101 @@
+/** Every text that the page asks for exists in every language, and none is left over. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "@playwright/test";
+import { filesBelow, read, root } from "../support/sources.js";
+
+function flatten(tree, prefix = "") {
+  return Object.entries(tree).flatMap(([key, value]) =>
+    typeof value === "object" ? flatten(value, `${prefix}${key}.`) : [[`${prefix}${key}`, value]],
+  );
+}
+
+const languages = readdirSync(join(root, "ui/public/i18n"));
+const texts = Object.fromEntries(
+  languages.map((language) => [
+    language,
+    new Map(flatten(JSON.parse(read(`ui/public/i18n/${language}/translation.json`)))),
+  ]),
+);
+
+const sources = filesBelow("ui/src", /\.(vue|js)$/)
+  .map((path) => readFileSync(path, "utf8"))
+  .join("\n")
+  // Keys of cluster-admin's own texts.
+  .replace(/core\.\$tc?\([^)]*\)/g, "");
+
+/** Keys written out, by their top-level groups. */
+function literalKeys() {
+  const groups = [...new Set([...texts.en.keys()].map((key) => key.split(".")[0]))];
+  const pattern = new RegExp(`(?<!=)["'\`]((?:${groups.join("|")})\\.[a-z0-9_.-]+)["'\`]`, "g");
+  return new Set([...sources.matchAll(pattern)].map(([, key]) => key).filter((key) => !/\.(js|vue|css|json)$/.test(key)));
+}
+
+/** Keys put together at run time, as patterns. */
+function patterns() {
+  const groups = [...new Set([...texts.en.keys()].map((key) => key.split(".")[0]))].join("|");
+  const templates = [...sources.matchAll(/`([a-z]+\.[^`]*\$\{[^`]*)`/g)].map(([, template]) => template);
+  const found = templates
+    .filter((template) => new RegExp(`^(${groups})\\.`).test(template))
+    .map((template) =>
+      template
+        .split(/\$\{[^}]*\}/)
+        .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+        .join(".+"),
+    );
+  // codeText(group, code, part) and the titles of pages by their group.
+  return [...found, "(outcome|failure)\\..+\\.(text|remedy)", "(status|settings|tasks|about|edit|import)\\.title"].map(
+    (text) => new RegExp(`^${text}$`),
+  );
+}
+
+test("English has every key that the sources name", () => {
+  expect([...literalKeys()].filter((key) => !texts.en.has(key))).toEqual([]);
+});
+
+test("every key put together at run time has texts", () => {
+  const keys = [...texts.en.keys()];
+  expect(patterns().filter((pattern) => !keys.some((key) => pattern.test(key)))).toEqual([]);
+});
+
+test("no English text is unused", () => {
+  const used = literalKeys();
+  const made = patterns();
+  expect([...texts.en.keys()].filter((key) => !used.has(key) && !made.some((pattern) => pattern.test(key)))).toEqual([]);
+});
+
+test("Italian is complete, no language has keys that English lacks", () => {
+  expect([...texts.en.keys()].filter((key) => !texts.it.has(key))).toEqual([]);
+  for (const language of languages) {
+    expect([...texts[language].keys()].filter((key) => !texts.en.has(key))).toEqual([]);
+  }
+});
+
+test("texts of all languages take the same arguments and plural forms", () => {
+  const argumentsOf = (text) => [...new Set(text.match(/\{\w+\}/g))].sort().join();
+  for (const language of languages) {
+    for (const [key, text] of texts[language]) {
+      const english = texts.en.get(key);
+      expect(argumentsOf(text), `${language} ${key}`).toBe(argumentsOf(english));
+      expect(text.split("|").length, `${language} ${key}`).toBe(english.split("|").length);
+      expect(text.trim(), `${language} ${key}`).not.toBe("");
+    }
+  }
+});
+
+test("every reason of the engine has a sentence and a remedy", () => {
+  const reasons = [...read("src/imapsync/report/events.py").split("class Skip")[0].split("class Reason")[1].matchAll(/= "(\w+)"/g)];
+  expect(reasons.length).toBeGreaterThan(20);
+  for (const [, reason] of reasons) {
+    for (const part of ["text", "remedy"]) {
+      expect(texts.en.has(`outcome.${reason}.${part}`), `outcome.${reason}.${part}`).toBe(true);
+    }
+  }
+});
+
+test("every refusal of the module has a sentence", () => {
+  const table = read("imageroot/pypkg/imapsync_tasks/errors.py").split("ERRORS:")[1].split("\n}")[0];
+  const keys = [...table.matchAll(/^ {4}"(\w+)": Kind/gm)].map(([, key]) => key);
+  expect(keys.length).toBeGreaterThan(15);
+  expect(keys.filter((key) => !texts.en.has(`validation.${key}`))).toEqual([]);
+});
