@@ -125,8 +125,10 @@ class Dovecot(ImapServer):
         penalty: bool = False,
         max_connections: int = 100,
         extra_config: str = "",
+        host: str = "127.0.0.1",
     ) -> None:
         super().__init__()
+        self.host = host
         self.without = frozenset(without)
         self.announce = tuple(announce)
         self.separator = separator

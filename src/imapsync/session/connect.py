@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import ssl
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.session.certificate import CertificateInfo, describe
@@ -256,7 +257,10 @@ def _handshake_message(error: ssl.SSLError) -> str:
 
 def _context(endpoint: Endpoint, *, verify: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = _TLS_VERSIONS[endpoint.tls_minimum]
+    with warnings.catch_warnings():
+        # Python deprecates TLS below 1.2; who asks for it has a server that has nothing better.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = _TLS_VERSIONS[endpoint.tls_minimum]
     if endpoint.tls_ciphers:
         context.set_ciphers(endpoint.tls_ciphers)
     elif context.minimum_version < ssl.TLSVersion.TLSv1_2:

@@ -21,7 +21,6 @@ from imapsync.session.sasl import PLAINTEXT, choose, mechanism, offers
 from imapsync.session.session import Session
 from imapsync.session.trace import Trace
 from imapsync.wire.command import Command, LiteralMode
-from imapsync.wire.errors import EncodingRefused
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.responses import Capabilities, Status
 
@@ -122,7 +121,7 @@ async def _log_in(greeted: Greeted, credentials: Credentials) -> tuple[str, froz
         code = await _authenticate(greeted, known, credentials, name)
         if credentials.proxy_auth:
             command = Command(b"PROXYAUTH", LiteralMode.SYNCHRONIZING).astring(credentials.user.encode())
-            await _attempt(greeted, known, credentials, command)
+            code = await _attempt(greeted, known, credentials, command) or code
         names = code or (announced[-1] if announced else frozenset())
         return name, names or await ask_capabilities(link)
     finally:
@@ -134,18 +133,23 @@ async def _authenticate(
 ) -> frozenset[str]:
     if not name or (name == "COMMAND" and "LOGINDISABLED" in known):
         raise _refused_by_offer(greeted, known)
-    if name == "COMMAND":
-        command = Command(b"LOGIN", LiteralMode.of(known))
-        command.astring((credentials.authuser or credentials.user).encode())
-        command.string(credentials.password.reveal().encode())
-        return await _attempt(greeted, known, credentials, command)
     if name in PLAINTEXT and not greeted.secure and "LOGINDISABLED" in known and not offers(known, name):
         raise _refused_by_offer(greeted, known)
     try:
-        exchange = mechanism(name, credentials, greeted.endpoint.host, greeted.endpoint.port)
-    except (EncodingRefused, binascii.Error) as error:
-        raise AuthenticationFailed(str(error), side=greeted.link.side) from None
-    command = Command(b"AUTHENTICATE", LiteralMode.SYNCHRONIZING).phrase(exchange.name.encode("ascii"))
+        if name == "COMMAND":
+            command = Command(b"LOGIN", LiteralMode.of(known))
+            command.astring((credentials.authuser or credentials.user).encode())
+            command.string(credentials.password.reveal().encode())
+            exchange = None
+        else:
+            command = Command(b"AUTHENTICATE", LiteralMode.SYNCHRONIZING).phrase(name.encode("ascii"))
+            exchange = mechanism(name, credentials, greeted.endpoint.host, greeted.endpoint.port)
+    except (ValueError, OSError) as error:
+        raise AuthenticationFailed(
+            f"these credentials cannot be used: {error}", side=greeted.link.side
+        ) from None
+    if exchange is None:
+        return await _attempt(greeted, known, credentials, command)
     initial = exchange.initial
     if initial is not None and "SASL-IR" in known:
         command.phrase(base64.b64encode(initial) or b"=")

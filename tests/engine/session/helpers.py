@@ -26,8 +26,12 @@ async def open_account(server: ImapServer, user: str, **changes: Any) -> Session
 
 async def open_scripted(server: ScriptedServer, **changes: Any) -> Session:  # noqa: ANN401 - any Endpoint field
     """Log in to a scripted server, in clear unless told otherwise."""
-    endpoint = Endpoint(server.host, server.port, Security.NONE, Trust("any"), timeout_s=10)._replace(**changes)
-    return await open_session(endpoint, Credentials("anna", Secret("secret word")), side=Side.SOURCE, client_id=None)
+    endpoint = Endpoint(server.host, server.port, Security.NONE, Trust("any"), timeout_s=10)._replace(
+        **changes
+    )
+    return await open_session(
+        endpoint, Credentials("anna", Secret("secret word")), side=Side.SOURCE, client_id=None
+    )
 
 
 async def greet(peer: Peer, capabilities: bytes = b"IMAP4rev1 LITERAL+ UIDPLUS") -> None:

@@ -67,7 +67,9 @@ class Peer:
 class ScriptedServer:
     """Runs a script for each connection; use as an async context manager. Its failures fail the test at the end."""
 
-    def __init__(self, script: Callable[[Peer], Awaitable[None]], certificate: Certificate | None = None) -> None:
+    def __init__(
+        self, script: Callable[[Peer], Awaitable[None]], certificate: Certificate | None = None
+    ) -> None:
         self._script = script
         self._context = None if certificate is None else server_context(certificate)
         self._server: asyncio.Server | None = None

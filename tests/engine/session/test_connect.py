@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 
-@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS, Security.STARTTLS_IF_OFFERED, Security.AUTO])
+@pytest.mark.parametrize(
+    "security", [Security.NONE, Security.STARTTLS, Security.STARTTLS_IF_OFFERED, Security.AUTO]
+)
 async def test_each_way_in_on_the_plain_port(dovecot: Dovecot, security: Security) -> None:
     dovecot.add_user("ways")
     async with await open_account(dovecot, "ways", security=security) as session:
@@ -225,7 +227,9 @@ async def test_ignored_capabilities_stay_ignored(dovecot: Dovecot) -> None:
     dovecot.add_user("less")
     endpoint = Endpoint(dovecot.host, dovecot.port, Security.NONE)
     credentials = Credentials("less", Secret("secret"))
-    session = await open_session(endpoint, credentials, ignore_capabilities=frozenset({"LITERAL+", "CONDSTORE"}))
+    session = await open_session(
+        endpoint, credentials, ignore_capabilities=frozenset({"LITERAL+", "CONDSTORE"})
+    )
     async with session:
         assert session.has("MULTIAPPEND")
         assert not session.has("LITERAL+")
