@@ -254,6 +254,7 @@ class _Rules:
         options, flag = self._options, self._flag
         only = self._folder_matchers("delete2foldersonly")
         but_not = self._folder_matchers("delete2foldersbutnot")
+        uid_expunge = flag("uidexpunge2", default=True)
         return DeletionRules(
             source=flag("delete1"),
             source_older_days=self._amount("delete1older"),
@@ -261,8 +262,8 @@ class _Rules:
             source_expunge=flag("expunge1") if options.given("expunge1") else None,
             source_empty_folders=flag("delete1emptyfolders"),
             destination=flag("delete2"),
-            destination_expunge=not (options.given("expunge2") and not flag("expunge2")),
-            destination_uid_expunge=flag("uidexpunge2", default=True),
+            destination_expunge=flag("expunge2", default=uid_expunge),
+            destination_uid_expunge=uid_expunge,
             destination_expunge_first=flag("expunge2"),
             destination_duplicates=flag("delete2duplicates"),
             destination_folders=flag("delete2folders") or bool(only) or bool(but_not),

@@ -16,6 +16,15 @@ MAX_KEPT = 1_000
 #: Why a message that was considered is rightly not on the destination.
 _NOT_THERE = (Skip.REMOVED_BY_USER, Skip.VANISHED, Skip.PATTERN, Skip.LINE_LENGTH)
 
+#: What can fail while all messages arrive.
+_HARMLESS = (
+    events.Reason.FLAGS,
+    events.Reason.DELETE,
+    events.Reason.FOLDER_DELETE,
+    events.Reason.FILTER,
+    events.Reason.JOURNAL,
+)
+
 
 @dataclass
 class Totals:
@@ -92,6 +101,11 @@ class Counters:
     def proven(self) -> int:
         """Messages with an identity that are on the destination, when nothing is missing."""
         return max(0, self.identified - sum(self.skipped[why] for why in _NOT_THERE))
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether something failed that may have kept wanted messages away from the destination."""
+        return any(count and reason not in _HARMLESS for reason, count in self.reasons.items())
 
     @property
     def skipped_total(self) -> int:

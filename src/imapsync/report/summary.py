@@ -141,8 +141,12 @@ def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
         lines.append(
             f"With --dry nothing was changed; {counters.skipped[Skip.DRY]} messages would be copied."
         )
-    elif complete and not counters.missing:
+    elif complete and not counters.missing and not counters.doubtful:
         lines.append(f"The sync looks good, all {counters.proven} identified messages in host1 are on host2.")
+    elif complete and not counters.missing:
+        lines.append(
+            "The sync is not finished, there are folders that could not be worked on; see the errors above."
+        )
     elif complete:
         lines.append(
             f"The sync is not finished, there are {counters.missing} messages in host1 that are not on host2."

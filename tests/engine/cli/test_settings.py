@@ -179,6 +179,22 @@ def test_names_reach_their_rules() -> None:
     assert found.destination.tofu_path == "/y"
 
 
+@pytest.mark.parametrize(
+    ("words", "removed", "by_uid"),
+    [
+        ([], True, True),
+        (["--expunge2"], True, True),
+        (["--noexpunge2"], False, True),
+        (["--nouidexpunge2"], False, False),
+        (["--nouidexpunge2", "--expunge2"], True, False),
+        (["--noexpunge2", "--nouidexpunge2"], False, False),
+    ],
+)
+def test_how_messages_leave_host2(words: list[str], removed: bool, by_uid: bool) -> None:
+    rules = made("--delete2", *words).deletion
+    assert (rules.destination_expunge, rules.destination_uid_expunge) == (removed, by_uid)
+
+
 def test_patterns_see_both_spellings_of_a_folder() -> None:
     rules = made("--exclude", "^Envoy&AOk-s$", "--include", "^É").folders
     assert rules.exclude[0]("Envoyés")

@@ -185,6 +185,10 @@ def test_the_verdict() -> None:
         "The sync looks good, all 5 identified messages in host1 are on host2.",
         "2 messages of host1 were deleted on host2 by the user and are not copied again.",
     ]
+    harmless, _ = collected([events.Problem(Reason.FLAGS, "no"), events.FolderCompared("a", "a", 7, 7, 7)])
+    assert "looks good" in summary.verdict(harmless, complete=True, dry=False)[0]
+    doubtful, _ = collected([events.Problem(Reason.FOLDER_CREATE, "no", folder="b")])
+    assert "there are folders" in summary.verdict(doubtful, complete=True, dry=False)[0]
     assert "not finished" in summary.verdict(good, complete=False, dry=False)[0]
     assert "would be copied" in summary.verdict(good, complete=True, dry=True)[0]
 

@@ -139,12 +139,19 @@ ROWS: tuple[Option, ...] = (
         negatable=True,
         ours=True,
     ),
-    Option("expunge2", Kind.FLAG, DELETION, "Expunge each folder of host2 before its work.", negatable=True),
+    Option(
+        "expunge2",
+        Kind.FLAG,
+        DELETION,
+        "Expunge each folder of host2 before its work. --noexpunge2 only marks what --delete2 deletes.",
+        negatable=True,
+    ),
     Option(
         "uidexpunge2",
         Kind.FLAG,
         DELETION,
-        "Really remove what --delete2 deletes; --nouidexpunge2 only marks it.",
+        "Remove what --delete2 deletes by UID EXPUNGE, and nothing else. --nouidexpunge2 only marks it, or, with "
+        "--expunge2, removes it together with all that is marked deleted.",
         negatable=True,
         default="yes",
     ),
