@@ -150,8 +150,8 @@ ROWS: tuple[Option, ...] = (
         "uidexpunge2",
         Kind.FLAG,
         DELETION,
-        "Remove what --delete2 deletes by UID EXPUNGE, and nothing else. --nouidexpunge2 only marks it, or, with "
-        "--expunge2, removes it together with all that is marked deleted.",
+        "Remove what --delete2 deletes by UID EXPUNGE, and nothing else. --nouidexpunge2 only marks it, or, "
+        "with --expunge2, removes it together with all that is marked deleted.",
         negatable=True,
         default="yes",
     ),
