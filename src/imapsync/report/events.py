@@ -4,17 +4,20 @@ The engine's layers make these and hand them to a sink, any callable that takes 
 (:data:`Sink`). :class:`imapsync.report.collector.Collector` is the sink of the command line: it
 counts, prints and writes. Events are facts in the past tense; nothing here decides anything.
 
-No ``slots``: making slotted dataclasses takes several times as long, and a run that only logs in pays for all
-of them. Cheap on purpose: what happens to many messages is one event a batch, never one a message.
-Names of folders are ``str`` as people read them (decoded from modified UTF-7, the server's own
-separator); sizes are bytes; times are seconds since the epoch; uids are of the side named.
+Named tuples where a field's name allows it (``count`` is taken), because making a dataclass takes ten times
+as long, and a run that only logs in pays for all of them. Cheap on purpose too: what happens to many messages
+is one event a batch, never one a message. Names of folders are ``str`` as people read them (decoded from
+modified UTF-7, the server's own separator); sizes are bytes; times are seconds since the epoch; uids are of
+the side named.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
 
 
 class Side(enum.StrEnum):
@@ -91,15 +94,13 @@ class Skip(enum.StrEnum):
     DRY = "dry"  # would be copied without --dry
 
 
-@dataclass(frozen=True)
-class PhaseChanged:
+class PhaseChanged(NamedTuple):
     """The run turned to another kind of work."""
 
     phase: Phase
 
 
-@dataclass(frozen=True)
-class Connected:
+class Connected(NamedTuple):
     """A server answered."""
 
     side: Side
@@ -110,8 +111,7 @@ class Connected:
     protocol: str = ""  # for example "TLSv1.3"
 
 
-@dataclass(frozen=True)
-class CertificateSeen:
+class CertificateSeen(NamedTuple):
     """The certificate that the server showed.
 
     `trusted`: an authority or the fingerprint that the user gave vouches for it. `note`: why it was accepted:
@@ -127,8 +127,7 @@ class CertificateSeen:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class LoggedIn:
+class LoggedIn(NamedTuple):
     """The account opened."""
 
     side: Side
@@ -138,16 +137,14 @@ class LoggedIn:
     server: str = ""  # what the server says of itself by ID
 
 
-@dataclass(frozen=True)
-class Reconnected:
+class Reconnected(NamedTuple):
     """A lost connection was made again; the work goes on."""
 
     side: Side
     cause: str
 
 
-@dataclass(frozen=True)
-class FolderTotals:
+class FolderTotals(NamedTuple):
     """One line of a folder listing. `messages` or `size_bytes` is None when it was not asked for."""
 
     name: str
@@ -159,8 +156,7 @@ class FolderTotals:
     selectable: bool = True
 
 
-@dataclass(frozen=True)
-class FoldersListed:
+class FoldersListed(NamedTuple):
     """All folders of a side, at the start or (`at_end`) after the work."""
 
     side: Side
@@ -170,16 +166,14 @@ class FoldersListed:
     at_end: bool = False
 
 
-@dataclass(frozen=True)
-class WorkPlanned:
+class WorkPlanned(NamedTuple):
     """More messages to copy are known. Amounts add up over the run."""
 
     messages: int
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class FolderStarted:
+class FolderStarted(NamedTuple):
     """Work on a folder pair begins; `total` folder pairs in all, `position` counts from 1."""
 
     source: str
@@ -188,8 +182,7 @@ class FolderStarted:
     total: int
 
 
-@dataclass(frozen=True)
-class FolderCompared:
+class FolderCompared(NamedTuple):
     """Both sides of a folder pair were read and matched."""
 
     source: str
@@ -205,16 +198,14 @@ class FolderCompared:
     unchanged: bool = False  # known from the journal, nothing had to be read
 
 
-@dataclass(frozen=True)
-class FolderFinished:
+class FolderFinished(NamedTuple):
     """All is done for a folder pair."""
 
     source: str
     destination: str
 
 
-@dataclass(frozen=True)
-class MessagesCopied:
+class MessagesCopied(NamedTuple):
     """A batch arrived (or, in a dry run, would be copied).
 
     `sizes` and `source_uids` run in parallel, and so does `destination_uids` unless it is empty because the
@@ -240,8 +231,7 @@ class MessagesSkipped:
     planned: bool = False  # they were counted in a WorkPlanned before this was known
 
 
-@dataclass(frozen=True)
-class MessageFailed:
+class MessageFailed(NamedTuple):
     """One selected message did not arrive: the row of the failures list. Counts as an error."""
 
     folder: str
@@ -276,23 +266,20 @@ class MessagesDeleted:
     duplicates: bool = False  # --delete2duplicates
 
 
-@dataclass(frozen=True)
-class FolderCreated:
+class FolderCreated(NamedTuple):
     """A folder was made on the destination."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class FolderDeleted:
+class FolderDeleted(NamedTuple):
     """A folder was removed."""
 
     side: Side
     name: str
 
 
-@dataclass(frozen=True)
-class FolderSubscribed:
+class FolderSubscribed(NamedTuple):
     """A destination folder was subscribed."""
 
     name: str
@@ -307,35 +294,31 @@ class Filtered:
     moved: int = 0
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """Something failed that is not one message (a folder, a connection, our own state). An error."""
 
     reason: Reason
     text: str  # a sentence; server words are part of it, never a secret
     side: Side | None = None
     folder: str = ""
-    details: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Warned:
+class Warned(NamedTuple):
     """Worth a line in the log, not an error."""
 
     text: str
     side: Side | None = None
 
 
-@dataclass(frozen=True)
-class Noted:
+class Noted(NamedTuple):
     """A line for the log."""
 
     text: str
     side: Side | None = None
 
 
-@dataclass(frozen=True)
-class VerifyMismatch:
+class VerifyMismatch(NamedTuple):
     """What `--verify` found wrong. `kind`: missing (counts as an error), size, date, flags or unproven."""
 
     folder: str
@@ -346,8 +329,7 @@ class VerifyMismatch:
     message_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Verified:
+class Verified(NamedTuple):
     """The proof of a folder pair: how many source messages were looked up and found equal."""
 
     source: str
