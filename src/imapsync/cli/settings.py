@@ -167,6 +167,7 @@ class _Rules:
             include=self._folder_matchers("include"),
             exclude=self._folder_matchers("exclude"),
             subscribed_only=flag("subscribed"),
+            personal_only=flag("personal1"),
             skip_empty=flag("skipemptyfolders"),
             mix_case=flag("mixfolders", default=True),
             automap=flag("automap"),

@@ -173,6 +173,8 @@ def test_names_reach_their_rules() -> None:
     assert not found.sizes_at_end
     assert found.selection.max_age_days == 3
     assert found.folders.forced == {"a": "b=c"}
+    assert not found.folders.personal_only
+    assert made("--personal1").folders.personal_only
     assert found.source.trust.mode == "any"
     assert found.source.tofu_path == "/x/s.trust"
     assert found.destination is not None
