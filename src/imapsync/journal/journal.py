@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from imapsync.journal.storage import open_storage
-from imapsync.journal.values import FolderState, JournalError, Pairs
+from imapsync.journal.values import GONE, FolderState, JournalError, Pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _ALL_FOLDERS = (
     "SELECT id, source, destination, source_uidvalidity, destination_uidvalidity, source_uidnext, source_modseq,"
-    " source_messages, destination_uidnext, destination_messages, settled, rules FROM folder"
+    " source_messages, destination_uidnext, destination_messages, removed, settled, rules FROM folder"
 )
+_GONE = "SELECT source_uid FROM pair WHERE folder=? AND destination_uid=?"
 _FIND = "SELECT source_uid, destination_uid, flags FROM pair WHERE folder=? AND source_uid IN "
 #: SQLite integers are signed; digests are not.
 _SIGN = 1 << 63
@@ -97,13 +98,14 @@ class Journal:
         with self._writing() as connection:
             connection.execute(
                 "UPDATE folder SET source_uidnext=?, source_modseq=?, source_messages=?, destination_uidnext=?,"
-                " destination_messages=?, settled=?, rules=? WHERE id=?",
+                " destination_messages=?, removed=?, settled=?, rules=? WHERE id=?",
                 (
                     state.source_uidnext,
                     state.source_modseq,
                     state.source_messages,
                     state.destination_uidnext,
                     state.destination_messages,
+                    state.removed,
                     int(state.settled),
                     state.rules,
                     state.id,
@@ -148,6 +150,12 @@ class Journal:
                 for source_uid, destination_uid, flags in self._connection.execute(query, (folder, *some)):
                     found[source_uid] = (destination_uid, flags)
         return found
+
+    def gone(self, folder: int) -> set[int]:
+        """Give the source UIDs whose copies the user removed."""
+        with _told():
+            rows = self._connection.execute(_GONE, (folder, GONE))
+            return {row[0] for row in rows}
 
     def add(self, folder: int, rows: Iterable[tuple[int, int, int]]) -> None:
         """Record message pairs (source UID, destination UID, flags number), in place of what was known of
@@ -270,8 +278,8 @@ class Journal:
         self._connection.execute("DELETE FROM folder WHERE id=?", (folder,))
 
 
-def _state(row: tuple[int, str, str, int, int, int, int, int, int, int, int, str]) -> FolderState:
-    return FolderState(*row[:10], bool(row[10]), row[11])
+def _state(row: tuple[int, str, str, int, int, int, int, int, int, int, int, int, str]) -> FolderState:
+    return FolderState(*row[:11], bool(row[11]), row[12])
 
 
 @contextmanager

@@ -41,6 +41,7 @@ CREATE TABLE folder (
     source_messages INTEGER NOT NULL DEFAULT 0,
     destination_uidnext INTEGER NOT NULL DEFAULT 0,
     destination_messages INTEGER NOT NULL DEFAULT 0,
+    removed INTEGER NOT NULL DEFAULT 0,
     settled INTEGER NOT NULL DEFAULT 0,
     rules TEXT NOT NULL DEFAULT '',
     UNIQUE (source, destination)

@@ -25,7 +25,7 @@ class FolderState:
     """A folder pair as the last run left it.
 
     Numbers of a side are what STATUS would have said when its messages were last known completely; 0 where a
-    server does not tell. `settled`: everything selected had arrived, so equal numbers mean that nothing is to
+    server does not tell. `removed`: pairs whose copy the user removed. `settled`: everything selected had arrived, so equal numbers mean that nothing is to
     be done. `rules`: fingerprint of the options under which that was so.
     """
 
@@ -39,6 +39,7 @@ class FolderState:
     source_messages: int = 0
     destination_uidnext: int = 0
     destination_messages: int = 0
+    removed: int = 0
     settled: bool = False
     rules: str = ""
 

@@ -30,6 +30,7 @@ class FolderRules:
     include: tuple[Callable[[str], bool], ...] = ()  # --include: any match selects
     exclude: tuple[Callable[[str], bool], ...] = ()  # --exclude: any match deselects
     subscribed_only: bool = False  # --subscribed
+    personal_only: bool = False  # --personal1: not other users' and shared folders
     skip_empty: bool = False  # --skipemptyfolders
     mix_case: bool = True  # --nomixfolders makes it False
     automap: bool = False  # --automap

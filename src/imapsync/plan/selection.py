@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from imapsync.plan.rules import SelectionRules
 
 SECONDS_PER_DAY = 86_400.0
+#: Where a callable lives in memory differs from run to run and says nothing about what it does.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Selector:
@@ -62,5 +65,5 @@ def fingerprint(*parts: object) -> str:
     """Give a short text that differs when any of the options that decide what is taken differs."""
     from hashlib import blake2b
 
-    text = "\x1f".join(repr(part) for part in parts)
+    text = "\x1f".join(_ADDRESS.sub("", repr(part)) for part in parts)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.report import events
 from imapsync.report.events import Phase, Skip
+from imapsync.transfer import planning
 from imapsync.transfer.delta import DeltaComparison, is_unchanged, known_state
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.reading import Reading
@@ -50,7 +51,7 @@ async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Readin
     for job in jobs:
         state = known_state(job, states)
         if state is not None and is_unchanged(run, job, state, reading):
-            _tell_unchanged(run, job)
+            _tell_unchanged(run, job, state.removed)
         elif state is not None:
             job.state = state
             comparisons.append(DeltaComparison(run, focus, job, reading, state))
@@ -76,19 +77,7 @@ async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Readin
     return working
 
 
-def tell_selector(run: Run, job: FolderJob, reading: Reading) -> None:
-    """Report the messages left out for their size since the last call."""
-    selector = reading.selector
-    if selector.oversized:
-        run.sink(
-            events.MessagesSkipped(
-                job.name, selector.oversized, Skip.SIZE, size_bytes=selector.oversized_bytes
-            )
-        )
-        selector.oversized = selector.oversized_bytes = 0
-
-
-def _tell_unchanged(run: Run, job: FolderJob) -> None:
+def _tell_unchanged(run: Run, job: FolderJob, removed: int) -> None:
     source = job.source_status
     destination = job.destination_status
     messages = (source.messages if source else None) or 0
@@ -102,8 +91,7 @@ def _tell_unchanged(run: Run, job: FolderJob) -> None:
             unchanged=True,
         )
     )
-    if messages:
-        run.sink(events.MessagesSkipped(job.name, messages, Skip.PRESENT))
+    planning.tell_present(run, job, messages, removed)
     job.finished = True
 
 

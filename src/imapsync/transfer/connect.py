@@ -114,9 +114,15 @@ async def leave(run: Run, *, quick: bool = False) -> None:
 def _tell(run: Run, side: Side, session: Session) -> None:
     endpoint = session.endpoint
     certificate = session.certificate
-    security = session.security if hasattr(session, "security") else endpoint.security.value
     run.sink(
-        events.Connected(side, endpoint.host, endpoint.effective_port(), str(security), session.greeting)
+        events.Connected(
+            side,
+            endpoint.host,
+            endpoint.effective_port(),
+            session.security,
+            session.greeting,
+            session.tls_protocol,
+        )
     )
     if certificate is not None:
         run.sink(
@@ -137,4 +143,4 @@ def _tell(run: Run, side: Side, session: Session) -> None:
     )
     if credentials is not None:
         server = " ".join(session.server_id.get(key, "") for key in ("name", "version")).strip()
-        run.sink(events.LoggedIn(side, credentials.user, "", tuple(sorted(session.capabilities)), server))
+        run.sink(events.LoggedIn(side, credentials.user, session.mechanism, tuple(sorted(session.capabilities)), server))

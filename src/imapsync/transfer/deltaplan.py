@@ -104,10 +104,10 @@ class DeltaPlan:
         """Read the source messages that have no partner in the journal."""
         job, run = self._job, self._run
         if self.listed is not None:
-            known = set(self._known_pairs().source_uids)
+            pairs = self._known_pairs()
+            known = set(pairs.source_uids)
             unknown = UidSet.of(uid for uid in self.listed if uid not in known)
-            already = array("I", (uid for uid in self.listed if uid in known))
-            self._prove_again(already)
+            self._prove_again(pairs, self.listed)
             if unknown:
                 self._focus.source(job)
                 for some in unknown.split(planning.UIDS_PER_QUESTION):
@@ -120,14 +120,16 @@ class DeltaPlan:
             self._focus.source(job)
             await reader.complete(run.source, self.new)
 
-    def _prove_again(self, uids: array[int]) -> None:
-        """Messages whose copy is known and that are selected again.
-
-        The last run could not mark them (--setflag1).
-        """
+    def _prove_again(self, pairs: Pairs, selected: UidSet) -> None:
+        """Take known messages that are selected as proven: the last run could not mark them, or had no need to."""
         settings = self._run.settings
         if settings.flags.set_on_source or settings.deletion.source:
-            self._job.proven.extend(uids)
+            proven = {
+                uid
+                for uid, copy in zip(pairs.source_uids, pairs.destination_uids, strict=True)
+                if copy >= GONE
+            }
+            self._job.proven.extend(uid for uid in selected if uid in proven)
 
     async def _find_vanished(self, *, qresync: bool) -> None:
         """Find pairs whose source message is gone; their copies are without a partner from now on."""

@@ -73,6 +73,7 @@ def settle(run: Run, job: FolderJob, reading: Reading, expunged: int = 0) -> Non
             source_messages=selected.exists if selected else (status.messages if status else None) or 0,
             destination_uidnext=job.floor + len(copied) if contiguous else job.floor,
             destination_messages=job.destination_count + len(copied) - expunged if contiguous else -1,
+            removed=len(journal.gone(state.id)),
             settled=complete and known,
             rules=reading.rules,
         )

@@ -46,6 +46,15 @@ def tell_oversized(run: Run, job: FolderJob, reading: Reading) -> None:
     selector.oversized = selector.oversized_bytes = 0
 
 
+def tell_present(run: Run, job: FolderJob, messages: int, removed: int) -> None:
+    """Report messages that need no copy: those that have one, and those whose copy the user removed."""
+    removed = min(removed, messages)
+    if messages > removed:
+        run.sink(events.MessagesSkipped(job.name, messages - removed, Skip.PRESENT))
+    if removed:
+        run.sink(events.MessagesSkipped(job.name, removed, Skip.REMOVED_BY_USER))
+
+
 def translator_of(run: Run, job: FolderJob) -> FlagTranslator:
     """Give the flag translator of the job's destination folder."""
     selected = job.destination_selected
@@ -151,8 +160,8 @@ def plan_delta(
     _plan_rows(run, job, new, [row for row in matching.missing if new.uids[row] not in new.excluded], reading)
     selected = job.source_selected
     total = selected.exists if selected else len(new)
-    if total > len(job.uids):
-        run.sink(events.MessagesSkipped(job.name, total - len(job.uids), Skip.PRESENT))
+    removed = len(run.journal.gone(job.state.id)) if run.journal is not None and job.state is not None else 0
+    tell_present(run, job, max(0, total - len(job.uids)), removed)
     run.sink(
         events.FolderCompared(
             job.name,

@@ -25,7 +25,8 @@ from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
     from imapsync.account.folders import AccountView
-    from imapsync.plan.folders import Layout
+    from imapsync.plan.folders import Folder, Layout
+    from imapsync.plan.rules import FolderRules
     from imapsync.session.pending import Pending
     from imapsync.transfer.context import Run
 
@@ -57,7 +58,7 @@ def make_jobs(run: Run) -> list[FolderJob]:
     rules = run.settings.folders
     source, destination = accounts(run)
     _check_subfolder(run, source)
-    selection = select_folders(source.folders, rules)
+    selection = select_folders(choosable(source, rules), rules)
     source_views = run.source_view.by_name()
     chosen = list(selection.folders)
     if rules.skip_empty:
@@ -89,6 +90,15 @@ def make_jobs(run: Run) -> list[FolderJob]:
         )
         run.count_error()
     return jobs
+
+
+def choosable(source: Account, rules: FolderRules) -> list[Folder]:
+    """Give the source folders that may be chosen at all (--personal1)."""
+    return [
+        folder
+        for folder in source.folders
+        if not (rules.personal_only and source.layout.is_foreign(folder.name))
+    ]
 
 
 async def create_folders(run: Run, jobs: list[FolderJob]) -> list[FolderJob]:

@@ -26,9 +26,9 @@ class Reading:
         self.rules = fingerprint(
             settings.selection,
             settings.identity,
-            settings.flags.resync,
-            settings.deletion.destination,
-            settings.deletion.recopy_deleted,
+            settings.flags,
+            settings.deletion,
+            settings.sieve_delivery,
         )
         self.table = FlagTable()
         self.cross_duplicates: set[int] | None = set() if settings.selection.skip_cross_duplicates else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import secrets
 import time
 from functools import partial
@@ -25,7 +26,7 @@ from imapsync.transfer.finish import finish, settle
 from imapsync.transfer.focus import Focus
 from imapsync.transfer.job import DONE, SENT, TODO
 from imapsync.transfer.outcome import Outcome, Stop
-from imapsync.transfer.prepare import create_folders, list_both, make_jobs, tell_folders
+from imapsync.transfer.prepare import choosable, create_folders, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.resolve import find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode, Settings
@@ -140,7 +141,8 @@ class _Engine:
         state = self._run
         settings = state.settings
         path = settings.state_path
-        if path is not None and settings.mode is Mode.SYNC:
+        reads = settings.mode is Mode.VERIFY and path is not None and os.path.exists(path)
+        if path is not None and (settings.mode is Mode.SYNC or reads):
             state.journal = Journal.open(path, _account_names(settings), state.warn)
         key = state.journal.digest_key if state.journal is not None else secrets.token_bytes(32)
         state.identity = Identity(settings.identity.headers, key)
@@ -153,7 +155,8 @@ class _Engine:
         if state.settings.sizes_at_start or state.settings.mode is Mode.SIZES:
             await self._persist(partial(complete_sizes, state))
         if state.settings.destination is None:
-            chosen = select_folders(state.source_view.account.folders, state.settings.folders).folders
+            rules = state.settings.folders
+            chosen = select_folders(choosable(state.source_view.account, rules), rules).folders
             tell_folders(state, state.source_view, Side.SOURCE, {folder.name: "" for folder in chosen})
             return
         self._jobs = make_jobs(state)

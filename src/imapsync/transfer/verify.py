@@ -42,7 +42,7 @@ async def verify(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading
 
 
 async def _verify_folder(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
-    await focus.source(job)
+    job.source_selected = await focus.source(job)
     uids: UidSet | bytes = b"1:*"
     if reading.source_search:
         uids = await run.source.search(reading.source_search)
@@ -67,13 +67,29 @@ async def _verify_folder(run: Run, focus: Focus, job: FolderJob, reading: Readin
             missing_source=len(matching.extra),
         )
     )
+    removed = _removed_by_user(run, job)
     for row in matching.missing:
-        run.sink(events.VerifyMismatch(job.name, source.uids[row], "missing"))
-        run.count_error()
+        if source.uids[row] in removed:
+            run.sink(events.VerifyMismatch(job.name, source.uids[row], "deleted_by_user"))
+        else:
+            run.sink(events.VerifyMismatch(job.name, source.uids[row], "missing"))
+            run.count_error()
     unequal = await _compare_pairs(run, job, source, destination, matching)
     checked = len(source) - len(matching.duplicates)
     equal = checked - len(matching.missing) - unequal
     run.sink(events.Verified(job.name, job.pair.destination, checked=checked, equal=equal))
+
+
+def _removed_by_user(run: Run, job: FolderJob) -> set[int]:
+    """Give source UIDs whose copies, by the journal, the user removed on the destination."""
+    if run.journal is None:
+        return set()
+    state = run.journal.folders().get((job.name, job.pair.destination))
+    if state is None or job.source_selected is None:
+        return set()
+    if state.source_uidvalidity != job.source_selected.uidvalidity:
+        return set()
+    return run.journal.gone(state.id)
 
 
 async def _read(session: Session, reader: IndexReader, index: MessageIndex, uids: UidSet | bytes) -> None:

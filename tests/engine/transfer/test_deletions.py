@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -164,3 +165,23 @@ def test_emptied_source_folders_go_when_asked(servers: Servers) -> None:
     source.fill("source", {"INBOX": INBOX, "Done": [mail(91)], "Parent": [mail(92)], "Parent/Child": [mail(93)]})
     good(sync(settings(*servers, deletion=DeletionRules(source=True, source_empty_folders=True))))
     assert set(source.snapshot("source")) == {"INBOX"}
+
+
+def test_delete1_added_to_a_task_takes_what_earlier_runs_copied(servers: Servers, tmp_path: Path) -> None:
+    source, _ = servers
+    source.fill("source", {"INBOX": INBOX})
+    wanted = settings(*servers, state_path=str(tmp_path / "state"))
+    good(sync(wanted))
+    ran = good(sync(replace(wanted, deletion=DeletionRules(source=True))))
+    assert ran.deleted(Side.SOURCE) == 12
+    assert not hashes(source.snapshot("source"))
+
+
+def test_delete2_added_to_a_task_mirrors(servers: Servers, tmp_path: Path) -> None:
+    source, destination = servers
+    source.fill("source", {"INBOX": INBOX})
+    destination.fill("target", {"INBOX": [mail(700)]})
+    wanted = settings(*servers, state_path=str(tmp_path / "state"))
+    good(sync(wanted))
+    assert good(sync(replace(wanted, deletion=DeletionRules(destination=True)))).deleted(Side.DESTINATION) == 1
+    same(source.snapshot("source"), destination.snapshot("target"))
