@@ -162,5 +162,5 @@ def remove_tree(folder: Path) -> None:
 
 
 def _remove_if_empty(base: Path) -> None:
-    if base.is_dir() and {path.name for path in base.iterdir()} <= {".lock"}:
+    if base.is_dir() and {path.name for path in base.iterdir()} <= {".lock", ".start.lock"}:
         shutil.rmtree(base)

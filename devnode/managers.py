@@ -6,6 +6,8 @@ module is one of its units, found in $XDG_RUNTIME_DIR/systemd/user.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import subprocess
 import time
 from dataclasses import dataclass
@@ -13,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import cgroups, containers
-from .settings import Node, NodeError
+from .settings import RUN_BASE, Node, NodeError
 from .templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SYSTEM_MARK = Path("/run/systemd/system")
 """systemd starts only where this folder says that the machine runs systemd. It is there during the start
@@ -92,26 +94,19 @@ class Manager:
         if self.answers():
             return
         self.kill()
-        made_mark = not SYSTEM_MARK.exists()
-        SYSTEM_MARK.mkdir(parents=True, exist_ok=True)
-        try:
-            with (self.log_folder / "systemd.log").open("ab") as log:
-                subprocess.run(
-                    ["setsid", "--fork", SYSTEMD, "--user", "--log-target=console"],
-                    env=self.environment(),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd="/",
-                    check=True,
-                    preexec_fn=lambda: cgroups.enter(self.group),
-                )
-            wait_for(
-                self.answers, START_TIMEOUT_S, f"systemd of {self.name} (see {self.log_folder}/systemd.log)"
+        with _system_mark(), (self.log_folder / "systemd.log").open("ab") as log:
+            subprocess.run(
+                ["setsid", "--fork", SYSTEMD, "--user", "--log-target=console"],
+                env=self.environment(),
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                preexec_fn=lambda: cgroups.enter(self.group),
             )
-        finally:
-            if made_mark:
-                _remove_mark()
+            what = f"systemd of {self.name} (see {self.log_folder}/systemd.log)"
+            wait_for(self.answers, START_TIMEOUT_S, what)
 
     def answers(self) -> bool:
         """Tell whether the manager runs and has finished its own start."""
@@ -165,8 +160,18 @@ def wait_for(condition: Callable[[], bool], timeout_s: float, what: str) -> None
         time.sleep(0.03)
 
 
-def _remove_mark() -> None:
-    try:
-        SYSTEM_MARK.rmdir()
-    except OSError:
+@contextlib.contextmanager
+def _system_mark() -> Iterator[None]:
+    """Let the machine look as if it ran systemd, one start at a time; one that does run it is left alone."""
+    if Path("/proc/1/comm").read_text().strip() == "systemd":
+        yield
         return
+    RUN_BASE.mkdir(parents=True, exist_ok=True)
+    with (RUN_BASE / ".start.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        SYSTEM_MARK.mkdir(parents=True, exist_ok=True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                SYSTEM_MARK.rmdir()

@@ -21,6 +21,8 @@ AUTHORIZE_WITHIN_S = 10.0
 HEARTBEAT_S = 25.0
 RECONNECT_S = 0.5
 MAX_MESSAGE_BYTES = 65536
+MAX_WAITING = 1000
+"""A session that lets more messages wait is closed: the others shall not wait for it."""
 
 
 class Hub:
@@ -29,7 +31,8 @@ class Hub:
     def __init__(self, connection: Redis, tokens: Tokens) -> None:
         self._redis = connection
         self._tokens = tokens
-        self._sessions: set[web.WebSocketResponse] = set()
+        self._sessions: dict[web.WebSocketResponse, asyncio.Queue[object]] = {}
+        self._closing: set[asyncio.Task[bool]] = set()
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one session until it ends; one that does not authorise itself is closed after a while."""
@@ -38,13 +41,16 @@ class Hub:
         timer = asyncio.get_running_loop().call_later(
             AUTHORIZE_WITHIN_S, lambda: asyncio.ensure_future(self._close_stranger(socket))
         )
+        messages: asyncio.Queue[object] = asyncio.Queue(MAX_WAITING)
+        sender = asyncio.create_task(_send(socket, messages))
         try:
             async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    await self._receive(socket, message.data)
+                if message.type is WSMsgType.TEXT and await self._authorizes(socket, message.data):
+                    self._sessions[socket] = messages
         finally:
             timer.cancel()
-            self._sessions.discard(socket)
+            sender.cancel()
+            self._sessions.pop(socket, None)
         return socket
 
     async def broadcast_forever(self) -> None:
@@ -54,7 +60,7 @@ class Hub:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:
                     await subscription.psubscribe("progress/*")
                     async for message in subscription.listen():
-                        await self._broadcast(message["channel"], message["data"])
+                        self._broadcast(message["channel"], message["data"])
             except (redis.exceptions.RedisError, OSError) as error:
                 print(f"<4>Redis: {error}", file=sys.stderr)
                 await asyncio.sleep(RECONNECT_S)
@@ -64,32 +70,45 @@ class Hub:
         for socket in list(self._sessions):
             await socket.close()
 
-    async def _receive(self, socket: web.WebSocketResponse, text: str) -> None:
+    async def _authorizes(self, socket: web.WebSocketResponse, text: str) -> bool:
+        """Tell whether the client's message is a valid authorization; an invalid one ends the session."""
         try:
             order = json.loads(text)
             action, payload = order["action"], order.get("payload")
         except (ValueError, KeyError, TypeError, AttributeError):
-            return
-        if action == "authorize":
-            try:
-                self._tokens.user(str(payload["jwt"]))
-            except (TokenError, KeyError, TypeError) as error:
-                await socket.send_json({"type": "authorize-error", "payload": str(error)})
-                await socket.close(message=b"Bye")
-                return
-            self._sessions.add(socket)
+            return False
+        if action != "authorize":
+            return False
+        try:
+            self._tokens.user(str(payload["jwt"]))
+        except (TokenError, KeyError, TypeError) as error:
+            await socket.send_json({"type": "authorize-error", "payload": str(error)})
+            await socket.close(message=b"Bye")
+            return False
+        return True
 
-    async def _broadcast(self, channel: str, text: str) -> None:
+    def _broadcast(self, channel: str, text: str) -> None:
         message = {
             "name": channel,
             "payload": json.loads(text),
             "timestamp": datetime.now(UTC).isoformat(),
             "type": "task",
         }
-        for socket in list(self._sessions):
-            with contextlib.suppress(ConnectionError, RuntimeError):
-                await socket.send_json(message)
+        for socket, messages in list(self._sessions.items()):
+            if messages.full():
+                self._sessions.pop(socket)
+                closing = asyncio.create_task(socket.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
+            else:
+                messages.put_nowait(message)
 
     async def _close_stranger(self, socket: web.WebSocketResponse) -> None:
         if socket not in self._sessions:
             await socket.close(message=b"Bye")
+
+
+async def _send(socket: web.WebSocketResponse, messages: asyncio.Queue[object]) -> None:
+    with contextlib.suppress(ConnectionError, RuntimeError):
+        while True:
+            await socket.send_json(await messages.get())

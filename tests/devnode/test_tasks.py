@@ -293,6 +293,19 @@ def test_event_runs_handlers_outside_of_tasks(probe: Module) -> None:
     assert not (probe.state / "event.never").exists()
 
 
+def test_usr1_lets_running_tasks_finish(probe: Module) -> None:
+    probe.step(
+        "lasting", "10", "touch lasting.begun; while [ ! -e lasting.go ]; do sleep 0.05; done; echo done"
+    )
+    task = probe.caller.queue("lasting")
+    wait_until((probe.state / "lasting.begun").exists)
+    probe.shell("systemctl", "--user", "kill", "--kill-whom=main", "--signal=USR1", "agent")
+    (probe.state / "lasting.go").touch()
+    assert probe.caller.outcome(task).output == "done\n"
+    wait_until(probe.caller.is_connected)
+    assert probe.run("list-actions").exit_code == 0
+
+
 def test_agent_comes_back_after_a_kill(probe: Module) -> None:
     pid = probe.shell("systemctl", "--user", "show", "--property=MainPID", "--value", "agent").stdout.strip()
     Path(f"/proc/{pid}").stat()
