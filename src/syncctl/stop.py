@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from syncctl.context import Context
 
 #: The engine settles what is in flight within 2 s; a whole stop ends within 5 s.
-_GRACE_S: Final = 3.0
-_KILL_S: Final = 1.5
+_GRACE_S: Final = 2.5
+_KILL_S: Final = 2.0
 _STEP_S: Final = 0.02
 
 

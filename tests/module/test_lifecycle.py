@@ -186,5 +186,5 @@ def test_an_upstream_instance_keeps_everything(node: Node) -> None:
 
 
 def test_the_master_password_is_kept_when_mail_does_not_answer(node: Node) -> None:
-    done = node.helper("reveal-master-secret")
+    done = node.helper("reveal-master-secret", "0")
     assert (done.returncode, node.paths.master_password.read_text()) == (0, "master")

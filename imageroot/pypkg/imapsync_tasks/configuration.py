@@ -104,13 +104,13 @@ def restart_service() -> int:
     return steps.helper("systemctl", "--user", "try-restart", _SERVICE)
 
 
-def reveal_master_secret() -> int:
+def reveal_master_secret(patience_s: float = _SECRET_WAIT_S) -> int:
     """Fetch the master password, waiting a little for Mail; 0 when there is one, be it an older one."""
     settings = steps.settings()
     store = steps.store()
     if not settings.mail_server:
         return 0
-    end = time.monotonic() + _SECRET_WAIT_S
+    end = time.monotonic() + patience_s
     while not mailserver.fetch_master_password(store, settings):
         if time.monotonic() + _SECRET_STEP_S >= end:
             return 0 if store.paths.master_password.exists() else 1

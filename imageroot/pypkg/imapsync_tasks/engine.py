@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from imapsync_tasks.paths import Paths
     from imapsync_tasks.task import Task
 
-#: What an NS8 server shows of other users' mail, below these two names (ns8-contract §5.3).
-_FOREIGN_FOLDERS: Final = "^Shared(/.*)?$|^Public(/.*)?$"
 _GMAIL_HOST: Final = "imap.gmail.com"
 _MASTER_USER: Final = "vmail"
 _SECURITY: Final = {"": ["--nossl1"], "tls": ["--tls1"], "ssl": ["--ssl1"]}
@@ -62,8 +60,12 @@ def destination(localuser: str, settings: Settings, paths: Paths, port: int) -> 
 
 
 def selection(task: Task) -> list[str]:
-    """Give the words that choose the folders."""
-    words = [f"--exclude={_FOREIGN_FOLDERS}"]
+    """Give the words that choose the folders.
+
+    Other users' and public folders are left out by their namespace, not by their name: a user's own folder
+    may be called Public.
+    """
+    words = ["--personal1"]
     words += [f"--exclude={pattern}" for pattern in task.exclude_patterns]
     if task.foldersynchronization == "inbox":
         words.append("--folder=INBOX")
