@@ -54,6 +54,7 @@ class Runner:
         self._pid_file: PidFile | None = None
         self._settings: Settings | None = None
         self._errors_max = DEFAULT_ERRORS_MAX
+        self._began = False
         self._complete = False
         self._signalled = False
 
@@ -81,7 +82,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - a defect of ours still ends with a report and a code
             import traceback
 
-            traceback.print_exc()
+            self._output.lines(*traceback.format_exc().splitlines())
             code = self._refuse(Reason.INTERNAL, (f"{type(error).__name__} in the engine, see the log",), {})
         self._end(code)
         return code.number
@@ -116,6 +117,7 @@ class Runner:
 
         from imapsync import transfer
 
+        self._began = True
         loop = asyncio.get_running_loop()
         work = asyncio.ensure_future(transfer.run(wanted, self._collector))
         ticker = asyncio.ensure_future(self._tick())
@@ -136,6 +138,10 @@ class Runner:
             return Exit.EXIT_BY_SIGNAL
         finally:
             ticker.cancel()
+            for number in _ENDING_SIGNALS:
+                # What is left is to tell the end: too late to be ended.
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_IGN)
         return self._code(outcome)
 
     async def _tick(self) -> None:
@@ -188,7 +194,6 @@ class Runner:
 
     def _leave_at_once(self) -> None:
         self._end(Exit.EXIT_BY_SIGNAL)
-        sys.stderr.flush()
         os._exit(Exit.EXIT_BY_SIGNAL.number)
 
     def _trace(self, line: str) -> None:
@@ -242,36 +247,19 @@ class Runner:
 
     def _end(self, code: Exit) -> None:
         """Write the statistics, the reports and the last lines; release the pid file."""
-        from imapsync.transfer.settings import Mode
-
         for number in _ENDING_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         ended_at = time.time()
-        counters = self._collector.counters
-        mode = None if self._settings is None else self._settings.mode
-        if mode in (Mode.SYNC, Mode.FOLDERS, Mode.VERIFY) and not counters.reasons[Reason.PID_FILE]:
-            import resource
-
-            usage = resource.getrusage(resource.RUSAGE_SELF)
-            facts = summary.RunFacts(
-                self._started_at, ended_at, self._dry, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
-            )
-            self._output.lines(*summary.statistics(counters, facts))
-        if mode is not None:
-            self._output.lines(*summary.failures(counters))
-        if mode in (Mode.SYNC, Mode.VERIFY):
-            self._output.lines(*summary.verdict(counters, complete=self._complete, dry=self._dry))
-        self._output.lines(summary.error_count(counters))
-        self._write_report(code, ended_at, mode)
+        if self._began:
+            self._tell_work(ended_at)
+        errors = self._collector.counters.errors
+        self._output.lines(summary.error_count(self._collector.counters))
+        self._write_report(code, ended_at)
         if self._collector.progress is not None:
             self._collector.progress.write()
         self._output.lines(
             summary.exit_line(
-                code.number,
-                code.name,
-                code.meaning,
-                errors=(counters.errors, self._errors_max),
-                pid=os.getpid(),
+                code.number, code.name, code.meaning, errors=(errors, self._errors_max), pid=os.getpid()
             )
         )
         if self._pid_file is not None and self._pid_file.release():
@@ -283,12 +271,31 @@ class Runner:
             )
         self._output.close()
 
-    def _write_report(self, code: Exit, ended_at: float, mode: object) -> None:
+    def _tell_work(self, ended_at: float) -> None:
+        """Write what was done, what failed, and whether all is well, as far as the kind of run has any."""
+        import resource
+
         from imapsync.transfer.settings import Mode
 
+        counters = self._collector.counters
+        mode = None if self._settings is None else self._settings.mode
+        if mode in (Mode.SYNC, Mode.FOLDERS, Mode.VERIFY):
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            facts = summary.RunFacts(
+                self._started_at, ended_at, self._dry, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
+            )
+            self._output.lines(*summary.statistics(counters, facts))
+        self._output.lines(*summary.failures(counters))
+        if mode in (Mode.SYNC, Mode.VERIFY):
+            self._output.lines(*summary.verdict(counters, complete=self._complete, dry=self._dry))
+
+    def _write_report(self, code: Exit, ended_at: float) -> None:
         path = self._given.text("report")
         if not path:
             return
+        from imapsync.transfer.settings import Mode
+
+        mode = None if self._settings is None else self._settings.mode
         ending = document.Ending(
             exit_code=code.number,
             exit_name=code.name,
