@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Protocol, Self
 
 from imapsync.session.errors import MessageGone
+from imapsync.wire.fetch import section_of
 from imapsync.wire.responses import BodyChunk, BodyStart, Fetch
 from imapsync.wire.uidset import MAX_NUMBER
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Response
     from imapsync.wire.uidset import UidSet
 
+_BODY_ITEM = re.compile(rb"(?:BODY|BINARY)(?:\.PEEK)?\[[^\]]*\]|RFC822(?:\.HEADER|\.TEXT)?(?=[ )])")
 #: What a record without a body counts for in back-pressure: its objects in memory.
 RECORD_BYTES = 150
 #: A streamed body is handed on in pieces of at least this, its end excepted.
@@ -111,14 +114,15 @@ class FetchStream(_Consumer):
         #: How many of the batch are accounted for.
         self._counted = 0
         asked = items.upper()
-        self._wants_body = b"BODY" in asked or b"RFC822 " in asked or b"RFC822)" in asked
+        body = _BODY_ITEM.search(asked)
+        self._section = None if body is None else section_of(body[0].replace(b".PEEK", b""))
         self._wants_flags = b"FLAGS" in asked
         self._wants_date = b"INTERNALDATE" in asked
         #: Records still to come, when that is known: then the tagged answer need not be waited for. Flag
         #: updates that the server sends unasked have neither body nor date, so they are not counted by
         #: mistake.
         self._missing = -1
-        if not isinstance(uids, bytes) and (self._wants_body or self._wants_date):
+        if not isinstance(uids, bytes) and (body is not None or self._wants_date):
             self._missing = len(uids)
         ranges = [(1, MAX_NUMBER)] if isinstance(uids, bytes) else sorted(uids.ranges)
         self._first = [first for first, _ in ranges]
@@ -139,7 +143,7 @@ class FetchStream(_Consumer):
                 self._batch.append(response)
             return True
         if type(response) is BodyStart:
-            return self._wants_body and (response.uid is None or self._asked_for(response.uid))
+            return response.section == self._section and (response.uid is None or self._asked_for(response.uid))
         return True
 
     def flush(self) -> None:
@@ -182,7 +186,8 @@ class FetchStream(_Consumer):
     def _is_answer(self, record: Fetch) -> bool:
         return (
             record.uid is not None
-            and (not self._wants_body or record.body_size is not None)
+            and record.section == self._section
+            and (self._section is None or record.body_size is not None)
             and (not self._wants_flags or record.flags is not None)
             and (not self._wants_date or record.internaldate is not None)
             and self._asked_for(record.uid)
@@ -216,11 +221,11 @@ class BodyStream(_Consumer):
                 return False
             self._take(response.content)
         elif type(response) is BodyStart:
-            if response.uid not in (None, self.uid) or self.size is not None:
+            if response.uid not in (None, self.uid) or response.section or self.size is not None:
                 return False
             self.size = response.size
         elif type(response) is Fetch:
-            if response.uid != self.uid or response.body_size is None:
+            if response.uid != self.uid or response.section != b"" or response.body_size is None:
                 return False
             if self.size is None and response.body is not None:
                 self.size = len(response.body)

@@ -23,7 +23,7 @@ _ITEM = (
 )
 FAST_FETCH = re.compile(
     rb"\* (\d{1,10}) FETCH \((?:(?:" + _ITEM + rb")(?: |(?=\)\r\n)))*"
-    rb"(?:\)\r\n|BODY\[[^\]\r\n\"{]*\](?:<\d{1,19}>)? \{(\d{1,19})\}\r\n)"
+    rb"(?:\)\r\n|BODY\[([^\]\r\n\"{]*)\](?:<\d{1,19}>)? \{(\d{1,19})\}\r\n)"
 )
 
 #: Flag lists repeat: one tuple serves all messages that have the same ones. Bounded, a server may invent
@@ -31,8 +31,9 @@ FAST_FETCH = re.compile(
 _MAX_FLAG_LISTS = 4096
 _flag_lists: dict[bytes, tuple[bytes, ...]] = {}
 
-_BODY_KEYS = (b"BODY[", b"BINARY[")
-_RFC822_BODIES = frozenset({b"RFC822", b"RFC822.HEADER", b"RFC822.TEXT"})
+_SECTION = re.compile(rb"(?:BODY|BINARY)\[([^\]]*)", re.IGNORECASE)
+#: What the items of RFC 822 days are today (RFC 3501 §6.4.5).
+_RFC822_SECTIONS = {b"RFC822": b"", b"RFC822.HEADER": b"HEADER", b"RFC822.TEXT": b"TEXT"}
 
 
 def flag_tuple(raw: bytes) -> tuple[bytes, ...]:
@@ -46,9 +47,20 @@ def flag_tuple(raw: bytes) -> tuple[bytes, ...]:
     return flags
 
 
+def section_kind(raw: bytes) -> bytes:
+    """Give what of a message a section is, without its arguments: b"HEADER.FIELDS (TO)" is b"HEADER.FIELDS"."""
+    return raw.partition(b" ")[0].upper() if raw else raw
+
+
+def section_of(item: bytes) -> bytes | None:
+    """Give the section that a FETCH item name such as b"BODY[TEXT]<0>" stands for, None when it is no body."""
+    match = _SECTION.match(item)
+    return section_kind(match[1]) if match is not None else _RFC822_SECTIONS.get(item.upper())
+
+
 def fetch_of(match: re.Match[bytes], body: bytes | None, body_size: int | None) -> Fetch:
     """Make the value of a FAST_FETCH match and its body."""
-    sequence, uid, flags, date, size, modseq, _ = match.groups()
+    sequence, uid, flags, date, size, modseq, section, _ = match.groups()
     return Fetch(
         int(sequence),
         None if uid is None else int(uid),
@@ -58,6 +70,7 @@ def fetch_of(match: re.Match[bytes], body: bytes | None, body_size: int | None) 
         None if modseq is None else int(modseq),
         body,
         body_size,
+        None if section is None else section_kind(section),
     )
 
 
@@ -66,7 +79,7 @@ def parse_fetch(sequence: int, values: tuple[Value, ...]) -> Fetch:
     if len(values) != 1 or not isinstance(values[0], tuple) or len(values[0]) % 2:
         raise ProtocolError("FETCH without a list of pairs")
     items = values[0]
-    uid = size = modseq = body_size = None
+    uid = size = modseq = body_size = section = None
     flags: tuple[bytes, ...] | None = None
     labels: tuple[bytes, ...] | None = None
     date: bytes | None = None
@@ -87,10 +100,11 @@ def parse_fetch(sequence: int, values: tuple[Value, ...]) -> Fetch:
             modseq = _number(value[0] if isinstance(value, tuple) and value else value, 19)
         elif name == b"X-GM-LABELS":
             labels = _atoms(value)
-        elif name.startswith(_BODY_KEYS) or name in _RFC822_BODIES:
+        elif (part := section_of(name)) is not None:
+            section = part
             body = value if isinstance(value, bytes) else None
             body_size = len(value) if isinstance(value, bytes) else value if isinstance(value, int) else None
-    return Fetch(sequence, uid, flags, size, date, modseq, body, body_size, labels)
+    return Fetch(sequence, uid, flags, size, date, modseq, body, body_size, section, labels)
 
 
 def _number(value: Value, digits: int) -> int:

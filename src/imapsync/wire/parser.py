@@ -74,14 +74,7 @@ def parse(parts: Parts, nesting_limit: int = DEFAULT_LIMITS.nesting) -> Response
     if name in _STATUSES:
         code, text = parse_text(line[head.end() :])
         return Status(name, code, text)
-    values = lex(parts, head.end(), nesting_limit)
-    parser = _PARSERS.get(name)
-    if parser is None:
-        return Unknown(name, values)
-    try:
-        return parser(values)
-    except (ValueError, TypeError, IndexError, AttributeError):
-        raise ProtocolError(f"unexpected arguments in {line[:80]!r}") from None
+    return _parse_values(name, lex(parts, head.end(), nesting_limit))
 
 
 def parse_text(raw: bytes) -> tuple[Code | None, str]:
@@ -135,7 +128,17 @@ def _parse_numbered(sequence: int, name: str, parts: Parts, start: int, nesting_
     values = lex(parts, start, nesting_limit)
     if name == "FETCH":
         return parse_fetch(sequence, values)
-    return Unknown(name, values)
+    return _parse_values(name, values) if name == "FILTERED" else Unknown(name, values)
+
+
+def _parse_values(name: str, values: tuple[Value, ...]) -> Response:
+    parser = _PARSERS.get(name)
+    if parser is None:
+        return Unknown(name, values)
+    try:
+        return parser(values)
+    except (ValueError, TypeError, IndexError):
+        raise ProtocolError(f"unexpected arguments of {name}") from None
 
 
 def _bytes(value: Value) -> bytes:

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from imapsync.wire.errors import LimitExceeded, ProtocolError
-from imapsync.wire.fetch import FAST_FETCH, fetch_of
+from imapsync.wire.fetch import FAST_FETCH, fetch_of, section_of
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.parser import is_free_text, parse
 from imapsync.wire.responses import BodyChunk, BodyStart
@@ -28,7 +28,7 @@ _LEAST_FREE_BYTES = 64 * 1024
 _LITERAL_MARK = re.compile(rb"\{(\d{1,19})\+?\}\Z")
 #: What of a FETCH line must come right before a literal for it to be a body that may be streamed.
 _BODY_MARK = re.compile(
-    rb"(?:(?:BODY|BINARY)\[[^\]]*\](?:<\d+>)?|RFC822(?:\.TEXT|\.HEADER)?) ?~?\{\d+\+?\}\Z", re.IGNORECASE
+    rb"((?:BODY|BINARY)\[[^\]]*\](?:<\d+>)?|RFC822(?:\.TEXT|\.HEADER)?) ?~?\{\d+\+?\}\Z", re.IGNORECASE
 )
 _FETCH_HEAD = re.compile(rb"\* (\d{1,10}) FETCH \(", re.IGNORECASE)
 _FETCH_UID = re.compile(rb"[ (]UID (\d{1,10})[ )]", re.IGNORECASE)
@@ -104,15 +104,16 @@ class Reader:
             if not self._parts and not self._long_line:
                 match = FAST_FETCH.match(self._buffer, self._start, end_of_line + 2)
                 if match is not None:
-                    if match[7] is None:
+                    if match[8] is None:
                         self._start = self._scanned = end_of_line + 2
                         return fetch_of(match, None, None)
-                    length = int(match[7])
+                    length = int(match[8])
                     end = end_of_line + 2 + length
                     if length <= self._whole_bytes and end - self._start < _LEAST_FREE_BYTES * 2:
-                        if end + 3 > self._end:
+                        if end > self._end:
                             return None
-                        if self._buffer.startswith(b")\r\n", end, end + 3):
+                        # Never beyond _end: older bytes lie there.
+                        if end + 3 <= self._end and self._buffer.startswith(b")\r\n", end, end + 3):
                             body = bytes(self._view[end_of_line + 2 : end])
                             self._start = self._scanned = end + 3
                             return fetch_of(match, body, length)
@@ -146,11 +147,13 @@ class Reader:
             self._hold(length)
             return None
         head = _FETCH_HEAD.match(self._lines())
-        if head is None or _BODY_MARK.search(line) is None:
+        body = _BODY_MARK.search(line)
+        if head is None or body is None:
             raise LimitExceeded(f"a literal of {length} bytes outside a message body")
         uid = _FETCH_UID.search(self._lines())
         self._streaming = True
-        return BodyStart(int(head[1]), None if uid is None else int(uid[1]), length)
+        section = section_of(body[1]) or b""
+        return BodyStart(int(head[1]), None if uid is None else int(uid[1]), length, section)
 
     def _read_literal(self) -> BodyChunk | None:
         """Take what has come of the literal; give it when it is streamed."""

@@ -159,10 +159,10 @@ class Filtered(NamedTuple):
 class Fetch(NamedTuple):
     """One message of FETCH; None for what the server did not send.
 
-    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for, as
-    bytes. body_size: length of the body literal; body is None with a body_size when it was larger than the
-    inline limit and went out as BodyStart and BodyChunk events; both None when it was NIL (the message is
-    gone) or not asked for. labels: X-GM-LABELS of Gmail.
+    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for. body_size: its
+    length; body is None with a body_size when it was larger than the inline limit and went out as BodyStart and
+    BodyChunk events; both are None when it was NIL (the message is gone) or not asked for. section: which part the
+    body is, without its arguments: b"" the whole message, b"HEADER.FIELDS" and so on. labels: Gmail's X-GM-LABELS.
     """
 
     sequence: int
@@ -173,6 +173,7 @@ class Fetch(NamedTuple):
     modseq: int | None = None
     body: bytes | None = None
     body_size: int | None = None
+    section: bytes | None = None
     labels: tuple[bytes, ...] | None = None
 
 
@@ -182,6 +183,7 @@ class BodyStart(NamedTuple):
     sequence: int
     uid: int | None
     size: int
+    section: bytes = b""
 
 
 class BodyChunk(NamedTuple):

@@ -134,16 +134,18 @@ TABLE: list[tuple[bytes, Response]] = [
         b'* 2 FETCH (INTERNALDATE " 7-Jul-1996 02:44:25 -0700" RFC822.SIZE 3 MODSEQ (65402))\r\n',
         Fetch(2, None, None, 3, b" 7-Jul-1996 02:44:25 -0700", 65402),
     ),
-    (b"* 3 FETCH (UID 9 BODY[] {5}\r\nab\r\nc)\r\n", Fetch(3, 9, body=b"ab\r\nc", body_size=5)),
-    (b"* 3 FETCH (UID 9 BODY[] ~{2}\r\n\0\0)\r\n", Fetch(3, 9, body=b"\0\0", body_size=2)),
-    (b"* 3 FETCH (UID 9 BODY[] {0}\r\n)\r\n", Fetch(3, 9, body=b"", body_size=0)),
-    (b'* 3 FETCH (UID 9 BODY[] "short")\r\n', Fetch(3, 9, body=b"short", body_size=5)),
-    (b"* 3 FETCH (UID 9 BODY[] NIL)\r\n", Fetch(3, 9)),
-    (b"* 3 FETCH (BODY[]<10> {2}\r\nxy UID 9)\r\n", Fetch(3, 9, body=b"xy", body_size=2)),
-    (b"* 3 FETCH (RFC822 {2}\r\nxy UID 9)\r\n", Fetch(3, 9, body=b"xy", body_size=2)),
+    (b"* 3 FETCH (UID 9 BODY[] {5}\r\nab\r\nc)\r\n", Fetch(3, 9, body=b"ab\r\nc", body_size=5, section=b"")),
+    (b"* 3 FETCH (UID 9 BODY[] ~{2}\r\n\0\0)\r\n", Fetch(3, 9, body=b"\0\0", body_size=2, section=b"")),
+    (b"* 3 FETCH (UID 9 BODY[] {0}\r\n)\r\n", Fetch(3, 9, body=b"", body_size=0, section=b"")),
+    (b"* 3 FETCH (RFC822.HEADER {2}\r\nxy)\r\n", Fetch(3, body=b"xy", body_size=2, section=b"HEADER")),
+    (b"* 3 FETCH (BINARY[1.2] {2}\r\nxy)\r\n", Fetch(3, body=b"xy", body_size=2, section=b"1.2")),
+    (b'* 3 FETCH (UID 9 BODY[] "short")\r\n', Fetch(3, 9, body=b"short", body_size=5, section=b"")),
+    (b"* 3 FETCH (UID 9 BODY[] NIL)\r\n", Fetch(3, 9, section=b"")),
+    (b"* 3 FETCH (BODY[]<10> {2}\r\nxy UID 9)\r\n", Fetch(3, 9, body=b"xy", body_size=2, section=b"")),
+    (b"* 3 FETCH (RFC822 {2}\r\nxy UID 9)\r\n", Fetch(3, 9, body=b"xy", body_size=2, section=b"")),
     (
         b'* 3 FETCH (UID 9 BODY[HEADER.FIELDS ("Message-ID" X)] {4}\r\n\r\n\r\n)\r\n',
-        Fetch(3, 9, body=b"\r\n\r\n", body_size=4),
+        Fetch(3, 9, body=b"\r\n\r\n", body_size=4, section=b"HEADER.FIELDS"),
     ),
     (
         b"* 3 FETCH (UID 9 ENVELOPE (NIL ((NIL NIL {3}\r\na(b NIL)) NIL) BODYSTRUCTURE ((())) FLAGS (x))\r\n",
@@ -228,7 +230,7 @@ def test_a_large_body_comes_in_chunks_and_is_never_held() -> None:
     expected = [
         BodyStart(7, 70, len(body)),
         BodyChunk(body),
-        Fetch(7, 70, (b"x",), 5, body=None, body_size=len(body)),
+        Fetch(7, 70, (b"x",), 5, body=None, body_size=len(body), section=b""),
         Exists(9),
     ]
     assert read_whole(raw, limits) == expected
@@ -238,7 +240,7 @@ def test_a_large_body_comes_in_chunks_and_is_never_held() -> None:
 def test_a_body_between_the_buffer_and_the_inline_limit_is_collected() -> None:
     body = b"z" * 700_000
     raw = b"* 7 FETCH (UID 70 BODY[] {%d}\r\n%b)\r\n" % (len(body), body)
-    assert read_whole(raw) == [Fetch(7, 70, body=body, body_size=len(body))]
+    assert read_whole(raw) == [Fetch(7, 70, body=body, body_size=len(body), section=b"")]
 
 
 def test_uid_after_a_streamed_body_is_still_told() -> None:
@@ -246,7 +248,7 @@ def test_uid_after_a_streamed_body_is_still_told() -> None:
     assert read_whole(raw, Limits(inline_bytes=10)) == [
         BodyStart(7, None, 30),
         BodyChunk(b"y" * 30),
-        Fetch(7, 70, body=None, body_size=30),
+        Fetch(7, 70, body=None, body_size=30, section=b""),
     ]
 
 
@@ -265,7 +267,7 @@ def test_long_flag_lists_with_bodies_at_the_edge_of_the_buffer() -> None:
     body = b"b" * 60_000
     one = b"* 7 FETCH (UID 70 FLAGS (%b) BODY[] {%d}\r\n%b)\r\n" % (flags, len(body), body)
     responses = read_whole(one * 5)
-    assert responses == [Fetch(7, 70, tuple(flags.split()), body=body, body_size=len(body))] * 5
+    assert responses == [Fetch(7, 70, tuple(flags.split()), body=body, body_size=len(body), section=b"")] * 5
 
 
 @pytest.mark.parametrize(
@@ -303,3 +305,11 @@ def test_buffered_tells_whether_anything_waits() -> None:
     reader.feed(b"1 EXISTS\r\n")
     assert reader.next() == Exists(1)
     assert not reader.buffered
+
+
+@pytest.mark.parametrize("step", [1000, 4096, 65_536])
+def test_bytes_left_from_earlier_are_never_read(step: int) -> None:
+    one = b"* 1 FETCH (UID 1 BODY[HEADER] {100}\r\n%b)\r\n" % (b"h" * 100)
+    raw = one * 10_000
+    responses = read_pieces(raw[index : index + step] for index in range(0, len(raw), step))
+    assert responses == [Fetch(1, 1, body=b"h" * 100, body_size=100, section=b"HEADER")] * 10_000

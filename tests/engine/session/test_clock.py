@@ -1,0 +1,162 @@
+"""Time and endings: idle servers, our own stand-stills, cancellation, logout, and waits between attempts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from imapsync.session.errors import ConnectionFailed, TimedOut
+from imapsync.session.retry import Backoff
+from imapsync.session.session import Message
+from tests.engine.session.helpers import INBOX, greet, open_scripted
+from tests.engine.session.scripted import Peer, ScriptedServer
+
+pytestmark = pytest.mark.servers
+
+
+async def test_a_server_that_falls_silent() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server, timeout_s=0.2)
+        answers = [session.noop() for _ in range(3)]
+        for answer in answers:
+            with pytest.raises(TimedOut) as caught:
+                await answer
+            assert caught.value.code == "timeout"
+            assert caught.value.details == {"cause": "timeout"}
+        assert not session.usable
+
+
+async def test_a_server_may_take_its_time_while_it_talks() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect("NOOP")
+        for number in range(8):
+            await asyncio.sleep(0.1)
+            await peer.send(b"* %d EXISTS" % number)
+        await peer.answer()
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=0.4) as session:
+        await session.noop()
+
+
+async def test_an_idle_session_does_not_time_out() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect("NOOP")
+        await peer.answer()
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=0.1) as session:
+        await asyncio.sleep(0.3)
+        await session.noop()
+
+
+async def test_a_stand_still_of_our_own_ends_too() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(".*FETCH.*")
+        body = b"x" * 100_000
+        for uid in range(1, 80):
+            await peer.send(b"* %d FETCH (UID %d BODY[] {%d}" % (uid, uid, len(body)), body + b")")
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server, timeout_s=0.05)
+        stream = session.fetch(b"1:*", b"(UID BODY.PEEK[])")
+        while session.usable:
+            await asyncio.sleep(0.01)
+        with pytest.raises((TimedOut, ConnectionFailed)):
+            await stream.collect()
+        await session.logout()
+
+
+async def test_cancelling_who_waits_leaves_the_session_usable() -> None:
+    release = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect("NOOP")
+        await release.wait()
+        await peer.answer()
+        await peer.expect("SELECT INBOX")
+        await peer.answer(b"OK", b"* 3 EXISTS")
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        answer = session.noop()
+
+        async def wait() -> None:
+            await answer
+
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        release.set()
+        assert (await session.select(INBOX)).exists == 3
+        await answer
+
+
+async def test_cancelling_a_stream_in_the_middle_closes_the_connection() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(r"APPEND INBOX \{1000\+\}")
+        await peer.until_closed()
+
+    async def never() -> object:
+        yield b"x" * 10
+        await asyncio.Event().wait()
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server)
+        task = asyncio.create_task(session.append_stream(INBOX, 1000, never()))  # type: ignore[arg-type]
+        while session.counters.commands < 2:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not session.usable
+
+
+async def test_abort_fails_what_is_in_flight() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server)
+        answer = session.noop()
+        session.abort()
+        for waiting in (answer, session.noop(), session.append(INBOX, [Message(b"x")])):
+            with pytest.raises(ConnectionFailed) as caught:
+                await waiting
+            assert not caught.value.retryable
+        await session.logout()
+
+
+async def test_the_servers_farewell_is_told() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect("NOOP")
+        await peer.send(b"* BYE shutting down")
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server)
+        with pytest.raises(ConnectionFailed) as caught:
+            await session.noop()
+        assert caught.value.server_text == "shutting down"
+        assert caught.value.retryable
+
+
+def test_waits_grow_to_a_cap_with_jitter() -> None:
+    backoff = Backoff(attempts=6, base_s=1, cap_s=8)
+    assert list(backoff.delays(lambda: 1.0)) == [1, 2, 4, 8, 8, 8]
+    assert list(backoff.delays(lambda: 0.0)) == [0.5, 1, 2, 4, 4, 4]
