@@ -319,7 +319,7 @@ class Noted(NamedTuple):
 
 
 class VerifyMismatch(NamedTuple):
-    """What `--verify` found wrong. `kind`: missing (counts as an error), size, date, flags or unproven."""
+    """What `--verify` found. `kind`: missing (counts as an error), size, date, flags or deleted_by_user."""
 
     folder: str
     uid: int

@@ -292,6 +292,30 @@ def test_the_limit_of_bytes(accounts: Accounts) -> None:
     assert accounts.equal()
 
 
+def test_the_brakes(source: Dovecot, destination: Dovecot, tmp_path: Path) -> None:
+    accounts = Accounts(source, destination, tmp_path)
+    destination.fill(accounts.user, {"INBOX": [message(n) for n in range(10)]})
+    code, output = accounts.run("--delete2")
+    assert code == 122, output
+    source.fill(accounts.user, {"INBOX": [message(n) for n in range(3)]})
+    code, output = accounts.run("--delete2")
+    assert code == 123, output
+    errors = accounts.report()["errors"]
+    assert isinstance(errors, list)
+    assert (errors[0]["code"], errors[0]["remedy"]) == ("brake_delete", "confirm_deletion")
+    assert len(destination.snapshot(accounts.user)["INBOX"]) == 10
+    code, output = accounts.run("--delete2", "--maxdelete2", "7")
+    assert code == 0, output
+    assert accounts.equal()
+
+
+def test_a_folder_that_was_given_up_is_missing(accounts: Accounts) -> None:
+    code, output = accounts.run("--regextrans2", "s,Sent,a//b,")
+    assert code == 116
+    assert accounts.report()["messages_missing"] == 5
+    assert "looks good" not in output
+
+
 @pytest.fixture
 def slow(source: Dovecot, destination: Dovecot, tmp_path: Path) -> Accounts:
     made = Accounts(source, destination, tmp_path)
