@@ -4,7 +4,7 @@
  */
 import { expect, expectAccessible, shoot, test } from "../support/fixtures.js";
 import { actions, certificate, MARKUP, taskList } from "../support/samples.js";
-import { Failure, HttpStatus, Refusal } from "../support/stub-node.js";
+import { Failure, Refusal } from "../support/stub-node.js";
 
 const LANGUAGES = { en: "en-US", it: "it-IT" };
 const WIDTHS = [1440, 390];
@@ -16,6 +16,15 @@ async function texts(page, files, language) {
   );
   const all = await reply.json();
   return (key) => key.split(".").reduce((part, name) => part[name], all);
+}
+
+async function openFile(app) {
+  await app.locator("input[type=file]").setInputFiles({
+    name: "users.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from("localusername"),
+  });
+  await app.locator("[data-row]").first().waitFor();
 }
 
 /** Each state: which page, what the node answers, what is done before the picture. */
@@ -33,7 +42,6 @@ const STATES = {
       "get-status": () => ({ instance: "imapsync1", node: "1", node_ui_name: "", services: [], images: [], volumes: [] }),
     },
   },
-  "status-error": { page: "status", actions: { "get-status": () => new HttpStatus(404) }, faulty: true },
   "settings": { page: "settings" },
   "settings-empty": {
     page: "settings",
@@ -154,6 +162,22 @@ const STATES = {
     },
   },
   "import": { page: "import" },
+  "import-checked": { page: "import", act: openFile },
+  "import-correct": {
+    page: "import",
+    act: async (app, t) => {
+      await openFile(app);
+      await app.getByRole("button", { name: t("import.correct") }).first().click();
+    },
+  },
+  "import-done": {
+    page: "import",
+    act: async (app, t) => {
+      await openFile(app);
+      await app.getByRole("button", { name: /^(Import|Importa) \d/ }).click();
+      await expect(app.getByText(t("import.result_failed"), { exact: true })).toBeVisible();
+    },
+  },
   "about": { page: "about" },
 };
 
@@ -163,7 +187,6 @@ for (const [language, locale] of Object.entries(LANGUAGES)) {
       test.use({ locale, viewport: { width, height: width === 390 ? 844 : 900 } });
       for (const [name, state] of Object.entries(STATES)) {
         test(name, async ({ page, files, node, open }) => {
-          test.skip(Boolean(state.faulty), "see errors.spec.js");
           Object.assign(node.actions, state.actions);
           const t = await texts(page, files, language);
           const app = await open(state.page, state.query);
@@ -178,7 +201,9 @@ for (const [language, locale] of Object.entries(LANGUAGES)) {
           }
           await state.act?.(app, t);
           await shoot(page, `${language}-${name}`);
-          await expectAccessible(page, name);
+          if (language === "en") {
+            await expectAccessible(page, name);
+          }
         });
       }
     });

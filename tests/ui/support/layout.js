@@ -13,6 +13,18 @@ export function layoutProblems(frame) {
     const scrolls = (element) => element.closest(".im-table-scroll, .im-log, .im-folders, .im-combo-list");
     const say = (text, element) =>
       problems.push(`${text}: <${element.tagName.toLowerCase()} class="${element.className}"> ${element.textContent.trim().slice(0, 60)}`);
+    /** The part of a rectangle that its scrolling ancestors let through. */
+    const shownPart = (rect, element) => {
+      let { left, top, right, bottom } = rect;
+      for (let box = element.parentElement; box; box = box.parentElement) {
+        if (getComputedStyle(box).overflowY !== "visible") {
+          const edge = box.getBoundingClientRect();
+          [left, top] = [Math.max(left, edge.left), Math.max(top, edge.top)];
+          [right, bottom] = [Math.min(right, edge.right), Math.min(bottom, edge.bottom)];
+        }
+      }
+      return { left, top, right, bottom, width: right - left, height: bottom - top };
+    };
     const leaves = [];
     for (const element of root.querySelectorAll("*")) {
       if (!visible(element) || hiddenOnPurpose(element)) {
@@ -35,13 +47,14 @@ export function layoutProblems(frame) {
         const range = document.createRange();
         range.selectNodeContents(node);
         for (const rect of range.getClientRects()) {
-          if (rect.width > 1 && rect.height > 1) {
-            leaves.push({ element, rect });
+          const shown = shownPart(rect, element);
+          if (shown.width > 1 && shown.height > 1) {
+            leaves.push({ element, rect: shown, full: rect });
           }
         }
       }
     }
-    for (const { element, rect } of leaves) {
+    for (const { element, full: rect } of leaves) {
       if (!scrolls(element) && (rect.right > innerWidth + 1 || rect.left < -1)) {
         say("outside the screen", element);
       }

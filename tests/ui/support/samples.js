@@ -260,6 +260,58 @@ export const failures = [
   },
 ];
 
+const csvRow = (row, status, changes = {}, errors = []) => ({
+  row,
+  status,
+  task_id: status === "existing" ? "a0241w" : null,
+  values: {
+    localusername: `user${row}`,
+    remoteusername: `user${row}@example.org`,
+    remotehostname: "imap.example.org",
+    remoteport: "993",
+    security: "ssl",
+    ...changes,
+  },
+  errors,
+});
+
+/** Rows of a CSV file of every kind. */
+export const csvCheck = {
+  valid: true,
+  error: null,
+  columns: ["localusername", "remoteusername", "remotepassword", "remotehostname", "remoteport", "security"],
+  rows: [
+    csvRow(2, "new"),
+    csvRow(3, "existing"),
+    csvRow(4, "repeated"),
+    csvRow(5, "invalid", { remoteport: "no port", security: MARKUP }, [
+      { field: "remoteport", error: "invalid_value", text: "Invalid port" },
+      { field: "security", error: "unknown_key", text: `Invalid ${MARKUP}` },
+    ]),
+    csvRow(6, "new", { remoteusername: "an.even.longer.remote.user.name@department.company.example.org*vmail" }),
+  ],
+  counts: { new: 2, existing: 1, repeated: 1, invalid: 1 },
+};
+
+export const csvResults = {
+  results: [
+    { row: 2, status: "created", localuser: "user2", task_id: "b1c2d3", field: null, error: null, text: "" },
+    {
+      row: 6,
+      status: "failed",
+      localuser: "user6",
+      task_id: null,
+      field: "remotepassword",
+      error: "bad_user_credentials",
+      text: "the remote server refused the user or password",
+    },
+  ],
+  created: 1,
+  updated: 0,
+  skipped: 0,
+  failed: 1,
+};
+
 /** Actions of a node in daily use; a test replaces the ones it is about. */
 export function actions(tasks = everyKindOfTask()) {
   return {
@@ -292,6 +344,8 @@ export function actions(tasks = everyKindOfTask()) {
     "start-all-tasks": () => null,
     "stop-all-tasks": () => null,
     "resume-schedules": () => null,
+    "check-csv-tasks": () => csvCheck,
+    "import-csv-tasks": () => csvResults,
     "list-installed-modules": () => ({
       "ghcr.io/nethserver/imapsync": [{ id: "imapsync1", version: "1.0.0", node: "1", ui_name: "" }],
     }),

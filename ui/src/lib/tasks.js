@@ -91,19 +91,32 @@ function searchText(task) {
 }
 
 /**
- * The rows of the table. They are frozen: thousands of watched objects would make each refresh slow.
+ * The rows of the table. They are frozen: thousands of watched objects would make each refresh slow. A task that is
+ * as it was keeps its row, so that only what changed is drawn again.
+ *
+ * @param {object[]} tasks of list-tasks
+ * @param {object[]} previous the rows made before
  */
-export function toRows(tasks) {
+export function toRows(tasks, previous = []) {
+  const known = new Map(previous.map((row) => [row.key, row]));
   return Object.freeze(
-    tasks.map((task) =>
-      Object.freeze({
-        key: taskKey(task),
-        task: Object.freeze(task),
-        search: searchText(task),
-        outcome: Object.freeze(outcomeOf(task)),
-        percent: percentDone(task.progress),
-        exclusions: parseExclusions(task.exclude).length,
-      }),
-    ),
+    tasks.map((task) => {
+      const key = taskKey(task);
+      const source = JSON.stringify(task);
+      const old = known.get(key);
+      return old && old.source === source ? old : makeRow(key, source, task);
+    }),
   );
+}
+
+function makeRow(key, source, task) {
+  return Object.freeze({
+    key,
+    source,
+    task: Object.freeze(task),
+    search: searchText(task),
+    outcome: Object.freeze(outcomeOf(task)),
+    percent: percentDone(task.progress),
+    exclusions: parseExclusions(task.exclude).length,
+  });
 }
