@@ -84,7 +84,7 @@ def test_the_self_check() -> None:
 
 def test_starting_up_imports_no_more_than_needed() -> None:
     script = (
-        "import sys; sys.argv = ['imapsync', '--version']; from imapsync.cli.main import entry; entry()\n"
+        "import sys; from imapsync.cli.main import main; main(['--version'])\n"
         "heavy = {'asyncio', 'ssl', 'argparse', 'logging', 'sqlite3', 'dataclasses'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
