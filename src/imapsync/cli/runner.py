@@ -97,6 +97,7 @@ class Runner:
         self._errors_max = errors_max(options)
         home = os.path.expanduser("~")
         self._settings = settings(options, self._environment, home, self._trace)
+        self._check_report(options)
         self._open_log(options)
         self._greet()
         self._hold_pid_file(options)
@@ -235,6 +236,12 @@ class Runner:
                 )
         if self._dry:
             self._output.lines("With --dry nothing is changed on either side")
+
+    @staticmethod
+    def _check_report(options: Parsed) -> None:
+        path = options.text("report")
+        if path and (os.path.isdir(path) or not os.access(os.path.dirname(path) or ".", os.W_OK)):
+            raise OutputError(f"The file '{path}' of --report cannot be written.")
 
     def _hold_pid_file(self, options: Parsed) -> None:
         path = pid_file_path(options)

@@ -31,7 +31,8 @@ def environment_name(side: int) -> str:
 def read_first_line(path: str, option: str) -> str:
     """Give the first line of a file, pipe or /dev/fd/N without its line end. InputError names the option."""
     try:
-        with open(path, "rb") as file:
+        # Unbuffered: two passwords on two lines of one pipe are both found.
+        with open(path, "rb", buffering=0) as file:
             line = file.readline(MAX_SECRET_BYTES + 1)
     except OSError as error:
         raise InputError(

@@ -198,6 +198,24 @@ def test_passwords_through_pipes(ending: str, tmp_path: Path) -> None:
     assert done.returncode == 101, done.stderr
 
 
+def test_two_passwords_on_two_lines_of_one_pipe(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"one\ntwo\n")
+    os.close(writer)
+    file = f"/dev/fd/{reader}"
+    done = imapsync(*NOBODY, "--passfile1", file, "--passfile2", file, cwd=tmp_path, pass_fds=(reader,))
+    os.close(reader)
+    assert done.returncode == 101, done.stderr
+
+
+@pytest.mark.parametrize("option", ["--report", "--progress"])
+def test_files_that_cannot_be_written_are_told_before_the_work(option: str, tmp_path: Path) -> None:
+    done = imapsync(*NOBODY, *PASSWORDS, "--nolog", option, "no/such/file", cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"'no/such/file' of {option} cannot be written" in done.stderr
+    assert "Host1" not in done.stdout
+
+
 def test_the_terminal_is_asked_without_echo(tmp_path: Path) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
