@@ -172,6 +172,20 @@ def test_message_options_reach_the_engine(accounts: Accounts) -> None:
     assert (code, lines(output)["Messages transferred"]) == (0, "0")
 
 
+def test_the_command_line_of_todays_module_works_unchanged(accounts: Accounts) -> None:
+    code, output = accounts.run(
+        *["--noauthmd5", "--noreleasecheck", "--allowsizemismatch", "--skipsize", "--nofoldersizes"],
+        *["--fastio1", "--fastio2", "--buffersize", "8192000", "--tls1", "--tls2", "--delete1older=100000"],
+        *["--exclude", "^Shared(/.*)?$|^Public(/.*)?$|Sent", "--noexpungeaftereach"],
+    )
+    assert code == 0, output
+    assert lines(output)["Messages transferred"] == "10"
+    assert "Option --buffersize has no effect: buffers are bounded and of one size" in output
+    assert "Host1 Total size" not in output
+    assert "Host1: connected to 127.0.0.1" in output
+    assert "TLS (STARTTLS)" in output
+
+
 def test_one_sided_checks(accounts: Accounts) -> None:
     alone = [*accounts.words()[:8], "--trust1", "any", "--nolog", "--report", "report.json"]
     code, output = accounts.run(words=[*alone, "--justlogin"])
