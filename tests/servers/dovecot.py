@@ -104,8 +104,8 @@ class Dovecot(ImapServer):
     required: no plaintext passwords before TLS. certificate: its own is made when None. sieve: FILTER=SIEVE.
     quota_kib, quota_messages: limits a user, 0 for none. special_use: {"Sent": r"\Sent"}. penalty: keep
     Dovecot's growing delay after failed logins (off: tests are fast). extra_config: appended to the
-    configuration. host: Dovecot takes clients from its own address for secure; use another 127.x.y.z where that
-    matters. The master user is vmail, its password in master_password.
+    configuration. host: Dovecot takes clients from its own address for secure; use another 127.x.y.z where
+    that matters. The master user is vmail, its password in master_password.
     """
 
     def __init__(

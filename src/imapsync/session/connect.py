@@ -58,14 +58,15 @@ class Greeted(NamedTuple):
     def security(self) -> str:
         """What is in use: "tls", "starttls" or "none"."""
         if not self.secure:
-            return Security.NONE.value
-        return (Security.TLS if self.endpoint.security is Security.TLS else Security.STARTTLS).value
+            return str(Security.NONE.value)
+        used = Security.TLS if self.endpoint.security is Security.TLS else Security.STARTTLS
+        return str(used.value)
 
     @property
     def tls_protocol(self) -> str:
         """The TLS version in use, such as "TLSv1.3", "" without TLS."""
         secured = self.link.transport.get_extra_info("ssl_object")
-        return "" if secured is None else secured.version() or ""
+        return "" if secured is None else str(secured.version() or "")
 
 
 class _NotVerified(Exception):  # noqa: N818 - a signal between two attempts, never seen outside
@@ -229,7 +230,7 @@ async def _secure(link: Link, endpoint: Endpoint, judge: Judge) -> CertificateIn
             transport,
             link,
             _context(endpoint, verify=judge.verifies),
-            server_hostname=endpoint.host,
+            server_hostname=_server_name(endpoint.host),
             ssl_handshake_timeout=endpoint.connect_timeout_s or None,
         )
     except ssl.SSLCertVerificationError as error:
@@ -246,6 +247,14 @@ async def _secure(link: Link, endpoint: Endpoint, judge: Judge) -> CertificateIn
     if not der:
         raise TlsFailed("the server showed no certificate", side=link.side)
     return judge.accept(describe(der))
+
+
+def _server_name(host: str) -> str:
+    """Give the name for SNI and the certificate check.
+
+    As bytes where it is US-ASCII: ssl then leaves out the idna codec, whose import costs milliseconds.
+    """
+    return host.encode("ascii") if host.isascii() else host  # type: ignore[return-value]  # ssl takes both
 
 
 def _handshake_message(error: ssl.SSLError) -> str:

@@ -143,7 +143,9 @@ class FetchStream(_Consumer):
                 self._batch.append(response)
             return True
         if type(response) is BodyStart:
-            return response.section == self._section and (response.uid is None or self._asked_for(response.uid))
+            return response.section == self._section and (
+                response.uid is None or self._asked_for(response.uid)
+            )
         return True
 
     def flush(self) -> None:

@@ -102,10 +102,10 @@ class Selected(NamedTuple):
 class Session:
     """One logged-in connection. Made by `open_session`.
 
-    capabilities: in capitals, as of now. enabled: what ENABLE switched on. selected: the mailbox in use. exists:
-    its number of messages, kept up to date. certificate: None without TLS. security: in use, "tls", "starttls" or
-    "none". tls_protocol: such as "TLSv1.3". mechanism: how we logged in, "" when nobody did. warnings: sentences
-    about the connection.
+    capabilities: in capitals, as of now. enabled: what ENABLE switched on. selected: the mailbox in use.
+    exists: its number of messages, kept up to date. certificate: None without TLS. security: in use, "tls",
+    "starttls" or "none". tls_protocol: such as "TLSv1.3". mechanism: how we logged in, "" when nobody did.
+    warnings: sentences about the connection.
     """
 
     def __init__(self, link: Link, endpoint: Endpoint, capabilities: frozenset[str]) -> None:

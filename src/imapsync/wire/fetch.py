@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Value
 
 #: The items of bulk answers in any order, then the end or one body literal. Each repetition overwrites its
-#: groups. 1 sequence, 2 UID, 3 FLAGS, 4 INTERNALDATE, 5 RFC822.SIZE, 6 MODSEQ, 7 literal length.
+#: groups. 1 sequence, 2 UID, 3 FLAGS, 4 INTERNALDATE, 5 RFC822.SIZE, 6 MODSEQ, 7 body section,
+#: 8 literal length.
 _ITEM = (
     rb"UID (\d{1,10})|FLAGS \(([^()\[\"{\r\n]*)\)|INTERNALDATE \"([^\"\\\r\n]*)\""
     rb"|RFC822\.SIZE (\d{1,19})|MODSEQ \((\d{1,19})\)"
@@ -48,12 +49,12 @@ def flag_tuple(raw: bytes) -> tuple[bytes, ...]:
 
 
 def section_kind(raw: bytes) -> bytes:
-    """Give what of a message a section is, without its arguments: b"HEADER.FIELDS (TO)" is b"HEADER.FIELDS"."""
+    """Give which part a section is, without its arguments: b"HEADER.FIELDS (TO)" is b"HEADER.FIELDS"."""
     return raw.partition(b" ")[0].upper() if raw else raw
 
 
 def section_of(item: bytes) -> bytes | None:
-    """Give the section that a FETCH item name such as b"BODY[TEXT]<0>" stands for, None when it is no body."""
+    """Give the section that a FETCH item such as b"BODY[TEXT]<0>" stands for, None when it is no body."""
     match = _SECTION.match(item)
     return section_kind(match[1]) if match is not None else _RFC822_SECTIONS.get(item.upper())
 

@@ -159,10 +159,11 @@ class Filtered(NamedTuple):
 class Fetch(NamedTuple):
     """One message of FETCH; None for what the server did not send.
 
-    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for. body_size: its
-    length; body is None with a body_size when it was larger than the inline limit and went out as BodyStart and
-    BodyChunk events; both are None when it was NIL (the message is gone) or not asked for. section: which part the
-    body is, without its arguments: b"" the whole message, b"HEADER.FIELDS" and so on. labels: Gmail's X-GM-LABELS.
+    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for.
+    body_size: its length; body is None with a body_size when it was larger than the inline limit and went out
+    as BodyStart and BodyChunk events; both are None when it was NIL (the message is gone) or not asked for.
+    section: which part the body is, without its arguments: b"" the whole message, b"HEADER.FIELDS" and so on.
+    labels: Gmail's X-GM-LABELS.
     """
 
     sequence: int

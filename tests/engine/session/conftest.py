@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from imapsync.session import trust
 from tests.servers.certificates import Certificate, self_signed
 from tests.servers.dovecot import Dovecot
+
+from imapsync.session import trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
-    """A Dovecot with everything; each test makes its own users."""
+    """Run a Dovecot with everything; each test makes its own users."""
     with Dovecot(sieve=True) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """A self-signed certificate for localhost and 127.0.0.1."""
+    """Make a self-signed certificate for localhost and 127.0.0.1."""
     return self_signed(tmp_path_factory.mktemp("certificate"))
 
 

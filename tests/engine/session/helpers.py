@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from imapsync.session.credentials import Credentials, Secret
@@ -11,9 +12,12 @@ from imapsync.session.login import open_session
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
-    from imapsync.session.session import Session
+    from collections.abc import Callable
+
     from tests.engine.session.scripted import Peer, ScriptedServer
     from tests.servers.base import ImapServer
+
+    from imapsync.session.session import Session
 
 INBOX = MailboxName.from_text("INBOX")
 
@@ -32,6 +36,12 @@ async def open_scripted(server: ScriptedServer, **changes: Any) -> Session:  # n
     return await open_session(
         endpoint, Credentials("anna", Secret("secret word")), side=Side.SOURCE, client_id=None
     )
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that others do; the test's own timeout bounds it."""
+    while not condition():  # noqa: ASYNC110 - what is awaited is not ours to signal
+        await asyncio.sleep(0.005)
 
 
 async def greet(peer: Peer, capabilities: bytes = b"IMAP4rev1 LITERAL+ UIDPLUS") -> None:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from tests.servers.certificates import Certificate
 
-Script = "Callable[[Peer], Awaitable[None]]"
 #: A test that waits longer for its client has failed.
 PATIENCE_S = 10
 
@@ -65,7 +64,7 @@ class Peer:
 
 
 class ScriptedServer:
-    """Runs a script for each connection; use as an async context manager. Its failures fail the test at the end."""
+    """Runs a script for each connection; use as an async context manager. Its failures fail the test."""
 
     def __init__(
         self, script: Callable[[Peer], Awaitable[None]], certificate: Certificate | None = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.engine.session.helpers import INBOX, greet, open_scripted, until
+from tests.engine.session.scripted import Peer, ScriptedServer
 
 from imapsync.session.errors import ConnectionFailed, TimedOut
 from imapsync.session.retry import Backoff
 from imapsync.session.session import Message
-from tests.engine.session.helpers import INBOX, greet, open_scripted
-from tests.engine.session.scripted import Peer, ScriptedServer
 
 pytestmark = pytest.mark.servers
 
@@ -69,8 +69,7 @@ async def test_a_stand_still_of_our_own_ends_too() -> None:
     async with ScriptedServer(script) as server:
         session = await open_scripted(server, timeout_s=0.05)
         stream = session.fetch(b"1:*", b"(UID BODY.PEEK[])")
-        while session.usable:
-            await asyncio.sleep(0.01)
+        await until(lambda: not session.usable)
         with pytest.raises((TimedOut, ConnectionFailed)):
             await stream.collect()
         await session.logout()
@@ -117,9 +116,7 @@ async def test_cancelling_a_stream_in_the_middle_closes_the_connection() -> None
     async with ScriptedServer(script) as server:
         session = await open_scripted(server)
         task = asyncio.create_task(session.append_stream(INBOX, 1000, never()))  # type: ignore[arg-type]
-        while session.counters.commands < 2:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.01)
+        await until(lambda: len(server.peers[0].lines) == 2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

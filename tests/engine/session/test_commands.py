@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.session.helpers import INBOX, greet, open_account, open_scripted
+from tests.engine.session.scripted import Peer, ScriptedServer
+from tests.servers.client import NewMessage
+from tests.servers.dovecot import Dovecot
 
 from imapsync.session.errors import CommandRefused
 from imapsync.session.session import Message
@@ -12,10 +16,6 @@ from imapsync.wire.errors import EncodingRefused
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.responses import Filtered, NamespaceEntry
 from imapsync.wire.uidset import UidSet
-from tests.engine.session.helpers import INBOX, greet, open_account, open_scripted
-from tests.engine.session.scripted import Peer, ScriptedServer
-from tests.servers.client import NewMessage
-from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
     from imapsync.wire.responses import ListEntry
@@ -30,7 +30,9 @@ def folder(text: str) -> MailboxName:
 
 def mails(count: int, flags: tuple[str, ...] = ()) -> list[NewMessage]:
     return [
-        NewMessage(f"Message-Id: <{number}@x>\r\nSubject: s{number}\r\n\r\nbody\r\n".encode(), flags, 10**9 + number)
+        NewMessage(
+            f"Message-Id: <{number}@x>\r\nSubject: s{number}\r\n\r\nbody\r\n".encode(), flags, 10**9 + number
+        )
         for number in range(count)
     ]
 
@@ -46,7 +48,9 @@ async def test_folders_with_any_name(dovecot: Dovecot) -> None:
         await session.rename(folder("a b"), folder("c d"))
         await session.delete(folder("NIL"))
         expected = {"INBOX", *names, "Entwürfe", "c d"} - {"a b", "NIL"}
-        listed = await session.list_folders(returns=("SUBSCRIBED", "CHILDREN"), status=("MESSAGES", "UIDNEXT"))
+        listed = await session.list_folders(
+            returns=("SUBSCRIBED", "CHILDREN"), status=("MESSAGES", "UIDNEXT")
+        )
         assert {entry.name.text for entry in listed} == expected
         by_name: dict[str, ListEntry] = {entry.name.text: entry for entry in listed}
         assert b"\\subscribed" in by_name["R&D"].attributes
@@ -61,7 +65,11 @@ async def test_folders_with_any_name(dovecot: Dovecot) -> None:
         assert {entry.name.text for entry in several} == {"INBOX", "R&D"}
         subscribed = await session.list_folders(select=("SUBSCRIBED",))
         assert "R&D" in {entry.name.text for entry in subscribed}
-        lsub = {entry.name.text for entry in await session.list_subscribed() if b"\\noselect" not in entry.attributes}
+        lsub = {
+            entry.name.text
+            for entry in await session.list_subscribed()
+            if b"\\noselect" not in entry.attributes
+        }
         assert "R&D" in lsub
         assert "-" not in lsub
 
@@ -159,7 +167,7 @@ async def test_qresync_brings_what_changed(dovecot: Dovecot) -> None:
 
 async def test_search_by_people(dovecot: Dovecot) -> None:
     dovecot.add_user("search")
-    extra = NewMessage("Subject: =?utf-8?q?M=C3=BCller?=\r\n\r\nx\r\n".encode(), (SEEN,))
+    extra = NewMessage(b"Subject: =?utf-8?q?M=C3=BCller?=\r\n\r\nx\r\n", (SEEN,))
     dovecot.fill("search", {"INBOX": [*mails(4), extra]})
     async with await open_account(dovecot, "search") as session:
         await session.select(INBOX)
@@ -281,7 +289,7 @@ async def test_create_with_special_use() -> None:
         (b"BAD what", "append", False),
     ],
 )
-async def test_refusals_have_codes(answer: bytes, code: str, retryable: bool) -> None:  # noqa: FBT001 - a table
+async def test_refusals_have_codes(answer: bytes, code: str, retryable: bool) -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
         await peer.expect(r"APPEND INBOX \{1\+\}")
@@ -300,10 +308,17 @@ async def test_unsolicited_news_are_followed() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
         await peer.expect("SELECT INBOX")
-        await peer.answer(b"OK", b"* 7 EXISTS", b"* OK [UIDVALIDITY 9]", b"* OK [HIGHESTMODSEQ 0]", b"* OK [NOMODSEQ]")
+        await peer.answer(
+            b"OK", b"* 7 EXISTS", b"* OK [UIDVALIDITY 9]", b"* OK [HIGHESTMODSEQ 0]", b"* OK [NOMODSEQ]"
+        )
         await peer.expect("NOOP")
         await peer.answer(
-            b"OK", b"* 9 EXISTS", b"* 2 EXPUNGE", b"* VANISHED 4:5", b"* CAPABILITY IMAP4rev1 NEW", b"* 1 FETCH (FLAGS ())"
+            b"OK",
+            b"* 9 EXISTS",
+            b"* 2 EXPUNGE",
+            b"* VANISHED 4:5",
+            b"* CAPABILITY IMAP4rev1 NEW",
+            b"* 1 FETCH (FLAGS ())",
         )
         await peer.expect("NOOP")
         await peer.answer(b"OK", b"* OK [CAPABILITY IMAP4rev1 NEWER] hm", b"* 5 XNEWS", b"* NO beware")
@@ -311,7 +326,12 @@ async def test_unsolicited_news_are_followed() -> None:
 
     async with ScriptedServer(script) as server, await open_scripted(server) as session:
         selected = await session.select(INBOX)
-        assert (selected.exists, selected.uidvalidity, selected.uidnext, selected.highestmodseq) == (7, 9, None, None)
+        assert (selected.exists, selected.uidvalidity, selected.uidnext, selected.highestmodseq) == (
+            7,
+            9,
+            None,
+            None,
+        )
         assert selected.permanent_flags is None
         await session.noop()
         assert session.exists == 6

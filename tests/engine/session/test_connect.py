@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.session.helpers import greet, open_account, open_scripted, until
+from tests.engine.session.scripted import Peer, ScriptedServer
+from tests.servers.base import free_port
+from tests.servers.dovecot import Dovecot
 
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
@@ -18,10 +23,6 @@ from imapsync.session.errors import (
     TlsFailed,
 )
 from imapsync.session.login import open_session
-from tests.engine.session.helpers import greet, open_account, open_scripted
-from tests.engine.session.scripted import Peer, ScriptedServer
-from tests.servers.base import free_port
-from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
     from tests.servers.certificates import Certificate
@@ -237,15 +238,12 @@ async def test_ignored_capabilities_stay_ignored(dovecot: Dovecot) -> None:
 
 
 async def test_cancelling_while_connecting_leaves_nothing_behind() -> None:
-    import asyncio
-
     async def script(peer: Peer) -> None:
         await peer.until_closed()
 
     async with ScriptedServer(script) as server:
         task = asyncio.create_task(open_scripted(server))
-        while not server.peers:
-            await asyncio.sleep(0)
+        await until(lambda: bool(server.peers))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import pickle
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.session.helpers import INBOX, open_scripted, until
+from tests.engine.session.scripted import Peer, ScriptedServer
+from tests.servers.dovecot import MASTER_USER, Dovecot
 
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
@@ -22,9 +24,6 @@ from imapsync.session.errors import (
     TimedOut,
 )
 from imapsync.session.login import open_session
-from tests.engine.session.helpers import INBOX, open_scripted
-from tests.engine.session.scripted import Peer, ScriptedServer
-from tests.servers.dovecot import MASTER_USER, Dovecot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,8 +86,7 @@ async def test_a_wrong_password_is_tried_once_though_the_answer_is_slow() -> Non
         server.add_user("anna")
         with pytest.raises(AuthenticationFailed):
             await log_in(server, Credentials("anna", Secret("not the one")))
-        while "auth failed" not in server.log_text():
-            await asyncio.sleep(0.01)
+        await until(lambda: "auth failed" in server.log_text())
         assert server.log_text().count("auth failed, 1 attempts") == 1
 
 

@@ -7,14 +7,14 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
-
-from imapsync.session.certificate import describe
-from imapsync.session.endpoint import Endpoint, Security, Trust
-from imapsync.session.errors import CertificateChanged, CertificateUntrusted, TlsFailed
 from tests.engine.session.helpers import greet, open_account, open_scripted
 from tests.engine.session.scripted import Peer, ScriptedServer
 from tests.servers.certificates import self_signed
 from tests.servers.dovecot import Dovecot
+
+from imapsync.session.certificate import describe
+from imapsync.session.endpoint import Endpoint, Security, Trust
+from imapsync.session.errors import CertificateChanged, CertificateUntrusted, TlsFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def security(request: pytest.FixtureRequest) -> Security:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Dovecot]:
-    """A Dovecot of its own: its certificate is swapped."""
+    """Run a Dovecot of its own: its certificate is swapped."""
     with Dovecot() as started:
         started.add_user("anna")
         yield started

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_pieces(pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> list[Response]:
-    """Give all responses of an input that arrives in these pieces; body chunks that follow each other are joined."""
+    """Give all responses of an input that arrives in these pieces; consecutive body chunks are joined."""
     reader = Reader(limits)
     responses: list[Response] = []
     for piece in pieces:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.engine.wire.helpers import read_whole
 
 from imapsync.wire.command import Command, LiteralMode, encode_flags, is_settable_flag
 from imapsync.wire.errors import EncodingRefused
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.responses import Unknown
 from imapsync.wire.uidset import UidSet
-from tests.engine.wire.helpers import read_whole
 
 PLUS, MINUS, SYNC = LiteralMode.PLUS, LiteralMode.MINUS, LiteralMode.SYNCHRONIZING
 

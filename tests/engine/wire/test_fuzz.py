@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from hypothesis import given
 from hypothesis import strategies as st
-
-from imapsync.wire.errors import ProtocolError
-from imapsync.wire.limits import Limits
 from tests.engine.wire.helpers import read_pieces
 from tests.engine.wire.test_reader import TABLE
 
+from imapsync.wire.errors import ProtocolError
+from imapsync.wire.limits import Limits
+
 _LIMITS = Limits(inline_bytes=2000, line_bytes=100_000)
-_fragments = st.sampled_from(
-    [b"* ", b"1 ", b"FETCH ", b"(", b")", b"UID ", b"FLAGS ", b"BODY[] ", b"BODY[", b"]", b"{3}\r\n", b"{3+}\r\n", b"~{1}\r\n"]
-    + [b"{99999}\r\n", b"\r\n", b"\r", b"\n", b'"', b"\\", b"NIL", b" ", b"OK ", b"[", b"a1 ", b"LIST ", b"STATUS ", b"SEARCH "]
-    + [b"ESEARCH ", b"VANISHED ", b"NAMESPACE ", b"ID ", b"FILTERED ", b"&AOQ-", b"\xff", b"\0", b"4294967296", b"+ ", b"<0>"]
-)  # fmt: skip
+_fragments = st.sampled_from([
+    b"* ", b"1 ", b"FETCH ", b"(", b")", b"UID ", b"FLAGS ", b"BODY[] ", b"BODY[", b"]", b"{3}\r\n",
+    b"{3+}\r\n", b"~{1}\r\n", b"{99999}\r\n", b"\r\n", b"\r", b"\n", b'"', b"\\", b"NIL", b" ", b"OK ", b"[",
+    b"a1 ", b"LIST ", b"STATUS ", b"SEARCH ", b"ESEARCH ", b"VANISHED ", b"NAMESPACE ", b"ID ", b"FILTERED ",
+    b"&AOQ-", b"\xff", b"\0", b"4294967296", b"+ ", b"<0>",
+])  # fmt: skip
 
 
 def read(pieces: list[bytes]) -> None:
-    try:
+    with suppress(ProtocolError):
         read_pieces(pieces, _LIMITS)
-    except ProtocolError:
-        pass
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20))

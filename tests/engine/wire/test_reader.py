@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.engine.wire.helpers import read_bytewise, read_pieces, read_whole
 
 from imapsync.wire.errors import LimitExceeded, ProtocolError
 from imapsync.wire.limits import Limits
@@ -37,7 +38,6 @@ from imapsync.wire.responses import (
     Vanished,
 )
 from imapsync.wire.uidset import UidSet
-from tests.engine.wire.helpers import read_bytewise, read_pieces, read_whole
 
 
 def name(raw: bytes, text: str | None = None) -> MailboxName:
