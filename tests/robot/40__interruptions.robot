@@ -104,7 +104,6 @@ Tasks over max_parallel wait in turn
     ${before}=    Create task    u2    queue1    r02@example.net
     ${task}=    Wait for state    u2    queue1    queued
     Should Be Equal As Integers    ${task}[queue_position]    1
-    Should Be Equal    ${task}[service_running]    ${TRUE}
     Run task    module/${MID}/stop-all-tasks    null
     Wait for state    u3    slow01    stopped
     Wait for state    u2    queue1    stopped

@@ -10,7 +10,7 @@ ${REMOTE}           r06@example.net
 *** Test Cases ***
 Not in the arguments or the environment of any process
     ${found}=    Run on the node
-    ...    grep -alF -f /dev/stdin /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null <<'END' || true\n${NEEDLES}\nEND
+    ...    ${NEEDLES} | grep -alF -f - /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true
     Should Be Empty    ${found}
 
 Not in the log of the task, nor in the logs of the system
@@ -35,7 +35,7 @@ Not in the results that the cluster stores
     Should Hold no secret    ${stored}
 
 Not in a file that others can read, nor in one that is not the task's password file
-    ${files}=    Run on the node    runagent -m ${MID} sh -c 'cd ..; grep -rlF -f /dev/stdin . || true' <<'END'\n${NEEDLES}\nEND
+    ${files}=    Run on the node    ${NEEDLES} | runagent -m ${MID} sh -c 'cd ..; grep -rlF -f - . || true'
     ${names}=    Evaluate    sorted($files.split())
     ${expected}=    Create List    ./state/imapsync/u6_secret1.pwd    ./state/imapsync/vmail.pwd
     Should Be Equal    ${names}    ${expected}
@@ -58,7 +58,10 @@ Prepare
     Set Suite Variable    ${SECRET}    ${password}[:10]
     ${master}=    Run task    module/${MAIL_MODULE}/reveal-master-credentials    null
     Set Suite Variable    ${MASTER}    ${master}[password]
-    Set Suite Variable    ${NEEDLES}    ${SECRET}\n${MASTER}
+    # In two parts, so that the search does not find its own arguments.
+    ${needles}=    Catenate    printf '%s%s\\n'
+    ...    '${SECRET}[:5]' '${SECRET}[5:]' '${MASTER}[:16]' '${MASTER}[16:]'
+    Set Suite Variable    ${NEEDLES}    ${needles}
     ${script}=    Catenate    SEPARATOR=\n
     ...    import os, agent
     ...    rdb = agent.redis_connect(privileged=True)

@@ -97,7 +97,7 @@ Import
 Task id of
     [Arguments]    ${localuser}
     ${names}=    Task names
-    ${ids}=    Evaluate    [name.partition("_")[2] for name in $names if name.startswith($localuser + "_")]
+    ${ids}=    Evaluate    [name.partition("_")[2] for name in $names if name.startswith("${localuser}_")]
     Length Should Be    ${ids}    1
     RETURN    ${ids}[0]
 

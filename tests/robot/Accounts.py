@@ -9,11 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from devnode import corpus
 from devnode.imap_account import Login, Mailbox
 from robot.api import logger
 from robot.api.deco import keyword, library
 from tests.servers.proxy import Proxy
+
+from devnode import corpus
 
 
 @library(scope="GLOBAL", auto_keywords=False)
