@@ -41,6 +41,11 @@ def parse_replacement(source: str, alphabet: Alphabet, variables: Mapping[str, s
 def _dollar(source: str, index: int, variables: Mapping[str, str] | None) -> tuple[Part, int]:
     group = _GROUP.match(source, index)
     if group:
+        if group.group(2) and source[group.end() : group.end() + 1] in ("[", "{"):
+            name = group.group()
+            raise PatternError(
+                f"'{name}{source[group.end()]}' stands for a Perl variable; write '${{{name[1:]}}}'"
+            )
         if group.group(3):
             return ("group", 0), group.end()
         if group.group(4):
