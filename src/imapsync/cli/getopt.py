@@ -90,60 +90,12 @@ class Parser:
 
     def read(self, words: Sequence[str]) -> tuple[Parsed, list[str]]:
         """Read all words after the program's name; give what was understood, and a sentence a problem."""
-        parsed, problems, _ = self._scan(words)
-        return parsed, problems
+        scan = _Scan(self, words)
+        return scan.parsed, scan.problems
 
     def secret_words(self, words: Sequence[str]) -> dict[int, int]:
         """Tell which words hold a secret: the index of the word -> where in it the secret begins."""
-        return self._scan(words)[2]
-
-    def _scan(self, words: Sequence[str]) -> tuple[Parsed, list[str], dict[int, int]]:
-        parsed = Parsed({}, {})
-        problems: list[str] = []
-        secrets: dict[int, int] = {}
-        index = 0
-        after_secret = ""  # the secret option whose value came last: a stray word may be the rest of it
-        while index < len(words):
-            word = words[index]
-            index += 1
-            if word == "--":
-                problems.extend(_not_an_option(extra, after_secret) for extra in words[index:])
-                break
-            if not word.startswith("-") or word == "-":
-                problems.append(_not_an_option(word, after_secret))
-                continue
-            after_secret = ""
-            written, equals, attached = word[2 if word.startswith("--") else 1 :].partition("=")
-            try:
-                spelling = self.find(written)
-            except UsageError as error:
-                problems.extend(error.problems)
-                # What follows is most likely the value of the option that does not exist.
-                if not equals and index < len(words) and not words[index].startswith("-"):
-                    index += 1
-                continue
-            option = spelling.option
-            if not option.takes_value:
-                if equals:
-                    problems.append(
-                        f"Option --{option.name} takes no value, but '={_short(attached)}' follows it."
-                    )
-                else:
-                    parsed.values[option.name] = not spelling.negated
-                continue
-            if equals:
-                value = attached
-            elif index < len(words):
-                value = words[index]
-                index += 1
-            else:
-                problems.append(f"Option --{option.name} needs a value: {_expected(option)}.")
-                continue
-            if option.secret:
-                after_secret = option.name
-                secrets[index - 1] = len(word) - len(attached) if equals else 0
-            _store(parsed, option, value, problems)
-        return parsed, problems, secrets
+        return _Scan(self, words).secrets
 
     def find(self, written: str) -> Spelling:
         """Give the option that a name, its beginning or its negation stands for. Raises UsageError."""
@@ -166,6 +118,67 @@ class Parser:
         known = [key for key in self._spellings if not key.startswith("no-")]
         close = difflib.get_close_matches(name[:SHOWN_LENGTH], known, n=1, cutoff=0.6)
         return f" Did you mean --{close[0]}?" if close else " 'imapsync --help' lists all options."
+
+
+class _Scan:
+    """One way through the words of a command line."""
+
+    def __init__(self, parser: Parser, words: Sequence[str]) -> None:
+        self.parsed = Parsed({}, {})
+        self.problems: list[str] = []
+        self.secrets: dict[int, int] = {}
+        self._parser = parser
+        self._words = words
+        self._index = 0
+        self._after_secret = ""  # the secret option whose value came last: a stray word may be the rest of it
+        while self._index < len(words):
+            word = words[self._index]
+            self._index += 1
+            if word == "--":
+                self.problems.extend(
+                    _not_an_option(extra, self._after_secret) for extra in words[self._index :]
+                )
+                break
+            if word.startswith("-") and word != "-":
+                self._after_secret = ""
+                self._option(word)
+            else:
+                self.problems.append(_not_an_option(word, self._after_secret))
+
+    def _option(self, word: str) -> None:
+        written, equals, attached = word[2 if word.startswith("--") else 1 :].partition("=")
+        try:
+            spelling = self._parser.find(written)
+        except UsageError as error:
+            self.problems.extend(error.problems)
+            # What follows is most likely the value of the option that does not exist.
+            if not equals and self._index < len(self._words) and not self._words[self._index].startswith("-"):
+                self._index += 1
+            return
+        option = spelling.option
+        if option.takes_value:
+            self._value(option, attached if equals else None, len(word))
+        elif equals:
+            self.problems.append(
+                f"Option --{option.name} takes no value, but '={_short(attached)}' follows it."
+            )
+        else:
+            self.parsed.values[option.name] = not spelling.negated
+
+    def _value(self, option: Option, attached: str | None, word_length: int) -> None:
+        begin = 0
+        if attached is not None:
+            value, begin = attached, word_length - len(attached)
+        elif self._index < len(self._words):
+            value = self._words[self._index]
+            self._index += 1
+        else:
+            self.problems.append(f"Option --{option.name} needs a value: {_expected(option)}.")
+            return
+        if option.secret:
+            self._after_secret = option.name
+            self.secrets[self._index - 1] = begin
+        _store(self.parsed, option, value, self.problems)
 
 
 def _store(parsed: Parsed, option: Option, text: str, problems: list[str]) -> None:
