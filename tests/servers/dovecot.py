@@ -105,7 +105,7 @@ class Dovecot(ImapServer):
     quota_kib, quota_messages: limits a user, 0 for none. special_use: {"Sent": r"\Sent"}. penalty: keep
     Dovecot's growing delay after failed logins (off: tests are fast). extra_config: appended to the
     configuration. host: Dovecot takes clients from its own address for secure; use another 127.x.y.z where
-    that matters. The master user is vmail, its password in master_password.
+    that matters. port, tls_port: free ones when 0. The master user is vmail, its password in master_password.
     """
 
     def __init__(
@@ -127,9 +127,13 @@ class Dovecot(ImapServer):
         max_connections: int = 100,
         extra_config: str = "",
         host: str = "127.0.0.1",
+        port: int = 0,
+        tls_port: int = 0,
     ) -> None:
         super().__init__()
         self.host = host
+        self.port = port
+        self.tls_port = tls_port
         self.without = frozenset(without)
         self.announce = tuple(announce)
         self.separator = separator

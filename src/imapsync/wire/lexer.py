@@ -42,8 +42,7 @@ def lex(parts: Parts, start: int, nesting_limit: int) -> tuple[Value, ...]:
             raise ProtocolError("a literal where a line is expected")
         if not _lex_line(tree, line, start):
             return tree.close_all()
-        if index + 1 < len(parts):
-            tree.values.append(parts[index + 1])
+        tree.values += parts[index + 1 : index + 2]
         start = 0
     raise ProtocolError("a literal is announced and missing")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -247,6 +248,53 @@ async def test_cancelling_while_connecting_leaves_nothing_behind() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_auto_takes_the_imaps_port_when_it_answers() -> None:
+    host = "127.0.0.93"
+    with Dovecot(host=host, port=143, tls_port=993) as server:
+        server.add_user("anna")
+        async with await open_account(server, "anna", security=Security.AUTO, port=0) as session:
+            assert (session.security, session.endpoint.port) == ("tls", 993)
+    with Dovecot(host=host, port=143, tls_port=free_port(host)) as server:
+        server.add_user("anna")
+        async with await open_account(server, "anna", security=Security.AUTO, port=0) as session:
+            assert (session.security, session.endpoint.port) == ("starttls", 143)
+
+
+async def test_a_host_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_address(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    with pytest.raises(ConnectionFailed) as caught:
+        await open_session(Endpoint("mail.example", 143, Security.NONE), None)
+    assert caught.value.details == {"cause": "unknown_host"}
+    assert not caught.value.retryable
+
+
+async def test_a_name_with_letters_beyond_ascii_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def no_address(host: object, *_: object, **__: object) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    with pytest.raises(ConnectionFailed) as caught:
+        await open_session(Endpoint("bücher.example", 143, Security.NONE), None)
+    assert caught.value.retryable
+    assert asked == ["bücher.example"]
+
+
+async def test_the_handshake_is_broken_off() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read(10)
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(TlsFailed) as caught:
+            await open_scripted(server, security=Security.TLS)
+        assert caught.value.code == "tls"
 
 
 async def test_two_connections_use_the_greeting_of_each() -> None:

@@ -10,6 +10,7 @@ from tests.engine.wire.helpers import read_bytewise, read_pieces, read_whole
 from imapsync.wire.errors import LimitExceeded, ProtocolError
 from imapsync.wire.limits import Limits
 from imapsync.wire.mailbox import MailboxName
+from imapsync.wire.parser import parse
 from imapsync.wire.reader import Reader
 from imapsync.wire.responses import (
     BodyChunk,
@@ -59,6 +60,7 @@ TABLE: list[tuple[bytes, Response]] = [
     ),
     (b"* NO [BADCHARSET (UTF-8)] no\r\n", Status("NO", Code("BADCHARSET", ((b"UTF-8",),)), "no")),
     (b"* OK [broken text\r\n", Status("OK", None, "[broken text")),
+    (b'* OK [X "] strange\r\n', Status("OK", Code("X"), "strange")),
     (b"* OK [X (] strange\r\n", Status("OK", None, "[X (] strange")),
     (b"a1 OK [APPENDUID 5 7:9] done\r\n", Tagged(b"a1", "OK", Code("APPENDUID", (b"5", b"7:9")), "done")),
     (
@@ -90,8 +92,8 @@ TABLE: list[tuple[bytes, Response]] = [
     (b"* SEARCH 2 1 84 3\r\n", Search(UidSet([(1, 3), (84, 84)]))),
     (b"* SEARCH 2 5 (MODSEQ 917)\r\n", Search(UidSet([(2, 2), (5, 5)]), modseq=917)),
     (
-        b'* ESEARCH (TAG "a5") UID COUNT 3 ALL 1,5:6\r\n',
-        Search(UidSet([(1, 1), (5, 6)]), tag=b"a5", matches=3),
+        b'* ESEARCH (TAG "a5") UID COUNT 3 ALL 1,5:6 MODSEQ 9 MIN 1\r\n',
+        Search(UidSet([(1, 1), (5, 6)]), tag=b"a5", matches=3, modseq=9),
     ),
     (b'* ESEARCH (TAG "a5") UID\r\n', Search(UidSet(), tag=b"a5")),
     # Folders.
@@ -152,6 +154,10 @@ TABLE: list[tuple[bytes, Response]] = [
         Fetch(3, 9, (b"x",)),
     ),
     (b'* 3 FETCH (UID 9 X-GM-LABELS (\\Inbox "a b"))\r\n', Fetch(3, 9, labels=(b"\\Inbox", b"a b"))),
+    (
+        b"* 3 FETCH (FLAGS ([a NIL) X-GM-LABELS NIL)\r\n",
+        Fetch(3, None, (b"[a", b"NIL"), labels=()),
+    ),
     # Extensions and the unknown.
     (b'* 5 FILTERED (TAG "a9") UID 7 OK\r\n', Filtered(7, "OK", "")),
     (b'* 5 FILTERED (TAG "a9") UID 7 NO (ERRORS "x")\r\n', Filtered(7, "NO", "")),
@@ -208,6 +214,7 @@ BROKEN = [
     b"* FLAGS\r\n",
     b"* ID (a)\r\n",
     b"* X )\r\n",
+    b"* LIST (NIL) NIL x\r\n",
 ]
 
 
@@ -313,3 +320,22 @@ def test_bytes_left_from_earlier_are_never_read(step: int) -> None:
     raw = one * 10_000
     responses = read_pieces(raw[index : index + step] for index in range(0, len(raw), step))
     assert responses == [Fetch(1, 1, body=b"h" * 100, body_size=100, section=b"HEADER")] * 10_000
+
+
+def test_feeding_more_than_fits_is_our_own_mistake() -> None:
+    reader = Reader()
+    with pytest.raises(ValueError, match="free part"):
+        reader.feed(bytes(1 << 20))
+
+
+@pytest.mark.parametrize("parts", [[5], [b"* X {5}"], [b"* X {5}", b"abcde"], [b"* X {5}", b"abcde", 3]])
+def test_parts_that_no_reader_makes(parts: list[bytes | int]) -> None:
+    with pytest.raises(ProtocolError):
+        parse(parts)
+
+
+def test_the_flag_list_cache_stays_bounded() -> None:
+    raw = b"".join(b"* 1 FETCH (FLAGS (k%d))\r\n" % number for number in range(5000))
+    assert [response.flags for response in read_whole(raw) if isinstance(response, Fetch)] == [
+        (b"k%d" % number,) for number in range(5000)
+    ]

@@ -186,3 +186,9 @@ def test_epoch_as_the_calendar_has_it(moment: datetime, offset_minutes: int) -> 
     assert epoch_of(date_time(seconds)) == seconds
     utc = aware.astimezone(UTC)
     assert search_date(seconds) == f"{utc.day}-{months[utc.month - 1]}-{utc.year:04d}".encode()
+
+
+@pytest.mark.parametrize("epoch_s", [-(10**12), 10**12])
+def test_times_outside_the_calendar_have_no_date(epoch_s: int) -> None:
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        date_time(epoch_s)
