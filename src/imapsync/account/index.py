@@ -86,12 +86,13 @@ class IndexReader:
 
     def _take(self, fetch: Fetch, index: MessageIndex, at_least: int) -> None:
         uid, size = fetch.uid, fetch.size
-        if uid is None or uid < at_least or size is None:
+        if uid is None or uid < at_least or size is None or not index.is_new(uid):
             return
         if self._selector is not None:
             date = epoch_of(fetch.internaldate) if fetch.internaldate else None
             if not self._selector.wants(size, date):
                 if not self._keep_unselected:
+                    index.dropped.append(uid)
                     return
                 index.excluded.add(uid)
         index.uids.append(uid)

@@ -55,7 +55,7 @@ class MessageIndex:
     UIDs that are known but not selected for copying.
     """
 
-    __slots__ = ("dates", "digests", "excluded", "flag_table", "flags", "sizes", "uids")
+    __slots__ = ("_known", "dates", "digests", "dropped", "excluded", "flag_table", "flags", "sizes", "uids")
 
     def __init__(self, flag_table: FlagTable | None = None) -> None:
         self.uids = array("I")
@@ -64,6 +64,8 @@ class MessageIndex:
         self.sizes = array("Q")
         self.flags = array("I")
         self.excluded: set[int] = set()
+        self.dropped = array("I")
+        self._known: set[int] | None = None
         self.flag_table = flag_table if flag_table is not None else FlagTable()
 
     def __len__(self) -> int:
@@ -73,6 +75,22 @@ class MessageIndex:
     def size_bytes(self) -> int:
         """Sum of the sizes."""
         return sum(self.sizes)
+
+    @property
+    def seen(self) -> int:
+        """How many messages the server told of, those that were dropped included."""
+        return len(self.uids) + len(self.dropped)
+
+    def is_new(self, uid: int) -> bool:
+        """Tell whether a UID comes for the first time. Servers answer in ascending order, which makes it cheap."""
+        if self._known is None:
+            if not self.uids or uid > self.uids[-1]:
+                return True
+            self._known = set(self.uids)
+        if uid in self._known:
+            return False
+        self._known.add(uid)
+        return True
 
     def without(self, uids: set[int]) -> MessageIndex:
         """Give the index of the other messages."""

@@ -143,4 +143,8 @@ def _tell(run: Run, side: Side, session: Session) -> None:
     )
     if credentials is not None:
         server = " ".join(session.server_id.get(key, "") for key in ("name", "version")).strip()
-        run.sink(events.LoggedIn(side, credentials.user, session.mechanism, tuple(sorted(session.capabilities)), server))
+        run.sink(
+            events.LoggedIn(
+                side, credentials.user, session.mechanism, tuple(sorted(session.capabilities)), server
+            )
+        )

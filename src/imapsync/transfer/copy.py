@@ -27,6 +27,7 @@ from imapsync.transfer.context import StopRun
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.job import DONE, SENT, TODO
 from imapsync.transfer.outcome import Stop
+from imapsync.wire.dates import exact_date_time
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ class Copier:
                         continue
                     raw_flags = record.flags or ()
                     if plain:
-                        message = Message(record.body, translate(raw_flags), record.internaldate)
+                        message = Message(record.body, translate(raw_flags), _date(record))
                     else:
                         changed = await self._changed(job, row, record, record.body)
                         if changed is None:
@@ -301,7 +302,9 @@ class Copier:
         for row in rows:
             if self._strikes.get((job.position, row), 0):
                 text = "the server announces the message but does not give it"
-                message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
+                message_failed(
+                    self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text
+                )
             else:
                 self._strikes[job.position, row] = 1
                 self._later.append((job, row, job.sizes[row] > LARGE_BYTES))
@@ -324,7 +327,7 @@ class Copier:
             if not why:
                 message = await content.changed(body, job.uids[row])
                 flags = self._translator(job).translate(record.flags or ())
-                return Message(message, flags, content.date(message, record.internaldate))
+                return Message(message, flags, content.date(message, _date(record)))
         except (ContentError, ValueError) as error:
             message_failed(
                 self._run,
@@ -380,7 +383,7 @@ class Copier:
     async def _stream(self, job: FolderJob, row: int, record: Fetch, body: BodyStream, size: int) -> None:
         run = self._run
         flags = self._translator(job).translate(record.flags or ())
-        date = record.internaldate if run.settings.content.keep_dates else None
+        date = _date(record) if run.settings.content.keep_dates else None
         header = _Peek(body)
         job.states[row] = SENT
         self._focus.destination(job)
@@ -496,6 +499,11 @@ class Copier:
         if number is None:
             number = self._flag_numbers[flags] = journal.flags_number(canonical_flags(flags))
         return number
+
+
+def _date(record: Fetch) -> bytes | None:
+    """Give the internal date as any server accepts it; None when the source's is none that a calendar has."""
+    return exact_date_time(record.internaldate) if record.internaldate else None
 
 
 class _Peek:

@@ -191,7 +191,11 @@ class DeltaComparison:
         if "QRESYNC" in source.enabled:
             self._qresync = True
             self._changes = source.fetch(
-                uids, b"(UID FLAGS)", changedsince=since, vanished=True, on_vanished=self._plan.vanished.update
+                uids,
+                b"(UID FLAGS)",
+                changedsince=since,
+                vanished=True,
+                on_vanished=self._plan.vanished.update,
             )
         elif self._reading.resync:
             self._changes = source.fetch(uids, b"(UID FLAGS)", changedsince=since)

@@ -11,6 +11,7 @@ from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.index import MessageIndex, canonical_flags
 from imapsync.plan.match import NONE, match
 from imapsync.transfer import planning
+from imapsync.transfer.salvage import read_pieces
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class DeltaPlan:
         self._flag_rows: dict[int, tuple[int, int, int]] = {}
         self._pairs: Pairs | None = None
         self._orphans: list[int] = []
+        self._known_new = 0
 
     @property
     def _journal(self) -> Journal:
@@ -68,6 +70,7 @@ class DeltaPlan:
         """Ask what is left to ask, match, and fill the job."""
         self._look_up_flags()
         await self._unknown_source(source_reader)
+        await self._fill_holes(source_reader)
         await self._find_vanished(qresync=qresync)
         await self._find_removed()
         await self._gather_loose(destination_reader)
@@ -114,11 +117,30 @@ class DeltaPlan:
                     await reader.read(reader.ask(run.source, some), self._reading.table, into=self.new)
         elif self.new.uids:
             known = set(self._journal.find(self._state.id, self.new.uids))
+            self._known_new = len(known)
             if known:
                 self.new = self.new.without(known)
         if UNIDENTIFIED in self.new.digests:
             self._focus.source(job)
             await reader.complete(run.source, self.new)
+
+    async def _fill_holes(self, reader: IndexReader) -> None:
+        """Hold what the server told of new messages against its count, and ask for those that it left out."""
+        job, state, selected = self._job, self._state, self._job.source_selected
+        if selected is None or self.listed is not None or not state.settled:
+            return
+        arrived = self.new.seen + self._known_new
+        if state.source_messages + arrived >= selected.exists:
+            return
+        self._focus.source(job)
+        everything = await self._run.source.search("ALL")
+        known = set(self._known_pairs().source_uids)
+        got = {*self.new.uids, *self.new.dropped}
+        missing = UidSet.of(
+            uid for uid in everything if uid >= state.source_uidnext and uid not in known and uid not in got
+        )
+        if missing:
+            await read_pieces(self._run, job, self._run.source, reader, self.new, missing)
 
     def _prove_again(self, pairs: Pairs, selected: UidSet) -> None:
         """Take known messages that are selected as proven: the last run could not mark them, or had no need to."""

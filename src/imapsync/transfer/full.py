@@ -13,7 +13,7 @@ from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning
 from imapsync.transfer.focus import opened
-from imapsync.transfer.salvage import read_rest
+from imapsync.transfer.salvage import lacks, read_rest
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -148,19 +148,16 @@ class FullComparison:
                 self._destination_refused = self._destination_refused or await _read(
                     self._destination_reader, stream, self._destination
                 )
-        if self._source_refused is not None:
+        if self._source_refused is not None or (
+            self._source_stream is not None and lacks(self._source, job.source_selected)
+        ):
             self._focus.source(job)
-            await read_rest(run, job, run.source, self._source_reader, self._source, self._source_refused)
-        if self._destination_refused is not None:
+            await read_rest(run, job, run.source, self._source_reader, self._source)
+        if self._destination_refused is not None or (
+            self._destination_stream is not None and lacks(self._destination, job.destination_selected)
+        ):
             self._focus.destination(job)
-            await read_rest(
-                run,
-                job,
-                run.destination,
-                self._destination_reader,
-                self._destination,
-                self._destination_refused,
-            )
+            await read_rest(run, job, run.destination, self._destination_reader, self._destination)
         if 0 in self._source.digests:
             self._focus.source(job)
             await self._source_reader.complete(run.source, self._source)

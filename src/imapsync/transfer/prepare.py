@@ -21,6 +21,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.job import FolderJob
 from imapsync.transfer.outcome import Stop
+from imapsync.transfer.planning import abandon
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
@@ -125,7 +126,12 @@ async def create_folders(run: Run, jobs: list[FolderJob]) -> list[FolderJob]:
     for name, error in refused.items():
         if name not in merged:
             run.problem(error, f"folder {name} cannot be made", folder=name, reason=Reason.FOLDER_CREATE)
-    ready = [job for job in jobs if job.pair.destination not in refused or job.pair.destination in merged]
+    ready = []
+    for job in jobs:
+        if job.pair.destination in refused and job.pair.destination not in merged:
+            abandon(run, job)
+        else:
+            ready.append(job)
     await _subscribe(run, ready)
     return ready
 

@@ -1,4 +1,4 @@
-"""Read on after a server refused one FETCH of many messages: find the messages it stumbles over."""
+"""Read on after a server refused a FETCH of many messages, or left some out: find those it stumbles over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from imapsync.account.index import IndexReader
     from imapsync.plan.index import MessageIndex
-    from imapsync.session.session import Session
+    from imapsync.session.session import Selected, Session
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
 
@@ -21,46 +21,55 @@ if TYPE_CHECKING:
 PIECE = 500
 
 
-async def read_rest(
-    run: Run,
-    job: FolderJob,
-    session: Session,
-    reader: IndexReader,
-    index: MessageIndex,
-    error: CommandRefused,
-) -> None:
-    """Complete an index whose reading was refused; the folder must be selected.
+def lacks(index: MessageIndex, selected: Selected | None) -> bool:
+    """Tell whether a server told of fewer messages than it has: an answer was cut short or left some out."""
+    return selected is not None and index.seen < selected.exists
 
-    Messages that cannot even be indexed are reported (on the source as failed messages, on the destination as
-    a warning, since they can only be missed as copies), and the folder counts as not completely known.
+
+async def read_rest(
+    run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex
+) -> None:
+    """Complete an index whose reading was refused or had holes; the folder must be selected.
+
+    Messages that cannot even be indexed are reported (on the source as failed messages, on the destination as a
+    warning, since they can only be missed as copies), and the folder counts as not completely known.
     """
     try:
         everything = await session.search("ALL")
-    except CommandRefused:
+    except CommandRefused as error:
         run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
         job.failed = True
         return
-    known = set(index.uids)
-    pieces = list(UidSet.of(uid for uid in everything if uid not in known).split(PIECE))
+    known = set(index.uids) | set(index.dropped)
+    missing = UidSet.of(uid for uid in everything if uid not in known)
+    await read_pieces(run, job, session, reader, index, missing)
+
+
+async def read_pieces(
+    run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex, missing: UidSet
+) -> None:
+    """Read listed messages, cutting in half whatever is refused or left out, until each is read or reported."""
+    pieces = list(missing.split(PIECE))
     while pieces:
         piece = pieces.pop()
+        text = "the server lists the message but does not tell about it"
         try:
             await reader.read(reader.ask(session, piece), index.flag_table, into=index)
         except CommandRefused as refusal:
-            got = set(index.uids)
-            left = UidSet.of(uid for uid in piece if uid not in got)
-            if len(left) > 1:
-                pieces.extend(left.split((len(left) + 1) // 2))
-            elif left:
-                _unreadable(run, job, session, next(iter(left)), refusal)
+            text = refusal.server_text or str(refusal)
+        got = set(index.uids) | set(index.dropped)
+        left = UidSet.of(uid for uid in piece if uid not in got)
+        if len(left) > 1:
+            pieces.extend(left.split((len(left) + 1) // 2))
+        elif left:
+            _unreadable(run, job, session, next(iter(left)), text)
 
 
-def _unreadable(run: Run, job: FolderJob, session: Session, uid: int, error: CommandRefused) -> None:
+def _unreadable(run: Run, job: FolderJob, session: Session, uid: int, text: str) -> None:
     job.failed = True
     if session.side is SessionSide.DESTINATION:
-        run.warn(f"message {uid} of {job.pair.destination} cannot be read: {error}", Side.DESTINATION)
+        run.warn(f"message {uid} of {job.pair.destination} cannot be read: {text}", Side.DESTINATION)
         return
-    run.sink(
-        events.MessageFailed(job.name, uid, Reason.FETCH, error.server_text or str(error), side=Side.SOURCE)
-    )
+    run.sink(events.WorkPlanned(1, 0))
+    run.sink(events.MessageFailed(job.name, uid, Reason.FETCH, text, side=Side.SOURCE))
     run.count_error()
