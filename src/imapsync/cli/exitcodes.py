@@ -102,6 +102,7 @@ FATAL: Mapping[Reason, Exit | Mapping[Side | None, Exit]] = {
     Reason.SIGNAL: Exit.EXIT_BY_SIGNAL,
     Reason.PID_FILE: Exit.EXIT_PID_FILE_ERROR,
     Reason.NO_INPUT: Exit.EX_NOINPUT,
+    Reason.OUTPUT: Exit.EXIT_CATCH_ALL,
     Reason.USAGE: Exit.EX_USAGE,
     Reason.JOURNAL: Exit.EXIT_CATCH_ALL,
     Reason.INTERNAL: Exit.EX_SOFTWARE,

@@ -77,8 +77,7 @@ class Runner:
         except PidFileError as error:
             code = self._refuse(Reason.PID_FILE, (str(error),), {})
         except OutputError as error:
-            self._refuse(Reason.INTERNAL, (str(error),), {})
-            code = Exit.EXIT_CATCH_ALL
+            code = self._refuse(Reason.OUTPUT, (str(error),), {})
         except KeyboardInterrupt:
             # A signal before the event loop runs, for example at the password prompt.
             code = self._refuse(Reason.SIGNAL, ("Ended by a signal.",), {})

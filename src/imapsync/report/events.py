@@ -75,6 +75,7 @@ class Reason(enum.StrEnum):
     SIGNAL = "signal"
     PID_FILE = "pid_file"
     NO_INPUT = "no_input"
+    OUTPUT = "output"
     USAGE = "usage"
     JOURNAL = "journal"
     INTERNAL = "internal"

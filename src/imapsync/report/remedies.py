@@ -66,6 +66,7 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
     Reason.SIGNAL: ("run_again", "Run again: the rest is copied then."),
     Reason.PID_FILE: ("wait", "Wait for the other run to end, or stop it with --abort."),
     Reason.NO_INPUT: ("check_file", "Check the file's name and rights."),
+    Reason.OUTPUT: ("check_file", "Check the file's name and rights, and the space where it lies."),
     Reason.USAGE: ("check_options", "Check the options; 'imapsync --help' lists them."),
     Reason.JOURNAL: ("check_disk", "Check space and rights where the --state file lies."),
     Reason.INTERNAL: ("report_defect", "Report this as a defect, with the log."),
