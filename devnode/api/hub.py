@@ -38,9 +38,7 @@ class Hub:
         """Serve one session until it ends; one that does not authorise itself is closed after a while."""
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES)
         await socket.prepare(request)
-        timer = asyncio.get_running_loop().call_later(
-            AUTHORIZE_WITHIN_S, lambda: asyncio.ensure_future(self._close_stranger(socket))
-        )
+        timer = asyncio.get_running_loop().call_later(AUTHORIZE_WITHIN_S, self._close_stranger, socket)
         messages: asyncio.Queue[object] = asyncio.Queue(MAX_WAITING)
         sender = asyncio.create_task(_send(socket, messages))
         try:
@@ -97,15 +95,18 @@ class Hub:
         for socket, messages in list(self._sessions.items()):
             if messages.full():
                 self._sessions.pop(socket)
-                closing = asyncio.create_task(socket.close())
-                self._closing.add(closing)
-                closing.add_done_callback(self._closing.discard)
+                self._close(socket)
             else:
                 messages.put_nowait(message)
 
-    async def _close_stranger(self, socket: web.WebSocketResponse) -> None:
+    def _close_stranger(self, socket: web.WebSocketResponse) -> None:
         if socket not in self._sessions:
-            await socket.close(message=b"Bye")
+            self._close(socket)
+
+    def _close(self, socket: web.WebSocketResponse) -> None:
+        closing = asyncio.create_task(socket.close(message=b"Bye"))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
 
 async def _send(socket: web.WebSocketResponse, messages: asyncio.Queue[object]) -> None:

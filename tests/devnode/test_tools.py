@@ -68,7 +68,7 @@ def test_api_cli_costs_little(node: Node, probe: Module) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(cpu_seconds() for _ in range(3)) < 0.4
+    assert min(cpu_seconds() for _ in range(3)) < 0.5  # 0.2 on an idle machine
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
