@@ -1,0 +1,170 @@
+"""What all commands of a session stand on: its state, how it follows the server, how commands are sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from imapsync.session.pending import Pending
+from imapsync.wire.command import Command, LiteralMode
+from imapsync.wire.parser import capability_names
+from imapsync.wire.responses import Capabilities, Enabled, Exists, Expunge, ServerId, Status, Vanished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from imapsync.session.answers import Selected
+    from imapsync.session.certificate import CertificateInfo
+    from imapsync.session.endpoint import Endpoint
+    from imapsync.session.errors import Side
+    from imapsync.session.link import Counters, Link
+    from imapsync.wire.responses import Response, Tagged
+
+T = TypeVar("T")
+
+
+class SessionBase:
+    """One logged-in connection. Made by `open_session`.
+
+    capabilities: in capitals, as of now. enabled: what ENABLE switched on. selected: the mailbox in use.
+    exists: its number of messages, kept up to date. certificate: None without TLS. security: in use, "tls",
+    "starttls" or "none". tls_protocol: such as "TLSv1.3". mechanism: how we logged in, "" when nobody did.
+    warnings: sentences about the connection.
+    """
+
+    def __init__(self, link: Link, endpoint: Endpoint, capabilities: frozenset[str]) -> None:
+        self.endpoint = endpoint
+        self.capabilities = capabilities
+        self.enabled: frozenset[str] = frozenset()
+        self.greeting = ""
+        self.certificate: CertificateInfo | None = None
+        self.security = "none"
+        self.tls_protocol = ""
+        self.mechanism = ""
+        self.warnings: list[str] = []
+        self.server_id: dict[str, str] = {}
+        self.selected: Selected | None = None
+        self.exists = 0
+        self._link = link
+        self._mode = LiteralMode.of(capabilities)
+
+    # -- the connection
+
+    @property
+    def side(self) -> Side | None:
+        """Which server."""
+        return self._link.side
+
+    @property
+    def counters(self) -> Counters:
+        """Bytes, commands and round trips so far."""
+        return self._link.counters
+
+    @property
+    def usable(self) -> bool:
+        """Whether commands can still be sent."""
+        return self._link.error is None
+
+    def has(self, capability: str) -> bool:
+        """Tell whether the server announced a capability (in capitals)."""
+        return capability in self.capabilities
+
+    def noop(self) -> Pending[None]:
+        """NOOP."""
+        return self._send(self._command(b"NOOP"))
+
+    def enable(self, *names: str) -> Pending[frozenset[str]]:
+        """ENABLE (RFC 5161): switch on extensions; gives what the server switched on."""
+        found: list[frozenset[str]] = []
+
+        def consume(response: Response) -> bool:
+            if isinstance(response, Enabled):
+                found.append(response.names)
+                return True
+            return False
+
+        def finish(_: Tagged) -> frozenset[str]:
+            switched_on = frozenset().union(*found) if found else frozenset()
+            self.enabled |= switched_on
+            return switched_on
+
+        command = self._command(b"ENABLE").phrase(" ".join(names).encode("ascii"))
+        return self._link.submit(Pending("ENABLE", finish, consume), command)
+
+    def identify(self, fields: Iterable[tuple[str, str]]) -> Pending[None]:
+        """ID (RFC 2971): say who we are; the server's answer goes to server_id."""
+
+        def consume(response: Response) -> bool:
+            if isinstance(response, ServerId):
+                self.server_id = dict(response.fields)
+                return True
+            return False
+
+        return self._send(self._command(b"ID").pairs(fields), consume=consume)
+
+    async def drain(self) -> None:
+        """Wait until little is left to be sent; call it between large appends."""
+        await self._link.drain()
+
+    async def logout(self) -> None:
+        """Say LOGOUT and close, not waiting for the farewell: everything of value has been answered."""
+        if self._link.error is None:
+            self._send(self._command(b"LOGOUT"))
+        self._link.abort()
+        await self._link.closed()
+
+    def abort(self) -> None:
+        """Close the socket now; everything in flight fails."""
+        self._link.abort()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.logout()
+
+    # -- inside
+
+    def _command(self, verb: bytes) -> Command:
+        return Command(verb, self._mode, binary="BINARY" in self.capabilities)
+
+    def _send(self, command: Command, consume: Callable[[Response], bool] | None = None) -> Pending[None]:
+        verb = command.verb.decode("ascii")
+        return self._link.submit(Pending(verb, lambda _: None, consume), command)
+
+    def _one(self, command: Command, kind: type[T], default: T) -> Pending[T]:
+        found: list[T] = []
+
+        def consume(response: Response) -> bool:
+            if isinstance(response, kind):
+                found.append(response)
+                return True
+            return False
+
+        pending = Pending(command.verb.decode("ascii"), lambda _: found[-1] if found else default, consume)
+        return self._link.submit(pending, command)
+
+    def _is_first(self, pending: object) -> bool:
+        return next(iter(self._link.in_flight.values()), None) is pending
+
+    def observe(self, response: Response) -> None:
+        """Follow what the server says on its own account."""
+        if isinstance(response, Exists):
+            self.exists = response.messages
+        elif isinstance(response, Expunge):
+            self.exists -= 1
+        elif isinstance(response, Vanished) and not response.earlier:
+            self.exists -= len(response.uids)
+        elif isinstance(response, Capabilities):
+            self.set_capabilities(response.names)
+        elif (
+            isinstance(response, Status) and response.code is not None and response.code.name == "CAPABILITY"
+        ):
+            self.set_capabilities(capability_names(response.code.arguments))
+
+    def set_capabilities(self, names: frozenset[str]) -> None:
+        """Take the server's present capabilities."""
+        self.capabilities = names - self.ignored_capabilities
+        self._mode = LiteralMode.of(self.capabilities)
+
+    #: Capabilities to act without, whatever the server announces.
+    ignored_capabilities: frozenset[str] = frozenset()

@@ -1,0 +1,184 @@
+"""Commands about folders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.session.answers import SelectAnswer, Selected
+from imapsync.session.base import SessionBase
+from imapsync.session.errors import CommandRefused
+from imapsync.session.pending import Pending
+from imapsync.wire.responses import ListEntry, MailboxStatus, Namespaces, StatusItems, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imapsync.wire.command import Command
+    from imapsync.wire.mailbox import MailboxName
+    from imapsync.wire.responses import Response, Tagged, Value
+
+
+class FolderCommands(SessionBase):
+    """LIST, STATUS, SELECT and the commands that make, rename, remove and subscribe folders."""
+
+    def namespaces(self) -> Pending[Namespaces]:
+        """NAMESPACE (RFC 2342)."""
+        return self._one(self._command(b"NAMESPACE"), Namespaces, Namespaces())
+
+    def list_folders(
+        self,
+        patterns: Sequence[bytes] = (b"*",),
+        *,
+        reference: bytes = b"",
+        select: Sequence[str] = (),
+        returns: Sequence[str] = (),
+        status: Sequence[str] = (),
+    ) -> Pending[list[ListEntry]]:
+        """LIST, with each folder's STATUS when `status` items are asked for.
+
+        select, returns: options of LIST-EXTENDED (RFC 5258), such as "SUBSCRIBED", "CHILDREN", "SPECIAL-USE";
+        status: needs LIST-STATUS. Several patterns need LIST-EXTENDED too.
+        """
+        command = self._command(b"LIST")
+        if select:
+            command.phrase(b"(" + " ".join(select).encode("ascii") + b")")
+        command.string(reference)
+        if len(patterns) == 1:
+            command.list_pattern(patterns[0])
+        else:
+            command.list_patterns(patterns)
+        options = [option.encode("ascii") for option in returns]
+        if status:
+            options.append(b"STATUS (" + " ".join(status).encode("ascii") + b")")
+        if options:
+            command.phrase(b"RETURN (" + b" ".join(options) + b")")
+        return self._list(command, subscribed=False)
+
+    def list_subscribed(self, pattern: bytes = b"*") -> Pending[list[ListEntry]]:
+        """LSUB: the subscribed folders, by name."""
+        return self._list(self._command(b"LSUB").string(b"").list_pattern(pattern), subscribed=True)
+
+    def status(self, name: MailboxName, items: Sequence[str]) -> Pending[StatusItems]:
+        """STATUS of a folder that is not selected; items such as "MESSAGES", "HIGHESTMODSEQ", "SIZE"."""
+        found: list[StatusItems] = []
+
+        def consume(response: Response) -> bool:
+            if isinstance(response, MailboxStatus) and name.text == response.name.text:
+                found.append(response.items)
+                return True
+            return False
+
+        command = self._command(b"STATUS").mailbox(name).phrase(b"(" + " ".join(items).encode("ascii") + b")")
+        pending = Pending("STATUS", lambda _: found[-1] if found else StatusItems(), consume)
+        return self._link.submit(pending, command)
+
+    def select(
+        self,
+        name: MailboxName,
+        *,
+        read_only: bool = False,
+        condstore: bool = False,
+        qresync: tuple[int, int] | None = None,
+    ) -> Pending[Selected]:
+        """SELECT, or EXAMINE when read_only.
+
+        condstore: ask for mod-sequences (RFC 7162). qresync: (UIDVALIDITY, HIGHESTMODSEQ) last seen; needs
+        ENABLE QRESYNC before; what changed since comes in the answer's vanished and changed.
+        """
+        answer = SelectAnswer(name, read_only=read_only)
+
+        def consume(response: Response) -> bool:
+            return self._is_first(pending) and answer.take(response)
+
+        def finish(tagged: Tagged) -> Selected:
+            self.selected = answer.selected(tagged)
+            self.exists = self.selected.exists
+            return self.selected
+
+        command = self._command(b"EXAMINE" if read_only else b"SELECT").mailbox(name)
+        if qresync is not None:
+            command.phrase(b"(QRESYNC (%d %d))" % qresync)
+        elif condstore:
+            command.phrase(b"(CONDSTORE)")
+        pending = Pending("EXAMINE" if read_only else "SELECT", finish, consume)
+        pending.takes_all = True
+        pending.on_done = lambda: self._select_done(pending)
+        return self._link.submit(pending, command)
+
+    def unselect(self) -> Pending[None]:
+        """Leave the selected mailbox without expunging: UNSELECT where announced, else EXAMINE and CLOSE."""
+        left, self.selected = self.selected, None
+        if left is None:
+            return self.noop()
+        if self.has("UNSELECT"):
+            return self._send(self._command(b"UNSELECT"))
+        if not left.read_only:
+            self._send(self._command(b"EXAMINE").mailbox(left.name))
+        return self._send(self._command(b"CLOSE"))
+
+    def create(self, name: MailboxName, special_use: bytes | None = None) -> Pending[None]:
+        r"""CREATE; special_use such as b"\Sent" needs CREATE-SPECIAL-USE (RFC 6154)."""
+        command = self._command(b"CREATE").mailbox(name)
+        if special_use is not None:
+            command.phrase(b"(USE (" + special_use + b"))")
+        return self._send(command)
+
+    def delete(self, name: MailboxName) -> Pending[None]:
+        """DELETE."""
+        return self._send(self._command(b"DELETE").mailbox(name))
+
+    def rename(self, name: MailboxName, new_name: MailboxName) -> Pending[None]:
+        """RENAME."""
+        return self._send(self._command(b"RENAME").mailbox(name).mailbox(new_name))
+
+    def subscribe(self, name: MailboxName) -> Pending[None]:
+        """SUBSCRIBE."""
+        return self._send(self._command(b"SUBSCRIBE").mailbox(name))
+
+    def unsubscribe(self, name: MailboxName) -> Pending[None]:
+        """UNSUBSCRIBE."""
+        return self._send(self._command(b"UNSUBSCRIBE").mailbox(name))
+
+    def get_acl(self, name: MailboxName) -> Pending[tuple[tuple[str, str], ...]]:
+        """GETACL (RFC 4314): (identifier, rights) pairs."""
+        found: list[tuple[str, str]] = []
+
+        def consume(response: Response) -> bool:
+            if not (isinstance(response, Unknown) and response.name == "ACL"):
+                return False
+            words = [_text(value) for value in response.arguments[1:]]
+            found.extend(zip(words[::2], words[1::2], strict=False))
+            return True
+
+        command = self._command(b"GETACL").mailbox(name)
+        return self._link.submit(Pending("GETACL", lambda _: tuple(found), consume), command)
+
+    def set_acl(self, name: MailboxName, identifier: str, rights: str) -> Pending[None]:
+        """SETACL (RFC 4314)."""
+        command = self._command(b"SETACL").mailbox(name).astring(identifier.encode()).astring(rights.encode())
+        return self._send(command)
+
+    def _list(self, command: Command, *, subscribed: bool) -> Pending[list[ListEntry]]:
+        entries: dict[bytes, ListEntry] = {}
+
+        def consume(response: Response) -> bool:
+            if isinstance(response, ListEntry) and response.subscribed_answer is subscribed:
+                entries[response.name.raw] = response
+                return True
+            if isinstance(response, MailboxStatus) and response.name.raw in entries:
+                entry = entries[response.name.raw]
+                entries[response.name.raw] = entry._replace(status=response.items)
+                return True
+            return False
+
+        verb = command.verb.decode("ascii")
+        return self._link.submit(Pending(verb, lambda _: list(entries.values()), consume), command)
+
+    def _select_done(self, pending: Pending[Selected]) -> None:
+        if isinstance(pending.error, CommandRefused):
+            # RFC 3501 §6.3.1: a failed SELECT leaves nothing selected.
+            self.selected = None
+
+
+def _text(value: Value) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""

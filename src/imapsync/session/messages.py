@@ -1,0 +1,213 @@
+"""Commands about messages: reading, flags, removal, and appending."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.session.answers import Appended, Copied, Message, appended_reader, code_arguments, validity_of
+from imapsync.session.base import SessionBase
+from imapsync.session.errors import ConnectionFailed
+from imapsync.session.fetch import BodyStream, FetchStream
+from imapsync.session.pending import Pending
+from imapsync.wire.responses import Filtered, Search, Status, Vanished
+from imapsync.wire.uidset import UidSet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+
+    from imapsync.wire.mailbox import MailboxName
+    from imapsync.wire.responses import Code, Response, Tagged
+
+
+class MessageCommands(SessionBase):
+    """FETCH, SEARCH, STORE, EXPUNGE, COPY, MOVE, FILTER of the selected mailbox, and APPEND to any."""
+
+    def fetch(
+        self,
+        uids: UidSet | bytes,
+        items: bytes,
+        *,
+        changedsince: int | None = None,
+        vanished: bool = False,
+        on_vanished: Callable[[UidSet], None] | None = None,
+    ) -> FetchStream:
+        """UID FETCH; records come in batches from the stream.
+
+        uids: bytes such as b"1:*" for open sets. items: such as b"(UID FLAGS INTERNALDATE RFC822.SIZE
+        BODY.PEEK[])". Bodies larger than the inline limit come with body None and their size: read those with
+        fetch_body. changedsince: CONDSTORE; vanished: QRESYNC, expunged UIDs go to on_vanished.
+        """
+        stream = FetchStream(self._link, uids, items)
+
+        def consume(response: Response) -> bool:
+            if on_vanished is not None and isinstance(response, Vanished) and response.earlier:
+                on_vanished(response.uids)
+                return True
+            return False
+
+        command = self._command(b"UID FETCH").numbers(uids).phrase(items)
+        if changedsince is not None:
+            command.phrase(b"(CHANGEDSINCE %d%s)" % (changedsince, b" VANISHED" if vanished else b""))
+        stream.begin(self._send(command, consume=consume))
+        return stream
+
+    def fetch_body(self, uid: int) -> BodyStream:
+        """UID FETCH BODY.PEEK[] of one message, as a stream of chunks."""
+        stream = BodyStream(self._link, uid)
+        command = self._command(b"UID FETCH").number(uid).phrase(b"(UID BODY.PEEK[])")
+        stream.begin(self._send(command))
+        return stream
+
+    def search(self, criteria: str) -> Pending[UidSet]:
+        """UID SEARCH with criteria as a person writes them: 'SENTSINCE 1-Jan-2020 NOT FROM "Müller"'.
+
+        Answers by ESEARCH ranges where announced. EncodingRefused at once when quotes or parentheses do not
+        match.
+        """
+        found: list[UidSet] = []
+
+        def consume(response: Response) -> bool:
+            if not isinstance(response, Search):
+                return False
+            if response.tag is None:
+                # Answers of plain SEARCH come in order; one of several lines is taken when no other can be
+                # meant.
+                if found and sum(other.verb == pending.verb for other in self._link.in_flight.values()) > 1:
+                    return False
+            elif response.tag != pending.tag:
+                return False
+            found.append(response.numbers)
+            return True
+
+        def finish(_: Tagged) -> UidSet:
+            return UidSet(pair for part in found for pair in part.ranges)
+
+        command = self._command(b"UID SEARCH")
+        if self.has("ESEARCH"):
+            command.phrase(b"RETURN (ALL)")
+        command.search_criteria(criteria)
+        pending = Pending("UID SEARCH", finish, consume)
+        return self._link.submit(pending, command)
+
+    def store(
+        self, uids: UidSet, action: bytes, flags: Iterable[bytes], *, unchangedsince: int | None = None
+    ) -> Pending[UidSet]:
+        """UID STORE, silent; action b"+FLAGS", b"-FLAGS" or b"FLAGS".
+
+        Gives the UIDs that were left alone because they changed after `unchangedsince` (CONDSTORE).
+        """
+        command = self._command(b"UID STORE").numbers(uids)
+        if unchangedsince is not None:
+            command.phrase(b"(UNCHANGEDSINCE %d)" % unchangedsince)
+        command.phrase(action + b".SILENT").flags(flags)
+
+        def finish(tagged: Tagged) -> UidSet:
+            modified = code_arguments(tagged.code, "MODIFIED")
+            return UidSet.parse(modified[0]) if modified and isinstance(modified[0], bytes) else UidSet()
+
+        return self._link.submit(Pending("UID STORE", finish), command)
+
+    def expunge(self, uids: UidSet | None = None) -> Pending[None]:
+        r"""UID EXPUNGE of these (needs UIDPLUS), or EXPUNGE of all that are marked \Deleted."""
+        if uids is None:
+            return self._send(self._command(b"EXPUNGE"))
+        return self._send(self._command(b"UID EXPUNGE").numbers(uids))
+
+    def copy(self, uids: UidSet, name: MailboxName) -> Pending[Copied | None]:
+        """UID COPY; gives the pairs when the server tells (UIDPLUS)."""
+        return self._copy(b"UID COPY", uids, name)
+
+    def move(self, uids: UidSet, name: MailboxName) -> Pending[Copied | None]:
+        """UID MOVE (RFC 6851); gives the pairs when the server tells."""
+        return self._copy(b"UID MOVE", uids, name)
+
+    def filter_sieve(self, uids: UidSet) -> Pending[list[Filtered]]:
+        r"""FILTER SIEVE DELIVERY (Pigeonhole's FILTER=SIEVE): run the user's script.
+
+        Gives one record per message that the script acted upon; those it filed elsewhere are marked \Deleted.
+        Refused with CommandRefused when the user has no script.
+        """
+        found: list[Filtered] = []
+
+        def consume(response: Response) -> bool:
+            if isinstance(response, Filtered):
+                found.append(response)
+                return True
+            return False
+
+        command = self._command(b"FILTER SIEVE DELIVERY UID").numbers(uids)
+        return self._link.submit(Pending("FILTER", lambda _: found, consume), command)
+
+    def append(self, name: MailboxName, messages: Sequence[Message]) -> Pending[Appended]:
+        """APPEND; several messages go in one command, which needs MULTIAPPEND: all or nothing (RFC 3502).
+
+        Several APPENDs may be in flight. Call drain() now and then.
+        """
+        command = self._command(b"APPEND").mailbox(name)
+        for message in messages:
+            command.message(message.content, message.flags, message.internaldate)
+        return self._link.submit(Pending("APPEND", appended_reader(len(messages))), command)
+
+    async def append_stream(
+        self,
+        name: MailboxName,
+        size_bytes: int,
+        chunks: AsyncIterable[bytes],
+        flags: tuple[bytes, ...] = (),
+        internaldate: bytes | None = None,
+    ) -> Appended:
+        """APPEND one message of exactly size_bytes, which come from elsewhere; waits for the network.
+
+        If the producer fails, or gives more or less than size_bytes, the connection is closed (a literal
+        cannot be broken off otherwise) and the error is raised; the server keeps nothing of the message.
+        """
+        command = self._command(b"APPEND").mailbox(name).streamed_message(size_bytes, flags, internaldate)
+        pending: Pending[Appended] = Pending("APPEND", appended_reader(1))
+        pending.streamed = True
+        self._link.submit(pending, command)
+        try:
+            if await self._link.literal_turn(pending):
+                await self._write_literal(size_bytes, chunks)
+                self._link.end_literal(pending)
+        except BaseException:
+            self._link.abort()
+            raise
+        return await pending
+
+    async def _write_literal(self, size_bytes: int, chunks: AsyncIterable[bytes]) -> None:
+        written = 0
+        async for chunk in chunks:
+            written += len(chunk)
+            if written > size_bytes:
+                break
+            self._link.write(chunk)
+            await self._link.drain()
+        if written != size_bytes:
+            raise ConnectionFailed(
+                f"a message of {size_bytes} bytes came with {written}", side=self.side, retryable=False
+            )
+
+    def _copy(self, verb: bytes, uids: UidSet, name: MailboxName) -> Pending[Copied | None]:
+        moved: list[Code] = []
+
+        def consume(response: Response) -> bool:
+            # RFC 6851 §4.3: MOVE sends COPYUID in an untagged OK.
+            if isinstance(response, Status) and response.code is not None and response.code.name == "COPYUID":
+                moved.append(response.code)
+                return True
+            return False
+
+        def finish(tagged: Tagged) -> Copied | None:
+            arguments = code_arguments(moved[-1] if moved else tagged.code, "COPYUID")
+            validity = validity_of(arguments)
+            if validity is None or len(arguments) != 3:
+                return None
+            source, target = (
+                UidSet.parse(value) if isinstance(value, bytes) else UidSet() for value in arguments[1:]
+            )
+            if not len(source) == len(target) <= len(uids):
+                return None
+            return Copied(validity, tuple(source), tuple(target))
+
+        command = self._command(verb).numbers(uids).mailbox(name)
+        return self._link.submit(Pending(verb.decode("ascii"), finish, consume), command)
