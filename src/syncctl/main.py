@@ -74,17 +74,22 @@ def _start(context: Context, words: Sequence[str]) -> int:
 def _restart(context: Context, words: Sequence[str]) -> int:
     from syncctl import dispatch
 
-    code = _stop(context, words)
-    dispatch.start(context, _tasks(words))
+    tasks = _tasks(words)
+    if not tasks:
+        return _usage()
+    code = _end(context, tasks)
+    dispatch.start(context, tasks)
     return code
 
 
 def _stop(context: Context, words: Sequence[str]) -> int:
+    tasks = _tasks(words)
+    return _end(context, tasks) if tasks else _usage()
+
+
+def _end(context: Context, tasks: list[str]) -> int:
     from syncctl import stop
 
-    tasks = _tasks(words)
-    if not tasks:
-        return _usage()
     left = stop.stop(context, tasks)
     for task in left:
         sys.stderr.write(f"still running: {task}\n")
@@ -144,16 +149,10 @@ def _list_remote_folders(context: Context, words: Sequence[str]) -> int:
 
 
 def _tasks(words: Sequence[str]) -> list[str]:
-    """Give the task names of the command line; names on standard input are read once."""
+    """Give the task names of the command line or, for "-", of standard input."""
     if list(words) == ["-"]:
-        return [line for line in _standard_input() if line]
+        words = [line for line in sys.stdin.read().split("\n") if line]
     return list(dict.fromkeys(words))
-
-
-def _standard_input(cache: list[list[str]] = []) -> list[str]:  # noqa: B006  # stdin can be read only once
-    if not cache:
-        cache.append(sys.stdin.read().split("\n"))
-    return cache[0]
 
 
 def _usage() -> int:
