@@ -175,7 +175,9 @@ ROWS: tuple[Option, ...] = (
         "connections",
         Kind.INT,
         BEHAVIOUR,
-        "Use up to this many connections to each side at once.",
+        "The most connections to each side at once.",
+        status=Status.NO_EFFECT,
+        note="one connection a side carries everything, in large pipelined pieces",
         ours=True,
     ),
     Option(
