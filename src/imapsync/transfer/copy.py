@@ -58,7 +58,7 @@ APPENDS_IN_FLIGHT = 4
 SINGLE_APPENDS_IN_FLIGHT = 100
 APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
 #: Times that one message may be alone in flight when a connection breaks; then it is given up.
-MAX_STRIKES = 4
+MAX_STRIKES = 3
 _ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
 _META_ITEMS = b"(UID FLAGS INTERNALDATE)"
 
@@ -106,6 +106,8 @@ class Copier:
         self._current: FolderJob | None = None
         self._strikes: dict[tuple[int, int], int] = {}
         self._meta: dict[tuple[int, int], Fetch] = {}
+        self._warned_of_dates = False
+        self._forwarding: _Batch | None = None
         self.batch_messages = BATCH_MESSAGES
 
     async def copy(self, jobs: list[FolderJob]) -> None:
@@ -140,8 +142,8 @@ class Copier:
     def lost(self, jobs: list[FolderJob]) -> None:
         """Learn from a lost connection: smaller batches, and a strike against a message that was alone on its way."""
         in_flight = [(job, row) for job in jobs for row, state in enumerate(job.states) if state == SENT]
-        if not in_flight and self._fetching:
-            in_flight = [(self._fetching[0].job, row) for row in self._fetching[0].rows]
+        if not in_flight and self._forwarding is not None:
+            in_flight = [(self._forwarding.job, row) for row in self._forwarding.rows]
         if len(in_flight) == 1:
             job, row = in_flight[0]
             self._strikes[job.position, row] = self._strikes.get((job.position, row), 0) + 1
@@ -217,6 +219,7 @@ class Copier:
         """Take a batch from the source and send it on."""
         job = batch.job
         self._begin(job)
+        self._forwarding = batch
         try:
             if not await self._usable(batch):
                 return
@@ -267,7 +270,7 @@ class Copier:
                         continue
                     raw_flags = record.flags or ()
                     if plain:
-                        message = Message(record.body, translate(raw_flags), _date(record))
+                        message = Message(record.body, translate(raw_flags), self._date(job, record))
                     else:
                         changed = await self._changed(job, row, record, record.body)
                         if changed is None:
@@ -313,10 +316,23 @@ class Copier:
         """Ask for one message a second time, with nothing else in flight on the source."""
         if self.strikes(job, row):
             await self._focus.source(job)
-            if not await self._run.source.search(f"UID {job.uids[row]}"):
-                message_skipped(self._run, job, [row], Skip.VANISHED)
+            present = await self._run.source.search("ALL")
+            if job.uids[row] not in present:
+                self._vanished(job, row, present)
                 return
         await self._forward(self._ask(job, [row], large=large))
+
+    def _vanished(self, job: FolderJob, row: int, present: UidSet) -> None:
+        """A message is no longer listed: expunged by somebody, if the server's numbers add up; else it is lost."""
+        selected = job.source_selected
+        job.vanished += 1
+        if selected is not None and selected.uidnext:
+            old = sum(1 for uid in present if uid < selected.uidnext)
+            if old + job.vanished > selected.exists:
+                text = "the server lists other messages than it told about"
+                message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
+                return
+        message_skipped(self._run, job, [row], Skip.VANISHED)
 
     async def _changed(self, job: FolderJob, row: int, record: Fetch, body: bytes) -> Message | None:
         """Apply the content rules; None when the message was skipped or has failed."""
@@ -327,7 +343,7 @@ class Copier:
             if not why:
                 message = await content.changed(body, job.uids[row])
                 flags = self._translator(job).translate(record.flags or ())
-                return Message(message, flags, content.date(message, _date(record)))
+                return Message(message, flags, content.date(message, self._date(job, record)))
         except (ContentError, ValueError) as error:
             message_failed(
                 self._run,
@@ -383,7 +399,7 @@ class Copier:
     async def _stream(self, job: FolderJob, row: int, record: Fetch, body: BodyStream, size: int) -> None:
         run = self._run
         flags = self._translator(job).translate(record.flags or ())
-        date = _date(record) if run.settings.content.keep_dates else None
+        date = self._date(job, record) if run.settings.content.keep_dates else None
         header = _Peek(body)
         job.states[row] = SENT
         self._focus.destination(job)
@@ -490,6 +506,17 @@ class Copier:
             translator = self._translators[job.position] = FlagTranslator(self._run.settings.flags, permanent)
         return translator
 
+    def _date(self, job: FolderJob, record: Fetch) -> bytes | None:
+        """Give the internal date as any server accepts it; None when the source's is none that a calendar has."""
+        if not record.internaldate:
+            return None
+        date = exact_date_time(record.internaldate)
+        if date is None and not self._warned_of_dates:
+            self._warned_of_dates = True
+            told = record.internaldate[:60].decode("latin-1")
+            self._run.warn(f"{job.name}: {told!r} is no date; such messages get the date of copying", Side.SOURCE)
+        return date
+
     def _flags_number(self, flags: tuple[bytes, ...]) -> int:
         """Give the journal's number of a set of flags, 0 without a journal."""
         journal = self._run.journal
@@ -499,11 +526,6 @@ class Copier:
         if number is None:
             number = self._flag_numbers[flags] = journal.flags_number(canonical_flags(flags))
         return number
-
-
-def _date(record: Fetch) -> bytes | None:
-    """Give the internal date as any server accepts it; None when the source's is none that a calendar has."""
-    return exact_date_time(record.internaldate) if record.internaldate else None
 
 
 class _Peek:

@@ -43,6 +43,7 @@ class FolderJob:
     states: bytearray = field(default_factory=bytearray)
     copies: array[int] = field(default_factory=lambda: array("Q"))
     open_rows: int = 0
+    vanished: int = 0
     proven: array[int] = field(default_factory=lambda: array("I"))
     doomed: array[int] = field(default_factory=lambda: array("I"))
     flag_changes: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], array[int]] = field(default_factory=dict)

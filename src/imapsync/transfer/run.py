@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from imapsync.transfer.job import FolderJob
 
+#: Lost connections in a row without any message settled: enough to single out one that breaks connections.
+FRUITLESS_LIMIT = 9
 T = TypeVar("T")
 
 #: After a request to stop: how long answers to what was sent are waited for.
@@ -196,7 +198,7 @@ class _Engine:
                 return
             except ConnectionFailed as error:
                 fruitless = fruitless + 1 if _settled_rows(jobs) == before else 0
-                if fruitless > RECONNECT_ATTEMPTS:
+                if fruitless > FRUITLESS_LIMIT:
                     raise
                 copier.lost(jobs)
                 await reconnect(state, error)
