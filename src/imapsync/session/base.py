@@ -103,7 +103,7 @@ class SessionBase:
 
     async def drain(self) -> None:
         """Wait until little is left to be sent; call it between large appends."""
-        await self._link.drain()
+        await self._link.outbox.drain()
 
     async def logout(self) -> None:
         """Say LOGOUT and close, not waiting for the farewell: everything of value has been answered."""

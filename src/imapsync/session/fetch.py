@@ -83,16 +83,16 @@ class _Consumer:
 
     def _account(self, delta_bytes: int) -> None:
         self._waiting_bytes += delta_bytes
-        self._link.note_waiting(delta_bytes)
+        self._link.gate.note_waiting(delta_bytes)
 
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
-        self._link.note_starving(1)
+        self._link.gate.note_starving(1)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            self._link.note_starving(-1)
+            self._link.gate.note_starving(-1)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -279,7 +279,7 @@ class BodyStream(_Consumer):
 
     def _take(self, content: bytes) -> None:
         self._received += len(content)
-        if self._link.overfull and not self._begun:
+        if self._link.gate.overfull and not self._begun:
             self._given_up = True
             self.discard()
         if content and not self._discarding:

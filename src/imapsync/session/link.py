@@ -10,6 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imapsync.session.errors import CommandRefused, ConnectionFailed, ProtocolViolation, TimedOut
+from imapsync.session.gate import Activity, IdleClock, ReadGate
+from imapsync.session.outbox import Outbox
 from imapsync.wire.errors import ProtocolError
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.reader import Reader
@@ -27,17 +29,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Received bytes that may wait for consumers before reading stops, and when it goes on.
-READ_HIGH_BYTES = 4 * 1024 * 1024
-READ_LOW_BYTES = 1 * 1024 * 1024
-#: Bytes that may wait while a consumer needs something that comes behind them; beyond, bodies are given up.
-READ_MOST_BYTES = 24 * 1024 * 1024
 #: Bytes that may wait in the transport before drain() blocks.
 WRITE_HIGH_BYTES = 512 * 1024
-#: The idle clock is looked at this often per timeout.
-_IDLE_LOOKS = 4
-#: When it is we who make the server wait, the clock is this much more patient; it still ends a stand-still.
-_OWN_FAULT = 10
 
 
 class Counters:
@@ -77,10 +70,6 @@ class Link(asyncio.BufferedProtocol):
         self._reader = Reader(limits)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._send_queue: deque[Pending[Any]] = deque()
-        #: The command that waits for "+", or whose literal is being streamed.
-        self._blocked: Pending[Any] | None = None
-        self._blocked_turn: asyncio.Future[None] | None = None
         self._tag_count = 0
         self._error: SyncError | None = None
         self._greeting: asyncio.Future[Response] = self._loop.create_future()
@@ -92,17 +81,13 @@ class Link(asyncio.BufferedProtocol):
         self._body_taker: Sink | None = None
         #: Whether the oldest command in flight opens a mailbox: all mailbox data is its own.
         self._head_takes_all = False
-        self._waiting_bytes = 0
-        #: Consumers that need more from the server to go on.
-        self._starving = 0
-        self._reading_paused = False
-        self._write_paused = False
-        self._change_waiters: list[asyncio.Future[None]] = []
         self._closed: asyncio.Future[None] = self._loop.create_future()
+        #: Back-pressure; consumers report here.
+        self.gate = ReadGate(self._switch_reading)
+        #: What is to be sent.
+        self.outbox = Outbox(self.write, trace)
         self._timeout_s = timeout_s
-        self._idle_timer: asyncio.TimerHandle | None = None
-        self._last_activity = self._loop.time()
-        self._last_out = 0
+        self._clock = IdleClock(self._loop, timeout_s, self._activity, self._expired)
 
     # -- what asyncio calls
 
@@ -115,7 +100,7 @@ class Link(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what asyncio promises
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
-        self._touch()
+        self._clock.start()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the reader's buffer is what it is
         """Give the reader's free space."""
@@ -124,7 +109,6 @@ class Link(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Handle all complete responses."""
         self.counters.bytes_in += nbytes
-        self._last_activity = self._loop.time()
         self._reader.advance(nbytes)
         try:
             self._handle_responses()
@@ -153,12 +137,11 @@ class Link(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """Make drain() wait."""
-        self._write_paused = True
+        self.outbox.set_full(full=True)
 
     def resume_writing(self) -> None:
         """Let drain() go on."""
-        self._write_paused = False
-        self._announce_change()
+        self.outbox.set_full(full=False)
 
     # -- what sessions call
 
@@ -188,15 +171,14 @@ class Link(asyncio.BufferedProtocol):
         self._tag_count += 1
         pending.tag = b"a%d" % self._tag_count
         pending.segments = deque(command.segments(pending.tag))
-        pending.note_starving = self.note_starving
+        pending.note_starving = self.gate.note_starving
         if not self.in_flight:
             self.counters.round_trips += 1
             self._head_takes_all = pending.takes_all
-            self._touch()
+            self._clock.start()
         self.counters.commands += 1
         self.in_flight[pending.tag] = pending
-        self._send_queue.append(pending)
-        self._pump()
+        self.outbox.push(pending)
         return pending
 
     def write(self, content: bytes) -> None:
@@ -205,30 +187,6 @@ class Link(asyncio.BufferedProtocol):
             self.counters.bytes_out += len(content)
             self._transport.write(content)
 
-    async def drain(self) -> None:
-        """Return when little enough waits to be sent; raises when the connection is gone."""
-        if self._error is not None:
-            raise self._error
-        while self._write_paused:
-            await self._change()
-            if self._error is not None:
-                raise self._error
-
-    async def literal_turn(self, pending: Pending[Any]) -> bool:
-        """Wait until a streamed literal may be written; false when the command was refused before."""
-        while not pending.done and not (self._blocked is pending and self._blocked_turn is None):
-            if self._blocked is pending and self._blocked_turn is not None:
-                await asyncio.shield(self._blocked_turn)
-            else:
-                await self._change()
-        return not pending.done
-
-    def end_literal(self, pending: Pending[Any]) -> None:
-        """Send the rest of a command whose literal has been written in full."""
-        self.write(b"\r\n")
-        self._unblock(pending)
-        self._pump()
-
     def attach(self, sink: Sink) -> None:
         """Let a sink take the FETCH responses of its command."""
         self._sinks.append(sink)
@@ -236,27 +194,6 @@ class Link(asyncio.BufferedProtocol):
     def detach(self, sink: Sink) -> None:
         """Forget a sink whose command is complete."""
         self._sinks.remove(sink)
-
-    def note_waiting(self, delta_bytes: int) -> None:
-        """Count received bytes that consumers have not taken yet; stops and restarts reading."""
-        self._waiting_bytes += delta_bytes
-        if delta_bytes < 0:
-            self._last_activity = self._loop.time()
-        self._regulate()
-
-    def note_starving(self, delta: int) -> None:
-        """Count consumers that wait for the server: while there are any, reading goes on.
-
-        Dovecot withholds the tagged answers of pipelined FETCHes until all are done: who waits for an early
-        one must not be stopped by the records of a later one.
-        """
-        self._starving += delta
-        self._regulate()
-
-    @property
-    def overfull(self) -> bool:
-        """Whether so much waits that bodies nobody has begun to read must be given up."""
-        return self._waiting_bytes > READ_MOST_BYTES
 
     @property
     def received_anything(self) -> bool:
@@ -291,20 +228,15 @@ class Link(asyncio.BufferedProtocol):
 
     # -- inside
 
-    def _regulate(self) -> None:
+    def _switch_reading(self, on: bool) -> None:
         """Stop or restart reading."""
-        limit = READ_LOW_BYTES if self._reading_paused else READ_HIGH_BYTES
-        pause = self._waiting_bytes > limit and not self._starving
-        if pause == self._reading_paused:
-            return
-        self._reading_paused = pause
         if self._transport is None or self._transport.is_closing():
             return
-        if pause:
-            self._transport.pause_reading()
-        else:
-            self._touch()
+        if on:
+            self._clock.start()
             self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def _handle_responses(self) -> None:
         next_response = self._reader.next
@@ -322,7 +254,7 @@ class Link(asyncio.BufferedProtocol):
             elif isinstance(response, Tagged):
                 self._finish(response)
             elif isinstance(response, Continuation):
-                self._continue(response.text)
+                self.outbox.continued(response.text)
             else:
                 self._route(response)
 
@@ -379,112 +311,30 @@ class Link(asyncio.BufferedProtocol):
                     server_text=tagged.text,
                 )
             )
-        if self._blocked is pending and self._blocked_turn is not None:
-            # Refused in place of "+": the rest of the command is not sent.
-            self._unblock(pending)
-            self._pump()
-
-    def _continue(self, text: bytes) -> None:
-        pending = self._blocked
-        if pending is not None and pending.on_continuation is not None:
-            pending.on_continuation(text)
-            return
-        if pending is None or self._blocked_turn is None:
-            # Servers may say "+" unasked after IDLE-like commands only; we send none.
-            raise ProtocolError("a continuation request that nothing waits for")
-        if pending.streamed:
-            turn, self._blocked_turn = self._blocked_turn, None
-            turn.set_result(None)
-            return
-        self._unblock(pending)
-        self._send_queue.appendleft(pending)
-        self._pump()
-
-    def _pump(self) -> None:
-        """Send what may be sent now."""
-        while self._send_queue and self._blocked is None:
-            pending = self._send_queue.popleft()
-            if not pending.segments:
-                continue
-            segment = pending.segments.popleft()
-            if self._trace is not None:
-                self._trace.sent(segment, pending.tag, pending.verb, secret=pending.secret)
-            self.write(segment)
-            if pending.segments or pending.on_continuation is not None:
-                self._blocked = pending
-                waits = not (pending.streamed and segment.endswith(b"+}\r\n"))
-                self._blocked_turn = self._loop.create_future() if waits else None
-                if pending.streamed:
-                    self._announce_change()
-
-    def _unblock(self, pending: Pending[Any]) -> None:
-        if self._blocked is pending:
-            self._blocked = None
-            turn, self._blocked_turn = self._blocked_turn, None
-            if turn is not None and not turn.done():
-                turn.set_result(None)
-            self._announce_change()
-
-    async def _change(self) -> None:
-        """Wait until the send queue or the transport's buffer has changed."""
-        waiter = self._loop.create_future()
-        self._change_waiters.append(waiter)
-        await waiter
-
-    def _announce_change(self) -> None:
-        waiters, self._change_waiters = self._change_waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self.outbox.completed(pending)
 
     def _end(self, error: SyncError) -> None:
         if self._error is not None:
             return
         self._error = error
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
+        self._clock.stop()
         if not self._greeting.done():
             self._greeting.set_exception(error)
             self._greeting.exception()  # retrieved: no warning when nobody waits
-        self._blocked = None
-        turn, self._blocked_turn = self._blocked_turn, None
         pending_commands, self.in_flight = list(self.in_flight.values()), {}
-        self._send_queue.clear()
         for pending in pending_commands:
             pending.fail(error)
-        if turn is not None and not turn.done():
-            turn.set_result(None)
-        self._announce_change()
+        self.outbox.close(error)
 
-    def _touch(self) -> None:
-        """Start the idle clock anew."""
-        self._last_activity = self._loop.time()
-        if self._timeout_s and self._idle_timer is None and self._error is None:
-            self._idle_timer = self._loop.call_later(self._timeout_s / _IDLE_LOOKS, self._look_at_clock)
-
-    def _look_at_clock(self) -> None:
-        self._idle_timer = None
+    def _activity(self) -> Activity:
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
-        sent = self.counters.bytes_out - unsent
-        if sent != self._last_out or not self.in_flight:
-            self._last_out = sent
-            self._last_activity = self._loop.time()
-        patience_s = self._timeout_s * (_OWN_FAULT if self._reading_paused or self._blocked_by_us() else 1)
-        if self._loop.time() - self._last_activity >= patience_s:
-            message = f"the server sent nothing for {self._timeout_s:g} seconds"
-            self.end(TimedOut(message, side=self.side))
-            return
-        self._idle_timer = self._loop.call_later(self._timeout_s / _IDLE_LOOKS, self._look_at_clock)
+        moved = self.counters.bytes_in + self.counters.bytes_out - unsent
+        own_fault = not self.gate.open or self.outbox.waits_for_producer
+        return Activity(moved, bool(self.in_flight), own_fault)
 
-    def _blocked_by_us(self) -> bool:
-        """Whether the server waits for a literal that its producer has not delivered yet."""
-        return (
-            self._blocked is not None
-            and self._blocked.streamed
-            and self._blocked_turn is None
-            and not self._write_paused
-        )
+    def _expired(self) -> None:
+        message = f"the server sent nothing for {self._timeout_s:g} seconds"
+        self.end(TimedOut(message, side=self.side))
 
 
 def _ignore(_: object) -> None:

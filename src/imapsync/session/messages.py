@@ -166,9 +166,9 @@ class MessageCommands(SessionBase):
         pending.streamed = True
         self._link.submit(pending, command)
         try:
-            if await self._link.literal_turn(pending):
+            if await self._link.outbox.literal_turn(pending):
                 await self._write_literal(size_bytes, chunks)
-                self._link.end_literal(pending)
+                self._link.outbox.end_literal(pending)
         except BaseException:
             self._link.abort()
             raise
@@ -181,7 +181,7 @@ class MessageCommands(SessionBase):
             if written > size_bytes:
                 break
             self._link.write(chunk)
-            await self._link.drain()
+            await self._link.outbox.drain()
         if written != size_bytes:
             raise ConnectionFailed(
                 f"a message of {size_bytes} bytes came with {written}", side=self.side, retryable=False

@@ -16,7 +16,7 @@ from tests.servers.proxy import Proxy
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security
 from imapsync.session.errors import CommandRefused, ConnectionFailed, MessageGone, ProtocolViolation
-from imapsync.session.link import READ_HIGH_BYTES, READ_MOST_BYTES
+from imapsync.session.gate import READ_HIGH_BYTES, READ_MOST_BYTES
 from imapsync.session.login import open_session
 from imapsync.session.session import Appended, Message
 from imapsync.wire.limits import Limits

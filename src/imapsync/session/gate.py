@@ -1,0 +1,114 @@
+"""When to read on and when to stop: back-pressure of the receiving side, and the clock for silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+#: Received bytes that may wait for consumers before reading stops, and when it goes on.
+READ_HIGH_BYTES = 4 * 1024 * 1024
+READ_LOW_BYTES = 1 * 1024 * 1024
+#: Bytes that may wait while a consumer needs something that comes behind them; beyond, bodies are given up.
+READ_MOST_BYTES = 24 * 1024 * 1024
+#: The idle clock is looked at this often per timeout.
+_LOOKS = 4
+#: When it is we who make the server wait, the clock is this much more patient; it still ends a stand-still.
+_OWN_FAULT = 10
+
+
+class ReadGate:
+    """Counts what waits and who waits, and tells the connection to stop or go on reading.
+
+    Dovecot withholds the tagged answers of pipelined FETCHes until all are done: who waits for an early one
+    must not be stopped by the records of a later one. Therefore reading goes on while anybody waits for the
+    server.
+    """
+
+    def __init__(self, switch: Callable[[bool], None]) -> None:
+        self._switch = switch
+        self._waiting_bytes = 0
+        self._starving = 0
+        self.open = True
+
+    def note_waiting(self, delta_bytes: int) -> None:
+        """Count received bytes that consumers have not taken yet."""
+        self._waiting_bytes += delta_bytes
+        self._regulate()
+
+    def note_starving(self, delta: int) -> None:
+        """Count consumers that can do nothing before the server sends more."""
+        self._starving += delta
+        self._regulate()
+
+    @property
+    def overfull(self) -> bool:
+        """Whether so much waits that bodies nobody has begun to read must be given up."""
+        return self._waiting_bytes > READ_MOST_BYTES
+
+    def _regulate(self) -> None:
+        limit = READ_HIGH_BYTES if self.open else READ_LOW_BYTES
+        should_be_open = self._waiting_bytes <= limit or self._starving > 0
+        if should_be_open != self.open:
+            self.open = should_be_open
+            self._switch(should_be_open)
+
+
+class Activity(NamedTuple):
+    """What the idle clock looks at.
+
+    progress: any number that changes while bytes move. expecting: an answer is due. own_fault: it is we who
+    hold things up.
+    """
+
+    progress: int
+    expecting: bool
+    own_fault: bool
+
+
+class IdleClock:
+    """Calls `expired` once when nothing has moved for timeout_s (0: never) although an answer is due."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        timeout_s: float,
+        look: Callable[[], Activity],
+        expired: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._timeout_s = timeout_s
+        self._look = look
+        self._expired = expired
+        self._timer: asyncio.TimerHandle | None = None
+        self._since = loop.time()
+        self._progress = -1
+        self._stopped = False
+
+    def start(self) -> None:
+        """Measure from now on."""
+        self._since = self._loop.time()
+        if self._timeout_s and self._timer is None and not self._stopped:
+            self._timer = self._loop.call_later(self._timeout_s / _LOOKS, self._tick)
+
+    def stop(self) -> None:
+        """Never expire."""
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        activity = self._look()
+        if activity.progress != self._progress or not activity.expecting:
+            self._progress = activity.progress
+            self._since = now
+        patience_s = self._timeout_s * (_OWN_FAULT if activity.own_fault else 1)
+        if now - self._since >= patience_s:
+            self._expired()
+        elif not self._stopped:
+            self._timer = self._loop.call_later(self._timeout_s / _LOOKS, self._tick)
