@@ -13,7 +13,10 @@ const MESSAGES = 3000;
 
 test.describe.configure({ mode: "serial" });
 
-let node, instance, page, faults;
+/** 13 MB of messages take some twenty seconds. */
+const SLOW_BITS_PER_SECOND = 5_000_000;
+
+let node, instance, line, page, faults;
 const bodies = [];
 
 test.beforeAll(async ({ browser }) => {
@@ -21,6 +24,7 @@ test.beforeAll(async ({ browser }) => {
   node = new Devnode();
   await node.remote("fill", "--user", REMOTE_USER, "--count", String(MESSAGES), "--no-attachments");
   await node.remoteFolder(REMOTE_USER, MARKUP_FOLDER);
+  line = await node.slowLine(SLOW_BITS_PER_SECOND);
   instance = await node.addModule();
   const context = await browser.newContext({
     locale: "en-US",
@@ -41,6 +45,7 @@ test.beforeAll(async ({ browser }) => {
 
 test.afterAll(async () => {
   await page?.context().close();
+  line?.close();
   if (instance) {
     await node.removeModule(instance);
   }
@@ -118,14 +123,23 @@ test("the connection test tells a wrong password, an unknown server and an unkno
   await fillAccount(frame, { user: REMOTE_USER, password: "wrong", host: remote.host });
   const testButton = frame.getByRole("button", { name: "Test connection" });
   await testButton.click();
-  await expect(frame.getByText("The remote server refused the user or the password")).toBeVisible({ timeout: 30_000 });
+  await expect(frame.getByText("The remote server refused the user or the password")).toBeVisible({
+    timeout: 30_000,
+  });
   await picture("test-wrong-password");
 
   await frame.getByLabel("IMAP server", { exact: true }).fill(remote.free_host);
   await testButton.click();
-  await expect(frame.getByText("No IMAP server answers at this address and port")).toBeVisible({ timeout: 30_000 });
+  await expect(frame.getByText("No IMAP server answers at this address and port")).toBeVisible({
+    timeout: 30_000,
+  });
 
-  await fillAccount(frame, { user: REMOTE_USER, password: remote.passwords[REMOTE_USER], host: remote.host });
+  await fillAccount(frame, {
+    user: REMOTE_USER,
+    password: remote.passwords[REMOTE_USER],
+    host: remote.host,
+  });
+  await frame.getByLabel("IMAP TCP port").fill(String(line.port));
   await testButton.click();
   await expect(frame.getByText("The login works")).toBeVisible({ timeout: 30_000 });
   await expect(frame.getByText("SHA-256 fingerprint")).toBeVisible();
@@ -151,7 +165,9 @@ test("a user without mailbox is refused at its field", async () => {
   const frame = app(page);
   await frame.getByRole("combobox", { name: "Local user" }).fill("nobody");
   await frame.getByRole("button", { name: "Create task", exact: true }).click();
-  await expect(frame.getByText("The mail server has no mailbox for this user")).toBeVisible({ timeout: 60_000 });
+  await expect(frame.getByText("The mail server has no mailbox for this user")).toBeVisible({
+    timeout: 60_000,
+  });
   await expect(frame.getByRole("combobox", { name: "Local user" })).toBeFocused();
   await picture("task-refused");
 });
@@ -164,7 +180,9 @@ test("a created task runs, shows its live progress and its result", async () => 
   await expect(frame.getByRole("heading", { name: "Tasks" })).toBeVisible({ timeout: 60_000 });
   const task = row(frame, REMOTE_USER);
   await expect(task).toContainText("Running", { timeout: 30_000 });
-  await expect(task.getByRole("progressbar")).toHaveAttribute("aria-valuenow", /\d/, { timeout: 60_000 });
+  await expect(task.getByRole("progressbar")).toHaveAttribute("aria-valuenow", /\d/, {
+    timeout: 60_000,
+  });
   await picture("task-running");
   await expect(task).toContainText("Success", { timeout: 120_000 });
   await expect(task).toContainText(/[\d,]+ messages copied/);
@@ -175,8 +193,12 @@ test("information compares both sides, the log can be searched and downloaded", 
   const frame = app(page);
   await chooseAction(frame, REMOTE_USER, "Information");
   const dialog = frame.getByRole("dialog");
-  await expect(dialog.getByRole("rowheader", { name: "Messages" })).toBeVisible({ timeout: 60_000 });
-  await expect(dialog.getByRole("row", { name: /^Messages/ })).toContainText(MESSAGES.toLocaleString("en-US"));
+  await expect(dialog.getByRole("rowheader", { name: "Messages" })).toBeVisible({
+    timeout: 60_000,
+  });
+  await expect(dialog.getByRole("row", { name: /^Messages/ })).toContainText(
+    MESSAGES.toLocaleString("en-US"),
+  );
   await picture("task-information");
   await page.keyboard.press("Escape");
   await expect(dialog).toHaveCount(0);
@@ -211,26 +233,60 @@ test("an edited task keeps its password and gets its schedule", async () => {
   await expect(row(frame, REMOTE_USER)).toContainText("Stopped", { timeout: 60_000 });
 });
 
-test("a running task can be stopped, and keeps its last result", async () => {
+test("a duplicate runs for another user and can be stopped", async () => {
   const frame = app(page);
-  await node.remote("fill", "--user", REMOTE_USER, "--count", "6000", "--no-attachments");
+  await chooseAction(frame, REMOTE_USER, "Duplicate");
+  await frame.getByRole("combobox", { name: "Local user" }).fill("u2");
+  await frame
+    .getByLabel("Remote password", { exact: true })
+    .fill(node.accounts.remote.passwords[REMOTE_USER]);
+  await frame.getByRole("button", { name: "Create task", exact: true }).click();
+  const copy = frame.locator("[data-task^=u2_]");
+  await expect(copy).toContainText("Running", { timeout: 60_000 });
+  await chooseAction(frame, "u2", "Stop");
+  await expect(copy).toContainText("Stopped", { timeout: 30_000 });
+  await expect(copy).toContainText("Never");
+  await chooseAction(frame, "u2", "Delete");
+  await frame.getByRole("dialog").getByRole("button", { name: "Delete", exact: true }).click();
+  await expect(copy).toHaveCount(0);
+});
+
+test("messages that did not arrive are listed with reason and remedy", async () => {
+  const frame = app(page);
+  const task = row(frame, REMOTE_USER);
+  await node.remote("deliver", "--user", REMOTE_USER);
+  node.takesMail("u1", false);
+  try {
+    await chooseAction(frame, REMOTE_USER, "Start");
+    await task.getByRole("button", { name: "1 message not copied" }).click({ timeout: 90_000 });
+  } finally {
+    node.takesMail("u1", true);
+  }
+  const dialog = frame.getByRole("dialog");
+  await expect(dialog.getByRole("row")).toHaveCount(2);
+  await expect(dialog).toContainText("INBOX");
+  await expect(dialog).toContainText("The server said:");
+  await picture("task-failures");
+  await expectAccessible(page, "failures");
+  await page.keyboard.press("Escape");
   await chooseAction(frame, REMOTE_USER, "Start");
-  await expect(row(frame, REMOTE_USER)).toContainText("Running", { timeout: 30_000 });
-  await chooseAction(frame, REMOTE_USER, "Stop");
-  await expect(row(frame, REMOTE_USER)).toContainText("Stopped", { timeout: 30_000 });
-  await expect(row(frame, REMOTE_USER)).toContainText("Success");
+  await expect(task).toContainText("1 message copied", { timeout: 90_000 });
 });
 
 test("fifty rows are imported, three of them bad, one corrected", async () => {
   const { remote, local } = node.accounts;
   const users = Object.keys(local.passwords);
-  const accounts = Object.keys(remote.passwords).filter((user) => user.startsWith("r") && user !== REMOTE_USER);
+  const accounts = Object.keys(remote.passwords).filter(
+    (user) => user.startsWith("r") && user !== REMOTE_USER,
+  );
   const quote = (text) => `"${text.replaceAll('"', '""')}"`;
   const lines = ["localusername,remoteusername,remotepassword,remotehostname,remoteport,security"];
   for (let n = 0; lines.length <= 50; n += 1) {
     const account = accounts[n % accounts.length];
     const user = users[Math.floor(n / accounts.length) + 1];
-    lines.push([user, account, quote(remote.passwords[account]), remote.host, "143", "tls"].join(","));
+    lines.push(
+      [user, account, quote(remote.passwords[account]), remote.host, "143", "tls"].join(","),
+    );
   }
   lines[5] = lines[5].replace(",143,", ",no port,");
   lines[9] = lines[9].replace(/,tls$/, ",magic");
@@ -298,14 +354,22 @@ test("with Mail down the page says so and still shows the tasks", async () => {
     const frame = await open("tasks");
     await expect(row(frame, REMOTE_USER)).toBeVisible();
     await chooseAction(frame, REMOTE_USER, "Start");
-    await expect(row(frame, REMOTE_USER)).toContainText("could not be reached", { timeout: 90_000 });
+    await expect(row(frame, REMOTE_USER)).toContainText("could not be reached", {
+      timeout: 90_000,
+    });
     await picture("mail-down");
     await open("task", "");
     await frame.getByRole("combobox", { name: "Local user" }).fill("u2");
     const { remote } = node.accounts;
-    await fillAccount(frame, { user: "r03@example.net", password: remote.passwords["r03@example.net"], host: remote.host });
+    await fillAccount(frame, {
+      user: "r03@example.net",
+      password: remote.passwords["r03@example.net"],
+      host: remote.host,
+    });
     await frame.getByRole("button", { name: "Create task", exact: true }).click();
-    await expect(frame.getByText("The mail server does not answer").first()).toBeVisible({ timeout: 60_000 });
+    await expect(frame.getByText("The mail server does not answer").first()).toBeVisible({
+      timeout: 60_000,
+    });
     await picture("mail-down-create");
   } finally {
     await node.mail("start");

@@ -97,7 +97,15 @@ for (const [error, label, sentence] of [
       starttls_not_allowed_use_imaps: "security",
     };
     node.actions["create-task"] = () =>
-      new Refusal([{ field: fields[error], parameter: fields[error], value: "", error, choices: ["59m", "1h"] }]);
+      new Refusal([
+        {
+          field: fields[error],
+          parameter: fields[error],
+          value: "",
+          error,
+          choices: ["59m", "1h"],
+        },
+      ]);
     const app = await open("task");
     await fillAccount(app);
     await create(app);
@@ -108,7 +116,10 @@ for (const [error, label, sentence] of [
   });
 }
 
-test("a refusal without a field of the form, and a failure, are shown above the buttons", async ({ node, open }) => {
+test("a refusal without a field of the form, and a failure, are shown above the buttons", async ({
+  node,
+  open,
+}) => {
   const app = await open("task");
   await fillAccount(app);
   node.actions["create-task"] = () => new Failure(`Traceback: ${MARKUP}`);
@@ -121,7 +132,14 @@ test("a refusal without a field of the form, and a failure, are shown above the 
 });
 
 test("a certificate is trusted by its fingerprint", async ({ node, open }) => {
-  node.actions["test-remote"] = () => ({ ok: true, error: null, field: null, server_text: "", certificate, capabilities: [] });
+  node.actions["test-remote"] = () => ({
+    ok: true,
+    error: null,
+    field: null,
+    server_text: "",
+    certificate,
+    capabilities: [],
+  });
   const app = await open("task");
   await fillAccount(app);
   await app.getByRole("button", { name: "Test connection" }).click();
@@ -131,8 +149,17 @@ test("a certificate is trusted by its fingerprint", async ({ node, open }) => {
   expect(node.inputsOf("create-task")[0].tls_trust).toBe(`sha256:${certificate.fingerprint}`);
 });
 
-test("an edited task keeps what the form does not show, and sends no password", async ({ node, open }) => {
-  const stored = task({ delete_local: true, tls_trust: "ca", exclude: ",^a$", foldersynchronization: "exclusion", cron: "2h" });
+test("an edited task keeps what the form does not show, and sends no password", async ({
+  node,
+  open,
+}) => {
+  const stored = task({
+    delete_local: true,
+    tls_trust: "ca",
+    exclude: ",^a$",
+    foldersynchronization: "exclusion",
+    cron: "2h",
+  });
   node.actions["list-tasks"] = () => taskList([stored]);
   const app = await open("task", "&localuser=anna&task_id=a0241w&copy=false");
   await expect(field(app, "Remote password")).toHaveAttribute("placeholder", "Unchanged");

@@ -29,7 +29,7 @@ async function openFile(app) {
 
 /** Each state: which page, what the node answers, what is done before the picture. */
 const STATES = {
-  "status": { page: "status" },
+  status: { page: "status" },
   "status-week": {
     page: "status",
     act: (app, t) => app.getByRole("button", { name: t("status.last_week") }).click(),
@@ -37,15 +37,37 @@ const STATES = {
   "status-unconfigured": {
     page: "status",
     actions: {
-      "get-configuration": () => ({ mail_server: "", mail_host: "", max_parallel: 2, schedules_paused: false, mail_server_URL: [] }),
-      "list-tasks": () => taskList([], { mailboxes_error: "not_configured", enabled_mailboxes: [] }),
-      "get-status": () => ({ instance: "imapsync1", node: "1", node_ui_name: "", services: [], images: [], volumes: [] }),
+      "get-configuration": () => ({
+        mail_server: "",
+        mail_host: "",
+        max_parallel: 2,
+        schedules_paused: false,
+        mail_server_URL: [],
+      }),
+      "list-tasks": () =>
+        taskList([], { mailboxes_error: "not_configured", enabled_mailboxes: [] }),
+      "get-status": () => ({
+        instance: "imapsync1",
+        node: "1",
+        node_ui_name: "",
+        services: [],
+        images: [],
+        volumes: [],
+      }),
     },
   },
-  "settings": { page: "settings" },
+  settings: { page: "settings" },
   "settings-empty": {
     page: "settings",
-    actions: { "get-configuration": () => ({ mail_server: "", mail_host: "", max_parallel: 2, schedules_paused: true, mail_server_URL: [] }) },
+    actions: {
+      "get-configuration": () => ({
+        mail_server: "",
+        mail_host: "",
+        max_parallel: 2,
+        schedules_paused: true,
+        mail_server_URL: [],
+      }),
+    },
     act: (app, t) => app.getByRole("button", { name: t("settings.save"), exact: true }).click(),
   },
   "settings-saved": {
@@ -55,11 +77,14 @@ const STATES = {
       await expect(app.getByText(t("settings.saved"), { exact: true })).toBeVisible();
     },
   },
-  "tasks": { page: "tasks", ready: "[data-task]" },
+  tasks: { page: "tasks", ready: "[data-task]" },
   "tasks-empty": { page: "tasks", actions: { "list-tasks": () => taskList([]) } },
   "tasks-unconfigured": {
     page: "tasks",
-    actions: { "list-tasks": () => taskList([], { mailboxes_error: "not_configured", enabled_mailboxes: [] }) },
+    actions: {
+      "list-tasks": () =>
+        taskList([], { mailboxes_error: "not_configured", enabled_mailboxes: [] }),
+    },
   },
   "tasks-mail-down": {
     page: "tasks",
@@ -86,7 +111,11 @@ const STATES = {
     act: (app) => app.locator("[data-task=elena_part01] button[aria-haspopup=menu]").click(),
   },
   "tasks-information": { page: "tasks", dialog: "information" },
-  "tasks-log": { page: "tasks", dialog: "log", act: (app) => app.locator("#im-log-search").fill("line 39") },
+  "tasks-log": {
+    page: "tasks",
+    dialog: "log",
+    act: (app) => app.locator("#im-log-search").fill("line 39"),
+  },
   "tasks-failures": { page: "tasks", dialog: "failures" },
   "tasks-delete": { page: "tasks", dialog: "delete" },
   "task-new": { page: "task" },
@@ -97,7 +126,8 @@ const STATES = {
   "task-edit": { page: "task", query: "&localuser=fabio&task_id=auth01&copy=false" },
   "task-provider": {
     page: "task",
-    act: (app, t) => app.getByLabel(t("edit.remoteusername"), { exact: true }).fill("someone@gmail.com"),
+    act: (app, t) =>
+      app.getByLabel(t("edit.remoteusername"), { exact: true }).fill("someone@gmail.com"),
   },
   "task-options": {
     page: "task",
@@ -112,7 +142,14 @@ const STATES = {
     page: "task",
     query: "&localuser=dario&task_id=good01&copy=false",
     actions: {
-      "test-remote": () => ({ ok: true, error: null, field: null, server_text: "", certificate, capabilities: [] }),
+      "test-remote": () => ({
+        ok: true,
+        error: null,
+        field: null,
+        server_text: "",
+        certificate,
+        capabilities: [],
+      }),
     },
     act: async (app, t) => {
       await app.getByRole("button", { name: t("connection.test") }).click();
@@ -143,7 +180,12 @@ const STATES = {
     actions: {
       "create-task": () =>
         new Refusal([
-          { field: "tls_trust", parameter: "tls_trust", error: "certificate_changed", value: certificate },
+          {
+            field: "tls_trust",
+            parameter: "tls_trust",
+            error: "certificate_changed",
+            value: certificate,
+          },
         ]),
     },
     act: async (app, t) => {
@@ -161,13 +203,16 @@ const STATES = {
       await app.getByLabel(t("edit.patterns")).fill("^Junk$\n^Trash$\n^Archive(/|$)");
     },
   },
-  "import": { page: "import" },
+  import: { page: "import" },
   "import-checked": { page: "import", act: openFile },
   "import-correct": {
     page: "import",
     act: async (app, t) => {
       await openFile(app);
-      await app.getByRole("button", { name: t("import.correct") }).first().click();
+      await app
+        .getByRole("button", { name: t("import.correct") })
+        .first()
+        .click();
     },
   },
   "import-done": {
@@ -178,7 +223,7 @@ const STATES = {
       await expect(app.getByText(t("import.result_failed"), { exact: true })).toBeVisible();
     },
   },
-  "about": { page: "about" },
+  about: { page: "about" },
 };
 
 for (const [language, locale] of Object.entries(LANGUAGES)) {
@@ -196,7 +241,9 @@ for (const [language, locale] of Object.entries(LANGUAGES)) {
           }
           if (state.dialog) {
             await app.locator("[data-task=elena_part01] button[aria-haspopup=menu]").click();
-            await app.getByRole("menuitem", { name: t(`tasks.${state.dialog}`), exact: true }).click();
+            await app
+              .getByRole("menuitem", { name: t(`tasks.${state.dialog}`), exact: true })
+              .click();
             await expect(app.locator("dialog .bx--skeleton__text")).toHaveCount(0);
           }
           await state.act?.(app, t);

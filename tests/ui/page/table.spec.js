@@ -1,11 +1,21 @@
 /** The table of tasks: it follows the node, and never moves under the reader's eyes. */
 import { readFile } from "node:fs/promises";
 import { expect, test } from "../support/fixtures.js";
-import { everyKindOfTask, manyTasks, MARKUP, progress, result, task, taskList } from "../support/samples.js";
+import {
+  everyKindOfTask,
+  manyTasks,
+  MARKUP,
+  progress,
+  result,
+  task,
+  taskList,
+} from "../support/samples.js";
 import { Failure } from "../support/stub-node.js";
 
-const keys = (app) => app.locator("[data-task]").evaluateAll((rows) => rows.map((row) => row.dataset.task));
-const openMenu = (app, key) => app.locator(`[data-task="${key}"] button[aria-haspopup=menu]`).click();
+const keys = (app) =>
+  app.locator("[data-task]").evaluateAll((rows) => rows.map((row) => row.dataset.task));
+const openMenu = (app, key) =>
+  app.locator(`[data-task="${key}"] button[aria-haspopup=menu]`).click();
 
 test("progress goes on by itself and the result appears", async ({ node, open }) => {
   let done = 1000;
@@ -13,7 +23,10 @@ test("progress goes on by itself and the result appears", async ({ node, open })
     done += 1000;
     return taskList([
       done < 4000
-        ? task({ state: "running", progress: { ...progress, messages_done: done, messages_total: 5000 } })
+        ? task({
+            state: "running",
+            progress: { ...progress, messages_done: done, messages_total: 5000 },
+          })
         : task({ result: result({ messages_transferred: 5000 }), last_sync_exit_code: 0 }),
     ]);
   };
@@ -79,12 +92,19 @@ test("search, filter, sort and pages", async ({ node, open }) => {
   expect((await keys(app))[0]).toBe("user00059_t00059");
 });
 
-test("selected tasks are started, stopped and deleted, and failures are told", async ({ node, open }) => {
+test("selected tasks are started, stopped and deleted, and failures are told", async ({
+  node,
+  open,
+}) => {
   const tasks = everyKindOfTask();
   node.actions["list-tasks"] = () => taskList(tasks);
-  node.actions["start-task"] = ({ localuser }) => (localuser === "elena" ? new Failure("no such container") : null);
+  node.actions["start-task"] = ({ localuser }) =>
+    localuser === "elena" ? new Failure("no such container") : null;
   node.actions["delete-task"] = ({ localuser }) => {
-    tasks.splice(tasks.findIndex((other) => other.localuser === localuser), 1);
+    tasks.splice(
+      tasks.findIndex((other) => other.localuser === localuser),
+      1,
+    );
   };
   const app = await open("tasks");
   for (const name of ["dario_good01", "elena_part01"]) {
@@ -98,7 +118,12 @@ test("selected tasks are started, stopped and deleted, and failures are told", a
   await batch.getByRole("button", { name: "Delete" }).click();
   await app.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await expect(app.locator("[data-task]")).toHaveCount(8);
-  expect(node.inputsOf("delete-task").map(({ task_id: id }) => id).sort()).toEqual(["good01", "part01"]);
+  expect(
+    node
+      .inputsOf("delete-task")
+      .map(({ task_id: id }) => id)
+      .sort(),
+  ).toEqual(["good01", "part01"]);
   expect(tasks).toHaveLength(8);
 });
 
@@ -107,7 +132,10 @@ test("all rows can be selected beyond the page", async ({ node, open }) => {
   const app = await open("tasks");
   await app.getByRole("checkbox", { name: "Select the tasks of this page" }).check();
   await app.getByRole("button", { name: "Select all 35" }).click();
-  await app.getByRole("group", { name: "Selected tasks" }).getByRole("button", { name: "Stop" }).click();
+  await app
+    .getByRole("group", { name: "Selected tasks" })
+    .getByRole("button", { name: "Stop" })
+    .click();
   await expect.poll(() => node.inputsOf("stop-task").length).toBe(35);
   expect(node.mostInFlight["stop-task"]).toBeLessThanOrEqual(4);
 });
@@ -130,7 +158,14 @@ test("menus and dialogs work by keyboard alone and give the focus back", async (
 
 test("markup from servers and mailboxes stays text", async ({ page, node, open }) => {
   node.actions["list-tasks"] = () =>
-    taskList([task({ remoteusername: MARKUP, remotehostname: MARKUP, error: MARKUP, result: result({ messages_failed: 1 }) })]);
+    taskList([
+      task({
+        remoteusername: MARKUP,
+        remotehostname: MARKUP,
+        error: MARKUP,
+        result: result({ messages_failed: 1 }),
+      }),
+    ]);
   const app = await open("tasks");
   await expect(app.locator("[data-task]")).toContainText(MARKUP);
   await app.getByRole("button", { name: "1 message not copied" }).click();

@@ -27,7 +27,9 @@ test("addresses in the build are relative, but for the node's own stylesheet", (
   const index = read("ui/dist/index.html");
   const addresses = [...index.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address);
   expect(addresses).toContain("/cluster-admin/css/core.css");
-  expect(addresses.filter((address) => !/^(\.\/|data:|\/cluster-admin\/css\/core\.css$)/.test(address))).toEqual([]);
+  expect(
+    addresses.filter((address) => !/^(\.\/|data:|\/cluster-admin\/css\/core\.css$)/.test(address)),
+  ).toEqual([]);
 });
 
 test("the host page asks no other host for its fonts", () => {
@@ -45,8 +47,13 @@ test("NS8 finds what it looks for in the build", () => {
 });
 
 test("no source renders HTML that it was given", () => {
-  for (const path of [...filesBelow("ui/src", /\.(vue|js)$/), ...filesBelow("devnode/cluster_admin/src", /\.(vue|js)$/)]) {
-    expect(readFileSync(path, "utf8"), path).not.toMatch(/v-html|innerHTML|insertAdjacentHTML|domProps/);
+  for (const path of [
+    ...filesBelow("ui/src", /\.(vue|js)$/),
+    ...filesBelow("devnode/cluster_admin/src", /\.(vue|js)$/),
+  ]) {
+    expect(readFileSync(path, "utf8"), path).not.toMatch(
+      /v-html|innerHTML|insertAdjacentHTML|domProps/,
+    );
   }
 });
 

@@ -1,7 +1,12 @@
 /** The page's pure functions. */
 import { expect, test } from "@playwright/test";
 import { csvCell, csvText } from "../../../ui/src/lib/csv.js";
-import { exclusionMatcher, folderPattern, formatExclusions, parseExclusions } from "../../../ui/src/lib/exclusions.js";
+import {
+  exclusionMatcher,
+  folderPattern,
+  formatExclusions,
+  parseExclusions,
+} from "../../../ui/src/lib/exclusions.js";
 import { formatBytes, formatDuration, formatPartOfBytes } from "../../../ui/src/lib/format.js";
 import { formatSchedule, parseSchedule } from "../../../ui/src/lib/schedule.js";
 import { decodeText } from "../../../ui/src/lib/text-file.js";
@@ -22,18 +27,30 @@ for (const [value, cell] of [
 }
 
 test("CSV text has a byte order mark and RFC 4180 lines", () => {
-  expect(csvText([["a", "b"], [1, null]])).toBe('\uFEFF"a","b"\r\n1,\r\n');
+  expect(
+    csvText([
+      ["a", "b"],
+      [1, null],
+    ]),
+  ).toBe('\uFEFF"a","b"\r\n1,\r\n');
 });
 
 for (const [name, delimiter, inside, outside] of [
-  ["Archive", "/", ["Archive", "Archive/2024", "Archive/2024/x"], ["Archives", "My/Archive", "archive"]],
+  [
+    "Archive",
+    "/",
+    ["Archive", "Archive/2024", "Archive/2024/x"],
+    ["Archives", "My/Archive", "archive"],
+  ],
   ["a.b", ".", ["a.b", "a.b.c"], ["aXb", "a.bc"]],
   ["100% (done)", "/", ["100% (done)"], ["100% done"]],
   ["x,y", "/", ["x,y", "x,y/z"], ["xy"]],
   ["flat", "", ["flat"], ["flat/x"]],
 ]) {
   test(`pattern of folder ${name}`, () => {
-    const excludes = exclusionMatcher(parseExclusions(formatExclusions([folderPattern(name, delimiter)])));
+    const excludes = exclusionMatcher(
+      parseExclusions(formatExclusions([folderPattern(name, delimiter)])),
+    );
     expect(inside.filter((folder) => !excludes(folder))).toEqual([]);
     expect(outside.filter((folder) => excludes(folder))).toEqual([]);
   });

@@ -28,13 +28,19 @@ const sources = filesBelow("ui/src", /\.(vue|js)$/)
 function literalKeys() {
   const groups = [...new Set([...texts.en.keys()].map((key) => key.split(".")[0]))];
   const pattern = new RegExp(`(?<!=)["'\`]((?:${groups.join("|")})\\.[a-z0-9_.-]+)["'\`]`, "g");
-  return new Set([...sources.matchAll(pattern)].map(([, key]) => key).filter((key) => !/\.(js|vue|css|json)$/.test(key)));
+  return new Set(
+    [...sources.matchAll(pattern)]
+      .map(([, key]) => key)
+      .filter((key) => !/\.(js|vue|css|json)$/.test(key)),
+  );
 }
 
 /** Keys put together at run time, as patterns. */
 function patterns() {
   const groups = [...new Set([...texts.en.keys()].map((key) => key.split(".")[0]))].join("|");
-  const templates = [...sources.matchAll(/`([a-z]+\.[^`]*\$\{[^`]*)`/g)].map(([, template]) => template);
+  const templates = [...sources.matchAll(/`([a-z]+\.[^`]*\$\{[^`]*)`/g)].map(
+    ([, template]) => template,
+  );
   const found = templates
     .filter((template) => new RegExp(`^(${groups})\\.`).test(template))
     .map((template) =>
@@ -44,9 +50,11 @@ function patterns() {
         .join(".+"),
     );
   // codeText(group, code, part) and the titles of pages by their group.
-  return [...found, "(outcome|failure)\\..+\\.(text|remedy)", "(status|settings|tasks|about|edit|import)\\.title"].map(
-    (text) => new RegExp(`^${text}$`),
-  );
+  return [
+    ...found,
+    "(outcome|failure)\\..+\\.(text|remedy)",
+    "(status|settings|tasks|about|edit|import)\\.title",
+  ].map((text) => new RegExp(`^${text}$`));
 }
 
 test("English has every key that the sources name", () => {
@@ -61,7 +69,11 @@ test("every key put together at run time has texts", () => {
 test("no English text is unused", () => {
   const used = literalKeys();
   const made = patterns();
-  expect([...texts.en.keys()].filter((key) => !used.has(key) && !made.some((pattern) => pattern.test(key)))).toEqual([]);
+  expect(
+    [...texts.en.keys()].filter(
+      (key) => !used.has(key) && !made.some((pattern) => pattern.test(key)),
+    ),
+  ).toEqual([]);
 });
 
 test("Italian is complete, no language has keys that English lacks", () => {
@@ -84,7 +96,12 @@ test("texts of all languages take the same arguments and plural forms", () => {
 });
 
 test("every reason of the engine has a sentence and a remedy", () => {
-  const reasons = [...read("src/imapsync/report/events.py").split("class Skip")[0].split("class Reason")[1].matchAll(/= "(\w+)"/g)];
+  const reasons = [
+    ...read("src/imapsync/report/events.py")
+      .split("class Skip")[0]
+      .split("class Reason")[1]
+      .matchAll(/= "(\w+)"/g),
+  ];
   expect(reasons.length).toBeGreaterThan(20);
   for (const [, reason] of reasons) {
     for (const part of ["text", "remedy"]) {
@@ -94,7 +111,9 @@ test("every reason of the engine has a sentence and a remedy", () => {
 });
 
 test("every refusal of the module has a sentence", () => {
-  const table = read("imageroot/pypkg/imapsync_tasks/errors.py").split("ERRORS:")[1].split("\n}")[0];
+  const table = read("imageroot/pypkg/imapsync_tasks/errors.py")
+    .split("ERRORS:")[1]
+    .split("\n}")[0];
   const keys = [...table.matchAll(/^ {4}"(\w+)": Kind/gm)].map(([, key]) => key);
   expect(keys.length).toBeGreaterThan(15);
   expect(keys.filter((key) => !texts.en.has(`validation.${key}`))).toEqual([]);

@@ -2,8 +2,8 @@
  * A devnode that is up with its testbed (`python -m devnode up`, `python -m devnode.testbed up`): its name is in
  * $DEVNODE. A fresh instance of the module is added for the tests and removed after them.
  */
-import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -57,6 +57,32 @@ export class Devnode {
       "from devnode.settings import load; name, user, folder = sys.argv[1:]\n" +
       "with Mailbox(Remote(load(name)).login(user)) as mailbox: mailbox.create((folder,))";
     await run(join(root, ".venv/bin/python"), ["-c", program, name, user, folder], { cwd: root });
+  }
+
+  /** Makes the Mail module's server refuse or take new messages in a user's INBOX. */
+  takesMail(user, takes) {
+    const volume = ".local/share/containers/storage/volumes/dovecot-data/_data";
+    chmodSync(join(state, "home/mail1", volume, user, "Maildir/tmp"), takes ? 0o700 : 0);
+  }
+
+  /**
+   * A slow line to the remote server, so that a run lasts long enough to be watched.
+   *
+   * @returns {Promise<{port: number, close: Function}>} a port on the remote server's address
+   */
+  async slowLine(bitsPerSecond) {
+    const { host, port } = this.accounts.remote;
+    const settings = {
+      ...{ host, port, rtt_s: 0, bits_per_second: bitsPerSecond },
+      ...{ cut_after_up: 0, cut_after_down: 0, cut_on: "", max_cuts: 0, record: false },
+    };
+    const line = spawn(join(root, ".venv/bin/python"), [
+      join(root, "tests/servers/link.py"),
+      JSON.stringify(settings),
+    ]);
+    const printed = await new Promise((resolve) => line.stdout.once("data", resolve));
+    // The line ends with its standard input.
+    return { port: Number(printed), close: () => line.stdin.end() };
   }
 
   /** Stops or starts the Mail module's server. */

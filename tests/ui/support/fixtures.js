@@ -42,14 +42,19 @@ export async function shoot(page, name, { folder = "page" } = {}) {
   const frame = await appFrame(page);
   const height = await frame.evaluate(() => {
     const main = document.querySelector(".im-main");
-    return document.querySelector("dialog[open], .im-menu-list") ? 0 : main.scrollHeight + main.getBoundingClientRect().top;
+    return document.querySelector("dialog[open], .im-menu-list")
+      ? 0
+      : main.scrollHeight + main.getBoundingClientRect().top;
   });
   if (height + 48 > size.height) {
     await page.setViewportSize({ ...size, height: Math.ceil(height) + 48 });
   }
   const target = join(artifacts, folder);
   mkdirSync(target, { recursive: true });
-  await page.screenshot({ path: join(target, `${name}-${size.width}.png`), animations: "disabled" });
+  await page.screenshot({
+    path: join(target, `${name}-${size.width}.png`),
+    animations: "disabled",
+  });
   const problems = await layoutProblems(frame);
   await page.setViewportSize(size);
   expect.soft(problems, `layout of ${name} at ${size.width} px`).toEqual([]);

@@ -8,11 +8,18 @@ export function layoutProblems(frame) {
   return frame.evaluate(() => {
     const root = document.querySelector("dialog[open]") ?? document.querySelector("#ns8-app");
     const problems = [];
-    const visible = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
-    const hiddenOnPurpose = (element) => element.closest(".bx--visually-hidden, .bx--assistive-text, [aria-hidden='true'], select, title");
-    const scrolls = (element) => element.closest(".im-table-scroll, .im-log, .im-folders, .im-combo-list");
+    const visible = (element) =>
+      element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+    const hiddenOnPurpose = (element) =>
+      element.closest(
+        ".bx--visually-hidden, .bx--assistive-text, [aria-hidden='true'], select, title",
+      );
+    const scrolls = (element) =>
+      element.closest(".im-table-scroll, .im-log, .im-folders, .im-combo-list");
     const say = (text, element) =>
-      problems.push(`${text}: <${element.tagName.toLowerCase()} class="${element.className}"> ${element.textContent.trim().slice(0, 60)}`);
+      problems.push(
+        `${text}: <${element.tagName.toLowerCase()} class="${element.className}"> ${element.textContent.trim().slice(0, 60)}`,
+      );
     /** The part of a rectangle that its scrolling ancestors let through. */
     const shownPart = (rect, element) => {
       let { left, top, right, bottom } = rect;
@@ -32,7 +39,12 @@ export function layoutProblems(frame) {
       }
       const style = getComputedStyle(element);
       const clips = style.overflowX === "hidden" || style.overflowX === "clip";
-      if (clips && element.textContent.trim() && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 1) {
+      if (
+        clips &&
+        element.textContent.trim() &&
+        element.scrollWidth > element.clientWidth + 1 &&
+        element.clientWidth > 1
+      ) {
         say("cut off", element);
       }
       const box = element.matches(".im-card, .im-page, .im-dialog-content, form, fieldset");
@@ -65,9 +77,17 @@ export function layoutProblems(frame) {
         const width = Math.min(a.rect.right, b.rect.right) - Math.max(a.rect.left, b.rect.left);
         const height = Math.min(a.rect.bottom, b.rect.bottom) - Math.max(a.rect.top, b.rect.top);
         // Line boxes of neighbouring lines touch; letters do not.
-        if (a.element !== b.element && width > 2 && height > 5 && !a.element.contains(b.element) && !b.element.contains(a.element)) {
+        if (
+          a.element !== b.element &&
+          width > 2 &&
+          height > 5 &&
+          !a.element.contains(b.element) &&
+          !b.element.contains(a.element)
+        ) {
           const scrolled = [a, b].some(({ element }) => element.closest(".im-log, .im-folders"));
-          const floating = [a, b].some(({ element }) => element.closest(".im-menu-list, .im-combo-list, .im-top"));
+          const floating = [a, b].some(({ element }) =>
+            element.closest(".im-menu-list, .im-combo-list, .im-top"),
+          );
           if (!floating && !scrolled) {
             say(`lies on "${b.element.textContent.trim().slice(0, 40)}"`, a.element);
           }

@@ -94,7 +94,13 @@ export function everyKindOfTask() {
       progress: { ...progress, phase: "connecting", messages_total: 0, bytes_total: 0 },
     }),
     task({ task_id: "queue1", localuser: "carla", state: "queued", queue_position: 1, cron: "1h" }),
-    task({ task_id: "good01", localuser: "dario", foldersynchronization: "inbox", sieve_enabled: true, ...done() }),
+    task({
+      task_id: "good01",
+      localuser: "dario",
+      foldersynchronization: "inbox",
+      sieve_enabled: true,
+      ...done(),
+    }),
     task({
       task_id: "part01",
       localuser: "elena",
@@ -109,8 +115,17 @@ export function everyKindOfTask() {
       delete_remote_older: 15,
       ...done({ exit_code: 161, error: "authentication" }),
     }),
-    task({ task_id: "brake1", localuser: "gina", delete_local: true, ...done({ exit_code: 121, error: "brake_delete" }) }),
-    task({ task_id: "quota1", localuser: "hans", ...done({ exit_code: 113, error: "overquota", messages_failed: 1204 }) }),
+    task({
+      task_id: "brake1",
+      localuser: "gina",
+      delete_local: true,
+      ...done({ exit_code: 121, error: "brake_delete" }),
+    }),
+    task({
+      task_id: "quota1",
+      localuser: "hans",
+      ...done({ exit_code: 113, error: "overquota", messages_failed: 1204 }),
+    }),
     task({
       task_id: "broken",
       localuser: "ivo",
@@ -142,7 +157,11 @@ export function manyTasks(count) {
   }));
 }
 
-const mailboxes = ["anna", "bruno", "carla", "dario"].map((name) => ({ name, label: name, value: name }));
+const mailboxes = ["anna", "bruno", "carla", "dario"].map((name) => ({
+  name,
+  label: name,
+  value: name,
+}));
 
 export function taskList(tasks, changes = {}) {
   return {
@@ -199,7 +218,9 @@ export const certificate = {
   subject: "CN=imap.example.org",
   issuer: "CN=Example private authority,O=Example",
   expires: "2028-03-01T12:00:00Z",
-  fingerprint: Array.from({ length: 32 }, (_, index) => (index * 7 + 16).toString(16).padStart(2, "0").toUpperCase()).join(":"),
+  fingerprint: Array.from({ length: 32 }, (_, index) =>
+    (index * 7 + 16).toString(16).padStart(2, "0").toUpperCase(),
+  ).join(":"),
   trusted: false,
 };
 
@@ -279,7 +300,14 @@ const csvRow = (row, status, changes = {}, errors = []) => ({
 export const csvCheck = {
   valid: true,
   error: null,
-  columns: ["localusername", "remoteusername", "remotepassword", "remotehostname", "remoteport", "security"],
+  columns: [
+    "localusername",
+    "remoteusername",
+    "remotepassword",
+    "remotehostname",
+    "remoteport",
+    "security",
+  ],
   rows: [
     csvRow(2, "new"),
     csvRow(3, "existing"),
@@ -288,14 +316,24 @@ export const csvCheck = {
       { field: "remoteport", error: "invalid_value", text: "Invalid port" },
       { field: "security", error: "unknown_key", text: `Invalid ${MARKUP}` },
     ]),
-    csvRow(6, "new", { remoteusername: "an.even.longer.remote.user.name@department.company.example.org*vmail" }),
+    csvRow(6, "new", {
+      remoteusername: "an.even.longer.remote.user.name@department.company.example.org*vmail",
+    }),
   ],
   counts: { new: 2, existing: 1, repeated: 1, invalid: 1 },
 };
 
 export const csvResults = {
   results: [
-    { row: 2, status: "created", localuser: "user2", task_id: "b1c2d3", field: null, error: null, text: "" },
+    {
+      row: 2,
+      status: "created",
+      localuser: "user2",
+      task_id: "b1c2d3",
+      field: null,
+      error: null,
+      text: "",
+    },
     {
       row: 6,
       status: "failed",
@@ -331,12 +369,22 @@ export function actions(tasks = everyKindOfTask()) {
       host2Sizes: 72_036_894,
     }),
     "get-log": () => ({
-      log_content: Array.from({ length: 400 }, (_, n) => `line ${n}: msg INBOX/${n} copied, ${MARKUP}`).join("\n"),
+      log_content: Array.from(
+        { length: 400 },
+        (_, n) => `line ${n}: msg INBOX/${n} copied, ${MARKUP}`,
+      ).join("\n"),
       truncated: true,
     }),
     "list-failures": () => ({ failures, total: failures.length }),
     "list-remote-folders": () => ({ folders }),
-    "test-remote": () => ({ ok: true, error: null, field: null, server_text: "", certificate: { ...certificate, trusted: true }, capabilities: [] }),
+    "test-remote": () => ({
+      ok: true,
+      error: null,
+      field: null,
+      server_text: "",
+      certificate: { ...certificate, trusted: true },
+      capabilities: [],
+    }),
     "create-task": ({ localuser, task_id: id }) => ({ localuser, task_id: id }),
     "start-task": () => null,
     "stop-task": () => null,
@@ -347,7 +395,9 @@ export function actions(tasks = everyKindOfTask()) {
     "check-csv-tasks": () => csvCheck,
     "import-csv-tasks": () => csvResults,
     "list-installed-modules": () => ({
-      "ghcr.io/nethserver/imapsync": [{ id: "imapsync1", version: "1.0.0", node: "1", ui_name: "" }],
+      "ghcr.io/nethserver/imapsync": [
+        { id: "imapsync1", version: "1.0.0", node: "1", ui_name: "" },
+      ],
     }),
     "list-backup-repositories": () => ({ repositories: [] }),
     "list-backups": () => ({ backups: [] }),
