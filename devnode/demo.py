@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 from . import corpus, testbed

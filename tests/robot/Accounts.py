@@ -61,6 +61,39 @@ class Accounts:
         """Give the password of a remote account."""
         return str(self._remote["passwords"][user])
 
+    @keyword("Mail users")
+    def mail_users(self) -> str:
+        """Give the users of the Mail instance as its configure-module wants them, in JSON."""
+        users = [{"user": user, "password": password} for user, password in self._local["passwords"].items()]
+        return json.dumps(users)
+
+    @keyword("Getmail accounts")
+    def getmail_accounts(self, host: str) -> str:
+        """Give a getmail.json of NethServer 7: every retriever, and records that are not complete."""
+
+        def account(number: int, retriever: str, **props: str) -> dict[str, object]:
+            base = {
+                "Account": f"u{number}@example.org",
+                "Server": host,
+                "Username": f"r{number:02}",
+                "Password": 'p"w, é',
+                "Retriever": retriever,
+            }
+            return {"name": f"r{number:02}@example.net", "type": "getmail", "props": base | props}
+
+        incomplete = account(7, "SimpleIMAPRetriever")
+        incomplete["props"] = {"Account": "u7@example.org"}
+        records = [
+            account(1, "SimpleIMAPRetriever", Delete="-1", Time="5", status="enabled"),
+            account(2, "SimpleIMAPSSLRetriever", Delete="7", Time="60", VirusCheck="enabled"),
+            account(3, "SimplePOP3Retriever", Delete="0", Time="10"),
+            account(4, "SimplePOP3SSLRetriever", Time="10"),
+            account(5, "SimpleIMAPRetriever", Time="15", status="disabled"),
+            account(6, "SimpleIMAPRetriever"),
+            incomplete,
+        ]
+        return json.dumps(records)
+
     @keyword("Csv rows")
     def csv_rows(self, *pairs: str) -> str:
         """Give a CSV file with a row for each `localuser,remoteuser`; the passwords need quoting."""
