@@ -7,8 +7,7 @@ all sent at once. NAMESPACE travels with them.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.folders import INBOX, Folder, Layout
 from imapsync.plan.mapping import Account
@@ -28,8 +27,7 @@ _USUAL_SEPARATORS = ("/", ".", "\\")
 STATUS_WINDOW = 100
 
 
-@dataclass(frozen=True, slots=True)
-class FolderView:
+class FolderView(NamedTuple):
     """A folder, the name its server knows it by, and its numbers (None when STATUS failed or was not asked)."""
 
     folder: Folder
@@ -37,8 +35,7 @@ class FolderView:
     status: StatusItems | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AccountView:
+class AccountView(NamedTuple):
     """All folders of a side."""
 
     folders: tuple[FolderView, ...]

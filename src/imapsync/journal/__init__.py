@@ -1,6 +1,8 @@
-"""What we knew last time: one SQLite file a task. See docs/state-files.md for the format."""
+"""What we knew last time: one SQLite file a task. See docs/state-files.md for the format.
 
-from imapsync.journal.journal import Journal
+The journal itself is `imapsync.journal.journal.Journal`; importing it is left to who needs SQLite.
+"""
+
 from imapsync.journal.values import GONE, SKIPPED_DUPLICATE, FolderState, JournalError, Pairs
 
-__all__ = ["GONE", "SKIPPED_DUPLICATE", "FolderState", "Journal", "JournalError", "Pairs"]
+__all__ = ["GONE", "SKIPPED_DUPLICATE", "FolderState", "JournalError", "Pairs"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 #: In place of a destination UID: the copy was there and the user removed it; not to be copied again.
 GONE = 0
@@ -20,13 +20,13 @@ class JournalError(Exception):
     retryable = False
 
 
-@dataclass(frozen=True, slots=True)
-class FolderState:
+class FolderState(NamedTuple):
     """A folder pair as the last run left it.
 
     Numbers of a side are what STATUS would have said when its messages were last known completely; 0 where a
-    server does not tell. `removed`: pairs whose copy the user removed. `settled`: everything selected had arrived, so equal numbers mean that nothing is to
-    be done. `rules`: fingerprint of the options under which that was so.
+    server does not tell. `removed`: pairs whose copy the user removed. `settled`: everything selected had
+    arrived, so equal numbers mean that nothing is to be done. `rules`: fingerprint of the options under which
+    that was so.
     """
 
     id: int
@@ -44,7 +44,6 @@ class FolderState:
     rules: str = ""
 
 
-@dataclass(slots=True)
 class Pairs:
     """The message pairs of a folder in columns, sorted by source UID.
 
@@ -52,9 +51,12 @@ class Pairs:
     journal's table.
     """
 
-    source_uids: array[int] = field(default_factory=lambda: array("I"))
-    destination_uids: array[int] = field(default_factory=lambda: array("q"))
-    flags: array[int] = field(default_factory=lambda: array("I"))
+    __slots__ = ("destination_uids", "flags", "source_uids")
+
+    def __init__(self) -> None:
+        self.source_uids = array("I")
+        self.destination_uids = array("q")
+        self.flags = array("I")
 
     def __len__(self) -> int:
         return len(self.source_uids)

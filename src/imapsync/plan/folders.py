@@ -6,8 +6,7 @@ The folder lists of both sides come in as values; selection follows --folder, --
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +18,7 @@ INBOX = "INBOX"
 _WITHOUT_MESSAGES = frozenset({"\\noselect", "\\nonexistent"})
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     """One folder of a side, as its server lists it.
 
     name: as people read it. wire_name: modified UTF-7 as sent by the server (rules may be written in either).
@@ -39,8 +37,7 @@ class Folder:
         return not self.attributes & _WITHOUT_MESSAGES
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """How a side names folders: personal prefix and separator, and the prefixes that belong to others."""
 
     prefix: str = ""
@@ -56,8 +53,7 @@ class Layout:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The chosen source folders in working order, and names that were asked for but do not exist."""
 
     folders: tuple[Folder, ...]

@@ -82,7 +82,10 @@ class MessageIndex:
         return len(self.uids) + len(self.dropped)
 
     def is_new(self, uid: int) -> bool:
-        """Tell whether a UID comes for the first time. Servers answer in ascending order, which makes it cheap."""
+        """Tell whether a UID comes for the first time.
+
+        Servers answer in ascending order, which makes it cheap.
+        """
         if self._known is None:
             if not self.uids or uid > self.uids[-1]:
                 return True

@@ -8,8 +8,7 @@ collides gets a number. Only rules that the user wrote may send two folders into
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.folders import INBOX, Folder, Layout, is_under, same_name
 from imapsync.plan.specialuse import uses_of
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 REPLACEMENT = "_"
 
 
-@dataclass(frozen=True, slots=True)
-class FolderPair:
+class FolderPair(NamedTuple):
     """A source folder and the name of its destination.
 
     exists: the destination lists it. subscribe: it is to be subscribed there. shared: another source folder
@@ -38,8 +36,7 @@ class FolderPair:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """All folders of a side, and how it names them."""
 
     folders: Sequence[Folder]

@@ -10,8 +10,7 @@ run finds for every copy exactly its original.
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +23,7 @@ _MASK = (1 << 64) - 1
 _SIZE_FACTOR = 0x9E3779B97F4A7C15  # odd: spreads sizes over 64 bits
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
+class Matching(NamedTuple):
     """The result: rows of the source index and their partners.
 
     partner[i] is the destination row of source row i, or NONE. `missing` are source rows to copy,

@@ -7,8 +7,8 @@ the command line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 DEFAULT_IDENTITY_HEADERS = ("Message-Id", "Received")
 
 
-@dataclass(frozen=True, slots=True)
-class FolderRules:
+class FolderRules(NamedTuple):
     """Which source folders are taken, in which order, and what they are called on the destination.
 
     Names are decoded (`str`), in the source's own spelling with the source's separator.
@@ -34,7 +33,7 @@ class FolderRules:
     skip_empty: bool = False  # --skipemptyfolders
     mix_case: bool = True  # --nomixfolders makes it False
     automap: bool = False  # --automap
-    forced: Mapping[str, str] = field(default_factory=dict)  # --f1f2
+    forced: Mapping[str, str] = MappingProxyType({})  # --f1f2
     rename: tuple[Callable[[str, str, str], str], ...] = ()  # --regextrans2, in order: f(name, prefix2, sep2)
     source_subfolder: str | None = None  # --subfolder1
     destination_subfolder: str | None = None  # --subfolder2
@@ -46,8 +45,7 @@ class FolderRules:
     subscribe_all: bool = False  # --subscribeall
 
 
-@dataclass(frozen=True, slots=True)
-class SelectionRules:
+class SelectionRules(NamedTuple):
     """Which source messages are wanted. Sizes in bytes, ages in days before now, always by internal date."""
 
     source_search: str | None = None  # --search1 (or --search)
@@ -61,8 +59,7 @@ class SelectionRules:
     skip_cross_duplicates: bool = False  # --skipcrossduplicates
 
 
-@dataclass(frozen=True, slots=True)
-class IdentityRules:
+class IdentityRules(NamedTuple):
     """How a message is recognised on both sides."""
 
     headers: tuple[str, ...] = DEFAULT_IDENTITY_HEADERS  # --useheader
@@ -70,8 +67,7 @@ class IdentityRules:
     by_uid: bool = False  # --useuid: only the journal pairs messages
 
 
-@dataclass(frozen=True, slots=True)
-class ContentRules:
+class ContentRules(NamedTuple):
     """Changes to the bytes of a message on its way."""
 
     rewrite: tuple[Callable[[bytes], bytes], ...] = ()  # --regexmess, in order
@@ -83,8 +79,7 @@ class ContentRules:
     keep_dates: bool = True  # --syncinternaldates
 
 
-@dataclass(frozen=True, slots=True)
-class FlagRules:
+class FlagRules(NamedTuple):
     """What happens to flags."""
 
     resync: bool = True  # --resyncflags
@@ -93,8 +88,7 @@ class FlagRules:
     set_on_source: tuple[str, ...] = ()  # --setflag1, after the copy is proven
 
 
-@dataclass(frozen=True, slots=True)
-class DeletionRules:
+class DeletionRules(NamedTuple):
     """What may be removed, on which side, and the brakes."""
 
     source: bool = False  # --delete1

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
-from imapsync.report.events import Phase, Skip
+from imapsync.report.events import Phase
 from imapsync.transfer import planning
 from imapsync.transfer.delta import DeltaComparison, is_unchanged, known_state
 from imapsync.transfer.full import FullComparison

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imapsync.account import AccountView
-    from imapsync.journal import Journal
+    from imapsync.journal.journal import Journal
     from imapsync.plan.identity import Identity
     from imapsync.session.errors import SyncError
     from imapsync.session.session import Session

@@ -140,7 +140,10 @@ class Copier:
             await self._settle(self._sent.popleft())
 
     def lost(self, jobs: list[FolderJob]) -> None:
-        """Learn from a lost connection: smaller batches, and a strike against a message that was alone on its way."""
+        """Learn from a lost connection.
+
+        Smaller batches, and a strike against a message that was alone on its way.
+        """
         in_flight = [(job, row) for job in jobs for row, state in enumerate(job.states) if state == SENT]
         if not in_flight and self._forwarding is not None:
             in_flight = [(self._forwarding.job, row) for row in self._forwarding.rows]
@@ -204,7 +207,10 @@ class Copier:
         return batch
 
     def _large_uids(self, job: FolderJob, row: int) -> list[int]:
-        """Give the UIDs of this and the next large messages of a folder, to ask for their flags and dates at once."""
+        """Give the UIDs of this and the next large messages of a folder, to ask for their flags and dates at
+
+        once.
+        """
         uids = [job.uids[row]]
         for other in range(row + 1, len(job.uids)):
             if len(uids) >= META_MESSAGES:
@@ -301,7 +307,10 @@ class Copier:
             self._later.append((job, row, False))
 
     def _absent(self, job: FolderJob, rows: list[int]) -> None:
-        """Messages that FETCH passed over: expunged meanwhile, or unreadable; a second look decides, later."""
+        """Messages that FETCH passed over: expunged meanwhile, or unreadable.
+
+        A second look decides, later.
+        """
         for row in rows:
             if self._strikes.get((job.position, row), 0):
                 text = "the server announces the message but does not give it"
@@ -312,7 +321,7 @@ class Copier:
                 self._strikes[job.position, row] = 1
                 self._later.append((job, row, job.sizes[row] > LARGE_BYTES))
 
-    async def _again(self, job: FolderJob, row: int, large: bool) -> None:  # noqa: FBT001 - unpacked from the list
+    async def _again(self, job: FolderJob, row: int, large: bool) -> None:
         """Ask for one message a second time, with nothing else in flight on the source."""
         if self.strikes(job, row):
             await self._focus.source(job)
@@ -323,14 +332,19 @@ class Copier:
         await self._forward(self._ask(job, [row], large=large))
 
     def _vanished(self, job: FolderJob, row: int, present: UidSet) -> None:
-        """A message is no longer listed: expunged by somebody, if the server's numbers add up; else it is lost."""
+        """A message is no longer listed: expunged by somebody, if the server's numbers add up.
+
+        Else it is lost.
+        """
         selected = job.source_selected
         job.vanished += 1
         if selected is not None and selected.uidnext:
             old = sum(1 for uid in present if uid < selected.uidnext)
             if old + job.vanished > selected.exists:
                 text = "the server lists other messages than it told about"
-                message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
+                message_failed(
+                    self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text
+                )
                 return
         message_skipped(self._run, job, [row], Skip.VANISHED)
 
@@ -507,14 +521,19 @@ class Copier:
         return translator
 
     def _date(self, job: FolderJob, record: Fetch) -> bytes | None:
-        """Give the internal date as any server accepts it; None when the source's is none that a calendar has."""
+        """Give the internal date as any server accepts it.
+
+        None when the source's is none that a calendar has.
+        """
         if not record.internaldate:
             return None
         date = exact_date_time(record.internaldate)
         if date is None and not self._warned_of_dates:
             self._warned_of_dates = True
             told = record.internaldate[:60].decode("latin-1")
-            self._run.warn(f"{job.name}: {told!r} is no date; such messages get the date of copying", Side.SOURCE)
+            self._run.warn(
+                f"{job.name}: {told!r} is no date; such messages get the date of copying", Side.SOURCE
+            )
         return date
 
     def _flags_number(self, flags: tuple[bytes, ...]) -> int:

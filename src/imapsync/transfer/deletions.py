@@ -6,7 +6,6 @@ brake can look at all of it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import refresh
@@ -170,7 +169,7 @@ def _forget(run: Run, job: FolderJob) -> None:
     state = run.journal.folders().get((job.name, job.pair.destination))
     if state is not None and state.destination_messages >= 0:
         messages = state.destination_messages - len(job.doomed)
-        run.journal.update(replace(state, destination_messages=messages))
+        run.journal.update(state._replace(destination_messages=messages))
     run.journal.commit()
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imapsync.account.index import IndexReader
-    from imapsync.journal import FolderState, Journal, Pairs
+    from imapsync.journal import FolderState, Pairs
+    from imapsync.journal.journal import Journal
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
@@ -143,7 +144,10 @@ class DeltaPlan:
             await read_pieces(self._run, job, self._run.source, reader, self.new, missing)
 
     def _prove_again(self, pairs: Pairs, selected: UidSet) -> None:
-        """Take known messages that are selected as proven: the last run could not mark them, or had no need to."""
+        """Take known messages that are selected as proven.
+
+        The last run could not mark them, or had no need to.
+        """
         settings = self._run.settings
         if settings.flags.set_on_source or settings.deletion.source:
             proven = {

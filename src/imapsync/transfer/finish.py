@@ -5,7 +5,6 @@ Name the copies, apply flags, run the filter, change the source, settle the jour
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
@@ -60,8 +59,7 @@ def settle(run: Run, job: FolderJob, reading: Reading, expunged: int = 0) -> Non
     contiguous = known and (not copied or max(copied) - job.floor + 1 == len(copied))
     complete = job.open_rows == 0 and not job.failed
     journal.update(
-        replace(
-            state,
+        state._replace(
             source_uidnext=(selected.uidnext if selected else None)
             or (status.uidnext if status else None)
             or 0,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Stop(Enum):
@@ -19,8 +19,7 @@ class Stop(Enum):
     SIGNAL = "signal"  # asked to stop (the task was cancelled)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of a run. Counters, failures and errors went to the sink; this is the reason of the end.
 
     `error` is the exception behind `Stop.FATAL` (a member of the session's error tree, or a `JournalError`).

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.folders import discover
 from imapsync.plan.folders import is_under, select_folders
-from imapsync.plan.specialuse import special_use
 from imapsync.plan.mapping import (
     Account,
     destination_layout,
@@ -15,6 +14,7 @@ from imapsync.plan.mapping import (
     parents_of,
     source_layout,
 )
+from imapsync.plan.specialuse import special_use
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.session.errors import CommandRefused

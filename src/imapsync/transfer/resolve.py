@@ -27,8 +27,8 @@ QUIET_LIMIT_S = 6.0
 async def wait_until_quiet(run: Run, focus: Focus, job: FolderJob) -> None:
     """Wait until nothing arrives in the destination folder any more.
 
-    A server goes on with what it had received when a connection broke; looking too early would take a copy that is
-    just being stored for a lost one.
+    A server goes on with what it had received when a connection broke; looking too early would take a copy
+    that is just being stored for a lost one.
     """
     await focus.destination(job)
     waited_s = 0.0

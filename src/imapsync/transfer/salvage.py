@@ -31,8 +31,8 @@ async def read_rest(
 ) -> None:
     """Complete an index whose reading was refused or had holes; the folder must be selected.
 
-    Messages that cannot even be indexed are reported (on the source as failed messages, on the destination as a
-    warning, since they can only be missed as copies), and the folder counts as not completely known.
+    Messages that cannot even be indexed are reported (on the source as failed messages, on the destination as
+    a warning, since they can only be missed as copies), and the folder counts as not completely known.
     """
     try:
         everything = await session.search("ALL")

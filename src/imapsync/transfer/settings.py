@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.rules import (
     ContentRules,
@@ -33,8 +32,7 @@ class Mode(Enum):
     VERIFY = "verify"  # --verify: read both sides, write nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds on speed, connections and patience; None means unbounded."""
 
     connections: int = 1  # --connections: at most this many a side
@@ -46,8 +44,7 @@ class Limits:
     errors_max: int = 50  # --errorsmax
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """One run: two endpoints, the rules, the limits.
 
     `destination` may be None for CONNECT, LOGIN, FOLDERS and SIZES: then only the source is looked at.
@@ -62,13 +59,13 @@ class Settings:
     destination_trace: Callable[[str], None] | None = None  # --debugimap2
     mode: Mode = Mode.SYNC
     dry: bool = False
-    folders: FolderRules = field(default_factory=FolderRules)
-    selection: SelectionRules = field(default_factory=SelectionRules)
-    identity: IdentityRules = field(default_factory=IdentityRules)
-    content: ContentRules = field(default_factory=ContentRules)
-    flags: FlagRules = field(default_factory=FlagRules)
-    deletion: DeletionRules = field(default_factory=DeletionRules)
-    limits: Limits = field(default_factory=Limits)
+    folders: FolderRules = FolderRules()
+    selection: SelectionRules = SelectionRules()
+    identity: IdentityRules = IdentityRules()
+    content: ContentRules = ContentRules()
+    flags: FlagRules = FlagRules()
+    deletion: DeletionRules = DeletionRules()
+    limits: Limits = Limits()
     sizes_at_start: bool = True  # --nofoldersizes makes it False
     sizes_at_end: bool = True  # --nofoldersizesatend makes it False
     state_path: str | None = None  # --state

@@ -6,7 +6,6 @@ By STATUS where the server counts bytes, else by reading the sizes.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import AccountView, FolderView, discover
@@ -71,10 +70,10 @@ async def _with_sizes(session: Session, view: AccountView) -> AccountView:
             except CommandRefused:
                 continue
             folders[at] = _sized(folders[at], total)
-    return replace(view, folders=tuple(folders))
+    return view._replace(folders=tuple(folders))
 
 
 def _sized(item: FolderView, size_bytes: int) -> FolderView:
     if item.status is None:
         return item
-    return replace(item, status=item.status._replace(size=size_bytes))
+    return item._replace(status=item.status._replace(size=size_bytes))

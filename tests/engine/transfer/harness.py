@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.servers.base import DEFAULT_PASSWORD
@@ -74,7 +74,7 @@ def settings(source: ImapServer, destination: ImapServer, **options: Any) -> Set
         sizes_at_start=False,
         sizes_at_end=False,
     )
-    return replace(base, **options)
+    return base._replace(**options)
 
 
 def sync(wanted: Settings, listen: Callable[[events.Event], None] | None = None) -> Ran:

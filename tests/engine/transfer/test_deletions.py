@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.transfer.harness import good, hashes, mail, same, settings, sync
+from tests.servers.dovecot import Dovecot
 
 from imapsync.plan.rules import DeletionRules, FolderRules, IdentityRules, SelectionRules
 from imapsync.report.events import Reason, Side
 from imapsync.transfer import Stop
-from tests.engine.transfer.harness import good, hashes, mail, same, settings, sync
-from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +52,9 @@ def test_delete2_mirrors(servers: Servers, tmp_path: Path, state: str | None) ->
     source.fill("source", {"INBOX": INBOX})
     destination.fill("target", {"INBOX": [mail(n) for n in range(300, 304)]})
     wanted = settings(
-        *servers, deletion=DeletionRules(destination=True), state_path=str(tmp_path / state) if state else None
+        *servers,
+        deletion=DeletionRules(destination=True),
+        state_path=str(tmp_path / state) if state else None,
     )
     ran = good(sync(wanted))
     assert ran.deleted(Side.DESTINATION) == 4
@@ -110,11 +111,15 @@ def test_more_than_half_stops_deletions(servers: Servers) -> None:
 def test_delete2folders_spares_what_the_source_has(servers: Servers) -> None:
     source, destination = servers
     source.fill("source", {"INBOX": INBOX, "Kept/Below": [mail(500)], "Excluded": [mail(501)]})
-    destination.fill("target", {"Gone/Deep": [mail(600)], "Gone": [mail(601)], "Excluded": [mail(501)], "Safe": []})
+    destination.fill(
+        "target", {"Gone/Deep": [mail(600)], "Gone": [mail(601)], "Excluded": [mail(501)], "Safe": []}
+    )
     wanted = settings(
         *servers,
         folders=FolderRules(exclude=(lambda name: name == "Excluded",)),
-        deletion=DeletionRules(destination_folders=True, destination_folders_but_not=(lambda name: name == "Safe",)),
+        deletion=DeletionRules(
+            destination_folders=True, destination_folders_but_not=(lambda name: name == "Safe",)
+        ),
     )
     good(sync(wanted))
     assert set(destination.snapshot("target")) == {"INBOX", "Kept/Below", "Excluded", "Safe"} | (
@@ -129,7 +134,10 @@ def test_without_uidplus_the_users_marks_are_never_expunged(tmp_path: Path) -> N
         source.fill("source", {"INBOX": [*INBOX, mail(70, flags=("\\Deleted",))]})
         destination.fill("target", {"INBOX": [mail(80)], "Sent": [mail(81)]})
         wanted = settings(
-            source, destination, deletion=DeletionRules(destination=True), identity=IdentityRules(sync_duplicates=True)
+            source,
+            destination,
+            deletion=DeletionRules(destination=True),
+            identity=IdentityRules(sync_duplicates=True),
         )
         ran = good(sync(wanted))
         there = destination.snapshot("target")["INBOX"]
@@ -162,7 +170,9 @@ def test_duplicates_on_the_destination_go_when_asked(servers: Servers) -> None:
 
 def test_emptied_source_folders_go_when_asked(servers: Servers) -> None:
     source, _ = servers
-    source.fill("source", {"INBOX": INBOX, "Done": [mail(91)], "Parent": [mail(92)], "Parent/Child": [mail(93)]})
+    source.fill(
+        "source", {"INBOX": INBOX, "Done": [mail(91)], "Parent": [mail(92)], "Parent/Child": [mail(93)]}
+    )
     good(sync(settings(*servers, deletion=DeletionRules(source=True, source_empty_folders=True))))
     assert set(source.snapshot("source")) == {"INBOX"}
 
@@ -172,7 +182,7 @@ def test_delete1_added_to_a_task_takes_what_earlier_runs_copied(servers: Servers
     source.fill("source", {"INBOX": INBOX})
     wanted = settings(*servers, state_path=str(tmp_path / "state"))
     good(sync(wanted))
-    ran = good(sync(replace(wanted, deletion=DeletionRules(source=True))))
+    ran = good(sync(wanted._replace(deletion=DeletionRules(source=True))))
     assert ran.deleted(Side.SOURCE) == 12
     assert not hashes(source.snapshot("source"))
 
@@ -183,5 +193,7 @@ def test_delete2_added_to_a_task_mirrors(servers: Servers, tmp_path: Path) -> No
     destination.fill("target", {"INBOX": [mail(700)]})
     wanted = settings(*servers, state_path=str(tmp_path / "state"))
     good(sync(wanted))
-    assert good(sync(replace(wanted, deletion=DeletionRules(destination=True)))).deleted(Side.DESTINATION) == 1
+    assert (
+        good(sync(wanted._replace(deletion=DeletionRules(destination=True)))).deleted(Side.DESTINATION) == 1
+    )
     same(source.snapshot("source"), destination.snapshot("target"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from imapsync.plan.rules import DeletionRules, IdentityRules
 from tests.engine.transfer.harness import good, mail, same, settings, sync
 from tests.servers.dovecot import CAPABILITIES, Dovecot
+
+from imapsync.plan.rules import DeletionRules, IdentityRules
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-
-from imapsync.plan.rules import IdentityRules
-from imapsync.report import events
 from tests.engine.transfer.harness import endpoint, good, hashes, mail, same, settings, sync
 from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 
+from imapsync.plan.rules import IdentityRules
+from imapsync.report import events
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from imapsync.session.endpoint import Endpoint
     from tests.servers.base import ImapServer
+
+    from imapsync.session.endpoint import Endpoint
 
 pytestmark = pytest.mark.servers
 Servers = tuple[Dovecot, Dovecot]
@@ -59,7 +59,7 @@ def test_the_destination_breaks_the_connection(
             identity=IdentityRules(sync_duplicates=True),
             state_path=str(tmp_path / "state") if state else None,
         )
-        ran = good(sync(replace(wanted, destination=through(proxy, destination))))
+        ran = good(sync(wanted._replace(destination=through(proxy, destination))))
         assert proxy.counters().cuts >= 1
     assert ran.all(events.Reconnected)
     assert ran.copied == 413
@@ -75,13 +75,15 @@ def test_the_source_breaks_the_connection(servers: Servers, cut: dict[str, objec
     source.fill("source", FOLDERS)
     with Proxy(source.host, source.port, max_cuts=3, **cut) as proxy:
         wanted = settings(*servers, identity=IdentityRules(sync_duplicates=True))
-        ran = good(sync(replace(wanted, source=through(proxy, source))))
+        ran = good(sync(wanted._replace(source=through(proxy, source))))
         assert proxy.counters().cuts >= 1
     assert ran.copied == 413
     same(source.snapshot("source"), destination.snapshot("target"))
 
 
-@pytest.mark.parametrize("without", [["UIDPLUS"], ["MULTIAPPEND"], ["MULTIAPPEND", "LITERAL+", "UIDPLUS"]], ids=str)
+@pytest.mark.parametrize(
+    "without", [["UIDPLUS"], ["MULTIAPPEND"], ["MULTIAPPEND", "LITERAL+", "UIDPLUS"]], ids=str
+)
 def test_plain_servers_break_too(servers: Servers, tmp_path: Path, without: list[str]) -> None:
     source, _ = servers
     source.fill("source", FOLDERS)
@@ -94,7 +96,7 @@ def test_plain_servers_break_too(servers: Servers, tmp_path: Path, without: list
                 identity=IdentityRules(sync_duplicates=True),
                 state_path=str(tmp_path / "state"),
             )
-            good(sync(replace(wanted, destination=through(proxy, destination))))
+            good(sync(wanted._replace(destination=through(proxy, destination))))
         same(source.snapshot("source"), destination.snapshot("target"))
         assert good(sync(wanted)).copied == 0
         assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.transfer.harness import good, mail, settings, sync
+from tests.servers.dovecot import Dovecot
 
 from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, IdentityRules, SelectionRules
 from imapsync.report.events import Side
-from tests.engine.transfer.harness import good, mail, settings, sync
-from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 Servers = tuple[Dovecot, Dovecot]
-SCRIPT = 'require ["fileinto", "mailbox"];\nif header :contains "Subject" "filed" { fileinto :create "Lists"; }\n'
+SCRIPT = (
+    'require ["fileinto", "mailbox"];\nif header :contains "Subject" "filed" { fileinto :create "Lists"; }\n'
+)
 
 
 @pytest.fixture
@@ -72,7 +74,9 @@ def test_the_users_script_files_and_only_filed_messages_are_expunged(
     destination.fill("target", {"INBOX": [mail(900, flags=("\\Deleted",)), mail(901)]})
     source.fill("source", {"INBOX": [mail(1, headers="X: 1\r\nSubject: filed one\r\n"), mail(2)]})
     filed = mail(3)
-    source.fill("source", {"INBOX": [filed._replace(content=filed.content.replace(b"message 3", b"filed 3"))]})
+    source.fill(
+        "source", {"INBOX": [filed._replace(content=filed.content.replace(b"message 3", b"filed 3"))]}
+    )
     wanted = inbox(sieve_servers, tmp_path if with_state else None)
     assert good(sync(wanted)).copied == 3
     there = destination.snapshot("target")
@@ -91,7 +95,9 @@ def test_a_message_filed_away_but_not_yet_marked_is_not_copied_again(
     source, destination = sieve_servers
     destination.set_sieve("target", SCRIPT)
     filed = mail(3)
-    source.fill("source", {"INBOX": [filed._replace(content=filed.content.replace(b"message 3", b"filed 3"))]})
+    source.fill(
+        "source", {"INBOX": [filed._replace(content=filed.content.replace(b"message 3", b"filed 3"))]}
+    )
     wanted = inbox(sieve_servers, tmp_path)
     assert good(sync(wanted)).copied == 1
     with source.client("source") as client:

@@ -6,17 +6,18 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.transfer.harness import good, hashes, mail, same, settings, sync
 
 from imapsync.plan.rules import DeletionRules, IdentityRules
 from imapsync.report import events
 from imapsync.transfer import Stop
-from tests.engine.transfer.harness import good, hashes, mail, same, settings, sync
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from imapsync.transfer import Settings
     from tests.servers.dovecot import Dovecot
+
+    from imapsync.transfer import Settings
 
 pytestmark = pytest.mark.servers
 Servers = tuple["Dovecot", "Dovecot"]
@@ -215,7 +216,7 @@ def test_an_older_state_never_duplicates(servers: Servers, tmp_path: Path) -> No
 
 
 def test_a_state_file_in_use_is_an_error_of_its_own(servers: Servers, tmp_path: Path) -> None:
-    from imapsync.journal import Journal
+    from imapsync.journal.journal import Journal
 
     accounts = "source@127.0.0.1\ntarget@127.0.0.1"
     held = Journal.open(str(tmp_path / "state"), accounts, lambda _: None)

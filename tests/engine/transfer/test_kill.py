@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.engine.transfer.harness import hashes, mail, same
 from tests.servers.base import DEFAULT_PASSWORD
 
@@ -27,7 +26,10 @@ FOLDERS = {
         *(mail(folder * 1000 + n, body=LINE * 30, flags=("\\Seen",) if n % 2 else ()) for n in range(250)),
         *(mail(folder * 1000 + 500, body=LINE) for _ in range(3)),
         mail(folder * 1000 + 600, body=LINE * 9000),
-        *(mail(0)._replace(content=b"Subject: draft %d of %d\r\n\r\ntext\r\n" % (n, folder)) for n in range(3)),
+        *(
+            mail(0)._replace(content=b"Subject: draft %d of %d\r\n\r\ntext\r\n" % (n, folder))
+            for n in range(3)
+        ),
     ]
     for folder in range(6)
 }
@@ -42,7 +44,14 @@ def command(source: Dovecot, destination: Dovecot, folder: Path, *more: str) -> 
     words = [sys.executable, "-m", "imapsync", "--nolog", "--pidfile", str(folder / "pid"), "--nofoldersizes"]
     words += ["--nofoldersizesatend", "--syncduplicates", "--nossl1", "--notls1", "--nossl2", "--notls2"]
     for number, server, user in ((1, source, "source"), (2, destination, "target")):
-        words += [f"--host{number}", server.host, f"--port{number}", str(server.port), f"--user{number}", user]
+        words += [
+            f"--host{number}",
+            server.host,
+            f"--port{number}",
+            str(server.port),
+            f"--user{number}",
+            user,
+        ]
         words += [f"--passfile{number}", str(password)]
     return words + list(more)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.engine.transfer.harness import good, mail, same, settings, sync
 
 if TYPE_CHECKING:

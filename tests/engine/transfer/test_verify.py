@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.transfer.harness import good, mail, settings, sync
+from tests.engine.transfer.test_journal_runs import expunge, store
 
 from imapsync.report import events
 from imapsync.transfer import Mode, Stop
-from tests.engine.transfer.harness import good, mail, settings, sync
-from tests.engine.transfer.test_journal_runs import expunge, store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +26,7 @@ def test_a_finished_migration_has_no_exceptions(servers: tuple[Dovecot, Dovecot]
     wanted = settings(*servers)
     good(sync(wanted))
     before = destination.snapshot("target")
-    ran = good(sync(replace(wanted, mode=Mode.VERIFY)))
+    ran = good(sync(wanted._replace(mode=Mode.VERIFY)))
     assert not ran.all(events.VerifyMismatch)
     assert [(event.checked, event.equal) for event in ran.all(events.Verified)] == [(10, 10), (1, 1)]
     assert destination.snapshot("target") == before
@@ -40,9 +39,12 @@ def test_missing_messages_and_other_flags_are_exceptions(servers: tuple[Dovecot,
     good(sync(wanted))
     expunge(destination, "target", "INBOX", "4")
     store(destination, "target", "INBOX", "5", "+FLAGS (\\Flagged)")
-    ran = sync(replace(wanted, mode=Mode.VERIFY))
+    ran = sync(wanted._replace(mode=Mode.VERIFY))
     assert ran.outcome.stop is Stop.DONE
-    assert [(event.uid, event.kind) for event in ran.all(events.VerifyMismatch)] == [(4, "missing"), (5, "flags")]
+    assert [(event.uid, event.kind) for event in ran.all(events.VerifyMismatch)] == [
+        (4, "missing"),
+        (5, "flags"),
+    ]
 
 
 def test_what_the_user_removed_is_named_as_such(servers: tuple[Dovecot, Dovecot], tmp_path: Path) -> None:
@@ -54,5 +56,5 @@ def test_what_the_user_removed_is_named_as_such(servers: tuple[Dovecot, Dovecot]
     ran = good(sync(wanted))
     assert ran.skipped(events.Skip.REMOVED_BY_USER) == 1
     assert good(sync(wanted)).skipped(events.Skip.REMOVED_BY_USER) == 1
-    ran = sync(replace(wanted, mode=Mode.VERIFY))
+    ran = sync(wanted._replace(mode=Mode.VERIFY))
     assert [(event.uid, event.kind) for event in ran.all(events.VerifyMismatch)] == [(4, "deleted_by_user")]

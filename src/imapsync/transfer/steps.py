@@ -1,0 +1,192 @@
+"""The steps of a run after both sides are open: list, compare, copy, finish, delete, verify."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from imapsync.plan.folders import select_folders
+from imapsync.report import events
+from imapsync.report.events import Phase, Reason, Side
+from imapsync.session.errors import ConnectionFailed
+from imapsync.transfer.compare import compare, groups
+from imapsync.transfer.connect import RECONNECT_ATTEMPTS, reconnect
+from imapsync.transfer.copy import MAX_STRIKES, Copier
+from imapsync.transfer.deletions import delete_empty_source_folders, delete_on_destination
+from imapsync.transfer.failures import message_failed, message_skipped
+from imapsync.transfer.finish import finish, settle
+from imapsync.transfer.focus import Focus
+from imapsync.transfer.job import DONE, SENT, TODO
+from imapsync.transfer.prepare import choosable, create_folders, list_both, make_jobs, tell_folders
+from imapsync.transfer.reading import Reading
+from imapsync.transfer.resolve import find_copies, wait_until_quiet
+from imapsync.transfer.settings import Mode
+from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
+from imapsync.transfer.throttle import Throttle
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.job import FolderJob
+
+#: Lost connections in a row without any message settled: enough to single out one that breaks connections.
+FRUITLESS_LIMIT = 9
+T = TypeVar("T")
+
+
+class Steps:
+    """Carries the steps out and knows what is under way, for a run that has to end early."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._focus = Focus(run)
+        self.jobs: list[FolderJob] = []
+        self._open: list[FolderJob] = []
+        self._copier: Copier | None = None
+        self._reading: Reading | None = None
+
+    async def work(self) -> None:
+        """Go as far as the mode says."""
+        state = self._run
+        mode = state.settings.mode
+        await self._prepare()
+        if mode is Mode.SIZES or state.settings.destination is None:
+            return
+        if mode is Mode.VERIFY:
+            from imapsync.transfer.verify import verify
+
+            await verify(state, self._focus, self.jobs, Reading(state))
+            return
+        jobs = await self._persist(partial(create_folders, state, self.jobs))
+        if mode is Mode.SYNC:
+            await self._sync([job for job in jobs if not job.finished])
+        await self._persist(partial(delete_on_destination, state, self._focus, jobs))
+        if mode is Mode.SYNC:
+            await self._persist(partial(delete_empty_source_folders, state, jobs))
+            if state.settings.sizes_at_end:
+                await self._persist(partial(tell_sizes_at_end, state, self._mapped()))
+
+    async def wind_down(self) -> None:
+        """Take the answers to what was sent; for a run that ends early."""
+        if self._copier is not None:
+            await self._copier.settle_all()
+
+    def settle_open(self) -> None:
+        """Write down how far the folder pairs under way have come."""
+        if self._reading is None:
+            return
+        for job in self._open:
+            if not job.finished and job.uids:
+                job.failed = True
+                settle(self._run, job, self._reading)
+
+    async def _prepare(self) -> None:
+        state = self._run
+        if state.journal is not None and state.source.has("QRESYNC") and state.source.has("ENABLE"):
+            state.source.enable("QRESYNC")
+        await self._persist(partial(list_both, state))
+        if state.settings.sizes_at_start or state.settings.mode is Mode.SIZES:
+            await self._persist(partial(complete_sizes, state))
+        if state.settings.destination is None:
+            rules = state.settings.folders
+            chosen = select_folders(choosable(state.source_view.account, rules), rules).folders
+            tell_folders(state, state.source_view, Side.SOURCE, {folder.name: "" for folder in chosen})
+            return
+        self.jobs = make_jobs(state)
+        state.folders_total = len(self.jobs)
+        mapped = self._mapped()
+        tell_folders(state, state.source_view, Side.SOURCE, mapped)
+        back = {there: here for here, there in mapped.items()}
+        tell_folders(state, state.destination_view, Side.DESTINATION, back)
+
+    def _mapped(self) -> dict[str, str]:
+        return {job.name: job.pair.destination for job in self.jobs}
+
+    async def _sync(self, jobs: list[FolderJob]) -> None:
+        state = self._run
+        self._reading = reading = Reading(state)
+        self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock))
+        for group in groups(jobs):
+            working = await self._persist(partial(compare, state, self._focus, group, reading))
+            self._open = working
+            if state.dry:
+                _skip_all(state, working)
+            elif any(job.open_rows for job in working):
+                state.sink(events.PhaseChanged(Phase.COPYING))
+                await self._copy(working, self._copier, reading)
+            for job in working:
+                await self._persist(partial(finish, state, self._focus, job, reading))
+            self._open = []
+
+    async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
+        """Copy, and go on after a lost connection as long as that moves the work forward."""
+        state = self._run
+        fruitless = 0
+        while True:
+            before = _settled_rows(jobs)
+            try:
+                await copier.copy(jobs)
+                return
+            except ConnectionFailed as error:
+                fruitless = fruitless + 1 if _settled_rows(jobs) == before else 0
+                if fruitless > FRUITLESS_LIMIT:
+                    raise
+                copier.lost(jobs)
+                await reconnect(state, error)
+                self._focus.forget()
+            await self._persist(partial(self._resolve, jobs, copier, reading))
+
+    async def _resolve(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
+        """Find out what became of the messages whose APPEND was not answered."""
+        state = self._run
+        for job in jobs:
+            rows = [row for row, value in enumerate(job.states) if value == SENT]
+            if rows:
+                await wait_until_quiet(state, self._focus, job)
+                found = await find_copies(state, self._focus, job, rows, reading)
+                for row in rows:
+                    if row in found:
+                        job.close_row(row, DONE)
+                        job.copies[row] = found[row]
+                        _arrived_unseen(state, job, row)
+                    else:
+                        job.states[row] = TODO
+            for row, value in enumerate(job.states):
+                if value == TODO and copier.strikes(job, row) > MAX_STRIKES:
+                    text = "the connection broke each time this message was on its way"
+                    message_failed(state, job, row, None, reason=Reason.CONNECTION, server_text=text)
+
+    async def _persist(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Carry out a step that may be repeated as a whole, again after a lost connection."""
+        for attempt in range(RECONNECT_ATTEMPTS):
+            try:
+                return await step()
+            except ConnectionFailed as error:
+                if attempt == RECONNECT_ATTEMPTS - 1 or not error.retryable:
+                    raise
+                await reconnect(self._run, error)
+                self._focus.forget()
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _settled_rows(jobs: list[FolderJob]) -> int:
+    return sum(len(job.uids) - job.open_rows for job in jobs)
+
+
+def _arrived_unseen(state: Run, job: FolderJob, row: int) -> None:
+    uid, size, copy = job.uids[row], job.sizes[row], job.copies[row]
+    if state.journal is not None and job.state is not None:
+        state.journal.add(job.state.id, [(uid, copy, state.journal.flags_number(()))])
+        if state.settings.sieve_delivery:
+            state.journal.add_unfiltered(job.state.id, [copy])
+        state.journal.commit()
+    state.copied_messages += 1
+    state.copied_bytes += size
+    state.sink(events.MessagesCopied(job.name, job.pair.destination, [uid], [size], [copy]))
+
+
+def _skip_all(state: Run, jobs: list[FolderJob]) -> None:
+    for job in jobs:
+        if job.uids:
+            message_skipped(state, job, list(range(len(job.uids))), events.Skip.DRY)
