@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from tests.servers.client import Client, NewMessage, StoredMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 #: Mail of test servers lives in memory.
 SCRATCH = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())  # noqa: S108 - mode 0700 below
@@ -89,7 +89,7 @@ class ImapServer(ABC):
         """Give a logged-in test client for this account."""
         return Client(self.host, self.port).login(user, self.passwords[user])
 
-    def fill(self, user: str, folders: dict[str, Sequence[NewMessage]]) -> None:
+    def fill(self, user: str, folders: Mapping[str, Sequence[NewMessage]]) -> None:
         """Add folders (names in modified UTF-7) with messages; an empty list makes just the folder."""
         with self.client(user) as client:
             for folder, messages in folders.items():
