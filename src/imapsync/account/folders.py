@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.folders import INBOX, Folder, Layout
 from imapsync.plan.mapping import Account
 from imapsync.session.errors import CommandRefused
-from imapsync.wire.mailbox import MailboxName
-from imapsync.wire.responses import Namespaces, StatusItems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from imapsync.session.session import Session
-    from imapsync.wire.responses import ListEntry
+    from imapsync.wire.mailbox import MailboxName
+    from imapsync.wire.responses import ListEntry, Namespaces, StatusItems
 
 #: Separators that a server without NAMESPACE may use, most usual first.
 _USUAL_SEPARATORS = ("/", ".", "\\")
@@ -28,7 +27,7 @@ STATUS_WINDOW = 100
 
 
 class FolderView(NamedTuple):
-    """A folder, the name its server knows it by, and its numbers (None when STATUS failed or was not asked)."""
+    """A folder, the name its server knows it by, and its numbers, None when there are none."""
 
     folder: Folder
     mailbox: MailboxName
@@ -62,10 +61,10 @@ def status_items(session: Session, *, sizes: bool) -> tuple[str, ...]:
 
 
 async def discover(session: Session, *, sizes: bool = False, numbers: bool = True) -> AccountView:
-    """List a side. `numbers`: with STATUS of each folder; `sizes`: with their bytes where the server tells
-    them.
+    """List a side.
 
-    Raises the session's errors; a STATUS refused for one folder leaves that folder without numbers.
+    `numbers`: with STATUS of each folder; `sizes`: with their bytes where the server tells them. Raises the
+    session's errors; a STATUS refused for one folder leaves that folder without numbers.
     """
     items = status_items(session, sizes=sizes) if numbers else ()
     namespaces_answer = session.namespaces() if session.has("NAMESPACE") else None

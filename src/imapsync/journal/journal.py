@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _ALL_FOLDERS = (
-    "SELECT id, source, destination, source_uidvalidity, destination_uidvalidity, source_uidnext, source_modseq,"
-    " source_messages, destination_uidnext, destination_messages, removed, settled, rules FROM folder"
+    "SELECT id, source, destination, source_uidvalidity, destination_uidvalidity, source_uidnext,"
+    " source_modseq, source_messages, destination_uidnext, destination_messages, removed, settled, rules"
+    " FROM folder"
 )
 _GONE = "SELECT source_uid FROM pair WHERE folder=? AND destination_uid=?"
 _FIND = "SELECT source_uid, destination_uid, flags FROM pair WHERE folder=? AND source_uid IN "
@@ -97,8 +98,8 @@ class Journal:
         """Replace what is recorded of a folder pair."""
         with self._writing() as connection:
             connection.execute(
-                "UPDATE folder SET source_uidnext=?, source_modseq=?, source_messages=?, destination_uidnext=?,"
-                " destination_messages=?, removed=?, settled=?, rules=? WHERE id=?",
+                "UPDATE folder SET source_uidnext=?, source_modseq=?, source_messages=?,"
+                " destination_uidnext=?, destination_messages=?, removed=?, settled=?, rules=? WHERE id=?",
                 (
                     state.source_uidnext,
                     state.source_modseq,
@@ -158,10 +159,7 @@ class Journal:
             return {row[0] for row in rows}
 
     def add(self, folder: int, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Record message pairs (source UID, destination UID, flags number), in place of what was known of
-
-        them.
-        """
+        """Record pairs (source UID, destination UID, flags number) over what was known of them."""
         with self._writing() as connection:
             connection.executemany(
                 "INSERT OR REPLACE INTO pair VALUES (?, ?, ?, ?)", ((folder, *row) for row in rows)
@@ -206,10 +204,7 @@ class Journal:
     # -- copied, but the user's filter has not run yet
 
     def unfiltered(self, folder: int) -> dict[int, bool]:
-        """Give destination UID -> whether its filtering had begun, of those whose filtering was not
-
-        completed.
-        """
+        """Give what is not completely filtered: destination UID -> whether it had begun."""
         with _told():
             rows = self._connection.execute(
                 "SELECT destination_uid, begun FROM unfiltered WHERE folder=?", (folder,)

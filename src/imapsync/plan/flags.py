@@ -31,9 +31,9 @@ class FlagTranslator:
         self._known: dict[Flags, Flags] = {}
 
     def translate(self, flags: Flags) -> Flags:
-        """Give the flags that the copy should have.
+        r"""Give the flags that the copy should have.
 
-        Rewritten (--regexflag), filtered, sorted, never \\Recent.
+        Rewritten (--regexflag), filtered, sorted, never \Recent.
         """
         translated = self._known.get(flags)
         if translated is None:

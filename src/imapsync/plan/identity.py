@@ -72,8 +72,7 @@ class Identity:
         return self.of_header(header) or self.of_unidentified(header, text[:BODY_PREFIX_BYTES])
 
     def of_unidentified(self, header: bytes, text_prefix: bytes) -> int:
-        """Give the digest of a message without identifying headers: its whole header, with its text when
-        needed.
+        """Give the digest of a message without identifying headers: of its whole header, and text if needed.
 
         `text_prefix` is the first `BODY_PREFIX_BYTES` of the text; it counts only when `says_too_little`.
         """

@@ -47,7 +47,7 @@ WELL_KNOWN_NAMES: dict[str, tuple[str, ...]] = {
 
 
 def special_use(folder: Folder) -> str:
-    r"""Give the folder's announced special use as the RFC writes it, such as "\Sent"; "" when there is none."""
+    r"""Give the folder's announced special use as the RFC writes it, such as "\Sent", or ""."""
     for use in WELL_KNOWN_NAMES:
         if use in folder.attributes:
             return use[0] + use[1:].capitalize()

@@ -14,7 +14,6 @@ from imapsync.report.events import Phase
 from imapsync.transfer import planning
 from imapsync.transfer.delta import DeltaComparison, is_unchanged, known_state
 from imapsync.transfer.full import FullComparison
-from imapsync.transfer.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
 
 #: Messages (by STATUS) whose indexes are held at once, and folder pairs asked about at once.
 GROUP_MESSAGES = 200_000

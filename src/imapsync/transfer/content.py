@@ -39,10 +39,7 @@ class Content:
         self.active = self.changes or self.selects or rules.dates_from_header
 
     def unwanted(self, message: bytes) -> str:
-        """Give "pattern" (--skipmess) or "line_length" (--maxlinelength) when the message is not to be
-
-        copied.
-        """
+        """Give why a message is not wanted: "pattern", "line_length", or "" when it is."""
         if any(rule(message) for rule in self._selection.skip_content):
             return "pattern"
         limit = self._selection.max_line_bytes

@@ -207,10 +207,7 @@ class Copier:
         return batch
 
     def _large_uids(self, job: FolderJob, row: int) -> list[int]:
-        """Give the UIDs of this and the next large messages of a folder, to ask for their flags and dates at
-
-        once.
-        """
+        """Give the UIDs of this and the next large messages: their flags are asked for at once."""
         uids = [job.uids[row]]
         for other in range(row + 1, len(job.uids)):
             if len(uids) >= META_MESSAGES:
@@ -297,7 +294,10 @@ class Copier:
             await self._send(job, rows, messages, flags)
 
     def _refused(self, job: FolderJob, rows_by_uid: dict[int, int], error: CommandRefused) -> None:
-        """The server broke the FETCH off: ask for the rest one by one, later; a single message has failed."""
+        """Put the rest of a FETCH that the server broke off aside, one by one.
+
+        A single message has failed.
+        """
         if len(rows_by_uid) == 1 and self.strikes(job, next(iter(rows_by_uid.values()))) >= 1:
             for row in rows_by_uid.values():
                 message_failed(self._run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
@@ -332,7 +332,7 @@ class Copier:
         await self._forward(self._ask(job, [row], large=large))
 
     def _vanished(self, job: FolderJob, row: int, present: UidSet) -> None:
-        """A message is no longer listed: expunged by somebody, if the server's numbers add up.
+        """Take leave of a message that is no longer listed, if the server's numbers add up.
 
         Else it is lost.
         """

@@ -131,7 +131,8 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
 
 
 def _stop(run: Run, stop: Stop, reason: Reason, count: int, why: str) -> None:
-    text = f"{count} messages would be deleted on host2: {why}; nothing was deleted (--maxdelete2 {count} allows it)"
+    text = f"{count} messages would be deleted on host2: {why}; nothing was deleted"
+    text += f" (--maxdelete2 {count} allows it)"
     run.sink(events.Problem(reason, text, Side.DESTINATION, details={"messages": str(count)}))
     raise StopRun(stop)
 

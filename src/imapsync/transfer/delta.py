@@ -41,15 +41,16 @@ def known_state(job: FolderJob, states: dict[tuple[str, str], FolderState]) -> F
     source, destination = job.source_status, job.destination_status
     if source is None or destination is None:
         return None
-    if source.uidvalidity != state.source_uidvalidity or not state.source_uidvalidity:
-        return None
-    if destination.uidvalidity != state.destination_uidvalidity or not state.destination_uidvalidity:
-        return None
-    if source.uidnext is None or destination.uidnext is None:
-        return None
-    if source.uidnext < state.source_uidnext or destination.uidnext < state.destination_uidnext:
-        return None
-    return state
+    fits = _same_folder(source, state.source_uidvalidity, state.source_uidnext) and _same_folder(
+        destination, state.destination_uidvalidity, state.destination_uidnext
+    )
+    return state if fits else None
+
+
+def _same_folder(status: StatusItems, uidvalidity: int, uidnext: int) -> bool:
+    return (
+        bool(uidvalidity) and status.uidvalidity == uidvalidity and (status.uidnext or 0) >= max(uidnext, 1)
+    )
 
 
 def is_unchanged(run: Run, job: FolderJob, state: FolderState, reading: Reading) -> bool:

@@ -141,7 +141,7 @@ class DeltaPlan:
             uid for uid in everything if uid >= state.source_uidnext and uid not in known and uid not in got
         )
         if missing:
-            await read_pieces(self._run, job, self._run.source, reader, self.new, missing)
+            await read_pieces(self._run, job, self._run.source, reader, self.new, missing=missing)
 
     def _prove_again(self, pairs: Pairs, selected: UidSet) -> None:
         """Take known messages that are selected as proven.
@@ -274,7 +274,9 @@ class DeltaPlan:
             if self._flag_rows:
                 self._journal.add(state.id, self._flag_rows.values())
             self._journal.remove_loose(state.id, (loose.uids[matching.partner[row]] for row in paired))
-        planning.plan_delta(run, job, self.new, loose, matching, reading, destination_messages)
+        planning.plan_delta(
+            run, job, planning.Compared(self.new, loose, matching), reading, destination_messages
+        )
 
     def _loose_index(self) -> MessageIndex:
         loose = MessageIndex(self._reading.table)

@@ -28,8 +28,8 @@ async def expunge(run: Run, session: Session, folder: str, uids: set[int], *, by
         marked = set(await session.search("DELETED"))
         if marked - uids:
             run.warn(
-                f"{len(uids)} messages of {folder} stay marked as deleted: the server has no UIDPLUS, and an expunge"
-                f" would take {len(marked - uids)} others along",
+                f"{len(uids)} messages of {folder} stay marked as deleted: the server has no UIDPLUS, and an"
+                f" expunge would take {len(marked - uids)} others along",
                 side,
             )
             return False

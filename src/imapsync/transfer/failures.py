@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
@@ -92,10 +93,8 @@ def describe(content: bytes) -> dict[str, str]:
         value = parsed.get(name)
         if value is not None:
             described[name] = _readable(str(value))
-    try:
+    with contextlib.suppress(ValueError, TypeError, IndexError):
         described["date"] = parsedate_to_datetime(str(parsed.get("date"))).isoformat()
-    except (ValueError, TypeError, IndexError):
-        pass
     return described
 
 

@@ -130,7 +130,7 @@ class FullComparison:
             planning.plan_copy_of_all(run, job, source, reading)
             return
         matching = match(source, destination, sync_duplicates=reading.sync_duplicates)
-        planning.plan_full(run, job, source, destination, matching, reading)
+        planning.plan_full(run, job, planning.Compared(source, destination, matching), reading)
 
     async def _second_questions(self) -> None:
         run, job = self._run, self.job

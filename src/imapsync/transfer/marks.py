@@ -23,10 +23,7 @@ _DELETED = (b"\\Deleted",)
 
 
 async def mark_source(run: Run, focus: Focus, job: FolderJob) -> None:
-    """Flag and delete on the source what `job.proven` names, and what is older than --delete1older and
-
-    proven.
-    """
+    """Flag and delete on the source what `job.proven` names, and what --delete1older lets go."""
     settings = run.settings
     rules = settings.deletion
     doomed = set(job.proven) if rules.source else set()

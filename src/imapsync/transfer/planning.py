@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.journal import SKIPPED_DUPLICATE, FolderState
 from imapsync.plan.flags import FlagTranslator
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 #: UIDs in one question about listed messages.
 UIDS_PER_QUESTION = 20_000
+
+
+class Compared(NamedTuple):
+    """Two indexes and how their messages pair."""
+
+    source: MessageIndex
+    destination: MessageIndex
+    matching: Matching
 
 
 def wants_modseq(run: Run) -> bool:
@@ -92,28 +100,22 @@ def plan_copy_of_all(run: Run, job: FolderJob, source: MessageIndex, reading: Re
     _tell(run, job, source, 0, unidentified=0)
 
 
-def plan_full(
-    run: Run,
-    job: FolderJob,
-    source: MessageIndex,
-    destination: MessageIndex,
-    matching: Matching,
-    reading: Reading,
-) -> None:
+def plan_full(run: Run, job: FolderJob, compared: Compared, reading: Reading) -> None:
     """Plan from a complete matching."""
+    source, destination, matching = compared
     job.floor = floor_of(job, destination)
     selected = job.destination_selected
     job.destination_count = selected.exists if selected else 0
     begin_journal(run, job)
     paired = [row for row, partner in enumerate(matching.partner) if partner != NONE]
-    record_matches(run, job, source, destination, matching, paired)
+    record_matches(run, job, compared, paired)
     _record_duplicates(run, job, source, matching.duplicates)
     if run.journal is not None and job.state is not None:
         extra = matching.extra
         loose = ((destination.uids[row], destination.digests[row], destination.sizes[row]) for row in extra)
         run.journal.add_loose(job.state.id, loose)
     if reading.resync and source.flags and destination.flags:
-        _plan_flags(run, job, source, destination, matching, paired)
+        _plan_flags(run, job, compared, paired)
     _prove(run, job, (source.uids[row] for row in paired if source.uids[row] not in source.excluded))
     _doom(run, job, destination, matching)
     rows = [row for row in matching.missing if source.uids[row] not in source.excluded]
@@ -142,21 +144,16 @@ def plan_full(
 
 
 def plan_delta(
-    run: Run,
-    job: FolderJob,
-    new: MessageIndex,
-    loose: MessageIndex,
-    matching: Matching,
-    reading: Reading,
-    destination_messages: int,
+    run: Run, job: FolderJob, compared: Compared, reading: Reading, destination_messages: int
 ) -> None:
     """Plan from a matching of only the unpaired messages of both sides."""
+    new, loose, matching = compared
     status = job.destination_status
     job.floor = floor_of(job, None)
     job.destination_count = destination_messages
     paired = [row for row, partner in enumerate(matching.partner) if partner != NONE]
     if not run.dry:
-        record_matches(run, job, new, loose, matching, paired)
+        record_matches(run, job, compared, paired)
         _record_duplicates(run, job, new, matching.duplicates)
     _prove(run, job, (new.uids[row] for row in paired))
     _doom(run, job, loose, matching)
@@ -194,15 +191,9 @@ def begin_journal(run: Run, job: FolderJob) -> None:
     )
 
 
-def record_matches(
-    run: Run,
-    job: FolderJob,
-    source: MessageIndex,
-    destination: MessageIndex,
-    matching: Matching,
-    paired: Iterable[int],
-) -> None:
+def record_matches(run: Run, job: FolderJob, compared: Compared, paired: Iterable[int]) -> None:
     """Put the pairs that were found into the journal."""
+    source, destination, matching = compared
     if run.journal is None or job.state is None:
         return
     journal = run.journal
@@ -228,15 +219,9 @@ def _record_duplicates(run: Run, job: FolderJob, source: MessageIndex, rows: arr
         run.journal.add(job.state.id, ((source.uids[row], SKIPPED_DUPLICATE, plain) for row in rows))
 
 
-def _plan_flags(
-    run: Run,
-    job: FolderJob,
-    source: MessageIndex,
-    destination: MessageIndex,
-    matching: Matching,
-    paired: Iterable[int],
-) -> None:
+def _plan_flags(run: Run, job: FolderJob, compared: Compared, paired: Iterable[int]) -> None:
     """Without a journal the source's flags count: the copy gets exactly those that its folder can keep."""
+    source, destination, matching = compared
     translator = translator_of(run, job)
     table = source.flag_table
     changes: dict[tuple[int, int], tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {}

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 async def list_both(run: Run) -> None:
-    """Read the folder lists of both sides, side by side, into `run.source_view` and `run.destination_view`."""
+    """Read the folder lists of both sides at once into `run.source_view` and `run.destination_view`."""
     run.sink(events.PhaseChanged(Phase.LISTING))
     sizes = run.settings.sizes_at_start
     if run.settings.destination is None:
@@ -168,10 +168,9 @@ async def _created(
 async def _merge_cases(
     run: Run, jobs: list[FolderJob], refused: dict[str, CommandRefused]
 ) -> dict[str, MailboxName]:
-    """Find, for names that were refused, a folder that differs only in case: the destination does not tell
-    them apart.
+    """Find, for names that were refused, a folder that differs only in case.
 
-    Such folders are merged, or skipped with --nomixfolders.
+    The destination does not tell them apart. Such folders are merged, or skipped with --nomixfolders.
     """
     merged: dict[str, MailboxName] = {}
     known = {view.folder.name.casefold(): view.mailbox for view in run.destination_view.folders}

@@ -42,13 +42,13 @@ async def read_rest(
         return
     known = set(index.uids) | set(index.dropped)
     missing = UidSet.of(uid for uid in everything if uid not in known)
-    await read_pieces(run, job, session, reader, index, missing)
+    await read_pieces(run, job, session, reader, index, missing=missing)
 
 
 async def read_pieces(
-    run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex, missing: UidSet
+    run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex, *, missing: UidSet
 ) -> None:
-    """Read listed messages, cutting in half whatever is refused or left out, until each is read or reported."""
+    """Read listed messages; halves whatever is refused or left out until each is read or reported."""
     pieces = list(missing.split(PIECE))
     while pieces:
         piece = pieces.pop()

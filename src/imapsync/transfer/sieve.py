@@ -80,8 +80,8 @@ async def _expunge(run: Run, job: FolderJob, filed: set[int]) -> int:
         return 0
     if not run.destination.has("UIDPLUS"):
         run.warn(
-            f"{len(filed)} messages that Sieve filed elsewhere stay marked as deleted in {job.pair.destination}:"
-            " host2 has no UIDPLUS"
+            f"{len(filed)} messages that Sieve filed elsewhere stay marked as deleted in"
+            f" {job.pair.destination}: host2 has no UIDPLUS"
         )
         return 0
     try:

@@ -64,7 +64,7 @@ def endpoint(server: ImapServer) -> Endpoint:
     return Endpoint(server.host, server.port, Security.NONE, Trust("any"), timeout_s=20)
 
 
-def settings(source: ImapServer, destination: ImapServer, **options: Any) -> Settings:
+def settings(source: ImapServer, destination: ImapServer, **options: Any) -> Settings:  # noqa: ANN401 - any field
     """Give settings for user `source` on one server and user `target` on the other, quiet about sizes."""
     base = Settings(
         endpoint(source),
@@ -104,8 +104,10 @@ def mail(
     """Give a message with its own Message-Id and one Received line."""
     text = (
         f"Received: from a.example by b.example; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
-        f"Message-Id: <{number}@example.org>\r\nSubject: message {number}\r\n"
-        f"From: a@example.org\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n{headers}\r\n{body or f'text {number}'}\r\n"
+        f"Message-Id: <{number}@example.org>\r\n"
+        f"Subject: message {number}\r\n"
+        f"From: a@example.org\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+        f"{headers}\r\n{body or f'text {number}'}\r\n"
     )
     return NewMessage(text.encode(), flags, 1_500_000_000 + day * 86_400 + number)
 

@@ -38,7 +38,7 @@ def test_delete1_moves_messages(servers: Servers, tmp_path: Path, state: str | N
 
 
 def test_delete1_also_takes_what_was_there_already_and_leaves_the_users_own_marks(servers: Servers) -> None:
-    source, destination = servers
+    source, _ = servers
     source.fill("source", {"INBOX": [*INBOX, mail(50, flags=("\\Deleted",))]})
     good(sync(settings(*servers)))
     ran = good(sync(settings(*servers, deletion=DeletionRules(source=True, source_expunge=False))))
@@ -83,7 +83,7 @@ def test_delete2_keeps_what_selection_left_out(servers: Servers) -> None:
 
 
 def test_a_source_that_is_suddenly_empty_stops_deletions(servers: Servers) -> None:
-    source, destination = servers
+    _, destination = servers
     destination.fill("target", {"INBOX": INBOX})
     wanted = settings(*servers, deletion=DeletionRules(destination=True))
     ran = sync(wanted)
@@ -127,7 +127,7 @@ def test_delete2folders_spares_what_the_source_has(servers: Servers) -> None:
     )
 
 
-def test_without_uidplus_the_users_marks_are_never_expunged(tmp_path: Path) -> None:
+def test_without_uidplus_the_users_marks_are_never_expunged() -> None:
     with Dovecot(without=["UIDPLUS"]) as source, Dovecot(without=["UIDPLUS"]) as destination:
         source.add_user("source")
         destination.add_user("target")

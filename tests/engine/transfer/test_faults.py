@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.transfer.harness import endpoint, good, hashes, mail, same, settings, sync
@@ -49,7 +49,7 @@ def through(proxy: Proxy, server: ImapServer) -> Endpoint:
     ids=str,
 )
 def test_the_destination_breaks_the_connection(
-    servers: Servers, tmp_path: Path, cut: dict[str, object], state: bool
+    servers: Servers, tmp_path: Path, cut: dict[str, Any], state: bool
 ) -> None:
     source, destination = servers
     source.fill("source", FOLDERS)
@@ -70,7 +70,7 @@ def test_the_destination_breaks_the_connection(
 @pytest.mark.parametrize(
     "cut", [{"cut_after_down": 5_000}, {"cut_after_down": 300_000}, {"cut_after_down": 1_300_000}], ids=str
 )
-def test_the_source_breaks_the_connection(servers: Servers, cut: dict[str, object]) -> None:
+def test_the_source_breaks_the_connection(servers: Servers, cut: dict[str, Any]) -> None:
     source, destination = servers
     source.fill("source", FOLDERS)
     with Proxy(source.host, source.port, max_cuts=3, **cut) as proxy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.transfer.harness import good, mail, settings, sync
@@ -31,7 +31,7 @@ def sieve_servers(servers: Servers) -> Iterator[Servers]:
         yield servers[0], destination
 
 
-def inbox(servers: Servers, tmp_path: Path | None = None, **options: object) -> Settings:
+def inbox(servers: Servers, tmp_path: Path | None = None, **options: Any) -> Settings:  # noqa: ANN401 - any field
     options.setdefault("sieve_delivery", True)
     return settings(
         *servers,

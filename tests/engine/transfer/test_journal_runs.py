@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.transfer.harness import good, hashes, mail, same, settings, sync
@@ -28,7 +28,7 @@ FOLDERS = {
 }
 
 
-def stateful(servers: Servers, tmp_path: Path, **options: object) -> Settings:
+def stateful(servers: Servers, tmp_path: Path, **options: Any) -> Settings:  # noqa: ANN401 - any field
     options.setdefault("identity", IdentityRules(sync_duplicates=True))
     return settings(*servers, state_path=str(tmp_path / "state"), **options)
 

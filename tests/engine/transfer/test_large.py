@@ -8,13 +8,14 @@ import pytest
 from tests.engine.transfer.harness import good, mail, same, settings, sync
 
 if TYPE_CHECKING:
+    from tests.servers.client import NewMessage
     from tests.servers.dovecot import Dovecot
 
 pytestmark = pytest.mark.servers
 LINE = "0123456789" * 7 + "\r\n"
 
 
-def big(number: int, mebibytes: float) -> object:
+def big(number: int, mebibytes: float) -> NewMessage:
     return mail(number, body=LINE * int(mebibytes * 1024 * 1024 / len(LINE)))
 
 
