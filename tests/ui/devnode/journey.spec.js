@@ -9,12 +9,12 @@ import { app, expectAccessible, shoot, watch } from "../support/fixtures.js";
 
 const REMOTE_USER = "r01@example.net";
 const MARKUP_FOLDER = "<img src=x onerror=alert(1)>";
-const MESSAGES = 3000;
+const MESSAGES = 1500;
 
 test.describe.configure({ mode: "serial" });
 
-/** 13 MB of messages take some twenty seconds. */
-const SLOW_BITS_PER_SECOND = 5_000_000;
+/** 6 MB of messages take some twenty seconds. */
+const SLOW_BITS_PER_SECOND = 2_500_000;
 
 let node, instance, line, page, faults;
 const bodies = [];

@@ -256,3 +256,16 @@ for (const [language, locale] of Object.entries(LANGUAGES)) {
     });
   }
 }
+
+for (const width of [360, 1024, 3840]) {
+  test.describe(`the narrowest and the widest: ${width} px`, () => {
+    test.use({ locale: LANGUAGES.it, viewport: { width, height: 800 } });
+    for (const name of ["status", "settings", "tasks", "task", "import", "about"]) {
+      test(name, async ({ page, open }) => {
+        const app = await open(name);
+        await expect(app.locator(".bx--skeleton__text")).toHaveCount(0);
+        await shoot(page, `it-${name}`);
+      });
+    }
+  });
+}
