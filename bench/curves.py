@@ -1,4 +1,4 @@
-"""Cost against mailbox size and against round-trip time: measured points, and the pictures of them."""
+"""Cost against mailbox size and against round-trip time: measured points."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from bench.scenarios import Kind, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from pathlib import Path
 
     from bench.engines import Engine
     from bench.stage import Stage
@@ -96,41 +95,3 @@ def _point(stage: Stage, scenario: Scenario, engine: Engine, curve: str, x: floa
         lane.close()
     cost = run.cost
     return [Point(curve, engine.name, x, cost.wall_s, cost.cpu_s, cost.peak_mib, run.problems)]
-
-
-def draw(points: Sequence[Point], folder: Path) -> list[Path]:
-    """Draw the pictures of the page; points that are not exact are left out."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    good = [point for point in points if not point.problems]
-    pictures = []
-    for curve, axis, scale in (
-        ("size", "messages in one folder", "log"),
-        ("trip", "round trip to the source, ms", "linear"),
-    ):
-        figure, panels = plt.subplots(
-            1, 3 if curve == "size" else 2, figsize=(13 if curve == "size" else 9, 4)
-        )
-        titles = [("first", "wall_s", "first sync: seconds"), ("again", "wall_s", "nothing changed: seconds")]
-        if curve == "size":
-            titles.append(("first", "peak_mib", "first sync: peak memory, MiB"))
-        for panel, (kind, member, title) in zip(panels, titles, strict=True):
-            for engine in dict.fromkeys(point.engine for point in good):
-                mine = [p for p in good if p.engine == engine and p.curve == f"{curve}-{kind}"]
-                panel.plot(
-                    [p.x for p in mine], [getattr(p, member) for p in mine], "o-", markersize=4, label=engine
-                )
-            panel.set(title=title, xlabel=axis, xscale=scale, yscale="log" if curve == "size" else "linear")
-            if curve == "trip":
-                panel.set_ylim(bottom=0)
-            panel.grid(visible=True, alpha=0.3)
-        panels[0].legend()
-        figure.tight_layout()
-        picture = folder / f"performance-{curve}.png"
-        figure.savefig(picture, dpi=110, metadata={"Software": None})
-        plt.close(figure)
-        pictures.append(picture)
-    return pictures

@@ -7,7 +7,7 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from bench import table
-from bench.curves import draw
+from bench.pictures import draw
 
 if TYPE_CHECKING:
     from bench.results import Results

@@ -201,7 +201,7 @@ class Doveadm:
 
     def version(self) -> str:
         """Return name and version."""
-        return f"doveadm {_first_line('doveadm', '--version')}"
+        return f"doveadm of Dovecot {_first_line('dovecot', '--version').split()[0]}"
 
     def prepare(self, task: Task) -> None:
         """Everything is on the command line and in the destination server's configuration."""

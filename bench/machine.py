@@ -43,7 +43,7 @@ def describe(engines: Sequence[Engine]) -> Machine:
         processor=_processor(),
         cores=os.cpu_count() or 0,
         memory_gib=round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30),
-        system=f"{platform.freedesktop_os_release().get('PRETTY_NAME', '')}, Linux {platform.release()}",
+        system=f"{platform.freedesktop_os_release().get('PRETTY_NAME', '')}, Linux {_kernel()}",
         python=platform.python_version(),
         openssl=ssl.OPENSSL_VERSION,
         server=f"Dovecot {_output('dovecot', '--version').split()[0]}, mail on tmpfs",
@@ -52,6 +52,10 @@ def describe(engines: Sequence[Engine]) -> Machine:
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         load_at_start=os.getloadavg()[0],
     )
+
+
+def _kernel() -> str:
+    return ".".join(platform.release().split(".")[:2])
 
 
 def _processor() -> str:
