@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imapsync_tasks import instance
 from imapsync_tasks.paths import Paths
 from imapsync_tasks.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What the commands share. Tests point the environment variables elsewhere."""
 
     paths: Paths

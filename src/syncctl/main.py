@@ -106,8 +106,7 @@ def _status(context: Context, words: Sequence[str]) -> int:
     with context.store.locked():
         states = runtime.states(context.paths, tasks)
     for task in tasks:
-        position = states[task].position
-        text = states[task].state.capitalize() + (f" ({position} in the queue)" if position else "")
+        text = states[task].state.capitalize()
         sys.stdout.write(text + "\n" if len(tasks) == 1 else f"{task}: {text}\n")
     return exitcodes.OK
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -106,7 +105,7 @@ class Node:
         """Give the instance settings, as a started service has them."""
         base = instance.Settings(mail_server="uuid", mail_host="127.0.0.1", max_parallel=2)
         with self.store.locked():
-            self.store.expand(dataclasses.replace(base, **settings))  # type: ignore[arg-type]
+            self.store.expand(base._replace(**settings))  # type: ignore[arg-type]
 
     def save(self, **changes: object) -> str:
         """Write a task without any check; give its name."""

@@ -330,8 +330,10 @@ def test_hostile_values_are_refused_or_come_back_exactly(idle: Node, field: str,
     given_ = request(tls_trust="tofu", foldersynchronization="exclusion") | {field: value}
     before = idle.snapshot()
     step = idle.action("create-task", given_)
-    after = idle.snapshot()
     own = f"{given_['localuser']}_{given_['task_id']}"
+    if not step.exit_code:
+        until(lambda: idle.syncctl("status", own).stdout == "Stopped\n")
+    after = idle.snapshot()
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     if step.exit_code:
         assert VALIDATION in step.status, step.error

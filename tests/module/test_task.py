@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 import pytest
@@ -208,7 +207,7 @@ def test_the_cron_file(text: str, fields: str) -> None:
 def test_a_blank_entry_excludes_nothing() -> None:
     task = from_request(request(exclude=" ,a,,^b$, ", foldersynchronization="exclusion"))
     assert task.exclude_patterns == ["a", "^b$"]
-    assert dataclasses.replace(task, foldersynchronization="all").exclude_patterns == []
+    assert task._replace(foldersynchronization="all").exclude_patterns == []
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def apply(_request: Json) -> Json:
         store.expand(settings)
     unchanged = (before.mail_server, before.mail_host) == (settings.mail_server, settings.mail_host)
     active = steps.helper("systemctl", "--user", "--quiet", "is-active", _SERVICE) == 0
-    if not (unchanged and active):
+    if unchanged and active:
+        mailserver.fetch_master_password(store, settings)
+    else:
         enable_service(restart=True)
     return {
         "mail_server": settings.mail_server,

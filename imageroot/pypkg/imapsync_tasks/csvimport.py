@@ -5,8 +5,7 @@ One implementation for import-csv-tasks on the command line and for the page.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import create, csvtable, lifecycle, steps
 from imapsync_tasks.errors import ERRORS, Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
@@ -38,8 +37,7 @@ _SENTENCES: Final = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a row is about to do. `request` is create-task's input when it is to be created or updated."""
 
     row: Row
@@ -48,8 +46,7 @@ class Plan:
     task_id: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a row: created, updated, skipped or failed."""
 
     plan: Plan

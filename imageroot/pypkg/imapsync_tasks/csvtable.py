@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import rules
 from imapsync_tasks.errors import ERRORS, Json, RefusedError
@@ -46,8 +45,7 @@ class CsvError(Exception):
     """The file as a whole cannot be used; the text says why and what to do, for people."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """What is wrong with one cell: column, error key, sentence."""
 
     column: str
@@ -59,8 +57,7 @@ class Issue:
         return {"field": self.column, "error": self.error, "text": self.text}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row of data. `number` is the row number that a spreadsheet shows."""
 
     number: int
@@ -73,8 +70,7 @@ class Row:
         return {name: value for name, value in self.cells.items() if name != "remotepassword"}
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A whole file."""
 
     columns: tuple[str, ...]
@@ -158,7 +154,7 @@ def request(row: Row, task_id: str, existing: Task | None = None) -> Json:
     """
     made: Json = dict(OPTIONAL)
     if existing:
-        fields = dataclasses.asdict(existing)
+        fields = existing._asdict()
         made = {name: fields[name] for name in OPTIONAL}
     for name, value in row.cells.items():
         if name in OPTIONAL and value:
@@ -230,7 +226,7 @@ def _judged(number: int, cells: dict[str, str]) -> Row:
             column = column_of(str(one.as_json()["field"]))
             if column not in missing:
                 issues.append(Issue(column, one.error, _sentence(column, one.error, one.details, cells)))
-    return dataclasses.replace(row, issues=tuple(issues))
+    return row._replace(issues=tuple(issues))
 
 
 def _sentence(column: str, error: str, details: Json, cells: dict[str, str]) -> str:

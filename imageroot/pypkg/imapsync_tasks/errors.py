@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Final, NamedTuple
 
 Json = dict[str, object]
@@ -59,8 +58,7 @@ ERRORS: Final[dict[str, Kind]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """One reason, about one field.
 
     `value` is what was given, never a password; `details` go into the answer as they are.
@@ -69,7 +67,7 @@ class Refusal:
     error: str
     field: str = ""
     value: object = ""
-    details: Json = dataclasses.field(default_factory=dict)
+    details: Json = {}  # noqa: RUF012  # never changed
 
     def as_json(self) -> Json:
         """Give the element of the validation answer (ns8-contract §2.6)."""

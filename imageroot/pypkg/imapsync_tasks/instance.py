@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import json
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import files, rules
 
@@ -21,8 +20,7 @@ _PER_CPU: Final = 2
 _FEWEST, _MOST = 2, 16
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the instance works with; texts are empty when it is not configured."""
 
     mail_server: str = ""
@@ -62,7 +60,7 @@ def default_parallel() -> int:
 
 def publish(paths: Paths, settings: Settings) -> None:
     """Tell the container; the caller holds the instance lock."""
-    files.replace(paths.settings, json.dumps(dataclasses.asdict(settings)))
+    files.replace(paths.settings, json.dumps(settings._asdict()))
 
 
 def published(paths: Paths) -> Settings:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from imapsync_tasks import rules
 
@@ -26,8 +25,7 @@ _SUFFIXES: Final = (
 _OWN: Final = re.compile(f"\\.(?:{'|'.join(_SUFFIXES)})(?:[.-][^_]*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(NamedTuple):
     """The two directories of an instance."""
 
     imapsync: Path

@@ -7,6 +7,7 @@ and some rules are beyond a schema.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from typing import Final
@@ -49,8 +50,11 @@ PORT_RANGE: Final = (1, 65535)
 OLDER_RANGE: Final = (0, 99999)
 PARALLEL_RANGE: Final = (1, 64)
 
-_COMPILED: Final = {name: re.compile(pattern) for name, pattern in PATTERNS.items()}
-_TASK_NAME: Final = re.compile(f"({PATTERNS['localuser']})_({PATTERNS['task_id']})")
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern when it is needed: cron starts syncctl often, and most starts need none."""
+    return re.compile(pattern)
 
 
 def text(request: Json, name: str, default: str | None = None) -> str:
@@ -62,7 +66,7 @@ def text(request: Json, name: str, default: str | None = None) -> str:
     if (
         not isinstance(value, str)
         or len(value) > MAX_LENGTHS.get(name, 1 << 16)
-        or not _COMPILED[name].fullmatch(value)
+        or not _compiled(PATTERNS[name]).fullmatch(value)
         or not _is_unicode(value)
     ):
         raise RefusedError(Refusal("invalid_value", name, _echo(value)))
@@ -144,7 +148,7 @@ def password(request: Json, name: str = "remotepassword") -> str:
 
 def split_task_name(name: str) -> tuple[str, str] | None:
     """Take `<localuser>_<task_id>` apart; None when it is no task's name."""
-    found = _TASK_NAME.fullmatch(name)
+    found = _compiled(f"({PATTERNS['localuser']})_({PATTERNS['task_id']})").fullmatch(name)
     if not found or len(found[1]) > MAX_LENGTHS["localuser"]:
         return None
     return found[1], found[2]

@@ -7,7 +7,6 @@ together. A task exists when its .env does.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from contextlib import contextmanager
@@ -158,7 +157,7 @@ class Store:
 
     def _with_unknown_keys(self, task: Task) -> Task:
         try:
-            return dataclasses.replace(task, unknown=self.load(task.name).unknown)
+            return task._replace(unknown=self.load(task.name).unknown)
         except TaskFileError:
             return task
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import rules, schedule
 from imapsync_tasks.errors import Json, Refusal, RefusedError, TaskFileError
@@ -15,8 +14,7 @@ _SECURITY_WORDS: Final = {"": "", "tls": "--tls1", "ssl": "--ssl1"}
 _OLDER: Final = "--delete1older="
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """The settings of one sync. Field names and meanings are those of the create-task action (seed 001)."""
 
     localuser: str
@@ -175,7 +173,7 @@ def from_env(name: str, values: Mapping[str, str]) -> Task:
     except RefusedError as refused:
         fields = ", ".join(sorted({one.field or one.error for one in refused.refusals}))
         raise TaskFileError(f"missing or wrong: {fields}") from None
-    return dataclasses.replace(task, unknown=tuple((k, v) for k, v in values.items() if k not in KNOWN_KEYS))
+    return task._replace(unknown=tuple((k, v) for k, v in values.items() if k not in KNOWN_KEYS))
 
 
 def _number(text: str) -> int | None:
