@@ -193,10 +193,16 @@ def _table(theirs: Snapshot, ours: Snapshot) -> str:
         rows.append(("/".join(path), *both, "same" if remote == local else "DIFFERENT"))
     totals = [str(sum((counts.total() for counts in side.values()), 0)) for side in (theirs, ours)]
     rows.append(("all", totals[0], totals[1], "same" if theirs == ours else "DIFFERENT"))
-    width = max(len(row[0]) for row in rows)
+    width = max(_columns(row[0]) for row in rows)
     return "".join(
-        f"    {name:{width}}  {remote:>6}  {local:>6}  {same}\n" for name, remote, local, same in rows
+        f"    {name}{' ' * (width - _columns(name))}  {remote:>6}  {local:>6}  {same}\n"
+        for name, remote, local, same in rows
     )
+
+
+def _columns(text: str) -> int:
+    """Give how many columns a terminal uses for the text."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def farewell(node: Node) -> str:

@@ -46,7 +46,7 @@ An update while a task runs keeps everything and restarts the service
 Tasks of the existing upstream module are taken over
     ${host}=    Remote setting    host
     ${password}=    Remote password    r13@example.net
-    ${env}=    Evaluate    $UPSTREAM_ENV.replace("HOST", "${host}", 1)
+    ${env}=    Evaluate    $UPSTREAM_ENV.replace("=HOST", "=${host}")
     Put into state    imapsync/u8_up0001.env    ${env}
     Run on the node    runagent -m ${MID} sh -c 'umask 077; printf %s "$(cat)" >imapsync/u8_up0001.pwd' <<'END'\n${password}\nEND
     Put into state    imapsync/u8_up0001.pid    4242
@@ -116,10 +116,9 @@ A restored instance has the tasks and waits for an admin
     Wait for result    u7    life01    ${before}
     ${backup}=    Run task    cluster/add-backup    {"instances": ["${MID}"]}
     Run task    cluster/run-backup    {"id": ${backup}[id]}
-    ${uuid}=    Run on the node    redis-exec HGET cluster/module_uuid ${MID}
-    ${uuid}=    Evaluate    ast.literal_eval($uuid)    modules=ast
+    ${uuid}=    Run on the node    runagent -m ${MID} printenv MODULE_UUID
     ${answer}=    Run task    cluster/restore-module
-    ...    {"repository": "${backup}[id]", "path": "imapsync/${uuid}", "snapshot": "latest", "replace": false}
+    ...    {"repository": "${backup}[id]", "path": "imapsync/${uuid.strip()}", "snapshot": "latest", "replace": false}
     Copy waits for an admin    ${answer}[module_id]
     ${files}=    Run on the node    runagent -m ${answer}[module_id] ls imapsync cron
     Should Contain    ${files}    mine.custom

@@ -61,6 +61,11 @@ class Accounts:
         """Give the password of a remote account."""
         return str(self._remote["passwords"][user])
 
+    @keyword("Local password")
+    def local_password(self, user: str) -> str:
+        """Give the password of a local user."""
+        return str(self._local["passwords"][user])
+
     @keyword("Mail users")
     def mail_users(self) -> str:
         """Give the users of the Mail instance as its configure-module wants them, in JSON."""
