@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.wire.responses import Exists, Fetch, Flags, Status, Vanished
-from imapsync.wire.uidset import UidSet
+from imapsync.wire.uidset import MAX_LONG_NUMBER, UidSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +113,8 @@ class SelectAnswer:
     def _number(self, code: str) -> int | None:
         arguments = self._codes.get(code)
         if arguments and isinstance(arguments[0], bytes) and arguments[0].isdigit():
-            return int(arguments[0][:19])
+            number = int(arguments[0][:20])
+            return number if number <= MAX_LONG_NUMBER else None
         return None
 
 

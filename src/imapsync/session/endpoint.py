@@ -56,10 +56,11 @@ class Endpoint(NamedTuple):
     """One server to connect to.
 
     port 0: the default of the security mode. timeout_s: how long the server may stay silent while a command
-    waits, 0 for ever. connect_timeout_s: TCP, TLS and greeting together. tofu_path: the file of remembered
-    certificates (made 0600), None: remembered only while this process lives. ca_file: PEM file used in place
-    of the system's authorities. tls_minimum: "1.0", "1.1", "1.2" or "1.3"; below 1.2 only for servers that
-    have nothing better. tls_ciphers: OpenSSL cipher list for TLS up to 1.2, "" for the default.
+    waits, 0 for ever. connect_timeout_s: for TCP, TLS and greeting together, and again for the login.
+    tofu_path: the file of remembered certificates (made 0600), None: remembered only while this process
+    lives. ca_file: PEM file used in place of the system's authorities. tls_minimum: "1.0", "1.1", "1.2" or
+    "1.3"; below 1.2 only for servers that have nothing better. tls_ciphers: OpenSSL cipher list for TLS up to
+    1.2, "" for the default.
     """
 
     host: str

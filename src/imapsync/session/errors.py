@@ -19,6 +19,7 @@ Each error carries the side it concerns, a stable code, the server's own words a
 sensible; exit codes, report rows and sentences are made from those attributes elsewhere, once.
 """
 
+# ruff: noqa: N818 - exceptions are named after what happened
 from __future__ import annotations
 
 import enum

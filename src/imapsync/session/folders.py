@@ -63,13 +63,14 @@ class FolderCommands(SessionBase):
         found: list[StatusItems] = []
 
         def consume(response: Response) -> bool:
-            if isinstance(response, MailboxStatus) and name.text == response.name.text:
+            if isinstance(response, MailboxStatus) and self._is_answer_for(name, response.name):
                 found.append(response.items)
                 return True
             return False
 
         command = self._command(b"STATUS").mailbox(name).phrase(b"(" + " ".join(items).encode("ascii") + b")")
         pending = Pending("STATUS", lambda _: found[-1] if found else StatusItems(), consume)
+        pending.subject = name.raw
         return self._link.submit(pending, command)
 
     def select(
@@ -173,6 +174,13 @@ class FolderCommands(SessionBase):
 
         verb = command.verb.decode("ascii")
         return self._link.submit(Pending(verb, lambda _: list(entries.values()), consume), command)
+
+    def _is_answer_for(self, asked: MailboxName, answered: MailboxName) -> bool:
+        """Tell whether a STATUS is about a folder: its very name, or a spelling that nobody asked for."""
+        if asked.raw == answered.raw:
+            return True
+        in_flight = self._link.in_flight.values()
+        return asked.text == answered.text and all(other.subject != answered.raw for other in in_flight)
 
     def _select_done(self, pending: Pending[Selected]) -> None:
         if isinstance(pending.error, CommandRefused):

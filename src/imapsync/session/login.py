@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import TYPE_CHECKING
@@ -74,11 +75,16 @@ async def open_session(
             fresh = frozenset() if greeted.stale else greeted.capabilities
             session.set_capabilities(fresh or await ask_capabilities(link))
         else:
-            session.mechanism, names = await _log_in(greeted, credentials)
+            async with asyncio.timeout(endpoint.connect_timeout_s or None):
+                session.mechanism, names = await _log_in(greeted, credentials)
             session.set_capabilities(names)
         if client_id is not None and session.has("ID") and credentials is not None:
             # The answer may come whenever it likes.
             session.identify(client_id)
+    except TimeoutError:
+        link.abort()
+        message = f"the login did not end within {endpoint.connect_timeout_s:g} seconds"
+        raise TimedOut(message, side=side) from None
     except BaseException:
         link.abort()
         raise

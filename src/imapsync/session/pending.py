@@ -38,6 +38,7 @@ class Pending(Generic[T]):
         "secret",
         "segments",
         "streamed",
+        "subject",
         "tag",
         "takes_all",
         "verb",
@@ -64,6 +65,8 @@ class Pending(Generic[T]):
         self.segments: deque[bytes] | None = None
         #: Whether the literal after the first segment comes from elsewhere.
         self.streamed = False
+        #: The folder it asks about, as it was sent (STATUS).
+        self.subject = b""
         #: Whether all mailbox data is this command's while it is the oldest in flight (SELECT).
         self.takes_all = False
         #: Handles continuation requests in place of the next segment (authentication).

@@ -1,5 +1,6 @@
 """Who broke the protocol: the server, or we."""
 
+# ruff: noqa: N818 - exceptions are named after what happened
 from __future__ import annotations
 
 

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 
 from imapsync.wire.errors import ProtocolError
 from imapsync.wire.responses import Fetch
+from imapsync.wire.uidset import MAX_LONG_NUMBER, MAX_NUMBER
 
 if TYPE_CHECKING:
     from imapsync.wire.responses import Value
 
 #: The items of bulk answers in any order, then the end or one body literal. Each repetition overwrites its
-#: groups. 1 sequence, 2 UID, 3 FLAGS, 4 INTERNALDATE, 5 RFC822.SIZE, 6 MODSEQ, 7 body section,
-#: 8 literal length.
+#: groups; numbers near their limits are left to the general way. 1 sequence, 2 UID, 3 FLAGS, 4 INTERNALDATE,
+#: 5 RFC822.SIZE, 6 MODSEQ, 7 body section, 8 literal length.
 _ITEM = (
-    rb"UID (\d{1,10})|FLAGS \(([^()\[\"{\r\n]*)\)|INTERNALDATE \"([^\"\\\r\n]*)\""
-    rb"|RFC822\.SIZE (\d{1,19})|MODSEQ \((\d{1,19})\)"
+    rb"UID (\d{1,9})|FLAGS \(([^()\[\"{\r\n]*)\)|INTERNALDATE \"([^\"\\\r\n]*)\""
+    rb"|RFC822\.SIZE (\d{1,18})|MODSEQ \((\d{1,18})\)"
 )
 FAST_FETCH = re.compile(
-    rb"\* (\d{1,10}) FETCH \((?:(?:" + _ITEM + rb")(?: |(?=\)\r\n)))*"
+    rb"\* (\d{1,9}) FETCH \((?:(?:" + _ITEM + rb")(?: |(?=\)\r\n)))*"
     rb"(?:\)\r\n|BODY\[([^\]\r\n\"{]*)\](?:<\d{1,19}>)? \{(\d{1,19})\}\r\n)"
 )
 
@@ -90,15 +91,15 @@ def parse_fetch(sequence: int, values: tuple[Value, ...]) -> Fetch:
             raise ProtocolError("a FETCH item without a name")
         name = key.upper()
         if name == b"UID":
-            uid = _number(value, 10)
+            uid = _number(value, MAX_NUMBER)
         elif name == b"FLAGS":
             flags = _atoms(value)
         elif name == b"INTERNALDATE":
             date = value if isinstance(value, bytes) else None
         elif name == b"RFC822.SIZE":
-            size = _number(value, 19)
+            size = _number(value, MAX_LONG_NUMBER)
         elif name == b"MODSEQ":
-            modseq = _number(value[0] if isinstance(value, tuple) and value else value, 19)
+            modseq = _number(value[0] if isinstance(value, tuple) and value else value, MAX_LONG_NUMBER)
         elif name == b"X-GM-LABELS":
             labels = _atoms(value)
         elif (part := section_of(name)) is not None:
@@ -108,10 +109,11 @@ def parse_fetch(sequence: int, values: tuple[Value, ...]) -> Fetch:
     return Fetch(sequence, uid, flags, size, date, modseq, body, body_size, section, labels)
 
 
-def _number(value: Value, digits: int) -> int:
-    if not isinstance(value, bytes) or not value.isdigit() or len(value) > digits:
+def _number(value: Value, most: int) -> int:
+    number = int(value) if isinstance(value, bytes) and value.isdigit() and len(value) < 20 else -1
+    if not 0 <= number <= most:
         raise ProtocolError("a FETCH item is not the number it should be")
-    return int(value)
+    return number
 
 
 def _atoms(value: Value) -> tuple[bytes, ...]:

@@ -32,7 +32,7 @@ from imapsync.wire.responses import (
     Unknown,
     Vanished,
 )
-from imapsync.wire.uidset import MAX_NUMBER, UidSet
+from imapsync.wire.uidset import MAX_LONG_NUMBER, MAX_NUMBER, UidSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,7 +99,10 @@ def number(value: Value) -> int:
     """Read a 63-bit number; ValueError for anything else."""
     if not isinstance(value, bytes) or not value.isdigit() or len(value) > 19:
         raise ValueError
-    return int(value)
+    result = int(value)
+    if result > MAX_LONG_NUMBER:
+        raise ValueError
+    return result
 
 
 def message_number(value: Value) -> int:
@@ -119,6 +122,8 @@ def _parse_tagged(line: bytes) -> Tagged:
 
 
 def _parse_numbered(sequence: int, name: str, parts: Parts, start: int, nesting_limit: int) -> Response:
+    if sequence > MAX_NUMBER:
+        raise ProtocolError(f"a message number beyond 32 bits: {sequence}")
     if name == "EXISTS":
         return Exists(sequence)
     if name == "EXPUNGE":

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: RFC 3501 §9: nz-number is a 32-bit value.
 MAX_NUMBER = 0xFFFFFFFF
+#: RFC 7162 §7: mod-sequences are 63-bit values; so are sizes (RFC 9051 §9 number64).
+MAX_LONG_NUMBER = 2**63 - 1
 #: RFC 7162 §4 advises clients to keep command lines under 8192 octets; the rest of the line needs room.
 MAX_SET_BYTES = 7000
 _RANGE = re.compile(rb"(\d{1,10})(?::(\d{1,10}))?\Z")

@@ -365,3 +365,26 @@ async def test_uid_pairs_that_do_not_fit_are_not_believed() -> None:
         uids = [(await session.append(INBOX, [Message(b"x")])).uids for _ in answers]
         assert uids == [None] * 5 + [(7,)]
         assert await session.copy(UidSet.of([1]), folder("to")) is None
+
+
+async def test_status_of_folders_whose_names_read_alike() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        for _ in range(3):
+            await peer.expect(".*")
+            if b"{" in peer.lines[-1]:
+                assert await peer.read_line() == "ä (MESSAGES)\r\n".encode()
+        await peer.send(b"* STATUS other (MESSAGES 3)", b"* STATUS &AOQ- (MESSAGES 2)")
+        await peer.send("* STATUS ä (MESSAGES 1)".encode())
+        await peer.send(b"a2 OK done", b"a3 OK done", b"a4 OK done")
+        await peer.expect("STATUS &APY- .*")
+        await peer.answer(b"OK", "* STATUS ö (MESSAGES 4)".encode())
+        await peer.expect("LOGOUT")
+
+    names = [MailboxName.from_wire(raw) for raw in ("ä".encode(), b"&AOQ-", b"other")]
+    assert names[0].text == names[1].text
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        answers = [session.status(name, ("MESSAGES",)) for name in names]
+        assert [(await answer).messages for answer in answers] == [1, 2, 3]
+        # A server that spells the name otherwise is understood when nothing else can be meant.
+        assert (await session.status(folder("ö"), ("MESSAGES",))).messages == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import pickle
 from typing import TYPE_CHECKING
@@ -118,6 +119,21 @@ async def test_a_login_that_is_never_answered() -> None:
     async with ScriptedServer(script) as server:
         with pytest.raises(TimedOut):
             await open_scripted(server, timeout_s=0.2)
+
+
+async def test_a_server_that_chats_instead_of_answering_the_login() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1] hi")
+        while True:
+            try:
+                await peer.send(b"* OK still here")
+            except ConnectionError:
+                return
+            await asyncio.sleep(0.01)
+
+    async with ScriptedServer(script) as server:
+        with pytest.raises(TimedOut):
+            await open_scripted(server, connect_timeout_s=0.3)
 
 
 async def test_servers_that_want_encryption_first() -> None:

@@ -131,6 +131,11 @@ TABLE: list[tuple[bytes, Response]] = [
     # FETCH.
     (b"* 1 FETCH ()\r\n", Fetch(1)),
     (b"* 12 FETCH (FLAGS (\\Seen) UID 4827313)\r\n", Fetch(12, 4827313, (b"\\Seen",))),
+    (
+        b"* 4294967295 FETCH (UID 4294967295 MODSEQ (9223372036854775807)"
+        b" RFC822.SIZE 9223372036854775807)\r\n",
+        Fetch(4294967295, 4294967295, None, 9223372036854775807, modseq=9223372036854775807),
+    ),
     (b"* 12 fetch (uid 5 flags ())\r\n", Fetch(12, 5, ())),
     (
         b'* 2 FETCH (INTERNALDATE " 7-Jul-1996 02:44:25 -0700" RFC822.SIZE 3 MODSEQ (65402))\r\n',
@@ -215,6 +220,11 @@ BROKEN = [
     b"* ID (a)\r\n",
     b"* X )\r\n",
     b"* LIST (NIL) NIL x\r\n",
+    b"* 4294967296 EXISTS\r\n",
+    b"* 1 FETCH (UID 4294967296)\r\n",
+    b"* 1 FETCH (MODSEQ (9223372036854775808))\r\n",
+    b"* 1 FETCH (RFC822.SIZE 99999999999999999999)\r\n",
+    b"* STATUS a (HIGHESTMODSEQ 9223372036854775808)\r\n",
 ]
 
 
