@@ -91,8 +91,8 @@ async def _name_copies(run: Run, focus: Focus, job: FolderJob, reading: Reading)
     )
     if not unnamed or not needs:
         return
-    for row, copy in (await find_copies(run, focus, job, unnamed, reading)).items():
-        job.copies[row] = copy
+    for row, found in (await find_copies(run, focus, job, unnamed, reading)).items():
+        job.copies[row] = found.copy
     if run.journal is None or job.state is None:
         return
     named = [row for row in unnamed if job.copies[row]]

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from imapsync.session.pending import Pending
     from imapsync.transfer.context import Run
 
+#: Longer names are accidents or attacks; Dovecot takes 4096 bytes, most stores 255 a level.
+MAX_NAME_BYTES = 1000
+MAX_LEVELS = 100
+
 
 async def list_both(run: Run) -> None:
     """Read the folder lists of both sides at once into `run.source_view` and `run.destination_view`."""
@@ -82,6 +86,7 @@ def make_jobs(run: Run) -> list[FolderJob]:
         )
     for position, job in enumerate(jobs, 1):
         job.position = position
+    jobs = [job for job in jobs if _sendable(run, job)]
     for missing in selection.missing:
         run.incomplete_listing = True
         run.sink(
@@ -91,6 +96,24 @@ def make_jobs(run: Run) -> list[FolderJob]:
         )
         run.count_error()
     return jobs
+
+
+def _sendable(run: Run, job: FolderJob) -> bool:
+    """Report and give up a folder whose name no command can carry, or no server is to be bothered with."""
+    source, destination = job.source_mailbox.raw, job.destination_mailbox.raw
+    levels = len(parents_of(job.pair.destination, run.destination_view.layout))
+    if any(char in name for name in (source, destination) for char in b"\r\n\0"):
+        why = "its name has control characters"
+    elif len(destination) > MAX_NAME_BYTES or levels > MAX_LEVELS:
+        why = "its name is too long"
+    else:
+        return True
+    shown = job.name[:100].encode("unicode_escape").decode("ascii")
+    text = f"folder {shown} cannot be synced: {why}"
+    run.sink(events.Problem(Reason.FOLDER_CREATE, text, Side.SOURCE, shown))
+    abandon(run, job)
+    run.count_error()
+    return False
 
 
 def choosable(source: Account, rules: FolderRules) -> list[Folder]:

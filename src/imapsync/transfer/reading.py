@@ -52,9 +52,9 @@ class Reading:
             keep_unselected=self.mirrors,
         )
 
-    def plain(self, *, identity: bool) -> IndexReader:
-        """Give a reader without any selection."""
-        return IndexReader(self.identity if identity else None, flags=False)
+    def plain(self, *, flags: bool = False) -> IndexReader:
+        """Give a reader of identities without any selection."""
+        return IndexReader(self.identity, flags=flags)
 
     def verifier(self, *, selected: bool) -> IndexReader:
         """Give a reader of everything that --verify compares.

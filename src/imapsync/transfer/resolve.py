@@ -6,9 +6,12 @@ After a lost connection, and on servers that do not tell UIDs of what they took.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.match import NONE, match
+from imapsync.report import events
+from imapsync.session.errors import CommandRefused
+from imapsync.transfer.job import DONE, TODO
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
 
@@ -22,6 +25,13 @@ if TYPE_CHECKING:
 QUIET_S = 0.3
 #: Somebody else may deliver there all the time.
 QUIET_LIMIT_S = 6.0
+
+
+class Found(NamedTuple):
+    """A copy that was found: its UID on the destination, and the flags of its original."""
+
+    copy: int
+    flags: tuple[bytes, ...]
 
 
 async def wait_until_quiet(run: Run, focus: Focus, job: FolderJob) -> None:
@@ -43,21 +53,22 @@ async def wait_until_quiet(run: Run, focus: Focus, job: FolderJob) -> None:
 
 async def find_copies(
     run: Run, focus: Focus, job: FolderJob, rows: list[int], reading: Reading
-) -> dict[int, int]:
-    """Give row -> destination UID for those of the rows whose message is among what came after `job.floor`.
+) -> dict[int, Found]:
+    """Give row -> where its copy is, for those of the rows that arrived after `job.floor`.
 
     Copies that are known as those of other rows are left out, so equal messages are counted, not only seen.
     """
     if not rows:
         return {}
     by_uid = {job.uids[row]: row for row in rows}
-    reader = reading.plain(identity=True)
+    reader = reading.plain(flags=True)
     await focus.source(job)
     source = reading.new_index()
     for some in UidSet.of(by_uid).split(UIDS_PER_QUESTION):
         await reader.read(reader.ask(run.source, some), reading.table, into=source)
     await reader.complete(run.source, source)
     await focus.destination(job)
+    reader = reading.plain()
     everything = reading.new_index()
     stream = reader.ask(run.destination, b"%d:*" % job.floor)
     await reader.read(stream, reading.table, at_least=job.floor, into=everything)
@@ -65,8 +76,50 @@ async def find_copies(
     claimed = {copy for copy in job.copies if copy}
     destination = everything.without(claimed)
     matching = match(source, destination, sync_duplicates=True)
-    found: dict[int, int] = {}
+    found: dict[int, Found] = {}
     for row, partner in enumerate(matching.partner):
         if partner != NONE:
-            found[by_uid[source.uids[row]]] = destination.uids[partner]
+            flags = source.flag_table.flags(source.flags[row])
+            found[by_uid[source.uids[row]]] = Found(destination.uids[partner], flags)
     return found
+
+
+async def claim_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+    """Look once more before the first copy for what arrived in these folders since they were compared.
+
+    A server may still be storing what a run that was killed a moment ago had sent. One STATUS a folder, all
+    at once; only folders whose UIDNEXT moved are looked into.
+    """
+    asked = [
+        (job, run.destination.status(job.destination_mailbox, ("UIDNEXT",)))
+        for job in jobs
+        if job.open_rows and job.destination_selected is not None and job.pair.exists
+    ]
+    moved = []
+    for job, answer in asked:
+        try:
+            status = await answer
+        except CommandRefused:
+            continue
+        if (status.uidnext or 0) > job.floor:
+            moved.append(job)
+    for job in moved:
+        await wait_until_quiet(run, focus, job)
+        rows = [row for row, state in enumerate(job.states) if state == TODO]
+        for row, found in (await find_copies(run, focus, job, rows, reading)).items():
+            arrived_unseen(run, job, row, found)
+
+
+def arrived_unseen(run: Run, job: FolderJob, row: int, found: Found) -> None:
+    """Record a copy that was found, not confirmed."""
+    uid, size, copy = job.uids[row], job.sizes[row], found.copy
+    job.close_row(row, DONE)
+    job.copies[row] = copy
+    if run.journal is not None and job.state is not None:
+        run.journal.add(job.state.id, [(uid, copy, run.journal.flags_number(found.flags))])
+        if run.settings.sieve_delivery:
+            run.journal.add_unfiltered(job.state.id, [copy])
+        run.journal.commit()
+    run.copied_messages += 1
+    run.copied_bytes += size
+    run.sink(events.MessagesCopied(job.name, job.pair.destination, [uid], [size], [copy]))

@@ -16,10 +16,10 @@ from imapsync.transfer.deletions import delete_empty_source_folders, delete_on_d
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.finish import finish, settle
 from imapsync.transfer.focus import Focus
-from imapsync.transfer.job import DONE, SENT, TODO
+from imapsync.transfer.job import SENT, TODO
 from imapsync.transfer.prepare import choosable, create_folders, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
-from imapsync.transfer.resolve import find_copies, wait_until_quiet
+from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
 from imapsync.transfer.throttle import Throttle
@@ -113,6 +113,7 @@ class Steps:
             if state.dry:
                 _skip_all(state, working)
             elif any(job.open_rows for job in working):
+                await self._persist(partial(claim_arrivals, state, self._focus, working, reading))
                 state.sink(events.PhaseChanged(Phase.COPYING))
                 await self._copy(working, self._copier, reading)
             for job in working:
@@ -147,9 +148,7 @@ class Steps:
                 found = await find_copies(state, self._focus, job, rows, reading)
                 for row in rows:
                     if row in found:
-                        job.close_row(row, DONE)
-                        job.copies[row] = found[row]
-                        _arrived_unseen(state, job, row)
+                        arrived_unseen(state, job, row, found[row])
                     else:
                         job.states[row] = TODO
             for row, value in enumerate(job.states):
@@ -172,18 +171,6 @@ class Steps:
 
 def _settled_rows(jobs: list[FolderJob]) -> int:
     return sum(len(job.uids) - job.open_rows for job in jobs)
-
-
-def _arrived_unseen(state: Run, job: FolderJob, row: int) -> None:
-    uid, size, copy = job.uids[row], job.sizes[row], job.copies[row]
-    if state.journal is not None and job.state is not None:
-        state.journal.add(job.state.id, [(uid, copy, state.journal.flags_number(()))])
-        if state.settings.sieve_delivery:
-            state.journal.add_unfiltered(job.state.id, [copy])
-        state.journal.commit()
-    state.copied_messages += 1
-    state.copied_bytes += size
-    state.sink(events.MessagesCopied(job.name, job.pair.destination, [uid], [size], [copy]))
 
 
 def _skip_all(state: Run, jobs: list[FolderJob]) -> None:
