@@ -320,7 +320,9 @@ HOSTILE = st.one_of(
 FIELDS = [key for key, value in request(tls_trust="tofu").items() if isinstance(value, str)]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(field=st.sampled_from(FIELDS), value=HOSTILE)
 @example("remoteusername", "a\nEVIL=1")
 @example("localuser", "../../escape")
@@ -356,6 +358,8 @@ def test_hostile_values_are_refused_or_come_back_exactly(idle: Node, field: str,
     } | {name for name in after if name.startswith("imapsync/.")}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     action=st.sampled_from(

@@ -101,7 +101,7 @@ def engine_pid(node: Node, name: str) -> int:
 
     def copying() -> bool:
         found = runtime.progress(node.paths, name)
-        return bool(found and found.get("messages_done"))
+        return bool(found and found.get("phase") == "copying")
 
     until(copying, 30)
     return int(json.loads(node.paths.lock(name).read_text())["engine"][0])
@@ -215,7 +215,9 @@ def test_stop_in_the_middle_keeps_the_result_and_hides_no_secret(
         begin = time.monotonic()
         assert mail.syncctl("stop", name).returncode == 0
         assert time.monotonic() - begin < 5
-        assert mail.paths.result(name).read_bytes() == before
+        assert json.loads(mail.paths.result(name).read_bytes()) == json.loads(before), (
+            mail.home / "system.log"
+        ).read_text()
         shown += mail.paths.log(name).read_bytes() + (mail.home / "system.log").read_bytes()
         for secret in ("remote secret", local.master_password):
             assert secret.encode() not in shown

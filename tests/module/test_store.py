@@ -66,6 +66,8 @@ def save_and_die(node: Node, given: dict[str, object], at: int) -> bool:
     return os.waitpid(child, 0)[1] == signal.SIGKILL
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_killed_at_any_line_the_task_is_the_old_one_or_the_new_one(node: Node) -> None:
     old = {"remoteport": 143, "remotepassword": "old", "cron": "5m"}
     name = node.save(**old)
