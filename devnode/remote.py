@@ -34,10 +34,12 @@ START_TIMEOUT_S: Final = 30.0
 DOMAIN: Final = "example.net"
 OFFICE: Final = f"office@{DOMAIN}"
 """The account of the demo."""
-ACCOUNTS: Final = (OFFICE, *(f"r{number:02}@{DOMAIN}" for number in range(1, 21)))
+WELL_KNOWN: Final = {"username": "password", "anna": "password"}
+"""Accounts of the examples in the documentation, with the passwords that stand there."""
+ACCOUNTS: Final = (OFFICE, *WELL_KNOWN, *(f"r{number:02}@{DOMAIN}" for number in range(1, 21)))
 MASTER: Final = "vmail"
 ODD_CHARACTERS: Final = ' ",=é%$\\'
-"""Every password holds what breaks naive quoting. No single quote: NS8's test keyword cannot pass one."""
+"""Every other password holds what breaks naive quoting. No single quote: NS8's keyword cannot pass one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class Remote:
         """Give the password of each account and of the master user, made at the first call."""
         if not self.passwords_file.exists():
             self.state.mkdir(parents=True, exist_ok=True)
-            made = {name: secrets.token_urlsafe(9) + ODD_CHARACTERS for name in (*ACCOUNTS, MASTER)}
+            made = {
+                name: secrets.token_urlsafe(9) + ODD_CHARACTERS for name in (*ACCOUNTS, MASTER)
+            } | WELL_KNOWN
             self.passwords_file.touch(mode=0o600)
             self.passwords_file.write_text(json.dumps(made))
         stored: dict[str, str] = json.loads(self.passwords_file.read_text())

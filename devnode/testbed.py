@@ -20,7 +20,7 @@ from .shell import CommandError, Shell, wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-USERS: Final = ("administrator", "foo", "john", "u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9")
+USERS: Final = ("administrator", "anna", "foo", "john", "u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9")
 USER_PASSWORD: Final = "Nethesis,1234"  # noqa: S105 - known to all, on loopback
 START_TIMEOUT_S: Final = 60.0
 
