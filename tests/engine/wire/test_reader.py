@@ -132,9 +132,8 @@ TABLE: list[tuple[bytes, Response]] = [
     (b"* 1 FETCH ()\r\n", Fetch(1)),
     (b"* 12 FETCH (FLAGS (\\Seen) UID 4827313)\r\n", Fetch(12, 4827313, (b"\\Seen",))),
     (
-        b"* 4294967295 FETCH (UID 4294967295 MODSEQ (9223372036854775807)"
-        b" RFC822.SIZE 9223372036854775807)\r\n",
-        Fetch(4294967295, 4294967295, None, 9223372036854775807, modseq=9223372036854775807),
+        b"* 4294967295 FETCH (UID 4294967295 MODSEQ (9223372036854775807))\r\n",
+        Fetch(4294967295, 4294967295, modseq=9223372036854775807),
     ),
     (b"* 12 fetch (uid 5 flags ())\r\n", Fetch(12, 5, ())),
     (
