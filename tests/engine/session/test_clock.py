@@ -21,7 +21,7 @@ async def test_a_server_that_falls_silent() -> None:
         await peer.until_closed()
 
     async with ScriptedServer(script) as server:
-        session = await open_scripted(server, timeout_s=0.2)
+        session = await open_scripted(server, timeout_s=0.5)
         answers = [session.noop() for _ in range(3)]
         for answer in answers:
             with pytest.raises(TimedOut) as caught:
@@ -36,12 +36,12 @@ async def test_a_server_may_take_its_time_while_it_talks() -> None:
         await greet(peer)
         await peer.expect("NOOP")
         for number in range(8):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.3)
             await peer.send(b"* %d EXISTS" % number)
         await peer.answer()
         await peer.expect("LOGOUT")
 
-    async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=0.4) as session:
+    async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=1.5) as session:
         await session.noop()
 
 
@@ -52,8 +52,8 @@ async def test_an_idle_session_does_not_time_out() -> None:
         await peer.answer()
         await peer.expect("LOGOUT")
 
-    async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=0.1) as session:
-        await asyncio.sleep(0.3)
+    async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=0.8) as session:
+        await asyncio.sleep(1.2)
         await session.noop()
 
 
@@ -67,7 +67,7 @@ async def test_a_stand_still_of_our_own_ends_too() -> None:
         await peer.until_closed()
 
     async with ScriptedServer(script) as server:
-        session = await open_scripted(server, timeout_s=0.05)
+        session = await open_scripted(server, timeout_s=0.4)
         stream = session.fetch(b"1:*", b"(UID BODY.PEEK[])")
         await until(lambda: not session.usable)
         with pytest.raises((TimedOut, ConnectionFailed)):
