@@ -24,6 +24,9 @@ test.beforeAll(async ({ browser }) => {
   node = new Devnode();
   await node.remote("fill", "--user", REMOTE_USER, "--count", String(MESSAGES), "--no-attachments");
   await node.remoteFolder(REMOTE_USER, MARKUP_FOLDER);
+  for (const user of ["u1", "u2"]) {
+    await node.emptyLocal(user);
+  }
   line = await node.slowLine(SLOW_BITS_PER_SECOND);
   instance = await node.addModule();
   const context = await browser.newContext({

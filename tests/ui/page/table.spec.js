@@ -55,6 +55,12 @@ test("rows stay in their places while the node's answers change", async ({ node,
   expect(await keys(app)).toEqual(["c_c", "a_a", "b_b"]);
 });
 
+test("a lost message about the end of a task is made up for", async ({ node, open }) => {
+  node.silent.add("list-tasks");
+  const app = await open("tasks");
+  await expect(app.locator("[data-task]").first()).toBeVisible({ timeout: 20_000 });
+});
+
 test("an open menu and its focus survive a refresh", async ({ node, open }) => {
   let asked = 0;
   node.actions["list-tasks"] = () => {

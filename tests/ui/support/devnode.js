@@ -17,6 +17,14 @@ const IMAGE = process.env.IMAGE_URL ?? "ghcr.io/nethserver/imapsync:latest";
 /** The administrator of cluster-admin on every devnode. */
 export const ADMIN = { username: "admin", password: "Nethesis,1234" };
 
+/** Runs a program that finds `node`, `user`, `rest` (further arguments) and devnode's Mailbox. */
+async function python(program, ...args) {
+  const head =
+    "import sys; from devnode.imap_account import Mailbox; from devnode.settings import load\n" +
+    "node, user, rest = load(sys.argv[1]), sys.argv[2], sys.argv[3:]\n";
+  await run(join(root, ".venv/bin/python"), ["-c", head + program, name, ...args], { cwd: root });
+}
+
 export class Devnode {
   constructor() {
     const settings = readFileSync(join(state, "env"), "utf8");
@@ -51,12 +59,22 @@ export class Devnode {
   }
 
   /** Makes a folder in a remote account. */
-  async remoteFolder(user, folder) {
-    const program =
-      "import sys; from devnode.imap_account import Mailbox; from devnode.remote import Remote; " +
-      "from devnode.settings import load; name, user, folder = sys.argv[1:]\n" +
-      "with Mailbox(Remote(load(name)).login(user)) as mailbox: mailbox.create((folder,))";
-    await run(join(root, ".venv/bin/python"), ["-c", program, name, user, folder], { cwd: root });
+  remoteFolder(user, folder) {
+    return python(
+      "from devnode.remote import Remote\n" +
+        "with Mailbox(Remote(node).login(user)) as mailbox: mailbox.create((rest[0],))",
+      user,
+      folder,
+    );
+  }
+
+  /** Empties a mailbox of the Mail module. */
+  emptyLocal(user) {
+    return python(
+      "from devnode.testbed import local_login\n" +
+        "with Mailbox(local_login(node, user)) as mailbox: mailbox.empty()",
+      user,
+    );
   }
 
   /** Makes the Mail module's server refuse or take new messages in a user's INBOX. */

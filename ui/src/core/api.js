@@ -16,6 +16,12 @@ const REQUEST_TIMEOUT_MS = 10_000;
  */
 const STATUS_POLL_MS = 15_000;
 
+/**
+ * A task of which the node knows neither result nor context this often in a row will never end: its agent was
+ * restarted. (Before an agent takes a task there is no context either.)
+ */
+const MISSES_OF_A_LOST_TASK = 3;
+
 /** Why an action gave no output. `kind` is one of: validation, aborted, network, timeout, http. */
 export class ActionError extends Error {
   /**
@@ -89,18 +95,20 @@ export function runTask(agent, action, data, { title = "", description = "", onP
       }
       done(value);
     };
-    const pollLater = (path) => {
+    const pollLater = (path, misses = 0) => {
       timer = setTimeout(async () => {
-        const result = await readStatus(path);
+        const result = await readOrNull(`${path}/status`);
+        const gone = !result && !(await readOrNull(`${path}/context`));
         if (settled) {
           return;
         }
-        if (!result) {
-          pollLater(path);
-        } else if (result.exit_code === 0) {
-          settle(resolve, result.output);
+        if (result) {
+          const failed = result.exit_code !== 0;
+          settle(failed ? reject : resolve, failed ? abortedError(action, result) : result.output);
+        } else if (gone && misses + 1 >= MISSES_OF_A_LOST_TASK) {
+          settle(reject, new ActionError("timeout", { action }));
         } else {
-          settle(reject, errorOfResult(action, result));
+          pollLater(path, gone ? misses + 1 : 0);
         }
       }, STATUS_POLL_MS);
     };
@@ -113,7 +121,7 @@ export function runTask(agent, action, data, { title = "", description = "", onP
     request("POST", `${agent}/tasks`, action, { action, data, extra }).then(
       (task) => {
         if (!settled) {
-          pollLater(`${agent}/task/${task.id}/status`);
+          pollLater(`${agent}/task/${task.id}`);
         }
       },
       (error) => settle(reject, error),
@@ -139,19 +147,13 @@ async function request(method, path, action, body) {
   return (await reply.json()).data;
 }
 
-/** The result of a finished task; null while it is unfinished or nobody can be asked. */
-async function readStatus(path) {
+/** `data` of a GET; null when there is none (yet, or any more) or nobody can be asked. */
+async function readOrNull(path) {
   try {
     return await request("GET", path, "");
   } catch {
     return null;
   }
-}
-
-function errorOfResult(action, result) {
-  return isValidationOutput(result.output)
-    ? validationError(action, result.output)
-    : abortedError(action, result);
 }
 
 function abortedError(action, result) {
