@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from syncctl.context import Context
 
 #: create-task promises an answer within 15 s: the engine, its end, podman and the agent share them.
-CHECK_S: Final = 11.0
+CHECK_S: Final = 10.0
 #: Counting a large account takes long; the page waits for it.
 COUNT_S: Final = 240.0
 #: Logins checked at the same time (import-csv-tasks).
