@@ -82,7 +82,7 @@ async def discover(session: Session, *, sizes: bool = False, numbers: bool = Tru
     subscribed = (
         {entry.name.raw for entry in await subscribed_answer} if subscribed_answer is not None else set()
     )
-    views = [_view(entry, subscribed) for entry in _each_once(entries)]
+    views = _told_apart([_view(entry, subscribed) for entry in _each_once(entries)])
     if items and not (at_once and any(view.status for view in views)):
         views = await _with_status(session, views, items)
     return AccountView(tuple(views), layout_of(views, namespaces))
@@ -131,6 +131,23 @@ def _view(entry: ListEntry, subscribed: set[bytes]) -> FolderView:
         subscribed="\\subscribed" in attributes or entry.name.raw in subscribed,
     )
     return FolderView(folder, entry.name, entry.status)
+
+
+def _told_apart(views: list[FolderView]) -> list[FolderView]:
+    """Give each folder a readable name of its own.
+
+    Two names of a server may read alike (raw UTF-8 and modified UTF-7 of one text); the later is called as
+    the wire shows it.
+    """
+    apart: dict[str, FolderView] = {}
+    for view in views:
+        name = view.folder.name
+        if name in apart:
+            name = view.folder.wire_name
+            while name in apart:
+                name += "_"
+        apart[name] = view._replace(folder=view.folder._replace(name=name))
+    return list(apart.values())
 
 
 async def _with_status(

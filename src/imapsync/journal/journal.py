@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from imapsync.journal.storage import open_storage
+from imapsync.journal.storage import close_quietly, is_damage, move_aside, open_storage
 from imapsync.journal.values import GONE, FolderState, JournalError, Pairs
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _ALL_FOLDERS = (
     " source_modseq, source_messages, destination_uidnext, destination_messages, removed, settled, rules"
     " FROM folder"
 )
+_KEY = "SELECT value FROM meta WHERE name='digest_key'"
 _GONE = "SELECT source_uid FROM pair WHERE folder=? AND destination_uid=?"
 _FIND = "SELECT source_uid, destination_uid, flags FROM pair WHERE folder=? AND source_uid IN "
 #: SQLite integers are signed; digests are not.
@@ -32,15 +33,20 @@ _VALUES_AT_ONCE = 500
 
 
 class Journal:
-    """One open state file. Every method may raise JournalError; changes last from `commit` on."""
+    """One open state file. Every method may raise JournalError; changes last from `commit` on.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    After a failure nothing more is written: the file stays as of the last commit, which is never half of a
+    change. A file that turns out to be damaged is moved aside, so that the next run begins a new one.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
+        self._path = path
+        self._failure = ""
         self._flag_numbers: dict[tuple[bytes, ...], int] = {}
         self._flag_sets: dict[int, tuple[bytes, ...]] = {}
-        self._in_transaction = False
-        with _told():
-            self.digest_key: bytes = self._one("SELECT value FROM meta WHERE name='digest_key'")[0]
+        with self._told():
+            self.digest_key: bytes = connection.execute(_KEY).fetchone()[0]
             for number, text in connection.execute("SELECT id, flags FROM flagset"):
                 flags = tuple(text.encode("latin-1").split())
                 self._flag_numbers[flags] = number
@@ -49,27 +55,26 @@ class Journal:
     @classmethod
     def open(cls, path: str, accounts: str, warn: Callable[[str], None]) -> Journal:
         """Open or begin the state file of `accounts` (any text that names both); see `open_storage`."""
-        connection = open_storage(path, accounts, warn)
-        return cls(connection)
+        return cls(open_storage(path, accounts, warn), path)
 
     def close(self) -> None:
         """Commit, fold the write-ahead log into the file and let it go."""
-        with _told():
-            self.commit()
-            self._connection.close()
+        if not self._failure:
+            with self._told():
+                self.commit()
+                self._connection.close()
 
     def commit(self) -> None:
         """Make all changes so far last."""
-        if self._in_transaction:
-            with _told():
+        with self._told():
+            if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
-            self._in_transaction = False
 
     # -- folder pairs
 
     def folders(self) -> dict[tuple[str, str], FolderState]:
         """Give all folder pairs by (source, destination) name."""
-        with _told():
+        with self._told():
             states = [_state(row) for row in self._connection.execute(_ALL_FOLDERS)]
         return {(state.source, state.destination): state for state in states}
 
@@ -128,7 +133,7 @@ class Journal:
     def pairs(self, folder: int) -> Pairs:
         """Give all message pairs of a folder, sorted by source UID."""
         pairs = Pairs()
-        with _told():
+        with self._told():
             cursor = self._connection.execute(
                 "SELECT source_uid, destination_uid, flags FROM pair WHERE folder=? ORDER BY source_uid",
                 (folder,),
@@ -144,7 +149,7 @@ class Journal:
         """Give source UID -> (destination UID, flags number) for those of the UIDs that are known."""
         found: dict[int, tuple[int, int]] = {}
         wanted = list(source_uids)
-        with _told():
+        with self._told():
             for start in range(0, len(wanted), _VALUES_AT_ONCE):
                 some = wanted[start : start + _VALUES_AT_ONCE]
                 query = _FIND + "(" + ",".join("?" * len(some)) + ")"
@@ -154,7 +159,7 @@ class Journal:
 
     def gone(self, folder: int) -> set[int]:
         """Give the source UIDs whose copies the user removed."""
-        with _told():
+        with self._told():
             rows = self._connection.execute(_GONE, (folder, GONE))
             return {row[0] for row in rows}
 
@@ -176,7 +181,7 @@ class Journal:
 
     def loose(self, folder: int) -> dict[int, tuple[int, int]]:
         """Give destination UID -> (digest, size) of the messages without a partner."""
-        with _told():
+        with self._told():
             rows = self._connection.execute(
                 "SELECT destination_uid, digest, size FROM loose WHERE folder=?", (folder,)
             )
@@ -205,7 +210,7 @@ class Journal:
 
     def unfiltered(self, folder: int) -> dict[int, bool]:
         """Give what is not completely filtered: destination UID -> whether it had begun."""
-        with _told():
+        with self._told():
             rows = self._connection.execute(
                 "SELECT destination_uid, begun FROM unfiltered WHERE folder=?", (folder,)
             )
@@ -253,18 +258,26 @@ class Journal:
 
     # -- inside
 
-    def _one(self, query: str) -> tuple[bytes]:
-        row: tuple[bytes] | None = self._connection.execute(query).fetchone()
-        if row is None:
-            raise JournalError("the state file is incomplete")
-        return row
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn SQLite's errors into ours, the first one for good."""
+        if self._failure:
+            raise JournalError(self._failure)
+        try:
+            yield
+        except sqlite3.Error as error:
+            close_quietly(self._connection)
+            self._failure = f"the state file {self._path} failed: {error}"
+            if is_damage(error):
+                aside = move_aside(self._path)
+                self._failure += f"; kept as {aside}, the next run compares messages by their headers"
+            raise JournalError(self._failure) from error
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with _told():
-            if not self._in_transaction:
+        with self._told():
+            if not self._connection.in_transaction:
                 self._connection.execute("BEGIN")
-                self._in_transaction = True
             yield self._connection
 
     def _forget(self, folder: int) -> None:
@@ -275,12 +288,3 @@ class Journal:
 
 def _state(row: tuple[int, str, str, int, int, int, int, int, int, int, int, int, str]) -> FolderState:
     return FolderState(*row[:11], bool(row[11]), row[12])
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn SQLite's errors into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise JournalError(f"the state file failed: {error}") from error

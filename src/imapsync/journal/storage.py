@@ -27,6 +27,10 @@ FORMAT_VERSION = 1
 #: How long a second run waits for the first to let go of the file, in seconds.
 LOCK_WAIT_S = 1.0
 DIGEST_KEY_BYTES = 32
+#: How every SQLite file begins, and where it says that it has a write-ahead log; ours always says so.
+_MAGIC = b"SQLite format 3\0"
+_WRITE_VERSION_AT = 18
+_WAL_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -70,7 +74,7 @@ CREATE TABLE flagset (id INTEGER PRIMARY KEY, flags TEXT NOT NULL UNIQUE);
 """
 
 
-class _UnusableError(Exception):
+class _UnusableError(JournalError):
     """The file is damaged, or holds something else."""
 
 
@@ -82,54 +86,58 @@ def open_storage(path: str, accounts: str, warn: Callable[[str], None]) -> sqlit
     cannot be written.
     """
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            raise JournalError(f"the state file {path} is not a regular file")
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise JournalError(f"the state file {path} cannot be used: {error.strerror}") from error
-    try:
         return _open(path, accounts)
     except _UnusableError as reason:
-        aside = _move_aside(path)
+        aside = move_aside(path)
         warn(f"state file {path}: {reason}; kept as {aside}, messages are compared by their headers")
-    try:
-        return _open(path, accounts)
-    except _UnusableError as reason:
-        raise JournalError(f"the state file {path} cannot be used: {reason}") from reason
+    return _open(path, accounts)
 
 
 def _open(path: str, accounts: str) -> sqlite3.Connection:
-    connection = None
+    _touch(path)
+    connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)
     try:
-        connection = _connect(path)
+        _configure(connection)
         _check_or_create(connection, accounts)
     except sqlite3.OperationalError as error:
-        _close_quietly(connection)
+        close_quietly(connection)
         if "locked" in str(error):
             raise JournalError(f"the state file {path} is in use by another run") from error
         raise JournalError(f"the state file {path} cannot be used: {error}") from error
     except sqlite3.DatabaseError as error:
-        _close_quietly(connection)
+        close_quietly(connection)
         raise _UnusableError(f"it is damaged ({error})") from error
     except _UnusableError:
-        _close_quietly(connection)
+        close_quietly(connection)
         raise
     return connection
 
 
-def _connect(path: str) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))  # a new file is private
-    connection = sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)
+def _touch(path: str) -> None:
+    """Make the file when it is absent, private; look at its first bytes when it is there.
+
+    SQLite would change the header of another program's database by opening it our way.
+    """
+    try:
+        if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            raise JournalError(f"the state file {path} is not a regular file")
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            head = os.read(handle, 100)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise JournalError(f"the state file {path} cannot be used: {error.strerror}") from error
+    if head.startswith(_MAGIC) and head[_WRITE_VERSION_AT] != _WAL_VERSION:
+        raise _UnusableError("it belongs to another program")
+
+
+def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA temp_store=MEMORY")
-    connection.execute(
-        "PRAGMA cache_size=-4096"
-    )  # KiB: bounds memory, large enough for one folder's hot pages
-    return connection
+    connection.execute("PRAGMA cache_size=-4096")  # KiB: bounds memory, holds one folder's hot pages
 
 
 def _check_or_create(connection: sqlite3.Connection, accounts: str) -> None:
@@ -144,8 +152,10 @@ def _check_or_create(connection: sqlite3.Connection, accounts: str) -> None:
     elif version != FORMAT_VERSION:
         raise _UnusableError(f"it has format {version}, this is format {FORMAT_VERSION}")
     else:
-        found = connection.execute("SELECT value FROM meta WHERE name='accounts'").fetchone()
-        if found is None or found[0] != accounts:
+        found = dict(connection.execute("SELECT name, value FROM meta"))
+        if not isinstance(found.get("digest_key"), bytes):
+            raise _UnusableError("it is damaged (its key is missing)")
+        if found.get("accounts") != accounts:
             raise _UnusableError("it belongs to other accounts")
     connection.execute("COMMIT")
 
@@ -160,13 +170,19 @@ def _create(connection: sqlite3.Connection, accounts: str) -> None:
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
 
 
-def _close_quietly(connection: sqlite3.Connection | None) -> None:
-    if connection is not None:
-        with contextlib.suppress(sqlite3.Error):
-            connection.close()
+def is_damage(error: sqlite3.Error) -> bool:
+    """Tell whether an error means that the file itself is damaged: the next run would meet it again."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def _move_aside(path: str) -> str:
+def close_quietly(connection: sqlite3.Connection) -> None:
+    """Let go of the file; what is not committed is rolled back."""
+    with contextlib.suppress(sqlite3.Error):
+        connection.close()
+
+
+def move_aside(path: str) -> str:
+    """Rename the file, and what SQLite keeps beside it, to the first free `PATH.aside-N`; give that name."""
     number = 1
     while os.path.exists(aside := f"{path}.aside-{number}"):
         number += 1

@@ -52,10 +52,22 @@ class MessageIndex:
 
     uids, digests (`identity`), sizes (bytes, as the server says), flags (numbers of `flag_table`) and dates
     (internal dates, epoch seconds) run in parallel; columns that were not asked for stay empty. excluded:
-    UIDs that are known but not selected for copying.
+    UIDs that are known but not selected for copying. dropped: UIDs that stand in no column, because they are
+    not selected and nobody needs to know more of them.
     """
 
-    __slots__ = ("_known", "dates", "digests", "dropped", "excluded", "flag_table", "flags", "sizes", "uids")
+    __slots__ = (
+        "_highest",
+        "_known",
+        "dates",
+        "digests",
+        "dropped",
+        "excluded",
+        "flag_table",
+        "flags",
+        "sizes",
+        "uids",
+    )
 
     def __init__(self, flag_table: FlagTable | None = None) -> None:
         self.uids = array("I")
@@ -65,6 +77,7 @@ class MessageIndex:
         self.flags = array("I")
         self.excluded: set[int] = set()
         self.dropped = array("I")
+        self._highest = 0
         self._known: set[int] | None = None
         self.flag_table = flag_table if flag_table is not None else FlagTable()
 
@@ -82,14 +95,12 @@ class MessageIndex:
         return len(self.uids) + len(self.dropped)
 
     def is_new(self, uid: int) -> bool:
-        """Tell whether a UID comes for the first time.
-
-        Servers answer in ascending order, which makes it cheap.
-        """
+        """Tell whether a UID comes for the first time; cheap while a server answers in ascending order."""
         if self._known is None:
-            if not self.uids or uid > self.uids[-1]:
+            if uid > self._highest:
+                self._highest = uid
                 return True
-            self._known = set(self.uids)
+            self._known = {*self.uids, *self.dropped}
         if uid in self._known:
             return False
         self._known.add(uid)
@@ -99,6 +110,8 @@ class MessageIndex:
         """Give the index of the other messages."""
         kept = MessageIndex(self.flag_table)
         kept.excluded = self.excluded
+        kept.dropped = self.dropped
+        kept._highest = self._highest
         for row, uid in enumerate(self.uids):
             if uid not in uids:
                 kept.uids.append(uid)

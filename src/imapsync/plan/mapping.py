@@ -2,8 +2,8 @@
 
 The order of the rules: --f1f2, then --automap, then the natural name (own prefix off, separators changed,
 prefix of the other side on, --subfolder1/2), then --regextrans2. Two different source folders never share a
-natural name by accident: a character that is the destination's separator is replaced, and a name that thereby
-collides gets a number. Only rules that the user wrote may send two folders into one.
+natural name by accident: a character that is the destination's separator is replaced, and a name that is
+taken already gets a number. Only rules that the user wrote may send two folders into one.
 """
 
 from __future__ import annotations
@@ -88,22 +88,19 @@ def name_all(source: Account, destination: Account, rules: FolderRules) -> dict[
     folders = sorted(source.folders, key=lambda folder: (folder.name != INBOX, folder.name))
     automatic = _automap(source, destination) if rules.automap else {}
     names: dict[str, str] = {}
-    natural_names: set[str] = set()
+    taken: set[str] = set()
     changed = []
     for folder in folders:
         name, replaced = natural_name(folder, source.layout, destination.layout, rules)
-        if replaced:
+        if replaced or (name != INBOX and _key(name) in taken):
             changed.append((folder, name))
-        else:
-            natural_names.add(_key(name))
-            names[folder.name] = name
-    for (
-        folder,
-        name,
-    ) in changed:  # after the others, so that an untouched name is never taken by a changed one
-        unique = _unique(name, natural_names)
-        natural_names.add(_key(unique))
-        names[folder.name] = unique
+            continue
+        names[folder.name] = name
+        if not rules.source_subfolder or is_under(folder.name, rules.source_subfolder, folder.separator):
+            taken.add(_key(name))  # what lies elsewhere is never copied and takes no name away
+    for folder, name in changed:  # last, so that an untouched name is never taken by a changed one
+        names[folder.name] = _unique(name, taken)
+        taken.add(_key(names[folder.name]))
     for folder in folders:
         name = automatic.get(folder.name, names[folder.name])
         for rename in rules.rename:
@@ -114,14 +111,20 @@ def name_all(source: Account, destination: Account, rules: FolderRules) -> dict[
 
 
 def natural_name(folder: Folder, source: Layout, destination: Layout, rules: FolderRules) -> tuple[str, bool]:
-    """Give the name without the user's own renaming, and whether characters had to be replaced in it."""
-    separator = source.separator or folder.separator
-    name = folder.name
-    if source.prefix and name.upper().startswith(source.prefix.upper()):
-        name = name[len(source.prefix) :] or name
-    if rules.source_subfolder:
-        name = _below_subfolder(folder.name, name, rules.source_subfolder, separator)
-    if same_name(name, INBOX) and not rules.destination_subfolder:
+    """Give the name without the user's own renaming, and whether characters had to be replaced in it.
+
+    INBOX becomes INBOX; with --subfolder1 that folder itself and its child INBOX do. Another folder of that
+    name (INBOX.INBOX where INBOX. is the prefix) stays another folder.
+    """
+    separator = rules.source_separator or folder.separator or source.separator
+    root = rules.source_subfolder
+    if root and is_under(folder.name, root, separator):
+        name = folder.name[len(root) + len(separator) :] or INBOX
+        is_inbox = same_name(name, INBOX)
+    else:
+        name = _without_prefix(folder.name, source.prefix)
+        is_inbox = same_name(folder.name, INBOX)
+    if is_inbox and not rules.destination_subfolder:
         return INBOX, False
     parts = name.split(separator) if separator else [name]
     if len(parts) > 1 and parts[0].upper() == INBOX:
@@ -129,7 +132,8 @@ def natural_name(folder: Folder, source: Layout, destination: Layout, rules: Fol
     joined, replaced = _join(parts, destination.separator)
     if rules.destination_subfolder:
         joined = rules.destination_subfolder + destination.separator + joined
-    return _with_prefix(joined, destination), replaced
+    name = destination.prefix + joined
+    return name, replaced or same_name(name, INBOX)
 
 
 def folders_to_delete(source: Account, destination: Account, rules: FolderRules) -> list[str]:
@@ -152,7 +156,7 @@ def folders_to_delete(source: Account, destination: Account, rules: FolderRules)
         if separator and any(key.startswith(name + separator) for key in wanted):
             continue
         root = rules.destination_subfolder
-        full_root = _with_prefix(root, layout) if root else ""
+        full_root = layout.prefix + root if root else ""
         if root and (name == full_root or not is_under(name, full_root, separator)):
             continue
         doomed.append(name)
@@ -180,13 +184,11 @@ def _key(name: str) -> str:
     return INBOX if name.upper() == INBOX else name
 
 
-def _below_subfolder(full_name: str, name: str, subfolder: str, separator: str) -> str:
-    """Cut the --subfolder1 root off a name; the root itself stands for INBOX."""
-    for spelling in (full_name, name):
-        if spelling == subfolder:
-            return INBOX
-        if spelling.startswith(subfolder + separator):
-            return spelling[len(subfolder) + len(separator) :]
+def _without_prefix(name: str, prefix: str) -> str:
+    """Cut the namespace's prefix off; INBOX at its beginning may be written in any case."""
+    beginning = name[: len(prefix)]
+    if beginning == prefix or (beginning.upper() == prefix.upper() and prefix.upper().startswith(INBOX)):
+        return name[len(prefix) :] or name
     return name
 
 
@@ -206,10 +208,6 @@ def _join(parts: list[str], separator: str) -> tuple[str, bool]:
 def _clean(name: str) -> str:
     """Replace control characters: no server may be sent CR, LF or NUL inside a name."""
     return "".join(REPLACEMENT if ord(char) < 0x20 or ord(char) == 0x7F else char for char in name)
-
-
-def _with_prefix(name: str, layout: Layout) -> str:
-    return name if not layout.prefix or same_name(name, INBOX) else layout.prefix + name
 
 
 def _unique(name: str, taken: set[str]) -> str:
