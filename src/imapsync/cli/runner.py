@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import os
 import signal
@@ -229,10 +228,8 @@ class Runner:
                 self._output.lines(f"Option --{name} has no effect: {by_name[name].note}")
         if self._given.flag("debug") and self._settings is not None:
             # Secrets have a type of their own that shows nothing.
-            for field in dataclasses.fields(self._settings):
-                self._output.lines(
-                    f"Setting {field.name}: {printable(repr(getattr(self._settings, field.name)))}"
-                )
+            for name, value in self._settings._asdict().items():
+                self._output.lines(f"Setting {name}: {printable(repr(value))}")
         if self._dry:
             self._output.lines("With --dry nothing is changed on either side")
 

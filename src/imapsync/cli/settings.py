@@ -341,7 +341,7 @@ class _Rules:
         from imapsync.cli.perlre import PatternError, bounded
 
         try:
-            return bounded(compile_one(text), f"--{name}")
+            return bounded(compile_one(text), f"--{name} {text}")
         except PatternError as error:
             raise UsageError(f"Option --{name} '{text}': {error}.", option=name) from None
 

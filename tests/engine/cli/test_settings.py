@@ -11,6 +11,7 @@ from imapsync.cli.getopt import Parser
 from imapsync.cli.options import TABLE
 from imapsync.cli.settings import settings
 from imapsync.cli.values import complete
+from imapsync.plan.selection import fingerprint
 from imapsync.session.endpoint import Security
 from imapsync.transfer.settings import Mode, Settings
 
@@ -231,3 +232,15 @@ def test_a_token_comes_as_text_or_file(tmp_path: Path) -> None:
 def test_a_password_file_that_cannot_be_read_is_an_input_error() -> None:
     with pytest.raises(InputError, match="--passfile1"):
         made("--passfile1", "/nonexistent/file", accounts=[*ACCOUNTS[:4], *ACCOUNTS[6:]])
+
+
+@pytest.mark.parametrize("option", ["--skipmess", "--regexflag"])
+def test_another_pattern_is_another_rule_for_the_journal(option: str) -> None:
+    one, other = (made(option, f"s/{letter}/x/" if option == "--regexflag" else letter) for letter in "ab")
+    same = made(option, "s/a/x/" if option == "--regexflag" else "a")
+
+    def rules(chosen: Settings) -> str:
+        return fingerprint(chosen.content, chosen.flags)
+
+    assert rules(one) != rules(other)
+    assert rules(one) == rules(same)
