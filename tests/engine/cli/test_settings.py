@@ -240,7 +240,7 @@ def test_another_pattern_is_another_rule_for_the_journal(option: str) -> None:
     same = made(option, "s/a/x/" if option == "--regexflag" else "a")
 
     def rules(chosen: Settings) -> str:
-        return fingerprint(chosen.content, chosen.flags)
+        return fingerprint(chosen.selection, chosen.flags)
 
     assert rules(one) != rules(other)
     assert rules(one) == rules(same)
