@@ -14,6 +14,8 @@ from imapsync.wire.dates import epoch_of
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imapsync.plan.selection import Selector
     from imapsync.session.fetch import FetchStream
     from imapsync.session.session import Session
@@ -39,6 +41,7 @@ class IndexReader:
         selector: Selector | None = None,
         keep_unselected: bool = False,
         dates: bool = False,
+        added_field: Callable[[int], bytes] | None = None,
     ) -> None:
         self._identity = identity
         self._selector = selector
@@ -47,6 +50,7 @@ class IndexReader:
         if flags:
             items.append(b"FLAGS")
         self._dates = dates
+        self._added_field = added_field
         if dates or (selector is not None and selector.needs_dates):
             items.append(b"INTERNALDATE")
         if identity is not None:
@@ -79,10 +83,20 @@ class IndexReader:
         """
         if self._identity is None:
             return 0
+        if self._added_field is not None:
+            self._identify_by_added(index, self._identity, self._added_field)
         rows = {index.uids[row]: row for row, digest in enumerate(index.digests) if digest == UNIDENTIFIED}
         if rows:
             await identify_poor(session, self._identity, index, rows)
         return len(rows)
+
+    @staticmethod
+    def _identify_by_added(
+        index: MessageIndex, identity: Identity, added_field: Callable[[int], bytes]
+    ) -> None:
+        for row, digest in enumerate(index.digests):
+            if digest == UNIDENTIFIED:
+                index.digests[row] = identity.of_header(added_field(index.uids[row]))
 
     def _take(self, fetch: Fetch, index: MessageIndex, at_least: int) -> None:
         uid, size = fetch.uid, fetch.size

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imapsync.account.index import IndexReader
 from imapsync.plan.index import FlagTable, MessageIndex
 from imapsync.plan.selection import Selector, fingerprint
+from imapsync.transfer.content import added_header
 
 if TYPE_CHECKING:
     from imapsync.transfer.context import Run
@@ -33,6 +34,7 @@ class Reading:
         self.table = FlagTable()
         self.cross_duplicates: set[int] | None = set() if settings.selection.skip_cross_duplicates else None
         self.identity = run.identity
+        self._added_field = added_header if settings.content.add_header else None
         self._flags = self.resync or run.journal is not None
 
     @property
@@ -50,11 +52,16 @@ class Reading:
             flags=flags and self._flags,
             selector=self.selector if self.selector.active else None,
             keep_unselected=self.mirrors,
+            added_field=self._added_field,
         )
 
-    def plain(self, *, flags: bool = False) -> IndexReader:
-        """Give a reader of identities without any selection."""
-        return IndexReader(self.identity, flags=flags)
+    def source_plain(self) -> IndexReader:
+        """Give a reader of source identities and flags without any selection."""
+        return IndexReader(self.identity, flags=True, added_field=self._added_field)
+
+    def plain(self) -> IndexReader:
+        """Give a reader of destination identities without any selection."""
+        return IndexReader(self.identity, flags=False)
 
     def verifier(self, *, selected: bool) -> IndexReader:
         """Give a reader of everything that --verify compares.
@@ -62,7 +69,8 @@ class Reading:
         `selected` applies the selection by size and age.
         """
         selector = self.selector if selected and self.selector.active else None
-        return IndexReader(self.identity, flags=True, selector=selector, dates=True)
+        added = self._added_field if selected else None
+        return IndexReader(self.identity, flags=True, selector=selector, dates=True, added_field=added)
 
     def new_index(self) -> MessageIndex:
         """Give an empty index that shares this run's table of flags."""

@@ -61,7 +61,7 @@ async def find_copies(
     if not rows:
         return {}
     by_uid = {job.uids[row]: row for row in rows}
-    reader = reading.plain(flags=True)
+    reader = reading.source_plain()
     await focus.source(job)
     source = reading.new_index()
     for some in UidSet.of(by_uid).split(UIDS_PER_QUESTION):

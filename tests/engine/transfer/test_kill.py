@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -83,6 +84,34 @@ def test_killed_at_random_moments(servers: tuple[Dovecot, Dovecot], tmp_path: Pa
         there = destination.snapshot("target")
         assert hashes(there) == hashes(wanted), moment
         same(wanted, there)
+
+
+def test_sigterm_ends_cleanly_and_the_next_run_goes_on(
+    servers: tuple[Dovecot, Dovecot], tmp_path: Path
+) -> None:
+    source, destination = servers
+    source.fill("source", FOLDERS)
+    words = command(source, destination, tmp_path, "--state", str(tmp_path / "state"))
+    report = tmp_path / "report"
+    process = subprocess.Popen(
+        [*words, "--maxmessagespersecond", "200", "--report", str(report)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if " copied to " in line:
+            break
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert time.monotonic() - began < 10  # 2 s on a machine that has nothing else to do
+    assert process.returncode not in (0, -signal.SIGTERM)
+    told = json.loads(report.read_text())
+    assert 0 < told["messages_transferred"] < 1500
+    assert told["errors"][0]["code"] == "signal"
+    assert len(hashes(destination.snapshot("target"))) > 0
+    last = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert last.returncode == 0, last.stdout[-2000:]
+    same(source.snapshot("source"), destination.snapshot("target"))
 
 
 def _empty(server: Dovecot) -> None:
