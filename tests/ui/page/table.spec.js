@@ -146,6 +146,18 @@ test("all rows can be selected beyond the page", async ({ node, open }) => {
   expect(node.mostInFlight["stop-task"]).toBeLessThanOrEqual(4);
 });
 
+test("what the search hides is not selected any more", async ({ node, open }) => {
+  node.actions["list-tasks"] = () => taskList(manyTasks(8));
+  const app = await open("tasks");
+  await app.getByRole("checkbox", { name: "Select the tasks of this page" }).check();
+  const batch = app.getByRole("group", { name: "Selected tasks" });
+  await expect(batch).toContainText("8 selected");
+  await app.getByLabel("Search tasks").fill("user00003");
+  await expect(batch).toContainText("1 selected");
+  await app.getByLabel("Search tasks").fill("nobody");
+  await expect(batch).toHaveCount(0);
+});
+
 test("menus and dialogs work by keyboard alone and give the focus back", async ({ page, open }) => {
   const app = await open("tasks");
   const trigger = app.locator("[data-task=elena_part01] button[aria-haspopup=menu]");

@@ -46,6 +46,7 @@ for (const [name, delimiter, inside, outside] of [
   ["100% (done)", "/", ["100% (done)"], ["100% done"]],
   ["x,y", "/", ["x,y", "x,y/z"], ["xy"]],
   ["flat", "", ["flat"], ["flat/x"]],
+  ["INBOX", ".", ["INBOX"], ["INBOX.Sent"]],
 ]) {
   test(`pattern of folder ${name}`, () => {
     const excludes = exclusionMatcher(

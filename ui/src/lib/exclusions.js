@@ -18,14 +18,17 @@ export function formatExclusions(patterns) {
 
 /**
  * The pattern that matches this folder and the folders below it, and nothing else. A comma would end the pattern in
- * the member, so it is written as "any character".
+ * the member, so it is written as "any character". INBOX is matched alone: on many servers every other folder is
+ * below it by name.
  *
  * @param {string} name decoded name of the folder
  * @param {string} delimiter between levels on the remote server; may be empty
  */
 export function folderPattern(name, delimiter) {
   const escape = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(",", ".");
-  return delimiter ? `^${escape(name)}(${escape(delimiter)}|$)` : `^${escape(name)}$`;
+  return delimiter && name !== "INBOX"
+    ? `^${escape(name)}(${escape(delimiter)}|$)`
+    : `^${escape(name)}$`;
 }
 
 /** The index of the first pattern that the browser cannot read as a regular expression, or -1. */
