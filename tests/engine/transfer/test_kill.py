@@ -107,7 +107,7 @@ def test_sigterm_ends_cleanly_and_the_next_run_goes_on(
     assert process.returncode not in (0, -signal.SIGTERM)
     told = json.loads(report.read_text())
     assert 0 < told["messages_transferred"] < 1500
-    assert told["errors"][0]["code"] == "signal"
+    assert told["exit_name"] == "EXIT_BY_SIGNAL"
     assert len(hashes(destination.snapshot("target"))) > 0
     last = subprocess.run(words, capture_output=True, text=True, check=False)
     assert last.returncode == 0, last.stdout[-2000:]
