@@ -50,7 +50,7 @@ def end(*_):
 
 
 def request(**changes: object) -> dict[str, Any]:
-    """Give create-task's input of seed 001, with changes."""
+    """Give create-task's input of the manual's example, with changes."""
     given = {
         "localuser": "administrator",
         "remotehostname": "imap.foo.com",
@@ -124,7 +124,7 @@ class Node:
         }
 
     def action(self, name: str, data: object = None, **environ: str) -> Step:
-        """Run the steps of an action one after the other as the agent does (ns8-contract §2.4)."""
+        """Run the steps of an action one after the other as the agent does."""
         output, error, status = "", "", ""
         for step in sorted(
             path for path in (IMAGEROOT / "actions" / name).iterdir() if path.suffix != ".json"

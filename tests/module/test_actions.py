@@ -20,7 +20,7 @@ VALIDATION = "set-status validation-failed"
 
 
 def refused(step: Step, field: str, error: str, exit_code: int) -> None:
-    """Assert a validation answer (ns8-contract §2.6)."""
+    """Assert a validation answer."""
     assert isinstance(step.output, list), step
     assert step.exit_code == exit_code
     assert VALIDATION in step.status

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Final
+import threading
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Final
 
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError
 
@@ -42,19 +44,23 @@ def check(requests: Iterable[Json], limit_s: float = _LIMIT_S) -> Iterator[tuple
 
     A request is {"id", "task": create-task's input, "timeout_s"?}; passwords travel through the pipe only.
     """
-    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    lines = "".join(json.dumps(request) + "\n" for request in requests).encode()
     process = subprocess.Popen(
-        [*_SYNCCTL, "check"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*_SYNCCTL, "check"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
     )
     with process:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise RuntimeError("pipes were asked for")
-        _feed(process, lines)
-        for line in process.stdout:
+        feeder = threading.Thread(target=_feed, args=(process.stdin, lines))
+        feeder.start()
+        for line in process.stdout or ():
             answer = json.loads(line)
             yield answer["id"], [_refusal(one) for one in answer["refusals"]]
-        errors = process.stderr.read()
+        errors = process.stderr.read().decode("utf-8", "replace") if process.stderr else ""
         code = process.wait(limit_s)
+        feeder.join()
     _judge(code, errors)
 
 
@@ -86,18 +92,12 @@ def _run(words: list[str], given: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _feed(process: subprocess.Popen[str], text: str) -> None:
-    """Write the requests without waiting for answers to be read: from a thread, for pipes are short."""
-    import threading
-
-    def write() -> None:
-        try:
-            with process.stdin as pipe:  # type: ignore[union-attr]  # the caller has looked
-                pipe.write(text)
-        except BrokenPipeError:
-            return  # its exit code tells why
-
-    threading.Thread(target=write, daemon=True).start()
+def _feed(pipe: IO[bytes], content: bytes) -> None:
+    """Write all requests while answers are read: pipes are short. The exit code tells of a lost reader."""
+    with suppress(BrokenPipeError, ValueError), pipe:
+        left = memoryview(content)
+        while left:
+            left = left[pipe.write(left) :]
 
 
 def _judge(code: int, errors: str) -> None:

@@ -18,7 +18,7 @@ _REMOTE: Final = {
     "certificate_changed": ("certificate_changed", "tls_trust"),
     "certificate_untrusted": ("certificate_untrusted", "tls_trust"),
 }
-#: Dovecot drops the connection for an unknown user when the master password is right (ns8-contract §5.3).
+#: Dovecot drops the connection for an unknown user when the master password is right.
 _LOCAL: Final = {"login_dropped": "mailbox_not_found", "authentication": "master_password_refused"}
 _CERTIFICATE: Final = ("subject", "issuer", "expires", "fingerprint", "trusted")
 

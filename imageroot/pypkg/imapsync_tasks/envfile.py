@@ -1,6 +1,6 @@
 """KEY=VALUE files. The only place that reads or writes a line of one.
 
-The form is NS8's (ns8-contract §1.4): no quoting, the value is everything after the first "=", so it cannot
+The form is that of NS8's agent: no quoting, the value is everything after the first "=", so it cannot
 hold a line end.
 """
 

@@ -15,7 +15,7 @@ class Kind(NamedTuple):
     text: str
 
 
-#: Exit code of every refusal that the JSON schemas would have made (ns8-contract §2.6).
+#: Exit code of every refusal that the JSON schemas would have made.
 INVALID_INPUT: Final = 10
 
 #: Every error key of the module. The page and import-csv-tasks find their sentences by these keys.
@@ -70,7 +70,7 @@ class Refusal(NamedTuple):
     details: Json = {}  # noqa: RUF012  # never changed
 
     def as_json(self) -> Json:
-        """Give the element of the validation answer (ns8-contract §2.6)."""
+        """Give the element of the validation answer."""
         name = self.field or ERRORS[self.error].field
         value = "" if is_secret(name) else self.value
         return {"field": name, "parameter": name, "value": value, "error": self.error, **self.details}
@@ -108,5 +108,5 @@ class TaskBusyError(Exception):
 
 
 def is_secret(member: str) -> bool:
-    """Tell whether NS8 masks a member of this name (ns8-contract §2.2)."""
+    """Tell whether NS8 masks a member of this name."""
     return member.lower().endswith(("password", "secret", "token", "key", "pass"))

@@ -91,7 +91,7 @@ def mailboxes(paths: Paths, settings: Settings, *, refresh: bool) -> tuple[list[
 
 
 def is_unknown(paths: Paths, localuser: str) -> bool:
-    """Tell whether Mail's last answer lacks this user; Mail ignores case and domain (ns8-contract §5.3)."""
+    """Tell whether Mail's last answer lacks this user; Mail ignores case and domain."""
     names = _names(files.read_json(paths.mailboxes) or {})
     return bool(names) and localuser.partition("@")[0].casefold() not in {name.casefold() for name in names}
 

@@ -66,7 +66,7 @@ def _minutes(number: int) -> str:
 
 
 def expression(text: str) -> str:
-    """Give the five crontab fields of a valid, non-empty schedule (seed 001)."""
+    """Give the five crontab fields of a valid, non-empty schedule."""
     number, unit = int(text[:-1]), text[-1]
     return f"*/{number} * * * *" if unit == "m" else f"1 */{number} * * *"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def run(step: Callable[[Json], object]) -> None:
     """Run an action step: its input from standard input, what it returns (unless None) to standard output.
 
-    A refusal becomes the validation answer and the exit code of its kind (ns8-contract §2.6).
+    A refusal becomes the validation answer and the exit code of its kind.
     """
     given = json.load(sys.stdin)
     try:

@@ -15,7 +15,7 @@ _OLDER: Final = "--delete1older="
 
 
 class Task(NamedTuple):
-    """The settings of one sync. Field names and meanings are those of the create-task action (seed 001)."""
+    """The settings of one sync. Field names and meanings are those of the create-task action."""
 
     localuser: str
     task_id: str
