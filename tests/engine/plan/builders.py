@@ -1,0 +1,49 @@
+"""Short ways to folders, accounts and message indexes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.plan.folders import Folder, Layout
+from imapsync.plan.index import MessageIndex
+from imapsync.plan.mapping import Account, destination_layout, name_all, source_layout
+from imapsync.plan.rules import FolderRules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imapsync.plan.index import FlagTable
+
+#: A message as an index sees it: digest and size.
+Message = tuple[int, int]
+
+
+def folder(name: str, *attributes: str, separator: str = "/", subscribed: bool = False) -> Folder:
+    return Folder(name, name, frozenset(attributes), separator, subscribed)
+
+
+def account(
+    *names: str | Folder, prefix: str = "", separator: str = "/", foreign: tuple[str, ...] = ()
+) -> Account:
+    folders = [folder(name, separator=separator) if isinstance(name, str) else name for name in names]
+    return Account(folders, Layout(prefix, separator, foreign))
+
+
+def names_of(source: Account, destination: Account, rules: FolderRules | None = None) -> dict[str, str]:
+    """Give source name -> destination name, with the rules' own prefixes and separators applied."""
+    rules = rules or FolderRules()
+    return name_all(
+        Account(source.folders, source_layout(rules, source.layout)),
+        Account(destination.folders, destination_layout(rules, destination.layout)),
+        rules,
+    )
+
+
+def index_of(messages: Iterable[Message], table: FlagTable | None = None) -> MessageIndex:
+    """Give an index whose UIDs count from 1."""
+    index = MessageIndex(table)
+    for uid, (digest, size) in enumerate(messages, 1):
+        index.uids.append(uid)
+        index.digests.append(digest)
+        index.sizes.append(size)
+    return index

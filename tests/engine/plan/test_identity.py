@@ -1,0 +1,163 @@
+"""Who a message is, whatever two servers do to its header."""
+
+from __future__ import annotations
+
+import re
+from itertools import cycle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imapsync.plan.identity import (
+    BODY_PREFIX_BYTES,
+    UNIDENTIFIED,
+    Identity,
+    says_too_little,
+    split_message,
+)
+from imapsync.plan.rules import DEFAULT_IDENTITY_HEADERS
+
+KEY = b"k" * 32
+IDENTITY = Identity(DEFAULT_IDENTITY_HEADERS, KEY)
+MESSAGE_ID = b"Message-Id: <1@example.org>\r\n"
+HEADER = (
+    b"Received: from a by b;\r\n\tMon, 1 Jan 2024\r\n"
+    b"Received: from c by a;\r\n Sun, 31 Dec 2023\r\n" + MESSAGE_ID + b"Subject: hello\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(HEADER.replace(b"\r\n", b"\n"), id="bare LF"),
+        pytest.param(HEADER.replace(b"\r\n\t", b" ").replace(b"\r\n ", b"  "), id="unfolded"),
+        pytest.param(HEADER.replace(b"by", b"by\r\n  "), id="folded elsewhere"),
+        pytest.param(HEADER.replace(b"Message-Id", b"MESSAGE-ID").replace(b"Recei", b"recei"), id="capitals"),
+        pytest.param(HEADER.replace(b"Message-Id:", b"Message-Id :"), id="a blank before the colon"),
+        pytest.param(HEADER.replace(b"Subject: hello\r\n", b""), id="only the fields that were asked for"),
+        pytest.param(MESSAGE_ID + HEADER.replace(MESSAGE_ID, b""), id="order of fields"),
+        pytest.param(HEADER.replace(b"hello", b"other"), id="what does not identify"),
+        pytest.param(HEADER.replace(b"Subject", b"Resent-Message-Id:\r\nSubject"), id="an empty other field"),
+        pytest.param(HEADER[:-2], id="no empty line at the end"),
+        pytest.param(b"garbage\r\n" + HEADER, id="a line that is no field"),
+    ],
+)
+def test_the_same_message(other: bytes) -> None:
+    assert IDENTITY.of_header(other) == IDENTITY.of_header(HEADER) != UNIDENTIFIED
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(HEADER.replace(b"<1@", b"<2@"), id="another Message-Id"),
+        pytest.param(HEADER.replace(b"2023", b"2022"), id="another way"),
+        pytest.param(HEADER.replace(b"from a by b", b"from c by d"), id="another Received line"),
+        pytest.param(re.sub(rb"Message-Id.*\r\n", b"", HEADER), id="no Message-Id"),
+        pytest.param(
+            b"Received: from c by a; Sun, 31 Dec 2023\r\nReceived: from a by b; Mon, 1 Jan 2024\r\n"
+            b"Message-Id: <1@example.org>\r\n",
+            id="order of Received lines",
+        ),
+    ],
+)
+def test_another_message(other: bytes) -> None:
+    assert IDENTITY.of_header(other) != IDENTITY.of_header(HEADER)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"\r\n",
+        b"\r\nMessage-Id: <in the text>\r\n",
+        b"Subject: x\r\n\r\n",
+        b"Message-Id: \r\n\r\n",
+        b"Message-Id\r\n",
+    ],
+)
+def test_no_identifying_header(header: bytes) -> None:
+    assert IDENTITY.of_header(header) == UNIDENTIFIED
+
+
+def test_what_follows_the_empty_line_is_not_header() -> None:
+    assert IDENTITY.of_header(HEADER + b"Message-Id: <2@example.org>\r\n") == IDENTITY.of_header(HEADER)
+
+
+def test_the_choice_of_headers_counts_not_its_spelling_or_order() -> None:
+    one, other = Identity(("Message-Id", "Subject"), KEY), Identity((" subject:", "MESSAGE-ID"), KEY)
+    assert one.of_header(HEADER) == other.of_header(HEADER) != IDENTITY.of_header(HEADER)
+
+
+def test_digests_cannot_be_foreseen_without_the_key() -> None:
+    assert Identity(DEFAULT_IDENTITY_HEADERS, b"x" * 32).of_header(HEADER) != IDENTITY.of_header(HEADER)
+    long = Identity(DEFAULT_IDENTITY_HEADERS, b"k" * 100)
+    assert long.of_header(HEADER) == Identity(DEFAULT_IDENTITY_HEADERS, b"k" * 64).of_header(HEADER)
+
+
+NAMES = st.sampled_from(["Message-Id", "received", "X-Other", "RECEIVED"])
+VALUES = st.lists(st.text("ab<>@:ü", min_size=1, max_size=4), min_size=1, max_size=4)
+
+
+@given(
+    st.lists(st.tuples(NAMES, VALUES), max_size=5), st.lists(st.sampled_from([" ", "\r\n ", "\t", "\r\n\t "]))
+)
+def test_any_folding_gives_one_digest(fields: list[tuple[str, list[str]]], blanks: list[str]) -> None:
+    plain = "".join(f"{name}: {' '.join(words)}\r\n" for name, words in fields)
+    before = cycle(blanks or [""])
+    folded = "".join(
+        f"{name}:" + "".join(next(before) + word for word in words) + "\r\n" for name, words in fields
+    )
+    assert IDENTITY.of_header(folded.encode()) == IDENTITY.of_header(plain.encode())
+    assert 0 <= IDENTITY.of_header(plain.encode()) < 1 << 64
+
+
+@pytest.mark.parametrize(
+    ("header", "little"),
+    [
+        (b"From: a\r\nSubject: b\r\nDate: c\r\n", False),
+        (b"From: a\r\nSubject: b\r\n c\r\nTo: d\r\n", True),
+        (b"Date: a\r\nSubject: b\r\n", True),
+        (b"Date: a\r\nTo: a\r\nTo: b\r\n", True),
+        (b"From: a\r\n\tDate: folded\r\nTo: b\r\nSubject: c\r\n", True),
+        (b"", True),
+    ],
+)
+def test_headers_that_do_not_tell_one_message_from_another(header: bytes, little: bool) -> None:
+    assert says_too_little(header) is little
+
+
+def test_messages_without_identifying_headers_are_told_apart_by_all_they_have() -> None:
+    rich = b"From: a\r\nSubject: b\r\nDate: c\r\n\r\n"
+    assert IDENTITY.of_message(rich + b"one") == IDENTITY.of_message(rich + b"two")
+    assert IDENTITY.of_message(rich + b"one") != IDENTITY.of_message(rich.replace(b"b", b"x") + b"one")
+    poor = b"Subject: b\r\n\r\n"
+    assert IDENTITY.of_message(poor + b"one") != IDENTITY.of_message(poor + b"two")
+    assert IDENTITY.of_message(poor + b"one\r\ntwo") == IDENTITY.of_message(
+        poor.replace(b"\r", b"") + b"one\ntwo "
+    )
+    long = b"x" * BODY_PREFIX_BYTES
+    assert IDENTITY.of_message(poor + long + b"1") == IDENTITY.of_message(poor + long + b"2")
+    assert IDENTITY.of_message(b"") != UNIDENTIFIED
+
+
+def test_a_message_has_the_identity_of_its_header() -> None:
+    assert IDENTITY.of_message(HEADER + b"text") == IDENTITY.of_header(HEADER)
+    assert IDENTITY.of_unidentified(HEADER, b"") != IDENTITY.of_header(HEADER)
+
+
+@pytest.mark.parametrize(
+    ("message", "header", "text"),
+    [
+        (b"A: b\r\n\r\ntext", b"A: b\r\n", b"text"),
+        (b"A: b\n\ntext", b"A: b\n", b"text"),
+        (b"A: b\r\n\r\nx\n\ny", b"A: b\r\n", b"x\n\ny"),
+        (b"A: b\n\nx\r\n\r\ny", b"A: b\n", b"x\r\n\r\ny"),
+        (b"\r\ntext", b"", b"text"),
+        (b"\ntext", b"", b"text"),
+        (b"A: b\r\n", b"A: b\r\n", b""),
+        (b"", b"", b""),
+    ],
+)
+def test_where_the_header_ends(message: bytes, header: bytes, text: bytes) -> None:
+    assert split_message(message) == (header, text)

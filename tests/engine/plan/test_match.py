@@ -1,0 +1,258 @@
+"""Which message is already there: tables, and what must hold for any two folders over any number of runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from tests.engine.plan.builders import Message, index_of
+
+from imapsync.plan.index import FlagTable, MessageIndex, canonical_flags
+from imapsync.plan.match import NONE, Matching, duplicate_rows, match
+
+A, B, C = 101, 202, (1 << 64) - 1
+
+
+def matched(source: list[Message], destination: list[Message], *, sync_duplicates: bool = False) -> Matching:
+    return match(index_of(source), index_of(destination), sync_duplicates=sync_duplicates)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "all_of_them", "partner", "missing", "duplicates", "extra"),
+    [
+        pytest.param([], [], False, [], [], [], [], id="two empty folders"),
+        pytest.param([(A, 1), (B, 2)], [], False, [NONE, NONE], [0, 1], [], [], id="empty destination"),
+        pytest.param([], [(A, 1)], False, [], [], [], [0], id="empty source"),
+        pytest.param([(A, 1), (B, 2)], [(B, 2), (A, 1)], False, [1, 0], [], [], [], id="another order"),
+        pytest.param([(A, 1)], [(A, 9)], False, [0], [], [], [], id="a server that counts sizes differently"),
+        pytest.param(
+            [(A, 1), (A, 1)], [], False, [NONE, NONE], [0], [1], [], id="a duplicate is copied once"
+        ),
+        pytest.param(
+            [(A, 1), (A, 1)], [(A, 1)], False, [0, NONE], [], [1], [], id="a duplicate of what is there"
+        ),
+        pytest.param(
+            [(A, 1), (A, 1)], [], True, [NONE, NONE], [0, 1], [], [], id="--syncduplicates copies each"
+        ),
+        pytest.param(
+            [(A, 1), (A, 1)], [(A, 1)], True, [0, NONE], [1], [], [], id="--syncduplicates copies what lacks"
+        ),
+        pytest.param(
+            [(A, 1), (A, 2)], [], False, [NONE, NONE], [0, 1], [], [], id="same id, other size: another mail"
+        ),
+        pytest.param(
+            [(A, 1), (A, 2)], [(A, 2)], False, [NONE, 0], [0], [], [], id="same id: equal sizes pair first"
+        ),
+        pytest.param(
+            [(A, 1), (A, 2)], [(A, 3), (A, 4)], False, [0, 1], [], [], [], id="same id: then in order"
+        ),
+        pytest.param(
+            [(A, 1)],
+            [(A, 1), (A, 1), (A, 1)],
+            False,
+            [0],
+            [],
+            [],
+            [1, 2],
+            id="duplicates on the destination are extra",
+        ),
+        pytest.param([(A, 1)], [(B, 1)], False, [NONE], [0], [], [0], id="same size, other id"),
+        pytest.param([(C, 2**40), (0, 0)], [(C, 2**40)], False, [0, NONE], [1], [], [], id="largest numbers"),
+        pytest.param(
+            [(A, 1), (B, 5), (A, 2)],
+            [(A, 7), (A, 2)],
+            False,
+            [0, NONE, 1],
+            [1],
+            [],
+            [],
+            id="exact, loose and missing",
+        ),
+    ],
+)
+def test_matching(
+    *,
+    source: list[Message],
+    destination: list[Message],
+    all_of_them: bool,
+    partner: list[int],
+    missing: list[int],
+    duplicates: list[int],
+    extra: list[int],
+) -> None:
+    result = matched(source, destination, sync_duplicates=all_of_them)
+    assert [list(column) for column in result] == [partner, missing, duplicates, extra]
+
+
+MESSAGES = st.lists(st.tuples(st.sampled_from([A, B, C, 0, 7]), st.integers(0, 3)), max_size=12)
+
+
+def copied(source: list[Message], destination: list[Message], result: Matching) -> list[Message]:
+    return [*destination, *(source[row] for row in result.missing)]
+
+
+@given(MESSAGES, MESSAGES, st.booleans())
+def test_nothing_pairs_twice_and_each_row_is_accounted_for(
+    source: list[Message], destination: list[Message], all_of_them: bool
+) -> None:
+    result = matched(source, destination, sync_duplicates=all_of_them)
+    pairs = [(row, partner) for row, partner in enumerate(result.partner) if partner != NONE]
+    assert all(source[row][0] == destination[partner][0] for row, partner in pairs)
+    assert sorted([row for row, _ in pairs] + [*result.missing, *result.duplicates]) == list(
+        range(len(source))
+    )
+    assert sorted([partner for _, partner in pairs] + [*result.extra]) == list(range(len(destination)))
+    assert not (all_of_them and result.duplicates)
+    for row in result.duplicates:
+        assert source[row] in source[:row], "only what stands earlier makes a duplicate"
+
+
+@given(MESSAGES, MESSAGES, st.booleans())
+def test_after_the_copy_nothing_is_lost_and_a_second_run_copies_nothing(
+    source: list[Message], destination: list[Message], all_of_them: bool
+) -> None:
+    first = matched(source, destination, sync_duplicates=all_of_them)
+    after = copied(source, destination, first)
+    second = matched(source, after, sync_duplicates=all_of_them)
+    assert not second.missing
+    assert [*second.extra] == [*first.extra], "what was extra stays it, what we copied never becomes it"
+    wanted = Counter(digest for digest, _ in (source if all_of_them else set(source)))
+    there = Counter(digest for digest, _ in after)
+    assert wanted <= there
+
+
+@given(MESSAGES)
+def test_a_folder_matches_its_own_copy_exactly(messages: list[Message]) -> None:
+    result = matched(messages, list(reversed(messages)), sync_duplicates=True)
+    assert not result.missing
+    assert not result.extra
+    assert all(messages[row] == messages[::-1][partner] for row, partner in enumerate(result.partner))
+
+
+@given(MESSAGES)
+def test_without_its_duplicates_a_folder_holds_each_message_once(messages: list[Message]) -> None:
+    rows = set(duplicate_rows(index_of(messages)))
+    left = [message for row, message in enumerate(messages) if row not in rows]
+    assert len(set(left)) == len(left)
+    assert set(left) == set(messages)
+
+
+class RunAfterRun(RuleBasedStateMachine):
+    """Users change both sides between runs; each run may be cut short. Sizes differ between the servers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source: list[Message] = []
+        self.destination: list[Message] = []
+        self.larger = 0  # what the destination's server adds to each size
+        self.complete = True
+
+    @rule(digest=st.integers(1, 4), size=st.integers(1, 2))
+    def a_message_arrives(self, digest: int, size: int) -> None:
+        self.source.append((digest, size))
+        self.complete = False
+
+    @rule(digest=st.integers(1, 6), size=st.integers(1, 4))
+    def a_message_arrives_on_the_destination(self, digest: int, size: int) -> None:
+        self.destination.append((digest, size))
+
+    @rule(data=st.data())
+    def a_message_goes(self, data: st.DataObject) -> None:
+        if self.source:
+            self.source.pop(data.draw(st.integers(0, len(self.source) - 1)))
+
+    @rule(data=st.data())
+    def a_copy_goes(self, data: st.DataObject) -> None:
+        if self.destination:
+            self.destination.pop(data.draw(st.integers(0, len(self.destination) - 1)))
+            self.complete = False
+
+    @rule(data=st.data(), mirror=st.booleans())
+    def run_that_may_be_cut_short(self, data: st.DataObject, mirror: bool) -> None:
+        result = matched(self.source, self.destination)
+        rows = [*result.missing]
+        done = data.draw(st.integers(0, len(rows)))
+        before = list(self.destination)
+        self.destination += [self.source[row] for row in rows[:done]]
+        self.complete = done == len(rows)
+        if mirror and self.complete:
+            extra = set(result.extra)
+            self.destination = [message for row, message in enumerate(self.destination) if row not in extra]
+            assert {digest for digest, _ in self.destination} == {digest for digest, _ in self.source}
+            gone = Counter(digest for digest, _ in before) - Counter(digest for digest, _ in self.destination)
+            assert sum(gone.values()) <= len(extra), "only what was extra is deleted"
+
+    @rule()
+    def two_more_runs(self) -> None:
+        first = matched(self.source, self.destination)
+        self.destination = copied(self.source, self.destination, first)
+        self.complete = True
+        assert not matched(self.source, self.destination).missing
+
+    @invariant()
+    def nothing_is_lost(self) -> None:
+        if self.complete:
+            here, there = Counter(d for d, _ in set(self.source)), Counter(d for d, _ in self.destination)
+            assert here <= there
+
+
+TestRunAfterRun = RunAfterRun.TestCase
+TestRunAfterRun.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+
+def test_flags_are_one_set_in_any_order_and_case() -> None:
+    table = FlagTable()
+    number = table.number((b"\\Seen", b"a"))
+    assert table.number((b"A", b"\\Recent", b"\\SEEN")) == number
+    assert table.flags(number) == (b"\\Seen", b"a")
+    assert table.number(()) != number
+    assert canonical_flags((b"b", b"\\recent", b"B", b"a")) == (b"a", b"B")
+
+
+def test_a_uid_that_comes_twice_is_new_once_whether_it_was_kept_or_dropped() -> None:
+    index = MessageIndex()
+    seen = []
+    for uid, dropped in (
+        (1, False),
+        (5, True),
+        (5, True),
+        (3, False),
+        (3, False),
+        (9, False),
+        (1, False),
+        (9, True),
+    ):
+        if index.is_new(uid):
+            seen.append(uid)
+            (index.dropped if dropped else index.uids).append(uid)
+    assert seen == [1, 5, 3, 9]
+    assert index.seen == 4
+
+
+def test_an_index_without_some_messages_still_counts_those_that_were_dropped() -> None:
+    index = index_of([(A, 10), (B, 20), (C, 30)])
+    index.flags.extend([0, 1, 2])
+    assert index.is_new(7)
+    index.dropped.append(7)
+    index.excluded.add(3)
+    kept = index.without({2})
+    assert [*kept.uids] == [1, 3]
+    assert [*kept.digests] == [A, C]
+    assert [*kept.flags] == [0, 2]
+    assert kept.size_bytes == 40
+    assert kept.seen == 3
+    assert kept.excluded == {3}
+    assert kept.flag_table is index.flag_table
+    assert kept.is_new(2)
+    assert not kept.is_new(7)
+
+
+def test_columns_that_were_not_asked_for_stay_empty() -> None:
+    index = MessageIndex()
+    index.uids.extend([1, 2])
+    index.sizes.extend([5, 6])
+    kept = index.without({1})
+    assert (len(kept), [*kept.flags], [*kept.digests]) == (1, [], [])

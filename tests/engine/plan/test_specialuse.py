@@ -1,0 +1,71 @@
+"""What folders are for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.engine.plan.builders import account, folder
+
+from imapsync.plan.specialuse import WELL_KNOWN_NAMES, special_use, uses_of
+
+if TYPE_CHECKING:
+    from imapsync.plan.folders import Folder
+    from imapsync.plan.mapping import Account
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"),
+    [
+        pytest.param(account(folder("x", "\\sent")), {"\\sent": "x"}, id="by attribute"),
+        pytest.param(account("Sent"), {"\\sent": "Sent"}, id="by name"),
+        pytest.param(account(folder("x", "\\sent"), "Sent"), {"\\sent": "x"}, id="attribute before name"),
+        pytest.param(
+            account("Sent", folder("x", "\\sent")), {"\\sent": "x"}, id="attribute before name, later"
+        ),
+        pytest.param(
+            account(folder("x", "\\sent"), folder("y", "\\sent")), {"\\sent": "x"}, id="one folder a use"
+        ),
+        pytest.param(account("Gesendet", "Sent"), {"\\sent": "Sent"}, id="the most usual name"),
+        pytest.param(account("Sent", "Gesendet"), {"\\sent": "Sent"}, id="the most usual name, earlier"),
+        pytest.param(
+            account(folder("Trash", "\\junk")), {"\\junk": "Trash"}, id="a name does not beat its attribute"
+        ),
+        pytest.param(
+            account("INBOX.Sent", prefix="INBOX.", separator="."),
+            {"\\sent": "INBOX.Sent"},
+            id="below the prefix",
+        ),
+        pytest.param(account("INBOX/Sent"), {"\\sent": "INBOX/Sent"}, id="below INBOX"),
+        pytest.param(account("[Gmail]/Spam"), {"\\junk": "[Gmail]/Spam"}, id="Gmail"),
+        pytest.param(account("work/Sent"), {}, id="not below another folder"),
+        pytest.param(account(folder("Sent", "\\noselect")), {}, id="not without messages"),
+        pytest.param(account("Public/Sent", "Public", foreign=("Public/",)), {}, id="not of others"),
+        pytest.param(
+            account(folder("Drafts", "\\sent", "\\trash")),
+            {"\\sent": "Drafts", "\\trash": "Drafts"},
+            id="two",
+        ),
+        pytest.param(account("ENTWÜRFE"), {"\\drafts": "ENTWÜRFE"}, id="any case, not ASCII"),
+    ],
+)
+def test_uses(side: Account, expected: dict[str, str]) -> None:
+    assert uses_of(side.folders, side.layout) == expected
+
+
+def test_no_name_stands_for_two_uses() -> None:
+    names = [name for known in WELL_KNOWN_NAMES.values() for name in known]
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("one", "use"),
+    [
+        (folder("x", "\\hasnochildren", "\\drafts"), "\\Drafts"),
+        (folder("x", "\\all"), "\\All"),
+        (folder("Sent"), ""),
+    ],
+)
+def test_special_use_as_announced(one: Folder, use: str) -> None:
+    assert special_use(one) == use
