@@ -48,7 +48,7 @@ test("rows stay in their places while the node's answers change", async ({ node,
   tasks[0] = task({ localuser: "b", task_id: "b" });
   tasks[1] = task({ localuser: "c", task_id: "c", state: "running", progress });
   tasks.push(task({ localuser: "a", task_id: "a" }));
-  const update = app.getByRole("button", { name: "The order has changed: update" });
+  const update = app.getByRole("button", { name: "The list has changed: update" });
   await expect(update).toBeVisible({ timeout: 15_000 });
   expect(await keys(app)).toEqual(["b_b", "c_c", "a_a"]);
   await update.click();
