@@ -111,11 +111,14 @@ class DeltaComparison:
         self._source_open = self._focus.source(job, condstore=planning.wants_modseq(run))
         if run.settings.deletion.source_expunge and not run.dry:
             run.source.expunge()
-        old = UidSet(((1, max(1, state.source_uidnext - 1)),))
+        # Of a folder whose first run was interrupted nothing but pairs is known: the flags of all are looked
+        # at.
+        last = state.source_uidnext - 1 if state.source_uidnext else (status.uidnext if status else None) or 2
+        old = UidSet(((1, max(1, last)),))
         modseq = _modseq(status)
         counted = bool(modseq and state.source_modseq)
-        if state.source_uidnext <= 1 or (counted and modseq == state.source_modseq):
-            pass
+        if state.source_uidnext == 1 or (counted and modseq == state.source_modseq):
+            pass  # there was nothing, or nothing changed
         elif counted:
             self._ask_changes(old)
         elif self._reading.resync:
@@ -123,12 +126,12 @@ class DeltaComparison:
         if self._wants_list:
             self._listed = run.source.search(self._reading.source_search or "ALL")
         elif status is not None and (status.uidnext or 0) > state.source_uidnext:
-            self._new = self._source_reader.ask(run.source, b"%d:*" % state.source_uidnext)
+            self._new = self._source_reader.ask(run.source, b"%d:*" % max(1, state.source_uidnext))
         there = job.destination_status
         if there is None or there.uidnext != state.destination_uidnext or run.settings.deletion.destination:
             self._destination_open = self._focus.destination(job)
             if there is not None and (there.uidnext or 0) > state.destination_uidnext:
-                first = b"%d:*" % state.destination_uidnext
+                first = b"%d:*" % max(1, state.destination_uidnext)
                 self._destination_new = self._destination_reader.ask(run.destination, first)
 
     async def take(self) -> None:

@@ -7,6 +7,7 @@ pairs are written before the filter runs, so a message that was filed elsewhere 
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Messages filtered by one command: each may cost the server a delivery.
 FILTER_BATCH = 100
+#: Marks that stay the same for this long, in seconds, stay so; looked at this many times at most.
+SETTLE_S = 0.5
+SETTLE_LOOKS = 12
 
 
 async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
@@ -37,10 +41,11 @@ async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
         _done(run, job, uids)
         return 0
     await focus.destination(job)
-    marked = await _marked(run, uids)
+    interrupted = {uid for uid, was_begun in begun.items() if was_begun}
+    marked = await (_settled_marks(run, uids) if interrupted else _marked(run, uids))
     # What was marked before our filter ran is the user's; what is marked although the last run began to
     # filter it and did not come to its end was filed by that filter.
-    filed = {uid for uid in marked if begun.get(uid)}
+    filed = marked & interrupted
     todo = sorted(uids - marked)
     if run.journal is not None and job.state is not None:
         run.journal.begin_filtering(job.state.id)
@@ -56,11 +61,25 @@ async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
         for record in records:
             if record.status != "OK":
                 run.warn(f"Sieve: message {record.uid} of {job.pair.destination}: {record.text}")
-    filed |= await _marked(run, acted)
+    filed |= await _marked(run, acted | (interrupted & set(todo)))
     gone = await _expunge(run, job, filed)
     run.sink(events.Filtered(job.pair.destination, len(uids), gone))
     _done(run, job, uids)
     return gone
+
+
+async def _settled_marks(run: Run, uids: set[int]) -> set[int]:
+    """Give the marks once they no longer change.
+
+    The server may still be at the filter of a run that was killed.
+    """
+    marked = await _marked(run, uids)
+    for _ in range(SETTLE_LOOKS):
+        await asyncio.sleep(SETTLE_S)
+        before, marked = marked, await _marked(run, uids)
+        if marked == before:
+            break
+    return marked
 
 
 async def _marked(run: Run, uids: set[int]) -> set[int]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.engine.transfer.harness import good, mail, settings, sync
+from tests.engine.transfer.harness import endpoint, good, mail, settings, sync
 from tests.servers.dovecot import Dovecot
+from tests.servers.proxy import Proxy
 
 from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, IdentityRules, SelectionRules
 from imapsync.report.events import Side
@@ -136,4 +137,21 @@ def test_old_messages_leave_the_source_when_their_copy_is_proven(servers: Server
     left = source.snapshot("source")["INBOX"]
     assert len(left) == 2  # the recent one, and the seen one that was never copied
     assert len(destination.snapshot("target")["INBOX"]) == 2
+    assert good(sync(wanted)).copied == 0
+
+
+def test_a_filter_that_was_interrupted_is_completed(sieve_servers: Servers, tmp_path: Path) -> None:
+    """The connection ends right after FILTER was sent: the server filters, nobody hears of it."""
+    source, destination = sieve_servers
+    destination.set_sieve("target", SCRIPT)
+    destination.fill("target", {"INBOX": [mail(900, flags=("\\Deleted",))]})
+    filed = [mail(n)._replace(content=mail(n).content.replace(b"message", b"filed")) for n in range(5)]
+    source.fill("source", {"INBOX": [*filed, mail(50)]})
+    with Proxy(destination.host, destination.port, cut_on=b"FILTER SIEVE", max_cuts=2) as proxy:
+        wanted = inbox(sieve_servers, tmp_path)
+        away = endpoint(destination)._replace(port=proxy.port)
+        good(sync(wanted._replace(destination=away)))
+    there = destination.snapshot("target")
+    assert len(there["Lists"]) == 5
+    assert len(there["INBOX"]) == 2
     assert good(sync(wanted)).copied == 0
