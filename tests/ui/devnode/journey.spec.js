@@ -360,6 +360,7 @@ test("with Mail down the page says so and still shows the tasks", async () => {
   await node.mail("stop");
   try {
     const frame = await open("tasks");
+    await frame.getByLabel("Search tasks").fill(REMOTE_USER);
     await expect(row(frame, REMOTE_USER)).toBeVisible();
     await chooseAction(frame, REMOTE_USER, "Start");
     await expect(row(frame, REMOTE_USER)).toContainText("could not be reached", {
