@@ -35,12 +35,12 @@ _EXCHANGE_RATE = 4.0
 PRESETS: dict[str, Preset] = {
     "gmail1": Preset(
         sided={"host": "imap.gmail.com", "ssl": True},
-        general={"skipcrossduplicates": True, "synclabels": True, "automap": True, **_GMAIL_DOWN},
+        general={"skipcrossduplicates": True, "automap": True, **_GMAIL_DOWN},
         lists={"folderlast": ("[Gmail]/All Mail",)},
     ),
     "gmail2": Preset(
         sided={"host": "imap.gmail.com", "ssl": True},
-        general={"maxsize": _GMAIL_LARGEST, "synclabels": True, "automap": True, **_GMAIL_UP},
+        general={"maxsize": _GMAIL_LARGEST, "automap": True, **_GMAIL_UP},
     ),
     "office1": Preset(
         sided={"host": "outlook.office365.com", "ssl": True},

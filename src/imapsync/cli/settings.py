@@ -64,8 +64,6 @@ def settings(
         sizes_at_end=options.flag("foldersizesatend", default=options.flag("foldersizes", default=True)),
         state_path=options.text("state"),
         sieve_delivery=options.flag("sievedelivery2"),
-        sync_acls=options.flag("syncacls"),
-        sync_labels=options.flag("synclabels"),
         # Last, so that nobody is asked for a password in vain.
         source_credentials=None if mode is Mode.CONNECT else sides.credentials(options, 1, environment),
         destination_credentials=None

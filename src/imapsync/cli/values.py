@@ -32,6 +32,8 @@ def complete(given: Parsed) -> Parsed:
         for option, texts in preset.lists.items():
             listed = whole.lists.setdefault(option, [])
             listed.extend(text for text in texts if text not in listed)
+    if given.flag("gmail1") and given.flag("gmail2") and not given.given("skipcrossduplicates"):
+        whole.values["skipcrossduplicates"] = False  # a message of two labels has to arrive under both
     if whole.values.get("maxbytespersecond") == 0:
         del whole.values["maxbytespersecond"]
     return whole

@@ -70,5 +70,3 @@ class Settings(NamedTuple):
     sizes_at_end: bool = True  # --nofoldersizesatend makes it False
     state_path: str | None = None  # --state
     sieve_delivery: bool = False  # --sievedelivery2
-    sync_acls: bool = False  # --syncacls
-    sync_labels: bool = False  # --synclabels: X-GM-LABELS of what is copied, when both sides know them

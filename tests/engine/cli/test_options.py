@@ -119,6 +119,8 @@ def test_explicit_options_win_over_presets() -> None:
     assert plain.text("host1") == "imap.gmail.com"
     assert plain.flag("ssl1")
     assert plain.flag("skipcrossduplicates")
+    assert not completed("--gmail1", "--gmail2").flag("skipcrossduplicates")
+    assert completed("--gmail1", "--gmail2", "--skipcrossduplicates").flag("skipcrossduplicates")
     assert plain.texts("folderlast") == ("[Gmail]/All Mail",)
     chosen = completed(
         "--gmail1",

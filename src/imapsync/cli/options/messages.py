@@ -62,7 +62,7 @@ ROWS: tuple[Option, ...] = (
         SELECTION,
         "Copy a message that lies in several folders of host1 once only.",
         negatable=True,
-        note="on with --gmail1",
+        note="on with --gmail1, unless --gmail2 is given too: there each folder is a label",
     ),
     Option(
         "debugcrossduplicates",
@@ -178,9 +178,10 @@ ROWS: tuple[Option, ...] = (
         "synclabels",
         Kind.FLAG,
         LABELS,
-        "Copy the Gmail labels of each message.",
+        "Would set the Gmail labels of each message.",
         negatable=True,
-        note="on with --gmail1 --gmail2; needs X-GM-EXT-1 on both sides",
+        status=Status.NO_EFFECT,
+        note="each label is a folder by IMAP, and copying the folder gives the label",
     ),
     Option(
         "resynclabels",
@@ -189,7 +190,7 @@ ROWS: tuple[Option, ...] = (
         "Would set the labels again on messages already on host2.",
         negatable=True,
         status=Status.REFUSED,
-        note="labels are set when a message is copied; a later change of labels is not followed",
+        note="a label taken away on host1 stays on host2; labels given there arrive as messages of their folder",
     ),
     Option(
         "regexflag",

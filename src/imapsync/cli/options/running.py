@@ -204,7 +204,15 @@ ROWS: tuple[Option, ...] = (
         negatable=True,
         ours=True,
     ),
-    Option("syncacls", Kind.FLAG, BEHAVIOUR, "Copy the access control lists of the folders.", negatable=True),
+    Option(
+        "syncacls",
+        Kind.FLAG,
+        BEHAVIOUR,
+        "Would copy the access control lists of the folders.",
+        negatable=True,
+        status=Status.REFUSED,
+        note="the names in the lists of one server mean nothing, or somebody else, on another",
+    ),
     Option(
         "id",
         Kind.FLAG,
