@@ -271,8 +271,8 @@ class DeltaPlan:
         selected = job.destination_selected
         destination_messages = selected.exists if selected else (status.messages if status else 0) or 0
         if not run.dry:
-            if self._flag_rows:
-                self._journal.add(state.id, self._flag_rows.values())
+            self._journal.unsettle(state.id)
+            job.flag_rows = list(self._flag_rows.values())
             self._journal.remove_loose(state.id, (loose.uids[matching.partner[row]] for row in paired))
         planning.plan_delta(
             run, job, planning.Compared(self.new, loose, matching), reading, destination_messages

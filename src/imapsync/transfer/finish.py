@@ -31,6 +31,9 @@ async def finish(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> No
     if not run.dry:
         await _name_copies(run, focus, job, reading)
         await _change_flags(run, focus, job)
+        if run.journal is not None and job.state is not None and job.flag_rows and not job.failed:
+            run.journal.add(job.state.id, job.flag_rows)
+            job.flag_rows.clear()
     elif job.flag_changes:
         run.note(f"would change flags of {sum(map(len, job.flag_changes.values()))} messages of {job.name}")
     _prove_copied(run, job)

@@ -23,8 +23,8 @@ class FolderJob:
 
     copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before anything was copied in
     this run: whatever this run puts there has a UID of at least this. claimed: destination UIDs known as
-    copies of this run. proven: source UIDs whose copy is known to exist, to be deleted or flagged on the
-    source.
+    copies of this run. flag_rows: journal rows to write once the flag changes are made. proven: source UIDs
+    whose copy is known to exist, to be deleted or flagged on the source.
     """
 
     pair: FolderPair
@@ -48,6 +48,7 @@ class FolderJob:
     doomed: array[int] = field(default_factory=lambda: array("I"))
     flag_changes: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], array[int]] = field(default_factory=dict)
     copied_flags: dict[int, int] = field(default_factory=dict)
+    flag_rows: list[tuple[int, int, int]] = field(default_factory=list)
     source_list_complete: bool = True
     failed: bool = False
     finished: bool = False
