@@ -12,6 +12,9 @@ from imapsync.cli.options import TABLE, Option, Status
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Stands for the space between an option and its value while lines are broken.
+_GLUE = "\0"
+
 _WIDTH = 100
 _COLUMN = 28
 _USAGE = """\
@@ -49,11 +52,12 @@ def help_text() -> str:
         (Status.NO_EFFECT, "Accepted without effect"),
         (Status.REFUSED, "Refused"),
     ):
-        names = ", ".join(spelled(option) for option in others if option.status is status)
+        words = [spelled(option).replace(" ", _GLUE) for option in others if option.status is status]
         parts.append(f"{title}:")
-        parts.append(
-            textwrap.fill(names, _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        filled = textwrap.fill(
+            ", ".join(words), _WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
         )
+        parts.append(filled.replace(_GLUE, " "))
         parts.append("")
     parts.append(_ENDING)
     return "\n".join(parts)

@@ -190,7 +190,7 @@ ROWS: tuple[Option, ...] = (
         "Would set the labels again on messages already on host2.",
         negatable=True,
         status=Status.REFUSED,
-        note="a label taken away on host1 stays on host2; labels given there arrive as messages of their folder",
+        note="a label taken away on host1 stays on host2; new ones arrive as messages of their folder",
     ),
     Option(
         "regexflag",
