@@ -12,6 +12,7 @@ import ast
 import csv
 import io
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -252,6 +253,8 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=TASKS, help="tasks (default %(default)s)")
     parser.add_argument("--max-parallel", type=int, help="default: the module's own")
     options = parser.parse_args()
+    # A polite end takes the node away, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _node("up", "--number", str(NODE_NUMBER))
     try:
         _node("up", module="devnode.testbed")

@@ -43,7 +43,8 @@ class Cell:
     @property
     def problems(self) -> tuple[str, ...]:
         """What was wrong in any run, each once."""
-        seen = dict.fromkeys(problem for run in self.runs for problem in run.problems)
+        runs = (*self.runs, *([self.watched] if self.watched else []))
+        seen = dict.fromkeys(problem for run in runs for problem in run.problems)
         return (*seen, *([self.note] if self.note else []))
 
 
