@@ -66,11 +66,6 @@ class Identity:
             found.sort(key=_field_name)  # stable: Received lines keep their order
         return self._digest(b"\n".join(found))
 
-    def of_message(self, message: bytes) -> int:
-        """Give the digest of a whole message: by the identifying headers, else by `of_unidentified`."""
-        header, text = split_message(message)
-        return self.of_header(header) or self.of_unidentified(header, text[:BODY_PREFIX_BYTES])
-
     def of_unidentified(self, header: bytes, text_prefix: bytes) -> int:
         """Give the digest of a message without identifying headers: of its whole header, and text if needed.
 

@@ -36,9 +36,6 @@ class FlagTable:
         """Give the set with this number, sorted."""
         return self._sets[number]
 
-    def __len__(self) -> int:
-        return len(self._sets)
-
 
 def canonical_flags(flags: tuple[bytes, ...]) -> tuple[bytes, ...]:
     r"""Give flags sorted, each once, without \Recent (only the server sets it)."""
@@ -83,11 +80,6 @@ class MessageIndex:
 
     def __len__(self) -> int:
         return len(self.uids)
-
-    @property
-    def size_bytes(self) -> int:
-        """Sum of the sizes."""
-        return sum(self.sizes)
 
     @property
     def seen(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.plan.builders import digest_of
 from tests.engine.session.helpers import INBOX, open_account
 from tests.servers.client import NewMessage
 from tests.servers.dovecot import Dovecot
@@ -65,7 +66,7 @@ async def test_all_columns_are_those_of_the_messages(server: Dovecot) -> None:
     assert [index.flag_table.flags(number) for number in index.flags] == [
         tuple(sorted(flag.encode() for flag in message.flags)) for message in MESSAGES
     ]
-    assert [*index.digests] == [IDENTITY.of_message(content) for content in CONTENTS]
+    assert [*index.digests] == [digest_of(IDENTITY, content) for content in CONTENTS]
     assert len({*index.digests}) == len(CONTENTS)
 
 

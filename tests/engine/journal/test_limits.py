@@ -38,7 +38,7 @@ journal.add(state.id, [(1, 1, 1)])
 journal.update(state._replace(settled=True))
 journal.commit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
 failures = []
 def attempt(act):
     try:
@@ -49,16 +49,18 @@ attempt(lambda: (journal.begin(state), journal.add(state.id, ((uid, uid, 1) for 
 attempt(lambda: journal.update(state._replace(removed=7)))
 attempt(journal.commit)
 journal.close()
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 print(len(failures), len(set(failures)), failures[0])
 """
 
 FULL_AT_START = """
 import resource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
 try:
     opened()
 except JournalError as error:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     print(error)
 """
 

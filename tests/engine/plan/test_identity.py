@@ -8,6 +8,7 @@ from itertools import cycle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.engine.plan.builders import digest_of
 
 from imapsync.plan.identity import (
     BODY_PREFIX_BYTES,
@@ -129,20 +130,20 @@ def test_headers_that_do_not_tell_one_message_from_another(header: bytes, little
 
 def test_messages_without_identifying_headers_are_told_apart_by_all_they_have() -> None:
     rich = b"From: a\r\nSubject: b\r\nDate: c\r\n\r\n"
-    assert IDENTITY.of_message(rich + b"one") == IDENTITY.of_message(rich + b"two")
-    assert IDENTITY.of_message(rich + b"one") != IDENTITY.of_message(rich.replace(b"b", b"x") + b"one")
+    assert digest_of(IDENTITY, rich + b"one") == digest_of(IDENTITY, rich + b"two")
+    assert digest_of(IDENTITY, rich + b"one") != digest_of(IDENTITY, rich.replace(b"b", b"x") + b"one")
     poor = b"Subject: b\r\n\r\n"
-    assert IDENTITY.of_message(poor + b"one") != IDENTITY.of_message(poor + b"two")
-    assert IDENTITY.of_message(poor + b"one\r\ntwo") == IDENTITY.of_message(
-        poor.replace(b"\r", b"") + b"one\ntwo "
+    assert digest_of(IDENTITY, poor + b"one") != digest_of(IDENTITY, poor + b"two")
+    assert digest_of(IDENTITY, poor + b"one\r\ntwo") == digest_of(
+        IDENTITY, poor.replace(b"\r", b"") + b"one\ntwo "
     )
     long = b"x" * BODY_PREFIX_BYTES
-    assert IDENTITY.of_message(poor + long + b"1") == IDENTITY.of_message(poor + long + b"2")
-    assert IDENTITY.of_message(b"") != UNIDENTIFIED
+    assert digest_of(IDENTITY, poor + long + b"1") == digest_of(IDENTITY, poor + long + b"2")
+    assert digest_of(IDENTITY, b"") != UNIDENTIFIED
 
 
 def test_a_message_has_the_identity_of_its_header() -> None:
-    assert IDENTITY.of_message(HEADER + b"text") == IDENTITY.of_header(HEADER)
+    assert digest_of(IDENTITY, HEADER + b"text") == IDENTITY.of_header(HEADER)
     assert IDENTITY.of_unidentified(HEADER, b"") != IDENTITY.of_header(HEADER)
 
 
