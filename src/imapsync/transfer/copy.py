@@ -12,6 +12,7 @@ in flight.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -446,7 +447,10 @@ class Copier:
         self._sent.append(_Sent(job, rows, messages, flags, answer, size_bytes))
 
     async def _settle_answered(self) -> None:
-        """Take the answers that are there, and wait for the oldest while too much is in flight."""
+        """Take the answers that are there, and wait for the oldest while too much is in flight.
+
+        Of single APPENDs half are waited for at once, so that they are recorded and told together.
+        """
         limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
         if self.batch_messages != BATCH_MESSAGES:
             limit = 0  # after a lost connection: one batch at a time, until one has arrived
@@ -455,12 +459,30 @@ class Copier:
             or len(self._sent) > limit
             or self._append_bytes > APPEND_BYTES_IN_FLIGHT
         ):
-            await self._settle(self._sent.popleft())
+            if not self._sent[0].answer.done:
+                awaited = 0 if self._multi else len(self._sent) // 2
+                with contextlib.suppress(CommandRefused):
+                    await self._sent[awaited].answer
+            await self._settle_done()
+
+    async def _settle_done(self) -> None:
+        """Take the oldest answer, with those behind it that are there and say the same of the same folder."""
+        first = self._sent.popleft()
+        if first.answer.error is not None or not first.answer.done:
+            await self._settle(first)
+            return
+        together = [first]
+        while self._sent and self._sent[0].job is first.job:
+            answer = self._sent[0].answer
+            if not answer.done or answer.error is not None:
+                break
+            together.append(self._sent.popleft())
+        await self._accepted(together)
 
     async def _settle(self, sent: _Sent) -> None:
         job = sent.job
         try:
-            appended = await sent.answer
+            await sent.answer
         except CommandRefused as error:
             self._append_bytes -= sent.size_bytes
             if len(sent.rows) == 1:
@@ -471,10 +493,23 @@ class Copier:
             for part in (slice(None, middle), slice(middle, None)):
                 self._append(job, sent.rows[part], sent.messages[part], sent.flags[part])
             return
-        self._append_bytes -= sent.size_bytes
-        uids = appended.uids or ()
-        sizes = [len(message.content) for message in sent.messages]
-        await self._arrived(job, sent.rows, sizes, uids if len(uids) == len(sent.rows) else (), sent.flags)
+        await self._accepted([sent])
+
+    async def _accepted(self, together: list[_Sent]) -> None:
+        """Record APPENDs into one folder that the server confirmed."""
+        rows: list[int] = []
+        sizes: list[int] = []
+        flags: list[int] = []
+        uids: list[int] = []
+        for sent in together:
+            self._append_bytes -= sent.size_bytes
+            appended = await sent.answer
+            rows += sent.rows
+            flags += sent.flags
+            sizes += [len(message.content) for message in sent.messages]
+            uids += appended.uids or ()
+        known = tuple(uids) if len(uids) == len(rows) else ()
+        await self._arrived(together[0].job, rows, sizes, known, flags)
 
     async def _arrived(
         self, job: FolderJob, rows: list[int], sizes: list[int], uids: tuple[int, ...], flags: list[int]

@@ -22,9 +22,9 @@ class FolderJob:
     """A folder pair. Rows of the copy list: `uids`, `sizes`, `states`, `copies` run in parallel.
 
     copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before anything was copied in
-    this run: whatever this run puts there has a UID of at least this. claimed: destination UIDs known as
-    copies of this run. flag_rows: journal rows to write once the flag changes are made. proven: source UIDs
-    whose copy is known to exist, to be deleted or flagged on the source.
+    this run: whatever this run puts there has a UID of at least this. flag_rows: journal rows to write once
+    the flag changes are made. proven: source UIDs whose copy is known to exist, to be deleted or flagged on
+    the source. doomed: destination UIDs to be deleted.
     """
 
     pair: FolderPair

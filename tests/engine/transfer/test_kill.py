@@ -35,7 +35,7 @@ FOLDERS = {
     for folder in range(6)
 }
 #: How many moments; the whole hundred of the requirement takes minutes.
-MOMENTS = int(os.environ.get("IMAPSYNC_KILL_MOMENTS", "12"))
+MOMENTS = int(os.environ.get("IMAPSYNC_KILL_MOMENTS", "8"))
 
 
 def command(source: Dovecot, destination: Dovecot, folder: Path, *more: str) -> list[str]:
@@ -57,6 +57,7 @@ def command(source: Dovecot, destination: Dovecot, folder: Path, *more: str) -> 
     return words + list(more)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("with_state", [True, False])
 def test_killed_at_random_moments(servers: tuple[Dovecot, Dovecot], tmp_path: Path, with_state: bool) -> None:
