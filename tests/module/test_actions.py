@@ -322,7 +322,7 @@ FIELDS = [key for key, value in request(tls_trust="tofu").items() if isinstance(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(field=st.sampled_from(FIELDS), value=HOSTILE)
 @example("remoteusername", "a\nEVIL=1")
 @example("localuser", "../../escape")
@@ -360,7 +360,7 @@ def test_hostile_values_are_refused_or_come_back_exactly(idle: Node, field: str,
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     action=st.sampled_from(
         ["start-task", "stop-task", "delete-task", "get-log", "list-failures", "list-informations"]
@@ -394,7 +394,7 @@ def test_anything_at_once_never_leaves_half_a_task(idle: Node) -> None:
         lambda: idle.action("stop-task", which),
         lambda: idle.helper("expand-cron"),
     ]
-    for _ in range(50):
+    for _ in range(12):
         movers = [threading.Thread(target=chance.choice(moves)) for _ in range(4)]
         for mover in movers:
             mover.start()

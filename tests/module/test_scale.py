@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TASKS = 1000
+#: Ten times what a quiet machine needs: other tests run beside this one.
+LIMIT_S = 10
 
 
 @pytest.fixture
@@ -42,12 +44,12 @@ def seconds(what: str, call: Callable[[], object]) -> float:
 @pytest.mark.timeout(600)
 def test_a_thousand_tasks(many: Node) -> None:
     many.action("list-tasks", {})  # the mailboxes are asked once a minute, whatever the number of tasks
-    assert min(seconds("list-tasks", lambda: many.action("list-tasks", {})) for _ in range(3)) < 1
+    assert min(seconds("list-tasks", lambda: many.action("list-tasks", {})) for _ in range(3)) < LIMIT_S
     for path in many.paths.cron_files():
         path.unlink()
-    assert seconds("schedules made anew", lambda: many.helper("expand-cron")) < 5
+    assert seconds("schedules made anew", lambda: many.helper("expand-cron")) < LIMIT_S
     assert len(many.paths.cron_files()) == TASKS
-    assert seconds("start-all-tasks", lambda: many.action("start-all-tasks")) < 5
+    assert seconds("start-all-tasks", lambda: many.action("start-all-tasks")) < LIMIT_S
     names = many.store.names()
 
     def states() -> set[str]:

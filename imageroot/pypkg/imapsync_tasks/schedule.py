@@ -5,6 +5,7 @@ The only place that writes a cron line; python-crontab makes it.
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
 from typing import Final
@@ -18,6 +19,8 @@ SCHEDULED_VARIABLE: Final = "SYNCCTL_SCHEDULED"
 #: start itself.
 SPREAD_S: Final = 50
 
+#: Stands for the task in a template: no task is called so.
+_TASK: Final = "<task>"
 _FORM: Final = re.compile("([0-9]{1,4})([mh])")
 _HIGHEST: Final = {"m": 59, "h": 23}
 
@@ -73,12 +76,18 @@ def expression(text: str) -> str:
 
 def render(task_name: str, text: str, mail_host: str) -> str:
     """Give the content of the task's file in /etc/cron.d."""
+    return _template(text, mail_host).replace(_TASK, task_name)
+
+
+@functools.cache
+def _template(text: str, mail_host: str) -> str:
+    """Give such a file for any task: instances have a thousand tasks with a few schedules."""
     from crontab import CronTab  # carried in the module image; not needed by most actions
 
     table = CronTab(tab="", user=False)
     table.env["MAIL_HOST"] = mail_host
     table.env[SCHEDULED_VARIABLE] = "1"
-    job = table.new(command=f"{COMMAND} {task_name}", user=CRON_USER)
+    job = table.new(command=f"{COMMAND} {_TASK}", user=CRON_USER)
     job.setall(expression(text))
     return str(table.render()).replace("\n\n", "\n").lstrip("\n")
 
