@@ -117,19 +117,21 @@ A restored instance has the tasks and waits for an admin
     ${backup}=    Run task    cluster/add-backup    {"instances": ["${MID}"]}
     Run task    cluster/run-backup    {"id": ${backup}[id]}
     ${uuid}=    Run on the node    runagent -m ${MID} printenv MODULE_UUID
+    ${saved}=    Run on the node    tar tf /var/lib/devnode/$DEVNODE/backup/${backup}[id]/imapsync/${uuid.strip()}/*.tar
+    ${saved}=    Evaluate    {name.removeprefix("state/imapsync/") for name in $saved.split() if "/life01" in name or "_life01" in name}
+    ${expected}=    Evaluate    {"u7_life01.env", "u7_life01.pwd", "u7_life01.json", "u7_life01.trust", "state/cron/u7_life01.cron"}
+    Should Be Equal    ${saved}    ${expected}
     ${answer}=    Run task    cluster/restore-module
     ...    {"repository": "${backup}[id]", "path": "imapsync/${uuid.strip()}", "snapshot": "latest", "replace": false}
-    Copy waits for an admin    ${answer}[module_id]
+    Copy waits for an admin    ${answer}[module_id]    resume-schedules    null
     ${files}=    Run on the node    runagent -m ${answer}[module_id] ls imapsync cron
     Should Contain    ${files}    mine.custom
-    Should Not Contain    ${files}    life01.log
-    Should Not Contain    ${files}    life01.progress
     [Teardown]    Remove copy    ${answer}[module_id]
 
 A cloned instance has the tasks and waits for an admin
     [Tags]    devnode
     ${answer}=    Run task    cluster/clone-module    {"module": "${MID}", "node": 1, "replace": false}
-    Copy waits for an admin    ${answer}[module_id]
+    Copy waits for an admin    ${answer}[module_id]    configure-module    {"mail_server": "${MAIL_SERVER}", "mail_host": "${MAIL_HOST}"}
     [Teardown]    Remove copy    ${answer}[module_id]
 
 Accounts of a NethServer 7 become tasks
@@ -186,10 +188,12 @@ The instance knows Mail at
     Should Be Equal    ${seen.strip()}    ${address}
 
 Copy waits for an admin
-    [Documentation]    A restored or cloned instance: all tasks, none running, no schedule until it is resumed.
-    [Arguments]    ${copy}
+    [Documentation]    A restored or cloned instance: all tasks, none running, no schedule until that action.
+    [Arguments]    ${copy}    ${action}    ${input}
     Should Not Be Equal    ${copy}    ${MID}
     ${original}=    Task names
+    # What a run that a power failure ended leaves: none of it says "running".
+    Run on the node    runagent -m ${copy} sh -c 'for end in lock pid progress report; do echo "{}" >imapsync/u7_life01.$end; done'
     ${tasks}=    Run task    module/${copy}/list-tasks    null
     ${names}=    Evaluate    sorted(t["localuser"] + "_" + t["task_id"] for t in $tasks["user_properties"])
     Should Be Equal    ${names}    ${original}
@@ -197,6 +201,7 @@ Copy waits for an admin
     FOR    ${task}    IN    @{tasks}[user_properties]
         Should Be Equal    ${task}[state]    stopped
         Should Be Equal    ${task}[service_running]    ${FALSE}
+        Should Be Equal    ${task}[progress]    ${NONE}
     END
     ${configuration}=    Run task    module/${copy}/get-configuration    null
     Should Be Equal    ${configuration}[mail_server]    ${MAIL_SERVER}
@@ -204,7 +209,7 @@ Copy waits for an admin
     Should Be Equal    ${unit.strip()}    active
     ${lines}=    Run on the node    runagent -m ${copy} sh -c 'cat cron/*.cron 2>/dev/null | grep -c "^[^#].*syncctl" || true'
     Should Be Equal As Integers    ${lines}    0
-    Run task    module/${copy}/resume-schedules    null
+    Run task    module/${copy}/${action}    ${input}
     ${lines}=    Run on the node    runagent -m ${copy} sh -c 'cat cron/*.cron 2>/dev/null | grep -c "^[^#].*syncctl" || true'
     Should Be Equal As Integers    ${lines}    2
 
