@@ -11,7 +11,7 @@ import { getCore, getInstanceName, getToken } from "./context";
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * How long to wait for cluster-admin's word before the status is asked for. cluster-admin itself asks after 8.1 s of
+ * How long cluster-admin may be silent about a task before the status is asked for. cluster-admin itself asks after 8.1 s of
  * silence; this is the second net, for a websocket that died with the message.
  */
 const STATUS_POLL_MS = 15_000;
@@ -72,12 +72,16 @@ export function runClusterAction(action, data = null, options = {}) {
 export function runTask(agent, action, data, { title = "", description = "", onProgress } = {}) {
   const core = getCore().$root;
   const eventId = newEventId();
-  const extra = { title: title || action, description, eventId, isNotificationHidden: !title };
-  if (onProgress) {
-    extra.isProgressNotified = true;
-  }
+  const extra = {
+    title: title || action,
+    description,
+    eventId,
+    isNotificationHidden: !title,
+    isProgressNotified: true,
+  };
   return new Promise((resolve, reject) => {
     let timer = null;
+    let path = "";
     let settled = false;
     const handlers = {
       completed: (context, result) => settle(resolve, result.output),
@@ -90,12 +94,11 @@ export function runTask(agent, action, data, { title = "", description = "", onP
       for (const [result, handler] of Object.entries(handlers)) {
         core.$off(`${action}-${result}-${eventId}`, handler);
       }
-      if (onProgress) {
-        core.$off(`${action}-progress-${eventId}`, onProgress);
-      }
+      core.$off(`${action}-progress-${eventId}`, onBeat);
       done(value);
     };
-    const pollLater = (path, misses = 0) => {
+    const pollLater = (misses = 0) => {
+      clearTimeout(timer);
       timer = setTimeout(async () => {
         const result = await readOrNull(`${path}/status`);
         const gone = !result && !(await readOrNull(`${path}/context`));
@@ -108,20 +111,26 @@ export function runTask(agent, action, data, { title = "", description = "", onP
         } else if (gone && misses + 1 >= MISSES_OF_A_LOST_TASK) {
           settle(reject, new ActionError("timeout", { action }));
         } else {
-          pollLater(path, gone ? misses + 1 : 0);
+          pollLater(gone ? misses + 1 : 0);
         }
       }, STATUS_POLL_MS);
+    };
+    // While the node tells how the task goes on, there is no need to ask.
+    const onBeat = (percent) => {
+      if (path && !settled) {
+        pollLater();
+      }
+      onProgress?.(percent);
     };
     for (const [result, handler] of Object.entries(handlers)) {
       core.$once(`${action}-${result}-${eventId}`, handler);
     }
-    if (onProgress) {
-      core.$on(`${action}-progress-${eventId}`, onProgress);
-    }
+    core.$on(`${action}-progress-${eventId}`, onBeat);
     request("POST", `${agent}/tasks`, action, { action, data, extra }).then(
       (task) => {
+        path = `${agent}/task/${task.id}`;
         if (!settled) {
-          pollLater(`${agent}/task/${task.id}`);
+          pollLater();
         }
       },
       (error) => settle(reject, error),
