@@ -86,7 +86,7 @@ def _spawn(context: Context, task: Task, lock: int) -> subprocess.Popen[bytes]:
         context.engine,
         *engine.source(engine.Remote.of(task), str(paths.pwd(task.name)), str(paths.trust(task.name))),
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
-        *engine.run(task, paths),
+        *engine.run(task, context.settings(), paths),
     ]
     log = os.open(
         paths.log(task.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, files.MODE

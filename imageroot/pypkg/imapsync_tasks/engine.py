@@ -72,7 +72,7 @@ def selection(task: Task) -> list[str]:
     return words
 
 
-def run(task: Task, paths: Paths) -> list[str]:
+def run(task: Task, settings: Settings, paths: Paths) -> list[str]:
     """Give the words of a sync besides the two accounts.
 
     Mode inbox never deletes local mail: what is not unseen on the remote side is not missing there.
@@ -95,6 +95,8 @@ def run(task: Task, paths: Paths) -> list[str]:
         f"--pidfile={paths.pidfile(task.name)}",
         f"--logfile={paths.log(task.name)}",
         f"--state={paths.journal(task.name)}",
+        # Mail may move to another node: its mailboxes, and what is remembered of them, stay the same.
+        f"--statehost2={settings.mail_server}",
         f"--progress={paths.progress(task.name)}",
         f"--report={paths.report(task.name)}",
     ]

@@ -63,6 +63,7 @@ def settings(
         sizes_at_start=options.flag("foldersizes", default=True) or mode is Mode.SIZES,
         sizes_at_end=options.flag("foldersizesatend", default=options.flag("foldersizes", default=True)),
         state_path=options.text("state"),
+        state_hosts=(options.text("statehost1"), options.text("statehost2")),
         sieve_delivery=options.flag("sievedelivery2"),
         # Last, so that nobody is asked for a password in vain.
         source_credentials=None if mode is Mode.CONNECT else sides.credentials(options, 1, environment),

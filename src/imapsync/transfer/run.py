@@ -118,5 +118,6 @@ def _account_names(settings: Settings) -> str:
         credentials.user if credentials is not None else ""
         for credentials in (settings.source_credentials, settings.destination_credentials)
     ]
-    hosts = [source.host.lower(), destination.host.lower() if destination is not None else ""]
+    addresses = (source.host, destination.host if destination is not None else "")
+    hosts = [(name or address).lower() for name, address in zip(settings.state_hosts, addresses, strict=True)]
     return "\n".join(f"{user}@{host}" for user, host in zip(users, hosts, strict=True))

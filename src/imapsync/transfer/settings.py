@@ -69,4 +69,5 @@ class Settings(NamedTuple):
     sizes_at_start: bool = True  # --nofoldersizes makes it False
     sizes_at_end: bool = True  # --nofoldersizesatend makes it False
     state_path: str | None = None  # --state
+    state_hosts: tuple[str | None, str | None] = (None, None)  # --statehost1/2: in place of the addresses
     sieve_delivery: bool = False  # --sievedelivery2

@@ -239,3 +239,17 @@ def test_equal_messages_are_counted(servers: Servers, tmp_path: Path) -> None:
     (tmp_path / "state").unlink()
     assert good(sync(wanted)).copied == 0
     assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
+
+
+def test_a_server_with_a_new_address_keeps_its_state_by_its_name(servers: Servers, tmp_path: Path) -> None:
+    source, destination = servers
+    source.fill("source", FOLDERS)
+    named = stateful(servers, tmp_path, state_hosts=(None, "mail"))
+    assert good(sync(named)).copied == 30
+    expunge(destination, "target", "INBOX", "1:3")
+    assert named.destination is not None
+    moved = named._replace(destination=named.destination._replace(host="localhost"))
+    again = good(sync(moved))
+    assert again.copied == 0
+    assert again.skipped(events.Skip.REMOVED_BY_USER) == 3
+    assert good(sync(moved._replace(state_hosts=(None, None)))).copied == 3

@@ -327,6 +327,13 @@ ROWS: tuple[Option, ...] = (
         "Remember in this file what was copied: later runs cost next to nothing when nothing changed.",
         ours=True,
     ),
+    *both(
+        "statehost",
+        Kind.TEXT,
+        FILES,
+        "The name that the state file knows host{n} by, for a server whose address changes.",
+        ours=True,
+    ),
     Option(
         "progress",
         Kind.TEXT,
