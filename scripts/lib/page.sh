@@ -8,9 +8,7 @@ install_page_packages() {
         flock 9
         # npm writes this file last, so it tells a complete installation from an interrupted one.
         if [[ ! ui/node_modules/.package-lock.json -nt ui/package-lock.json ]]; then
-            # Versions and hashes are those of the lock file. `npm ci` would do the same, but refuses a lock file that
-            # leaves out optional binaries of other platforms, as one made behind a partial mirror does.
-            npm --prefix ui install --no-save --no-audit --no-fund
+            npm --prefix ui ci --no-audit --no-fund
         fi
     ) 9>.cache/npm.lock
 }
