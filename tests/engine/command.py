@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bench.measure import run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +39,7 @@ def side(
     )  # fmt: skip
 
 
-def imapsync(folder: Path, *options: str, limit_s: float = 60) -> Ran:
+def imapsync(folder: Path, *options: str, limit_s: int = 60) -> Ran:
     """Run the command with its files in a folder; one that does not end in time is killed and fails."""
     report = folder / "report.json"
     report.unlink(missing_ok=True)
@@ -51,23 +48,13 @@ def imapsync(folder: Path, *options: str, limit_s: float = 60) -> Ran:
         str(Path(sys.executable).with_name("imapsync")), *options,
         "--nolog", "--report", str(report), "--pidfile", str(folder / "pid"),
     )  # fmt: skip
-    start = time.monotonic()
-    with log.open("wb") as sink:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=folder)
-    killer = threading.Timer(limit_s, process.kill)
-    killer.start()
-    try:
-        # wait4 is the only way to learn the peak memory of one child.
-        _, status, usage = os.wait4(process.pid, 0)
-    finally:
-        killer.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
+    cost = run(words, log=log, limit_s=limit_s)
     output = log.read_text(errors="replace")
-    assert process.returncode != -signal.SIGKILL, f"still running after {limit_s} s:\n{output[-4000:]}"
+    assert not cost.timed_out, f"still running after {limit_s} s:\n{output[-4000:]}"
     return Ran(
-        exit_code=process.returncode,
+        exit_code=cost.exit_code,
         output=output,
         report=json.loads(report.read_text()) if report.exists() else {},
-        seconds=time.monotonic() - start,
-        peak_mib=usage.ru_maxrss / 1024,
+        seconds=cost.wall_s,
+        peak_mib=cost.peak_mib,
     )

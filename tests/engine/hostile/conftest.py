@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PASSWORD = "pass word"
 #: An honest run takes 45 MiB; a liar may cost us one response of the largest size (24 MiB) and its parse.
 MEMORY_LIMIT_MIB = 128
-TIME_LIMIT_S = 60.0
+TIME_LIMIT_S = 60
 SERVER_TIMEOUT_S = 3
 
 
