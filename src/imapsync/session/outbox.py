@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from imapsync.session.trace import Trace
 
 
+#: Segments up to this size are copied into one write with their neighbours, at most so many at once: a TLS
+#: record holds 16 KiB.
+_JOINED_BYTES = 16_384
+_JOINED_SEGMENTS = 64
+
+
 class Outbox:
     """Queues commands; one may block the others until the server says "+" or its literal is written.
 
@@ -103,6 +109,8 @@ class Outbox:
         self._announce_change()
 
     def _pump(self) -> None:
+        # What may go now goes together: the end of one command and the begin of the next are one packet.
+        ready: list[bytes] = []
         while self._queue and self._blocked is None:
             pending = self._queue.popleft()
             if not pending.segments:
@@ -110,12 +118,20 @@ class Outbox:
             segment = pending.segments.popleft()
             if self._trace is not None:
                 self._trace.sent(segment, pending.tag, pending.verb, secret=pending.secret)
-            self._send(segment)
+            ready.append(segment)
+            if len(segment) > _JOINED_BYTES or len(ready) == _JOINED_SEGMENTS:
+                self._flush(ready)
             if pending.segments or pending.on_continuation is not None:
                 self._blocked = pending
                 goes_on = pending.streamed and segment.endswith(b"+}\r\n")
                 self._turn = None if goes_on else self._loop.create_future()
                 self._announce_change()
+        self._flush(ready)
+
+    def _flush(self, ready: list[bytes]) -> None:
+        if ready:
+            self._send(b"".join(ready) if len(ready) > 1 else ready[0])
+            ready.clear()
 
     def _unblock(self, pending: Pending[Any]) -> None:
         if self._blocked is pending:
