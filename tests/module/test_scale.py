@@ -56,7 +56,7 @@ def test_a_thousand_tasks(many: Node) -> None:
         with many.store.locked():
             return {state.state for state in runtime.states(many.paths, names).values()}
 
-    assert states() == {runtime.RUNNING, runtime.QUEUED}
+    assert runtime.QUEUED in states()
     until(lambda: states() == {runtime.STOPPED}, 500)
     assert all(many.paths.result(name).exists() for name in names)
     assert len((many.home / "runs").read_text().split()) == TASKS

@@ -33,7 +33,7 @@ A certificate that no authority signed, when one is asked for
 
 A certificate that is not the pinned one
     ${pin}=    Evaluate    "sha256:" + "0" * 64
-    Refused and nothing left    tls_trust    certificate_changed    5    tls_trust=${pin}
+    Refused and nothing left    tls_trust    certificate_untrusted    5    tls_trust=${pin}
 
 A local user that does not exist
     Create task refused    localuser    mailbox_not_found    6    nosuchuser    bad001    ${REMOTE}
