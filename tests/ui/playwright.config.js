@@ -34,7 +34,7 @@ export default defineConfig({
     // Sources and build, without a browser.
     { name: "static", testDir: "static" },
     // The built page against replies made here: every state, both languages, both widths, thousands of tasks.
-    { name: "page", testDir: "page" },
+    { name: "page", testDir: "page", fullyParallel: true },
     // The built page against a node with real mail servers.
     { name: "devnode", testDir: "devnode", timeout: 180_000, workers: 1 },
   ],
