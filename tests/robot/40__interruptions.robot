@@ -9,7 +9,7 @@ Test Teardown       Run Keyword If Test Failed    Show the log
 *** Variables ***
 ${REMOTE}           r04@example.net
 ${MESSAGES}         ${400}
-${SLOW}             ${400000}
+${SLOW}             ${800000}
 ${KILL_ENGINE}      SEPARATOR=\n
 ...                 import os, signal
 ...                 for pid in filter(str.isdigit, os.listdir("/proc")):
