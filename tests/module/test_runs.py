@@ -129,7 +129,7 @@ def test_killing_everything_at_once_leaves_nothing_that_says_running(idle: Node)
     idle.syncctl("start", "--detach", *tasks)
     for task in tasks[:2]:
         engine = engine_pid(idle, task)
-        worker = holder(idle, task)["worker"]
+        worker = holder(idle, task).get("worker")
         assert worker
         until(idle.paths.progress(task).exists)
         os.kill(worker[0], signal.SIGKILL)
@@ -144,7 +144,7 @@ def test_the_run_of_a_killed_syncctl_still_counts_as_running_and_can_be_stopped(
     task = idle.save()
     idle.syncctl("start", "--detach", task)
     engine_pid(idle, task)
-    worker = holder(idle, task)["worker"]
+    worker = holder(idle, task).get("worker")
     assert worker
     os.kill(worker[0], signal.SIGKILL)
     assert state(idle, task) == "running"
@@ -221,10 +221,11 @@ def test_a_scheduled_start_comes_by_itself(idle: Node) -> None:
 def test_a_cron_tick_during_a_run_changes_nothing(idle: Node) -> None:
     task = idle.save()
     idle.syncctl("start", "--detach", task)
-    before = idle.paths.lock(task).read_bytes()
+    until(lambda: holder(idle, task).get("worker") is not None)
+    before = holder(idle, task).get("worker")
     assert idle.syncctl("start", task, SYNCCTL_SCHEDULED="1").returncode == 0
     assert queue.read(idle.paths) == []
-    assert holder(idle, task)["worker"] == json.loads(before)["worker"]
+    assert holder(idle, task).get("worker") == before
 
 
 def test_restart_uses_the_new_settings(idle: Node) -> None:
