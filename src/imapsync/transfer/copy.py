@@ -26,7 +26,7 @@ from imapsync.session.session import Message
 from imapsync.transfer.content import Content, ContentError
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.failures import message_failed, message_skipped
-from imapsync.transfer.job import DONE, SENT, TODO
+from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.outcome import Stop
 from imapsync.wire.dates import exact_date_time
 from imapsync.wire.uidset import UidSet
@@ -90,7 +90,7 @@ class _Sent:
 
 
 class Copier:
-    """Copies the rows that are TODO of some jobs; rows end as DONE, FAILED or SKIPPED."""
+    """Copies the rows that are WAITING of some jobs; rows end as DONE, FAILED or SKIPPED."""
 
     def __init__(self, run: Run, focus: Focus, throttle: Throttle) -> None:
         self._run = run
@@ -165,7 +165,7 @@ class Copier:
         size_bytes = 0
         limit = 1 if self._throttle.active else self.batch_messages
         for row, size in enumerate(job.sizes):
-            if job.states[row] != TODO:
+            if job.states[row] != WAITING:
                 continue
             if rows and (size > LARGE_BYTES or len(rows) >= limit or size_bytes + size > BATCH_BYTES):
                 yield job, rows
@@ -213,7 +213,7 @@ class Copier:
         for other in range(row + 1, len(job.uids)):
             if len(uids) >= META_MESSAGES:
                 break
-            if job.states[other] == TODO and job.sizes[other] > LARGE_BYTES:
+            if job.states[other] == WAITING and job.sizes[other] > LARGE_BYTES:
                 uids.append(job.uids[other])
         return uids
 

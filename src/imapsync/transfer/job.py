@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import StatusItems
 
 #: States of a row of the copy list.
-TODO, SENT, DONE, FAILED, SKIPPED = range(5)
+WAITING, SENT, DONE, FAILED, SKIPPED = range(5)
 
 
 @dataclass(slots=True)

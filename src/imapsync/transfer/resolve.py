@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.match import NONE, match
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
-from imapsync.transfer.job import DONE, TODO
+from imapsync.transfer.job import DONE, WAITING
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
 
@@ -105,7 +105,7 @@ async def claim_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading:
             moved.append(job)
     for job in moved:
         await wait_until_quiet(run, focus, job)
-        rows = [row for row, state in enumerate(job.states) if state == TODO]
+        rows = [row for row, state in enumerate(job.states) if state == WAITING]
         for row, found in (await find_copies(run, focus, job, rows, reading)).items():
             arrived_unseen(run, job, row, found)
 

@@ -16,7 +16,7 @@ from imapsync.transfer.deletions import delete_empty_source_folders, delete_on_d
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.finish import finish, settle
 from imapsync.transfer.focus import Focus
-from imapsync.transfer.job import SENT, TODO
+from imapsync.transfer.job import SENT, WAITING
 from imapsync.transfer.prepare import choosable, create_folders, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
@@ -150,9 +150,9 @@ class Steps:
                     if row in found:
                         arrived_unseen(state, job, row, found[row])
                     else:
-                        job.states[row] = TODO
+                        job.states[row] = WAITING
             for row, value in enumerate(job.states):
-                if value == TODO and copier.strikes(job, row) > MAX_STRIKES:
+                if value == WAITING and copier.strikes(job, row) > MAX_STRIKES:
                     text = "the connection broke each time this message was on its way"
                     message_failed(state, job, row, None, reason=Reason.CONNECTION, server_text=text)
 
