@@ -156,6 +156,7 @@ def test_the_run_of_a_killed_syncctl_still_counts_as_running_and_can_be_stopped(
 
 def test_tasks_over_the_limit_wait_in_turn_and_all_run(idle: Node) -> None:
     (idle.home / "seconds").write_text("0.05")
+    idle.publish(max_parallel=1)
     tasks = [idle.save(task_id=f"t{number}") for number in range(9)]
     assert idle.syncctl("start", "--detach", "-", given="\n".join(tasks)).returncode == 0
     until(lambda: all(state(idle, task) == "stopped" for task in tasks))
