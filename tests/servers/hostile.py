@@ -108,6 +108,9 @@ class Relay(Scripted):
         twist, intercept = self._make()
         lock = threading.Lock()
         with socket.create_connection((HOST, self._target_port)) as server:
+            # What comes in pieces is passed on in pieces; waiting to join them would cost 40 ms each time.
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections.add(server)
             try:
                 down = threading.Thread(target=self._down, args=(server, client, twist, lock))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from imapsync.report import events
 from imapsync.report.events import Reason, Side
@@ -27,6 +27,18 @@ class StopRun(Exception):  # noqa: N818 - not an error: the way out of any depth
         super().__init__(stop.value)
         self.stop = stop
         self.error = error
+
+
+class Ends(Protocol):
+    """A session on each side: those of the run, or those of a further lane of the copying."""
+
+    @property
+    def source(self) -> Session:
+        """The session on host1."""
+
+    @property
+    def destination(self) -> Session:
+        """The session on host2."""
 
 
 @dataclass(slots=True)

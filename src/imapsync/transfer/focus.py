@@ -13,7 +13,7 @@ from imapsync.session.errors import CommandRefused
 if TYPE_CHECKING:
     from imapsync.session.pending import Pending
     from imapsync.session.session import Selected, Session
-    from imapsync.transfer.context import Run
+    from imapsync.transfer.context import Ends, Run
     from imapsync.transfer.job import FolderJob
     from imapsync.wire.mailbox import MailboxName
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Focus:
     """Remembers what was selected last on each session, and sends a SELECT only when it has to change."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, ends: Ends) -> None:
         self._run = run
+        self._ends = ends
         self._last: dict[Session, tuple[bytes, bool, Pending[Selected]]] = {}
 
     def forget(self) -> None:
@@ -45,12 +46,12 @@ class Focus:
     def source(self, job: FolderJob, *, condstore: bool = False) -> Pending[Selected]:
         """Open the source folder; gives the answer of the SELECT that did it."""
         return self._select(
-            self._run.source, job.source_mailbox, read_only=not self.source_writable, condstore=condstore
+            self._ends.source, job.source_mailbox, read_only=not self.source_writable, condstore=condstore
         )
 
     def destination(self, job: FolderJob) -> Pending[Selected]:
         """Open the destination folder, read-only in a dry run."""
-        return self._select(self._run.destination, job.destination_mailbox, read_only=self._run.dry)
+        return self._select(self._ends.destination, job.destination_mailbox, read_only=self._run.dry)
 
     def _select(
         self, session: Session, mailbox: MailboxName, *, read_only: bool, condstore: bool = False

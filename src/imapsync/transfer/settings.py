@@ -35,7 +35,7 @@ class Mode(Enum):
 class Limits(NamedTuple):
     """Bounds on speed, connections and patience; None means unbounded."""
 
-    connections: int = 1  # --connections: at most this many a side
+    connections: int = 3  # --connections: at most this many a side
     messages_per_second: float | None = None  # --maxmessagespersecond
     bytes_per_second: float | None = None  # --maxbytespersecond
     bytes_after: int = 0  # --maxbytesafter

@@ -16,7 +16,7 @@ from imapsync.transfer.deletions import delete_empty_source_folders, delete_on_d
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.finish import finish, settle
 from imapsync.transfer.focus import Focus
-from imapsync.transfer.job import SENT, WAITING
+from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.prepare import choosable, create_folders, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
@@ -40,7 +40,7 @@ class Steps:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._focus = Focus(run)
+        self._focus = Focus(run, run)
         self.jobs: list[FolderJob] = []
         self._open: list[FolderJob] = []
         self._copier: Copier | None = None
@@ -145,7 +145,11 @@ class Steps:
             rows = [row for row, value in enumerate(job.states) if value == SENT]
             if rows:
                 await wait_until_quiet(state, self._focus, job)
-                found = await find_copies(state, self._focus, job, rows, reading)
+                # Copies that the server confirmed without naming them must not be taken for the lost ones.
+                unnamed = [
+                    row for row, value in enumerate(job.states) if value == DONE and not job.copies[row]
+                ]
+                found = await find_copies(state, self._focus, job, unnamed + rows, reading)
                 for row in rows:
                     if row in found:
                         arrived_unseen(state, job, row, found[row])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.transfer.harness import endpoint, good, hashes, mail, same, settings, sync
 from tests.servers.dovecot import Dovecot
+from tests.servers.hostile import Drop, Relay
 from tests.servers.proxy import Proxy
 
 from imapsync.plan.rules import IdentityRules
@@ -117,3 +119,31 @@ def test_one_refused_message_does_not_stop_the_others(servers: Servers, tmp_path
         again = sync(wanted)
         assert again.copied == 0
         assert len(again.failed) == 1  # still missing, still said
+
+
+@pytest.mark.parametrize("lost", [101])
+def test_a_lost_message_is_not_taken_for_one_of_the_same_identity(tmp_path: Path, lost: int) -> None:
+    """Against a destination that names no copies: what it has confirmed is not what was lost."""
+    seen = 0
+
+    def unnamed(response: bytes) -> bytes:
+        return re.sub(rb"\[APPENDUID [^\]]*\] ", b"", response)
+
+    def drop(tag: bytes, line: bytes) -> bytes | None:
+        nonlocal seen
+        seen += line.startswith(tag + b" APPEND")
+        if seen == lost and line.startswith(tag + b" APPEND"):
+            raise Drop
+        return None
+
+    with Dovecot() as source, Dovecot(without=["UIDPLUS", "MULTIAPPEND", "LITERAL+"]) as destination:
+        source.add_user("source")
+        destination.add_user("target")
+        source.fill("source", {"INBOX": [mail(1, body="x" * n) for n in range(1, 151)]})
+        with Relay(destination.port, lambda: (unnamed, drop)) as relay:
+            wanted = settings(source, destination, state_path=str(tmp_path / "state"))
+            ran = sync(wanted._replace(destination=endpoint(destination)._replace(port=relay.port)))
+            assert relay.accepted > 1
+        assert not ran.failed
+        assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
+        assert good(sync(wanted)).copied == 0

@@ -175,9 +175,8 @@ ROWS: tuple[Option, ...] = (
         "connections",
         Kind.INT,
         BEHAVIOUR,
-        "The most connections to each side at once.",
-        status=Status.NO_EFFECT,
-        note="one connection a side carries everything, in large pipelined pieces",
+        "The most connections to each side at once; more than one only where the copying waits for a server.",
+        default="3",
         ours=True,
     ),
     Option(

@@ -1,0 +1,557 @@
+"""One lane of the copying: a pair of connections that keeps many messages in flight, in bounded memory.
+
+One coroutine keeps three things going. It sends UID FETCHes of sets ahead of need, across folders, up to
+READ_AHEAD_BYTES. It takes their answers in order and sends each as one APPEND (of several messages where the
+server has MULTIAPPEND) without waiting. It takes the answers to the APPENDs, up to APPENDS_IN_FLIGHT behind.
+Messages above LARGE_BYTES go from socket to socket.
+
+A refused batch is cut in half until the message that the server does not want stands alone. What must be
+asked a second time (a batch that FETCH refused, a message larger than announced) waits until nothing else is
+in flight.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from imapsync.plan.flags import FlagTranslator
+from imapsync.plan.index import canonical_flags
+from imapsync.report import events
+from imapsync.report.events import Reason, Side, Skip
+from imapsync.session.errors import CommandRefused, MessageGone
+from imapsync.session.session import Message
+from imapsync.transfer.content import Content, ContentError
+from imapsync.transfer.context import StopRun
+from imapsync.transfer.failures import message_failed, message_skipped
+from imapsync.transfer.job import DONE, SENT, WAITING
+from imapsync.transfer.outcome import Stop
+from imapsync.transfer.work import BATCH_BYTES, BATCH_MESSAGES, LARGE_BYTES
+from imapsync.wire.dates import exact_date_time
+from imapsync.wire.uidset import UidSet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from imapsync.session.fetch import BodyStream, FetchStream
+    from imapsync.session.pending import Pending
+    from imapsync.session.session import Appended, Selected
+    from imapsync.transfer.context import Ends, Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.throttle import Throttle
+    from imapsync.transfer.work import Piece, Work
+    from imapsync.wire.responses import Fetch
+
+#: Asked for and not yet taken from the source.
+READ_AHEAD_BYTES = 3 * 1024 * 1024
+SINGLE_READ_AHEAD_BYTES = 1024 * 1024  # messages go out one by one: what waits may go to another lane
+READ_AHEAD_BATCHES = 40
+#: Large messages whose flags and dates are asked for at once.
+META_MESSAGES = 100
+#: Sent to the destination and not yet answered.
+APPENDS_IN_FLIGHT = 4
+SINGLE_APPENDS_IN_FLIGHT = 100
+APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+_ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
+_META_ITEMS = b"(UID FLAGS INTERNALDATE)"
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Rows asked for together."""
+
+    job: FolderJob
+    rows: list[int]
+    size_bytes: int
+    opened: Pending[Selected]
+    stream: FetchStream | None = None
+    body: BodyStream | None = None
+    large: bool = False
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Messages in one APPEND whose answer is awaited."""
+
+    job: FolderJob
+    rows: list[int]
+    messages: list[Message]
+    flags: list[int]
+    answer: Pending[Appended]
+    size_bytes: int = field(default=0)
+
+
+class Lane:
+    """Copies what the work gives it, over the two sessions of `ends`; rows end as DONE, FAILED or SKIPPED."""
+
+    def __init__(self, run: Run, ends: Ends, focus: Focus, work: Work, throttle: Throttle) -> None:
+        self._run = run
+        self._ends = ends
+        self._focus = focus
+        self._work = work
+        self._throttle = throttle
+        self._multi = ends.destination.has("MULTIAPPEND")
+        self._content = Content(run.settings.content, run.settings.selection, run.identity)
+        self._fetching: deque[_Batch] = deque()
+        self._sent: deque[_Sent] = deque()
+        self._read_ahead = 0
+        self._append_bytes = 0
+        self._later: list[tuple[FolderJob, int, bool]] = []
+        self._translators: dict[int, FlagTranslator] = {}
+        self._flag_numbers: dict[tuple[bytes, ...], int] = {}
+        self._meta: dict[tuple[int, int], Fetch] = {}
+        self._retired = False
+        #: What is being taken from the source.
+        self.forwarding: list[tuple[FolderJob, int]] = []
+
+    async def copy(self) -> None:
+        """Copy until nothing waits.
+
+        Raises ConnectionFailed when a connection is lost, and StopRun.
+        """
+        pieces = self._work.pieces()
+        while True:
+            self._ask_ahead(pieces)
+            if self._fetching:
+                await self._forward(self._fetching.popleft())
+                await self._settle_answered()
+            elif self._later:
+                await self._again(*self._later.pop(0))
+            else:
+                break
+        await self.settle_all()
+
+    def retire(self) -> None:
+        """Take no more pieces; what is in flight is brought to its end."""
+        self._retired = True
+
+    async def settle_all(self) -> None:
+        """Wait for the answers to everything that was sent."""
+        while self._sent:
+            await self._settle(self._sent.popleft())
+
+    # -- asking the source
+
+    def _ask_ahead(self, pieces: Iterator[Piece]) -> None:
+        work = self._work
+        limit = (READ_AHEAD_BYTES if self._multi else SINGLE_READ_AHEAD_BYTES) // work.lanes
+        while not self._fetching or (
+            len(self._fetching) < READ_AHEAD_BATCHES and self._read_ahead < limit and work.whole
+        ):
+            if self._fetching and self._fetching[-1].large:
+                return  # its body is asked for next, so its folder has to stay open
+            piece = None if self._retired else next(pieces, None)
+            if piece is None:
+                return
+            self._fetching.append(self._ask(*piece))
+
+    def _ask(self, job: FolderJob, rows: list[int], *, large: bool = False) -> _Batch:
+        opened = self._focus.source(job)
+        source = self._ends.source
+        uids = UidSet.of([job.uids[row] for row in rows])
+        size_bytes = sum([job.sizes[row] for row in rows])
+        self._read_ahead += size_bytes
+        batch = _Batch(job, rows, size_bytes, opened)
+        if not large and size_bytes <= BATCH_BYTES and (len(rows) > 1 or size_bytes <= LARGE_BYTES):
+            batch.stream = source.fetch(uids, _ITEMS)
+        elif (job.position, rows[0]) in self._meta:
+            batch.body = source.fetch_body(job.uids[rows[0]])
+        else:
+            batch.stream = source.fetch(UidSet.of(self._large_uids(job, rows[0])), _META_ITEMS)
+            batch.large = True
+        return batch
+
+    def _large_uids(self, job: FolderJob, row: int) -> list[int]:
+        """Give the UIDs of this and the next large messages: their flags are asked for at once."""
+        uids = [job.uids[row]]
+        for other in range(row + 1, len(job.uids)):
+            if len(uids) >= META_MESSAGES:
+                break
+            if job.states[other] == WAITING and job.sizes[other] > LARGE_BYTES:
+                uids.append(job.uids[other])
+        return uids
+
+    # -- from the source to the destination
+
+    async def _forward(self, batch: _Batch) -> None:
+        """Take a batch from the source and send it on."""
+        job = batch.job
+        self._begin(job)
+        self.forwarding = [(job, row) for row in batch.rows]
+        try:
+            if not await self._usable(batch):
+                return
+            if batch.large or batch.body is not None:
+                await self._forward_large(batch)
+            elif batch.stream is not None:
+                await self._forward_small(batch, batch.stream)
+        finally:
+            self._read_ahead -= batch.size_bytes
+
+    async def _usable(self, batch: _Batch) -> bool:
+        """Check that the source folder could be opened and is still the one that was compared."""
+        job = batch.job
+        try:
+            selected = await batch.opened
+        except CommandRefused as error:
+            self._give_up(batch, error, Reason.SELECT)
+            return False
+        if (selected.uidvalidity or 0) == job.source_uidvalidity:
+            return True
+        gone = MessageGone("the folder was replaced while it was read", side=self._ends.source.side)
+        self._give_up(batch, gone, Reason.FETCH)
+        return False
+
+    def _give_up(self, batch: _Batch, error: CommandRefused | MessageGone, reason: Reason) -> None:
+        for answer in (batch.stream, batch.body):
+            if answer is not None:
+                answer.discard()
+        for row in batch.rows:
+            message_failed(self._run, batch.job, row, error, side=Side.SOURCE, reason=reason)
+
+    async def _forward_small(self, batch: _Batch, stream: FetchStream) -> None:
+        job = batch.job
+        rows_by_uid = {job.uids[row]: row for row in batch.rows}
+        rows: list[int] = []
+        messages: list[Message] = []
+        flags: list[int] = []
+        translate = self._translator(job).translate
+        plain = not self._content.active and self._run.settings.content.keep_dates
+        try:
+            async for records in stream:
+                for record in records:
+                    row = rows_by_uid.pop(record.uid or 0, None)
+                    if row is None:
+                        continue
+                    if record.body is None:
+                        self._later.append((job, row, True))
+                        continue
+                    raw_flags = record.flags or ()
+                    if plain:
+                        message = Message(record.body, translate(raw_flags), self._date(job, record))
+                    else:
+                        changed = await self._changed(job, row, record, record.body)
+                        if changed is None:
+                            continue
+                        message = changed
+                    rows.append(row)
+                    messages.append(message)
+                    flags.append(self._flags_number(raw_flags))
+                if not rows_by_uid:
+                    # Not waiting for the OK: Dovecot holds it back while it works on the FETCHes behind.
+                    stream.discard()
+                    break
+        except CommandRefused as error:
+            self._refused(job, rows_by_uid, error)
+        else:
+            self._absent(job, list(rows_by_uid.values()))
+        if rows:
+            await self._send(job, rows, messages, flags)
+
+    def _refused(self, job: FolderJob, rows_by_uid: dict[int, int], error: CommandRefused) -> None:
+        """Put the rest of a FETCH that the server broke off aside, one by one.
+
+        A single message has failed.
+        """
+        if len(rows_by_uid) == 1 and self._work.strikes(job, next(iter(rows_by_uid.values()))) >= 1:
+            for row in rows_by_uid.values():
+                message_failed(self._run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
+            return
+        for row in rows_by_uid.values():
+            self._work.strike(job, row)
+            self._later.append((job, row, False))
+
+    def _absent(self, job: FolderJob, rows: list[int]) -> None:
+        """Messages that FETCH passed over: expunged meanwhile, or unreadable.
+
+        A second look decides, later.
+        """
+        for row in rows:
+            if self._work.strikes(job, row):
+                text = "the server announces the message but does not give it"
+                message_failed(
+                    self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text
+                )
+            else:
+                self._work.strike(job, row)
+                self._later.append((job, row, job.sizes[row] > LARGE_BYTES))
+
+    async def _again(self, job: FolderJob, row: int, large: bool) -> None:
+        """Ask for one message a second time, with nothing else in flight on the source."""
+        if self._work.strikes(job, row):
+            await self._focus.source(job)
+            present = await self._ends.source.search("ALL")
+            if job.uids[row] not in present:
+                self._vanished(job, row, present)
+                return
+        await self._forward(self._ask(job, [row], large=large))
+
+    def _vanished(self, job: FolderJob, row: int, present: UidSet) -> None:
+        """Take leave of a message that is no longer listed, if the server's numbers add up.
+
+        Else it is lost.
+        """
+        selected = job.source_selected
+        job.vanished += 1
+        if selected is not None and selected.uidnext:
+            old = sum(1 for uid in present if uid < selected.uidnext)
+            if old + job.vanished > selected.exists:
+                text = "the server lists other messages than it told about"
+                message_failed(
+                    self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text
+                )
+                return
+        message_skipped(self._run, job, [row], Skip.VANISHED)
+
+    async def _changed(self, job: FolderJob, row: int, record: Fetch, body: bytes) -> Message | None:
+        """Apply the content rules; None when the message was skipped or has failed."""
+        content = self._content
+        why = ""
+        try:
+            why = content.unwanted(body)
+            if not why:
+                message = await content.changed(body, job.uids[row])
+                flags = self._translator(job).translate(record.flags or ())
+                return Message(message, flags, content.date(message, self._date(job, record)))
+        except (ContentError, ValueError) as error:
+            message_failed(
+                self._run,
+                job,
+                row,
+                None,
+                side=Side.SOURCE,
+                reason=Reason.TRANSFORM,
+                server_text=str(error),
+                content=body,
+            )
+            return None
+        message_skipped(self._run, job, [row], Skip(why))
+        return None
+
+    async def _forward_large(self, batch: _Batch) -> None:
+        """Pass one message on from socket to socket (or, when it is to be changed, as a whole)."""
+        job, row, run = batch.job, batch.rows[0], self._run
+        body = batch.body
+        try:
+            if batch.stream is not None:
+                await self._take_meta(job, row, batch.stream)
+            record = self._meta.pop((job.position, row), None)
+            if record is None:
+                self._absent(job, [row])
+                return
+            if body is None:
+                self._focus.source(job)
+                body = self._ends.source.fetch_body(job.uids[row])
+            size = await body.open()
+        except CommandRefused as error:
+            message_failed(run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
+            return
+        except MessageGone:
+            self._absent(job, [row])
+            return
+        if self._content.active:
+            whole = b"".join([chunk async for chunk in body])
+            changed = await self._changed(job, row, record, whole)
+            if changed is not None:
+                await self._send(job, [row], [changed], [self._flags_number(record.flags or ())])
+            return
+        await self._stream(job, row, record, body, size)
+
+    async def _take_meta(self, job: FolderJob, row: int, stream: FetchStream) -> None:
+        """Take flags and dates of large messages, as far as this one is concerned."""
+        wanted = {job.uids[other]: other for other in range(row, len(job.uids))}
+        async for records in stream:
+            for record in records:
+                if record.uid in wanted:
+                    self._meta[job.position, wanted[record.uid]] = record
+
+    async def _stream(self, job: FolderJob, row: int, record: Fetch, body: BodyStream, size: int) -> None:
+        run = self._run
+        flags = self._translator(job).translate(record.flags or ())
+        date = self._date(job, record) if run.settings.content.keep_dates else None
+        header = _Peek(body)
+        job.states[row] = SENT
+        self._focus.destination(job)
+        try:
+            appended = await self._ends.destination.append_stream(
+                job.destination_mailbox, size, header, flags, date
+            )
+        except CommandRefused as error:
+            body.discard()
+            message_failed(run, job, row, error, content=header.first)
+            return
+        uids = appended.uids or ()
+        await self._arrived(job, [row], [size], uids, [self._flags_number(record.flags or ())])
+
+    # -- the destination's answers
+
+    async def _send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
+        self._focus.destination(job)
+        if self._multi or len(rows) == 1:
+            self._append(job, rows, messages, flags)
+        else:
+            for at, row in enumerate(rows):
+                self._append(job, [row], [messages[at]], [flags[at]])
+        await self._ends.destination.drain()
+
+    def _append(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
+        for row in rows:
+            job.states[row] = SENT
+        answer = self._ends.destination.append(job.destination_mailbox, messages)
+        size_bytes = sum([len(message.content) for message in messages])
+        self._append_bytes += size_bytes
+        self._sent.append(_Sent(job, rows, messages, flags, answer, size_bytes))
+
+    async def _settle_answered(self) -> None:
+        """Take the answers that are there, and wait for the oldest while too much is in flight.
+
+        Of single APPENDs half are waited for at once, so that they are recorded and told together.
+        """
+        limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
+        if not self._work.whole:
+            limit = 0  # after a lost connection: one batch at a time, until one has arrived
+        while self._sent and (
+            self._sent[0].answer.done
+            or len(self._sent) > limit
+            or self._append_bytes > APPEND_BYTES_IN_FLIGHT // self._work.lanes
+        ):
+            if not self._sent[0].answer.done:
+                awaited = 0 if self._multi else len(self._sent) // 2
+                with contextlib.suppress(CommandRefused):
+                    await self._sent[awaited].answer
+            await self._settle_done()
+
+    async def _settle_done(self) -> None:
+        """Take the oldest answer, with those behind it that are there and say the same of the same folder."""
+        first = self._sent.popleft()
+        if first.answer.error is not None or not first.answer.done:
+            await self._settle(first)
+            return
+        together = [first]
+        while self._sent and self._sent[0].job is first.job:
+            answer = self._sent[0].answer
+            if not answer.done or answer.error is not None:
+                break
+            together.append(self._sent.popleft())
+        await self._accepted(together)
+
+    async def _settle(self, sent: _Sent) -> None:
+        job = sent.job
+        try:
+            await sent.answer
+        except CommandRefused as error:
+            self._append_bytes -= sent.size_bytes
+            if len(sent.rows) == 1:
+                message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
+                return
+            middle = len(sent.rows) // 2
+            self._focus.destination(job)
+            for part in (slice(None, middle), slice(middle, None)):
+                self._append(job, sent.rows[part], sent.messages[part], sent.flags[part])
+            return
+        await self._accepted([sent])
+
+    async def _accepted(self, together: list[_Sent]) -> None:
+        """Record APPENDs into one folder that the server confirmed."""
+        rows: list[int] = []
+        sizes: list[int] = []
+        flags: list[int] = []
+        uids: list[int] = []
+        for sent in together:
+            self._append_bytes -= sent.size_bytes
+            appended = await sent.answer
+            rows += sent.rows
+            flags += sent.flags
+            sizes += [len(message.content) for message in sent.messages]
+            uids += appended.uids or ()
+        known = tuple(uids) if len(uids) == len(rows) else ()
+        await self._arrived(together[0].job, rows, sizes, known, flags)
+
+    async def _arrived(
+        self, job: FolderJob, rows: list[int], sizes: list[int], uids: tuple[int, ...], flags: list[int]
+    ) -> None:
+        """Record that messages are on the destination."""
+        run = self._run
+        for at, row in enumerate(rows):
+            job.close_row(row, DONE)
+            if uids:
+                job.copies[row] = uids[at]
+        source_uids = [job.uids[row] for row in rows]
+        if run.journal is not None and job.state is not None and uids:
+            run.journal.add(job.state.id, zip(source_uids, uids, flags, strict=True))
+            if run.settings.sieve_delivery:
+                run.journal.add_unfiltered(job.state.id, uids)
+            run.journal.commit()
+        elif run.journal is not None:
+            job.copied_flags.update(zip(source_uids, flags, strict=True))
+        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
+        size_bytes = sum(sizes)
+        run.copied_messages += len(rows)
+        run.copied_bytes += size_bytes
+        self._work.batch_messages = BATCH_MESSAGES
+        limit = run.settings.limits.exit_when_over_bytes
+        if limit is not None and run.copied_bytes >= limit:
+            raise StopRun(Stop.TRANSFER_EXCEEDED)
+        await self._throttle.passed(len(rows), size_bytes)
+
+    # -- small things
+
+    def _begin(self, job: FolderJob) -> None:
+        if self._work.is_first(job):
+            self._run.sink(
+                events.FolderStarted(job.name, job.pair.destination, job.position, self._run.folders_total)
+            )
+
+    def _translator(self, job: FolderJob) -> FlagTranslator:
+        translator = self._translators.get(job.position)
+        if translator is None:
+            selected = job.destination_selected
+            permanent = selected.permanent_flags if selected is not None else None
+            translator = self._translators[job.position] = FlagTranslator(self._run.settings.flags, permanent)
+        return translator
+
+    def _date(self, job: FolderJob, record: Fetch) -> bytes | None:
+        """Give the internal date as any server accepts it.
+
+        None when the source's is none that a calendar has.
+        """
+        if not record.internaldate:
+            return None
+        date = exact_date_time(record.internaldate)
+        if date is None and not self._work.warned_of_dates:
+            self._work.warned_of_dates = True
+            told = record.internaldate[:60].decode("latin-1")
+            self._run.warn(
+                f"{job.name}: {told!r} is no date; such messages get the date of copying", Side.SOURCE
+            )
+        return date
+
+    def _flags_number(self, flags: tuple[bytes, ...]) -> int:
+        """Give the journal's number of a set of flags, 0 without a journal."""
+        journal = self._run.journal
+        if journal is None:
+            return 0
+        number = self._flag_numbers.get(flags)
+        if number is None:
+            number = self._flag_numbers[flags] = journal.flags_number(canonical_flags(flags))
+        return number
+
+
+class _Peek:
+    """Passes a body on and keeps its beginning, to describe the message if it is refused."""
+
+    def __init__(self, body: BodyStream) -> None:
+        self._body = body
+        self.first = b""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._body.__anext__()
+        if len(self.first) < 16384:
+            self.first += bytes(chunk[:16384])
+        return chunk

@@ -1,0 +1,108 @@
+"""What waits to be copied: folders cut into pieces, for one or several lanes, and what gave trouble."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from imapsync.transfer.job import WAITING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imapsync.transfer.job import FolderJob
+
+    Piece = tuple[FolderJob, list[int]]
+
+#: A message above this is streamed; below the session's limit for bodies it hands over whole.
+LARGE_BYTES = 512 * 1024
+#: One FETCH, and with MULTIAPPEND one APPEND: beyond 100 messages servers gain little, and a batch that is
+#: lost with its connection has to be looked for.
+BATCH_MESSAGES = 250
+BATCH_BYTES = 1024 * 1024
+
+
+class Work:
+    """The pieces of a run's copy lists, and what its lanes have to know of one another.
+
+    batch_messages: how many messages go together, fewer after a lost connection. lanes: how many there are;
+    they share the bounds on memory. left_bytes: what no lane has taken yet, by the sizes that were announced.
+    """
+
+    def __init__(self, *, one_by_one: bool) -> None:
+        self.batch_messages = BATCH_MESSAGES
+        self.lanes = 1
+        self.left_bytes = 0
+        self.warned_of_dates = False
+        self._one_by_one = one_by_one
+        self._untouched: deque[Iterator[Piece]] = deque()
+        self._under_way: list[Iterator[Piece]] = []
+        self._begun: set[int] = set()
+        self._strikes: dict[tuple[int, int], int] = {}
+
+    def begin(self, jobs: list[FolderJob]) -> None:
+        """Take up the open rows of some jobs."""
+        self._untouched = deque(self._cut(job) for job in jobs if job.open_rows)
+        self._under_way.clear()
+        self._begun.clear()
+        self.left_bytes = sum(
+            size for job in jobs for row, size in enumerate(job.sizes) if job.states[row] == WAITING
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether batches have their full size and much may be in flight: no connection was just lost."""
+        return self.batch_messages == BATCH_MESSAGES
+
+    def pieces(self) -> Iterator[Piece]:
+        """Give one lane what to copy: folder after folder, then shares of those that other lanes are at.
+
+        So a folder keeps its order as long as there are others to be copied beside it.
+        """
+        while self._untouched:
+            folder = self._untouched.popleft()
+            self._under_way.append(folder)
+            yield from folder
+        while self._under_way:
+            piece = next(self._under_way[0], None)
+            if piece is None:
+                self._under_way.pop(0)
+            else:
+                yield piece
+
+    def is_first(self, job: FolderJob) -> bool:
+        """Tell, once, that nothing of this folder was forwarded before."""
+        first = job.position not in self._begun
+        self._begun.add(job.position)
+        return first
+
+    def strike(self, job: FolderJob, row: int) -> None:
+        """Count one more failure that this message may have caused."""
+        self._strikes[job.position, row] = self.strikes(job, row) + 1
+
+    def strikes(self, job: FolderJob, row: int) -> int:
+        """Give how often a message was refused, passed over, or alone when a connection was lost."""
+        return self._strikes.get((job.position, row), 0)
+
+    def _cut(self, job: FolderJob) -> Iterator[Piece]:
+        """Cut the open rows of a job into batches; a large message is a batch of its own."""
+        rows: list[int] = []
+        size_bytes = 0
+        limit = 1 if self._one_by_one else self.batch_messages
+        for row, size in enumerate(job.sizes):
+            if job.states[row] != WAITING:
+                continue
+            if rows and (size > LARGE_BYTES or len(rows) >= limit or size_bytes + size > BATCH_BYTES):
+                yield self._take(job, rows, size_bytes)
+                rows, size_bytes = [], 0
+            rows.append(row)
+            size_bytes += size
+            if size > LARGE_BYTES:
+                yield self._take(job, rows, size_bytes)
+                rows, size_bytes = [], 0
+        if rows:
+            yield self._take(job, rows, size_bytes)
+
+    def _take(self, job: FolderJob, rows: list[int], size_bytes: int) -> Piece:
+        self.left_bytes -= size_bytes
+        return job, rows
