@@ -155,9 +155,10 @@ class MessageCommands(SessionBase):
         chunks: AsyncIterable[bytes],
         flags: tuple[bytes, ...] = (),
         internaldate: bytes | None = None,
-    ) -> Appended:
+    ) -> Pending[Appended]:
         """APPEND one message of exactly size_bytes, which come from elsewhere; waits for the network.
 
+        Gives the answer to come once all is written, or, when the server wants nothing of it, its refusal.
         If the producer fails, or gives more or less than size_bytes, the connection is closed (a literal
         cannot be broken off otherwise) and the error is raised; the server keeps nothing of the message.
         """
@@ -172,7 +173,7 @@ class MessageCommands(SessionBase):
         except BaseException:
             self._link.abort()
             raise
-        return await pending
+        return pending
 
     async def _write_literal(self, size_bytes: int, chunks: AsyncIterable[bytes]) -> None:
         written = 0

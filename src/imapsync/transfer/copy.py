@@ -2,7 +2,8 @@
 
 A pair of connections with much in flight keeps a near server, or our own processor, busy. It does not where
 each message costs a round trip (a destination that has no LITERAL+), or where a server gives each connection
-only so much. Then further lanes are opened, one after the other, as long as each brings more.
+only so much. Then further lanes are opened, one after the other, as long as each brings more; the first of
+them at once where each message has to wait for the leave to be sent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from imapsync.transfer.connect import connect
 from imapsync.transfer.focus import Focus
 from imapsync.transfer.job import SENT
 from imapsync.transfer.lane import Lane
-from imapsync.transfer.work import Work
+from imapsync.transfer.work import BATCH_BYTES, Work
 
 if TYPE_CHECKING:
     from imapsync.session.session import Session
@@ -121,6 +122,9 @@ class Copier:
     async def _widen(self, tasks: asyncio.TaskGroup) -> None:
         """Open further lanes while the copying waits for servers and each new lane makes it faster."""
         loop = asyncio.get_running_loop()
+        each_waits = not self._run.destination.has("LITERAL+")
+        if each_waits and self._most_lanes > 1 and self._work.left_bytes > BATCH_BYTES:
+            await self._add_lane(tasks)
         rate_before = 0.0
         while self._most_lanes > 1:
             began_at, sent_before, processor_before = loop.time(), self._sent_bytes(), time.process_time()
@@ -135,11 +139,16 @@ class Copier:
             rate_before = 0.0
             waits = time.process_time() - processor_before < elapsed_s * BUSY_SHARE
             if waits and self._work.left_bytes > rate * WORTH_S:
-                pair = await self._one_more()
-                if pair is None:
-                    return
-                self._begin(tasks, pair, Focus(self._run, pair))
+                await self._add_lane(tasks)
                 rate_before = rate
+
+    async def _add_lane(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin one more lane; when a server does not want that, there will be no more."""
+        pair = await self._one_more()
+        if pair is None:
+            self._most_lanes = 1
+        else:
+            self._begin(tasks, pair, Focus(self._run, pair))
 
     async def _one_more(self) -> _Pair | None:
         """Open one more pair of connections; None when a server does not want that."""

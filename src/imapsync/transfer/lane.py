@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapsync.plan.flags import FlagTranslator
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 READ_AHEAD_BYTES = 3 * 1024 * 1024
 SINGLE_READ_AHEAD_BYTES = 1024 * 1024  # messages go out one by one: what waits may go to another lane
 READ_AHEAD_BATCHES = 40
+LEAST_READ_AHEAD = 2  # so that a large message comes while the end of the one before it goes out
 #: Large messages whose flags and dates are asked for at once.
 META_MESSAGES = 100
 #: Sent to the destination and not yet answered.
@@ -74,14 +75,19 @@ class _Batch:
 
 @dataclass(slots=True)
 class _Sent:
-    """Messages in one APPEND whose answer is awaited."""
+    """Messages in one APPEND whose answer is awaited; of a streamed one only the beginning is kept."""
 
     job: FolderJob
     rows: list[int]
     messages: list[Message]
+    sizes: list[int]
     flags: list[int]
     answer: Pending[Appended]
-    size_bytes: int = field(default=0)
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes of memory until it is answered."""
+        return sum([len(message.content) for message in self.messages])
 
 
 class Lane:
@@ -372,19 +378,15 @@ class Lane:
         run = self._run
         flags = self._translator(job).translate(record.flags or ())
         date = self._date(job, record) if run.settings.content.keep_dates else None
-        header = _Peek(body)
+        beginning = _Peek(body)
         job.states[row] = SENT
         self._focus.destination(job)
-        try:
-            appended = await self._ends.destination.append_stream(
-                job.destination_mailbox, size, header, flags, date
-            )
-        except CommandRefused as error:
+        destination = self._ends.destination
+        answer = await destination.append_stream(job.destination_mailbox, size, beginning, flags, date)
+        if answer.error is not None:
             body.discard()
-            message_failed(run, job, row, error, content=header.first)
-            return
-        uids = appended.uids or ()
-        await self._arrived(job, [row], [size], uids, [self._flags_number(record.flags or ())])
+        number = self._flags_number(record.flags or ())
+        self._sent.append(_Sent(job, [row], [Message(beginning.first)], [size], [number], answer))
 
     # -- the destination's answers
 
@@ -401,9 +403,9 @@ class Lane:
         for row in rows:
             job.states[row] = SENT
         answer = self._ends.destination.append(job.destination_mailbox, messages)
-        size_bytes = sum([len(message.content) for message in messages])
-        self._append_bytes += size_bytes
-        self._sent.append(_Sent(job, rows, messages, flags, answer, size_bytes))
+        sizes = [len(message.content) for message in messages]
+        self._append_bytes += sum(sizes)
+        self._sent.append(_Sent(job, rows, messages, sizes, flags, answer))
 
     async def _settle_answered(self) -> None:
         """Take the answers that are there, and wait for the oldest while too much is in flight.
@@ -411,8 +413,8 @@ class Lane:
         Of single APPENDs half are waited for at once, so that they are recorded and told together.
         """
         limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
-        if not self._work.whole:
-            limit = 0  # after a lost connection: one batch at a time, until one has arrived
+        if self._throttle.active or not self._work.whole:
+            limit = 0  # even flow; after a lost connection: one batch at a time, until one has arrived
         while self._sent and (
             self._sent[0].answer.done
             or len(self._sent) > limit
@@ -443,7 +445,7 @@ class Lane:
         try:
             await sent.answer
         except CommandRefused as error:
-            self._append_bytes -= sent.size_bytes
+            self._append_bytes -= sent.held_bytes
             if len(sent.rows) == 1:
                 message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
                 return
@@ -461,11 +463,11 @@ class Lane:
         flags: list[int] = []
         uids: list[int] = []
         for sent in together:
-            self._append_bytes -= sent.size_bytes
+            self._append_bytes -= sent.held_bytes
             appended = await sent.answer
             rows += sent.rows
             flags += sent.flags
-            sizes += [len(message.content) for message in sent.messages]
+            sizes += sent.sizes
             uids += appended.uids or ()
         known = tuple(uids) if len(uids) == len(rows) else ()
         await self._arrived(together[0].job, rows, sizes, known, flags)
