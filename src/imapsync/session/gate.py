@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Received bytes that may wait for consumers before reading stops, and when it goes on.
-READ_HIGH_BYTES = 4 * 1024 * 1024
-READ_LOW_BYTES = 1 * 1024 * 1024
+READ_HIGH_BYTES = 2 * 1024 * 1024
+READ_LOW_BYTES = 512 * 1024
 #: Bytes that may wait while a consumer needs something that comes behind them; beyond, bodies are given up.
 READ_MOST_BYTES = 24 * 1024 * 1024
 #: The idle clock is looked at this often per timeout.
