@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import time
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 #: After a request to stop: how long answers to what was sent are waited for.
 WIND_DOWN_S = 1.5
+#: After this both connections have been asked for.
+_ON_THEIR_WAY_S = 0.001
 
 
 async def run(settings: Settings, sink: events.Sink, clock: Callable[[], float] = time.time) -> Outcome:
@@ -66,17 +67,18 @@ class _Engine:
         self.told = False
 
     async def work(self) -> None:
-        """Go as far as the mode says. What only a longer run needs is imported when it is needed."""
+        """Go as far as the mode says."""
         state = self._run
         mode = state.settings.mode
+        only_connects = mode in (Mode.CONNECT, Mode.LOGIN)
         self._open_journal()
         self.told = True
+        loading = None if only_connects else asyncio.create_task(_load_steps())
         await connect_both(state, login=mode is not Mode.CONNECT)
         self.told = False
-        if mode not in (Mode.CONNECT, Mode.LOGIN):
-            from imapsync.transfer.steps import Steps
-
-            self._steps = Steps(state)
+        if loading is not None:
+            steps = await loading
+            self._steps = steps(state)
             await self._steps.work()
 
     async def end(self, outcome: Outcome) -> Outcome:
@@ -108,8 +110,16 @@ class _Engine:
             from imapsync.journal.journal import Journal
 
             state.journal = Journal.open(path, _account_names(settings), state.warn)
-        key = state.journal.digest_key if state.journal is not None else secrets.token_bytes(32)
+        key = state.journal.digest_key if state.journal is not None else os.urandom(32)
         state.identity = Identity(settings.identity.headers, key)
+
+
+async def _load_steps() -> type[Steps]:
+    """Import what a run needs beyond its connections while these wait for the servers."""
+    await asyncio.sleep(_ON_THEIR_WAY_S)
+    from imapsync.transfer.steps import Steps
+
+    return Steps
 
 
 def _account_names(settings: Settings) -> str:
