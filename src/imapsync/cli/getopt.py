@@ -195,8 +195,8 @@ def _store(parsed: Parsed, option: Option, text: str, problems: list[str]) -> No
 
 
 def _convert(option: Option, text: str) -> Value:
-    if "\0" in text:
-        raise ValueError
+    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError  # surrogates stand for bytes that are not UTF-8
     if option.kind is Kind.INT:
         if not _INT.match(text) or len(text) > MAX_DIGITS:
             raise ValueError
@@ -222,7 +222,7 @@ def _expected(option: Option) -> str:
         Kind.REGEX: "a regular expression",
         Kind.COMMAND: "a shell command",
         Kind.PAIR: "two words joined by '='",
-    }.get(option.kind, "some text")
+    }.get(option.kind, "some text in UTF-8")
 
 
 def _not_an_option(word: str, after_secret: str) -> str:

@@ -95,6 +95,8 @@ class Runner:
         self._errors_max = errors_max(options)
         home = os.path.expanduser("~")
         self._settings = settings(options, self._environment, home, self._trace)
+        if self._settings.report_to:
+            self._settings = self._settings._replace(compose_report=self._report_message)
         self._check_report(options)
         self._open_log(options)
         self._greet()
@@ -282,22 +284,51 @@ class Runner:
         self._output.close()
 
     def _tell_work(self, ended_at: float) -> None:
-        """Write what was done, what failed, and whether all is well, as far as the kind of run has any."""
+        """Write what was done, what failed, and whether all is well."""
+        self._output.lines(*self._tale(ended_at))
+
+    def _tale(self, ended_at: float) -> list[str]:
+        """Give what was done, what failed, and whether all is well, as far as the kind of run has any."""
         import resource
 
         from imapsync.transfer.settings import Mode
 
         counters = self._collector.counters
         mode = None if self._settings is None else self._settings.mode
+        lines: list[str] = []
         if mode in (Mode.SYNC, Mode.FOLDERS, Mode.VERIFY):
             usage = resource.getrusage(resource.RUSAGE_SELF)
             facts = summary.RunFacts(
                 self._started_at, ended_at, self._dry, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
             )
-            self._output.lines(*summary.statistics(counters, facts))
-        self._output.lines(*summary.failures(counters))
+            lines += summary.statistics(counters, facts)
+        lines += summary.failures(counters)
         if mode in (Mode.SYNC, Mode.VERIFY):
-            self._output.lines(*summary.verdict(counters, complete=self._complete, dry=self._dry))
+            lines += summary.verdict(counters, complete=self._complete, dry=self._dry)
+        return lines
+
+    def _report_message(self, outcome: Outcome) -> bytes:
+        """Give the report of --emailreport: what the log ends with."""
+        from datetime import UTC, datetime
+
+        from imapsync.report.mail import report_message
+
+        code = self._code(outcome)
+        ends = [f"{self._given.text(f'user{side}')} at {self._given.text(f'host{side}')}" for side in "12"]
+        counters = self._collector.counters
+        lines = [
+            *self._tale(time.time()),
+            summary.error_count(counters),
+            summary.exit_line(
+                code.number,
+                code.name,
+                code.meaning,
+                errors=(counters.errors, self._errors_max),
+                pid=os.getpid(),
+            ),
+        ]
+        subject = printable(f"imapsync from {ends[0]} to {ends[1]}: {code.name}")
+        return report_message(subject, lines, datetime.now(UTC))
 
     def _write_report(self, code: Exit, ended_at: float) -> None:
         path = self._given.text("report")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.cli import sides
 from imapsync.cli.errors import UsageError
+from imapsync.report.events import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,11 @@ def settings(
         state_path=options.text("state"),
         state_hosts=(options.text("statehost1"), options.text("statehost2")),
         sieve_delivery=options.flag("sievedelivery2"),
+        report_to=tuple(
+            side
+            for side, name in ((Side.SOURCE, "emailreport1"), (Side.DESTINATION, "emailreport2"))
+            if options.flag(name) and mode in (Mode.SYNC, Mode.FOLDERS, Mode.VERIFY)
+        ),
         # Last, so that nobody is asked for a password in vain.
         source_credentials=None if mode is Mode.CONNECT else sides.credentials(options, 1, environment),
         destination_credentials=None
@@ -178,6 +184,7 @@ class _Rules:
             destination_prefix=options.text("prefix2"),
             source_separator=options.text("sep1"),
             destination_separator=options.text("sep2"),
+            acls=flag("syncacls"),
             subscribe=flag("subscribe", default=True),
             subscribe_all=flag("subscribeall"),
         )

@@ -41,6 +41,7 @@ class FolderRules(NamedTuple):
     destination_prefix: str | None = None  # --prefix2
     source_separator: str | None = None  # --sep1, None: by the server
     destination_separator: str | None = None  # --sep2
+    acls: bool = False  # --syncacls
     subscribe: bool = True  # --subscribe: what is subscribed on the source
     subscribe_all: bool = False  # --subscribeall
 

@@ -97,6 +97,11 @@ class _Engine:
                 if outcome.stop is Stop.DONE:
                     state.sink(events.Problem(Reason.JOURNAL, str(error)))
                     outcome = Outcome(Stop.FATAL, error)
+        compose = state.settings.compose_report
+        if compose is not None and outcome.stop is not Stop.SIGNAL:
+            from imapsync.transfer.mailreport import mail_report
+
+            await mail_report(state, compose(outcome))
         await leave(state, quick=outcome.stop is Stop.SIGNAL)
         state.sink(events.PhaseChanged(Phase.DONE))
         return outcome

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imapsync.session.credentials import Credentials
+    from imapsync.report.events import Side
     from imapsync.session.endpoint import Endpoint
+    from imapsync.transfer.outcome import Outcome
 
 
 class Mode(Enum):
@@ -71,3 +73,5 @@ class Settings(NamedTuple):
     state_path: str | None = None  # --state
     state_hosts: tuple[str | None, str | None] = (None, None)  # --statehost1/2: in place of the addresses
     sieve_delivery: bool = False  # --sievedelivery2
+    report_to: tuple[Side, ...] = ()  # --emailreport1/2: the INBOX of these sides gets the report
+    compose_report: Callable[[Outcome], bytes] | None = None  # gives it as a message

@@ -409,3 +409,31 @@ def test_logging_in_and_leaving_is_quick_and_small(accounts: Accounts) -> None:
     assert "Host1: success login" in output
     assert "Host2: success login" in output
     assert "++++ Statistics" not in output
+
+
+def test_the_report_is_mailed_where_it_is_wanted(accounts: Accounts) -> None:
+    accounts.source.fill(accounts.user, {"INBOX": [message(1)]})
+    assert accounts.run("--emailreport1", "--emailreport2")[0] == 0
+    for server in (accounts.source, accounts.destination):
+        found = server.doveadm(
+            "fetch", "-u", accounts.user, "text", "mailbox", "INBOX", "header", "subject", "imapsync from"
+        )
+        assert f"{accounts.user} at {accounts.source.host}" in found.replace("\n ", " ")
+        assert "Messages transferred" in found
+        assert "The sync looks good, all 1 identified messages in host1 are on host2." in found
+        assert "Exiting with return value 0 (EX_OK" in found
+        assert "s3cret" not in found
+
+
+def test_no_report_is_mailed_in_a_dry_run(accounts: Accounts) -> None:
+    code, output = accounts.run("--emailreport2", "--dry")
+    assert code == 0
+    assert "would put the report into INBOX" in output
+    assert accounts.destination.snapshot(accounts.user)["INBOX"] == []
+
+
+def test_a_value_that_is_not_utf8_is_refused(accounts: Accounts) -> None:
+    code, output = accounts.run("--folder", "caf\udce9")
+    assert code == 64
+    assert "Option --folder: 'caf?' is not right, it must be some text in UTF-8." in output
+    assert accounts.destination.snapshot(accounts.user)["INBOX"] == []

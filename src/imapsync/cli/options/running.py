@@ -207,10 +207,10 @@ ROWS: tuple[Option, ...] = (
         "syncacls",
         Kind.FLAG,
         BEHAVIOUR,
-        "Would copy the access control lists of the folders.",
+        "Copy the access control lists of the folders.",
         negatable=True,
-        status=Status.REFUSED,
-        note="the names in the lists of one server mean nothing, or somebody else, on another",
+        note="names are taken as they are, so they should mean the same people on both sides; what the account "
+        "itself may do on host2 stays",
     ),
     Option(
         "id",
@@ -240,10 +240,8 @@ ROWS: tuple[Option, ...] = (
         "emailreport",
         Kind.FLAG,
         BEHAVIOUR,
-        "Would put the final report in the INBOX of host{n}.",
+        "Put the final report as a message into the INBOX of host{n}.",
         negatable=True,
-        status=Status.REFUSED,
-        note="a sync adds nothing of its own to a mailbox; --report FILE and the log hold the report",
     ),
     *both(
         "fastio",

@@ -1,0 +1,28 @@
+"""Put the report of the run into an INBOX (--emailreport1, --emailreport2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.report.events import Side
+from imapsync.session.errors import SyncError
+from imapsync.session.session import Message
+from imapsync.wire.mailbox import MailboxName
+
+if TYPE_CHECKING:
+    from imapsync.transfer.context import Run
+
+INBOX = MailboxName.from_text("INBOX")
+
+
+async def mail_report(run: Run, content: bytes) -> None:
+    """Append the report on each side that wants it; what goes wrong is a warning, the run is over."""
+    for side in run.settings.report_to:
+        session = getattr(run, "source" if side is Side.SOURCE else "destination", None)
+        if run.dry:
+            run.note("would put the report into INBOX")
+        elif session is not None:
+            try:
+                await session.append(INBOX, [Message(content)])
+            except SyncError as error:
+                run.warn(f"the report cannot be put into INBOX: {error}", side)
