@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 async def copy_acls(run: Run, jobs: list[FolderJob]) -> None:
     """Give each destination folder the rights of its source folder; rights of others there stay.
 
-    What the account itself may do stays, or the copying could end here. What a server refuses is a warning: no
-    message depends on it.
+    What the account itself may do stays, or the copying could end here. What a server refuses is a warning:
+    no message depends on it.
     """
     for session, side in ((run.source, Side.SOURCE), (run.destination, Side.DESTINATION)):
         if not session.has("ACL"):

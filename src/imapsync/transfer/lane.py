@@ -145,7 +145,9 @@ class Lane:
         work = self._work
         limit = (READ_AHEAD_BYTES if self._multi else SINGLE_READ_AHEAD_BYTES) // work.lanes
         while not self._fetching or (
-            len(self._fetching) < READ_AHEAD_BATCHES and self._read_ahead < limit and work.whole
+            work.whole
+            and len(self._fetching) < READ_AHEAD_BATCHES
+            and (len(self._fetching) < LEAST_READ_AHEAD or self._read_ahead < limit)
         ):
             if self._fetching and self._fetching[-1].large:
                 return  # its body is asked for next, so its folder has to stay open

@@ -59,7 +59,9 @@ class Steps:
             await verify(state, self._focus, self.jobs, Reading(state))
             return
         if state.settings.deletion.destination and state.settings.deletion.empties_source:
-            state.warn("nothing is deleted on host2: what host1 lacks may have been moved from there to host2")
+            state.warn(
+                "nothing is deleted on host2: what host1 lacks may have been moved from there to host2"
+            )
         jobs = await self._persist(partial(create_folders, state, self.jobs))
         if state.settings.folders.acls:
             from imapsync.transfer.acls import copy_acls

@@ -103,7 +103,6 @@ def test_starting_up_imports_no_more_than_needed() -> None:
         ([*NOBODY], "The password of user1 is missing"),
         ([*NOBODY, *PASSWORDS, "--exclude", "("], "Option --exclude '('"),
         ([*NOBODY, *PASSWORDS, "--domain1", "x"], "Option --domain1 is refused"),
-        ([*NOBODY, *PASSWORDS, "--emailreport1"], "Option --emailreport1 is refused"),
         ([*NOBODY, *PASSWORDS, "--testslive"], "Option --testslive is refused"),
     ],
 )

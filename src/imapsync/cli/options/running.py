@@ -209,8 +209,8 @@ ROWS: tuple[Option, ...] = (
         BEHAVIOUR,
         "Copy the access control lists of the folders.",
         negatable=True,
-        note="names are taken as they are, so they should mean the same people on both sides; what the account "
-        "itself may do on host2 stays",
+        note="names are taken as they are, so they should mean the same people on both sides; what the "
+        "account itself may do on host2 stays",
     ),
     Option(
         "id",
