@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 ACL = """
-mail_plugins = $mail_plugins acl
 protocol imap {
-  mail_plugins = $mail_plugins imap_acl
+  mail_plugins = acl imap_acl
 }
 plugin {
   acl = vfile
+  acl_anyone = allow
 }
 """
 FOLDERS = {"INBOX": [mail(1)], "Shared by me": [mail(2)]}
