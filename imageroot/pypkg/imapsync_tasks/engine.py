@@ -92,6 +92,8 @@ def run(task: Task, settings: Settings, paths: Paths) -> list[str]:
         words.append("--gmail1")
     return [
         *words,
+        # Other tasks and the user's own programs share what the servers allow an address or an account.
+        "--connections=2",
         f"--pidfile={paths.pidfile(task.name)}",
         f"--logfile={paths.log(task.name)}",
         f"--state={paths.journal(task.name)}",
