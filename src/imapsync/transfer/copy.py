@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.report.events import Side
 from imapsync.session.errors import ConnectionFailed, SyncError
 from imapsync.transfer.connect import connect
+from imapsync.transfer.context import StopRun
 from imapsync.transfer.focus import Focus
 from imapsync.transfer.job import SENT
 from imapsync.transfer.lane import Lane
@@ -83,8 +84,10 @@ class Copier:
         """Wait for the answers to everything that was sent, for a run that ends early."""
         try:
             for lane in self._lanes:
-                with contextlib.suppress(SyncError):
-                    await lane.settle_all()
+                while lane.unanswered:
+                    # Each answer counts, also those behind one that ends the run once more.
+                    with contextlib.suppress(SyncError, StopRun):
+                        await lane.settle_all()
         finally:
             self._close_pairs()
 

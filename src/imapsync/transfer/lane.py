@@ -134,6 +134,11 @@ class Lane:
         """Take no more pieces; what is in flight is brought to its end."""
         self._retired = True
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether anything was sent whose answer was not taken."""
+        return bool(self._sent)
+
     async def settle_all(self) -> None:
         """Wait for the answers to everything that was sent."""
         while self._sent:
@@ -415,8 +420,8 @@ class Lane:
         Of single APPENDs half are waited for at once, so that they are recorded and told together.
         """
         limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
-        if self._throttle.active or not self._work.whole:
-            limit = 0  # even flow; after a lost connection: one batch at a time, until one has arrived
+        if not self._work.whole:
+            limit = 0  # after a lost connection: one batch at a time, until one has arrived
         while self._sent and (
             self._sent[0].answer.done
             or len(self._sent) > limit

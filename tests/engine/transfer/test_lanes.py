@@ -11,6 +11,7 @@ from tests.servers.proxy import Proxy
 
 from imapsync.plan.rules import IdentityRules
 from imapsync.report import events
+from imapsync.transfer.outcome import Stop
 from imapsync.transfer.settings import Limits
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def test_a_connection_of_several_breaks(
         path = str(tmp_path / "state") if state else None
         ran = sync(wanted(far, proxy, state_path=path), listen)
     assert broken
-    assert ran.outcome.stop.value == "done"
+    assert ran.outcome.stop is Stop.DONE
     assert not ran.failed
     assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
     assert (
@@ -153,3 +154,12 @@ def test_the_limits_on_speed_hold_with_one_connection(far: tuple[Dovecot, Doveco
         limits = Limits(connections=3, messages_per_second=1000)
         assert good(sync(wanted(far, proxy, limits=limits))).copied == 60
         assert proxy.counters().connections == 1
+
+
+def test_what_was_under_way_when_the_limit_was_reached_is_counted(servers: tuple[Dovecot, Dovecot]) -> None:
+    source, destination = servers
+    source.fill("source", {f"F{n}": [mail(100 * n + m, body=LINE * 20) for m in range(60)] for n in range(12)})
+    ran = sync(settings(*servers, limits=Limits(exit_when_over_bytes=1)))
+    assert ran.outcome.stop is Stop.TRANSFER_EXCEEDED
+    arrived = sum(map(len, destination.snapshot("target").values()))
+    assert 60 < ran.copied == arrived
