@@ -86,8 +86,8 @@ def main() -> int:
 
 def _measure(options: argparse.Namespace) -> Results:
     known = engines.known()
-    # offlineimap3 alone takes longer than the three minutes of a quick run.
-    default = [name for name in known if name != "offlineimap3"] if options.quick else list(known)
+    # A slow engine alone takes longer than the three minutes of a quick run.
+    default = [name for name, engine in known.items() if not (options.quick and engine.slow)]
     names = options.engines.split(",") if options.engines else default
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"no engine {unknown[0]}; there are {', '.join(known)}")
@@ -105,7 +105,7 @@ def _measure(options: argparse.Namespace) -> Results:
             for scenario in SCENARIOS:
                 stage.forget(scenario.corpus)
             # Programs that cannot keep up with the smallest point only cost time here.
-            fast = [engine for engine in chosen if engine.name != "offlineimap3"]
+            fast = [engine for engine in chosen if not engine.slow]
             points = curves.by_round_trip(stage, fast, curves.ROUND_TRIPS_S, _say)
             points += curves.by_size(stage, fast, curves.SIZES, _say)
     return Results(described, rows, tuple(points))

@@ -54,6 +54,8 @@ class Engine(Protocol):
     """Whether it can only log in to both sides and leave."""
     adds_header: bytes
     """A header field that it puts into each message, by design; the comparison looks past it. Empty: none."""
+    slow: bool
+    """Whether it takes so long that each row runs it once, however many rounds the others do."""
     implicit_tls: bool
     """Whether it gets the port that speaks TLS from the first byte, for want of a STARTTLS that works."""
 
@@ -91,6 +93,7 @@ class Ours:
     name = "ours"
     logs_in = True
     adds_header = b""
+    slow = False
     implicit_tls = False
 
     def version(self) -> str:
@@ -143,6 +146,7 @@ class Mbsync:
     name = "mbsync"
     logs_in = True
     adds_header = b"X-TUID"
+    slow = False
     implicit_tls = False
 
     def version(self) -> str:
@@ -197,6 +201,7 @@ class Doveadm:
     name = "doveadm"
     logs_in = False
     adds_header = b""
+    slow = False
     implicit_tls = False
 
     def version(self) -> str:
@@ -234,6 +239,7 @@ class Offlineimap:
     name = "offlineimap3"
     logs_in = True
     adds_header = b""
+    slow = True
     implicit_tls = True
 
     def version(self) -> str:
@@ -292,6 +298,7 @@ class Template:
     words: tuple[str, ...]
     logs_in: bool = False
     adds_header: bytes = b""
+    slow: bool = False
     implicit_tls: bool = False
 
     @classmethod

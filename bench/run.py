@@ -49,6 +49,8 @@ def run_row(
                 name = lane.engine.name
                 if name in notes or any(run.cost.timed_out for run in runs[name]):
                     continue
+                if turn and lane.engine.slow:
+                    continue
                 run = lane.run(Route(scenario.rtt_s, scenario.bits_per_second))
                 runs[name].append(run)
                 say(_progress(scenario, name, turn, run))
@@ -56,7 +58,7 @@ def run_row(
             name = lane.engine.name
             if name in notes:
                 continue
-            if watch and not any(run.cost.timed_out for run in runs[name]):
+            if watch and not lane.engine.slow and not any(run.cost.timed_out for run in runs[name]):
                 watched[name] = lane.run(Route(scenario.rtt_s, scenario.bits_per_second, watched=True))
             if scenario.kind is not Kind.LOGIN and (problems := lane.source_problems()):
                 notes[name] = "; ".join(problems)
