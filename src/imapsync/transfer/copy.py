@@ -36,6 +36,9 @@ LOOK_S = 0.3
 BUSY_SHARE = 0.75
 #: A lane has to bring this much more, or it is the last one.
 GAIN = 1.1
+#: Lanes are at one folder together only while they send fewer bytes a second: two connections that fill one
+#: folder of a near Dovecot make it read the folder anew for each other's every message.
+SHARED_BELOW = 2_000_000
 #: What is left has to take longer than this, or a further lane would come too late.
 WORTH_S = 1.0
 
@@ -126,7 +129,8 @@ class Copier:
         """Open further lanes while the copying waits for servers and each new lane makes it faster."""
         loop = asyncio.get_running_loop()
         each_waits = not self._run.destination.has("LITERAL+")
-        if each_waits and self._most_lanes > 1 and self._work.left_bytes > BATCH_BYTES:
+        several = self._most_lanes > 1 and self._work.untouched > 1
+        if each_waits and several and self._work.left_bytes > BATCH_BYTES:
             await self._add_lane(tasks)
         rate_before = 0.0
         while self._most_lanes > 1:
@@ -140,8 +144,10 @@ class Copier:
             if len(self._lanes) == self._most_lanes:
                 return
             rate_before = 0.0
+            work = self._work
+            work.sharing = rate < SHARED_BELOW
             waits = time.process_time() - processor_before < elapsed_s * BUSY_SHARE
-            if waits and self._work.left_bytes > rate * WORTH_S:
+            if waits and work.left_bytes > rate * WORTH_S and (work.untouched or work.sharing):
                 await self._add_lane(tasks)
                 rate_before = rate
 

@@ -27,12 +27,14 @@ class Work:
 
     batch_messages: how many messages go together, fewer after a lost connection. lanes: how many there are;
     they share the bounds on memory. left_bytes: what no lane has taken yet, by the sizes that were announced.
+    sharing: whether several lanes may be at one folder.
     """
 
     def __init__(self, *, one_by_one: bool) -> None:
         self.batch_messages = BATCH_MESSAGES
         self.lanes = 1
         self.left_bytes = 0
+        self.sharing = False
         self.warned_of_dates = False
         self._one_by_one = one_by_one
         self._untouched: deque[Iterator[Piece]] = deque()
@@ -54,8 +56,13 @@ class Work:
         """Whether batches have their full size and much may be in flight: no connection was just lost."""
         return self.batch_messages == BATCH_MESSAGES
 
+    @property
+    def untouched(self) -> int:
+        """How many folders no lane has come to yet."""
+        return len(self._untouched)
+
     def pieces(self) -> Iterator[Piece]:
-        """Give one lane what to copy: folder after folder, then shares of those that other lanes are at.
+        """Give one lane what to copy: folder after folder, then, when sharing, parts of what others are at.
 
         So a folder keeps its order as long as there are others to be copied beside it.
         """
@@ -63,7 +70,7 @@ class Work:
             folder = self._untouched.popleft()
             self._under_way.append(folder)
             yield from folder
-        while self._under_way:
+        while self.sharing and self._under_way:
             piece = next(self._under_way[0], None)
             if piece is None:
                 self._under_way.pop(0)
