@@ -9,10 +9,11 @@ import argparse
 import signal
 import sys
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 
 from bench import curves, document, engines, machine, table
-from bench.results import Results
+from bench.results import Results, merged
 from bench.run import run_row
 from bench.scenarios import SCENARIOS, select
 from bench.stage import Stage
@@ -52,8 +53,9 @@ def _arguments() -> argparse.Namespace:
     add(
         "--document",
         type=Path,
+        nargs="+",
         metavar="RESULTS.json",
-        help="only rewrite docs/performance.md from a results file",
+        help="only rewrite docs/performance.md from results files, later rows in place of earlier ones",
     )
     return parser.parse_args()
 
@@ -64,7 +66,7 @@ def main() -> int:
     # Servers, proxies and a gigabyte of mail go away by with-blocks: a polite end has to unwind them.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.document:
-        print(document.write(Results.load(options.document), DOCS))
+        print(document.write(reduce(merged, map(Results.load, options.document)), DOCS))
         return 0
     try:
         results = _measure(options)

@@ -43,6 +43,8 @@ def by_size(
     points: list[Point] = []
     tired: set[str] = set()
     for size in sizes:
+        if len(tired) == len(engines):
+            break
         corpus = small(f"curve-{size}", size, 1, MESSAGE_BYTES)
         stage.load(corpus)
         for engine in engines:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.servers.proxy import Counters
@@ -58,6 +58,21 @@ class Results:
                 Point(**{**point, "problems": tuple(point["problems"])}) for point in document["points"]
             ),
         )
+
+
+def merged(older: Results, newer: Results) -> Results:
+    """Return the older results with what the newer ones measured again in its place."""
+    rows = {row.scenario.key: row for row in newer.rows}
+    points = {(point.curve, point.engine) for point in newer.points}
+    again = [*rows, *sorted({"curves" for _ in points})]
+    commit = older.machine.commit
+    if newer.machine.commit != commit:
+        commit += f" ({', '.join(again)}: {newer.machine.commit})"
+    return Results(
+        replace(newer.machine, commit=commit, engines=older.machine.engines | newer.machine.engines),
+        tuple(rows.get(row.scenario.key, row) for row in older.rows),
+        tuple(point for point in older.points if (point.curve, point.engine) not in points) + newer.points,
+    )
 
 
 def _row_json(row: Row) -> dict[str, object]:
