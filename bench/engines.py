@@ -113,7 +113,7 @@ class Ours:
         return [*self._accounts(task), "--justlogin", "--nolog"]
 
     def _accounts(self, task: Task) -> list[str]:
-        words = [str(_environment() / "bin" / "imapsync")]
+        words = [str(environment() / "bin" / "imapsync")]
         for number, account in (("1", task.source), ("2", task.destination)):
             words += [f"--host{number}", account.host, f"--port{number}", str(account.port)]
             words += [f"--user{number}", account.user, f"--passfile{number}", str(account.password_file)]
@@ -122,7 +122,7 @@ class Ours:
 
 
 @cache
-def _environment() -> Path:
+def environment() -> Path:
     """Make a virtual environment with this source tree and nothing else; return its folder."""
     repository = Path(__file__).parents[1]
     folder = repository / ".cache" / "bench" / f"python{sys.version_info.major}.{sys.version_info.minor}"
