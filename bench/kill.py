@@ -90,9 +90,10 @@ class Victim:
     def finish(self) -> int:
         """Let a run go to its end; return how many messages it copied. Raises RuntimeError when it fails."""
         code = self.start().wait(LIMIT_S)
+        report = json.loads(self._report.read_text())
         if code:
-            raise RuntimeError(f"exit code {code}")
-        return int(json.loads(self._report.read_text())["messages_transferred"])
+            raise RuntimeError(f"exit code {code}: {report['errors'][:2]} {report['failures'][:2]}")
+        return int(report["messages_transferred"])
 
     def differences(self) -> list[str]:
         """Return what is not as on the source."""
