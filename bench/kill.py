@@ -128,7 +128,7 @@ def run_row(stage: Stage, row: Row, moments: int) -> None:
             victim.renew()
             for _ in range(dice.choice((1, 1, 2))):
                 _kill(victim, row, dice.uniform(FIRST, 1.0) * row.length_s)
-            if moment % 10 == 0:
+            if moment % 10 == 1:
                 row.stored_at_kill.append(victim.stored())
             try:
                 victim.finish()

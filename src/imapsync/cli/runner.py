@@ -264,16 +264,11 @@ class Runner:
         ended_at = time.time()
         if self._began:
             self._tell_work(ended_at)
-        errors = self._collector.counters.errors
         self._output.lines(summary.error_count(self._collector.counters))
         self._write_report(code, ended_at)
         if self._collector.progress is not None:
             self._collector.progress.write()
-        self._output.lines(
-            summary.exit_line(
-                code.number, code.name, code.meaning, errors=(errors, self._errors_max), pid=os.getpid()
-            )
-        )
+        self._output.lines(self._exit_line(code))
         if self._pid_file is not None and self._pid_file.release():
             self._output.lines(f"Removing pidfile {self._pid_file.path}")
         if self._output.log_path:
@@ -307,6 +302,10 @@ class Runner:
             lines += summary.verdict(counters, complete=self._complete, dry=self._dry)
         return lines
 
+    def _exit_line(self, code: Exit) -> str:
+        errors = (self._collector.counters.errors, self._errors_max)
+        return summary.exit_line(code.number, code.name, code.meaning, errors=errors, pid=os.getpid())
+
     def _report_message(self, outcome: Outcome) -> bytes:
         """Give the report of --emailreport: what the log ends with."""
         from datetime import UTC, datetime
@@ -319,13 +318,7 @@ class Runner:
         lines = [
             *self._tale(time.time()),
             summary.error_count(counters),
-            summary.exit_line(
-                code.number,
-                code.name,
-                code.meaning,
-                errors=(counters.errors, self._errors_max),
-                pid=os.getpid(),
-            ),
+            self._exit_line(code),
         ]
         subject = printable(f"imapsync from {ends[0]} to {ends[1]}: {code.name}")
         return report_message(subject, lines, datetime.now(UTC))
