@@ -118,7 +118,7 @@ class Lane:
 
         Raises ConnectionFailed when a connection is lost, and StopRun.
         """
-        pieces = self._work.pieces()
+        pieces = self._work.pieces(lambda: not self._retired)
         while True:
             self._ask_ahead(pieces)
             if self._fetching:
@@ -131,7 +131,7 @@ class Lane:
         await self.settle_all()
 
     def retire(self) -> None:
-        """Take no more pieces; what is in flight is brought to its end."""
+        """Begin no more folders; the one under way is brought to its end."""
         self._retired = True
 
     @property
@@ -156,7 +156,7 @@ class Lane:
         ):
             if self._fetching and self._fetching[-1].large:
                 return  # its body is asked for next, so its folder has to stay open
-            piece = None if self._retired else next(pieces, None)
+            piece = next(pieces, None)
             if piece is None:
                 return
             self._fetching.append(self._ask(*piece))

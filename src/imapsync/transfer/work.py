@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.transfer.job import WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from imapsync.transfer.job import FolderJob
 
@@ -61,16 +61,17 @@ class Work:
         """How many folders no lane has come to yet."""
         return len(self._untouched)
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self, goes_on: Callable[[], bool]) -> Iterator[Piece]:
         """Give one lane what to copy: folder after folder, then, when sharing, parts of what others are at.
 
-        So a folder keeps its order as long as there are others to be copied beside it.
+        So a folder keeps its order as long as there are others to be copied beside it. goes_on: whether the
+        lane takes further folders; the one it has begun is its own to the end, for no other may come to it.
         """
-        while self._untouched:
+        while self._untouched and goes_on():
             folder = self._untouched.popleft()
             self._under_way.append(folder)
             yield from folder
-        while self.sharing and self._under_way:
+        while self.sharing and self._under_way and goes_on():
             piece = next(self._under_way[0], None)
             if piece is None:
                 self._under_way.pop(0)
