@@ -76,6 +76,7 @@ class Outbox:
     def end_literal(self, pending: Pending[Any]) -> None:
         """Send the rest of a command whose literal has been written in full."""
         self._send(b"\r\n")
+        pending.sent_at = self._loop.time()
         self._unblock(pending)
         self._pump()
 
@@ -121,6 +122,8 @@ class Outbox:
             ready.append(segment)
             if len(segment) > _JOINED_BYTES or len(ready) == _JOINED_SEGMENTS:
                 self._flush(ready)
+            if not pending.segments:
+                pending.sent_at = self._loop.time()
             if pending.segments or pending.on_continuation is not None:
                 self._blocked = pending
                 goes_on = pending.streamed and segment.endswith(b"+}\r\n")

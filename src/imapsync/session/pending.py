@@ -37,6 +37,7 @@ class Pending(Generic[T]):
         "on_done",
         "secret",
         "segments",
+        "sent_at",
         "streamed",
         "subject",
         "tag",
@@ -63,6 +64,8 @@ class Pending(Generic[T]):
         self.done = False
         #: Segments still to be sent; None when all are.
         self.segments: deque[bytes] | None = None
+        #: When the last byte went to the transport, by the loop's clock; 0 before.
+        self.sent_at = 0.0
         #: Whether the literal after the first segment comes from elsewhere.
         self.streamed = False
         #: The folder it asks about, as it was sent (STATUS).

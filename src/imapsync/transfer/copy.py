@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.throttle import Throttle
 
+#: After one connection is lost, how long answers over the others are waited for.
+SETTLE_S = 20.0
+#: What was sent over a lost connection may still arrive within this many times the slowest answer before;
+#: that is taken for so many seconds when there was none.
+STRAY_FACTOR = 2.0
+UNKNOWN_ANSWER_S = 0.5
+MOST_STRAY_S = 30.0
 #: Times that one message may be alone in flight when a connection breaks; then it is given up.
 MAX_STRIKES = 3
 #: How long is looked before one more lane is opened, and before it is judged.
@@ -63,6 +70,8 @@ class Copier:
         self._pairs: list[_Pair] = []
         self._copying = 0
         self._widening: asyncio.Task[None] | None = None
+        #: Until when, by the loop's clock, messages in doubt may still arrive.
+        self.strays_until = 0.0
 
     async def copy(self, jobs: list[FolderJob]) -> None:
         """Copy until every row has its end.
@@ -79,12 +88,15 @@ class Copier:
         except BaseExceptionGroup as errors:
             error = min(errors.exceptions, key=lambda error: isinstance(error, ConnectionFailed))
             if isinstance(error, ConnectionFailed):
-                self._close_pairs()
+                self._expect_strays()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(SETTLE_S):
+                        await self.settle_all()
             raise error from None
         self._close_pairs()
 
     async def settle_all(self) -> None:
-        """Wait for the answers to everything that was sent, for a run that ends early."""
+        """Wait for the answers to everything that was sent; ends with the further connections closed."""
         try:
             for lane in self._lanes:
                 while lane.unanswered:
@@ -105,11 +117,21 @@ class Copier:
         if len(in_flight) == 1:
             self._work.strike(*in_flight[0])
         self._work.batch_messages = max(1, self._work.batch_messages // 16)
+        self._work.slowest_answer_s = 0.0
         self._most_lanes = 1
 
     def strikes(self, job: FolderJob, row: int) -> int:
         """Give how often a message was in flight when a connection was lost."""
         return self._work.strikes(job, row)
+
+    def _expect_strays(self) -> None:
+        """Foresee how long what is under way may take: a slow network delivers what its own buffers hold."""
+        now = asyncio.get_running_loop().time()
+        slowest_s = max(
+            self._work.slowest_answer_s or UNKNOWN_ANSWER_S,
+            *(lane.oldest_unanswered_s(now) for lane in self._lanes),
+        )
+        self.strays_until = now + min(slowest_s * STRAY_FACTOR, MOST_STRAY_S)
 
     def _begin(self, tasks: asyncio.TaskGroup, ends: Ends, focus: Focus) -> None:
         lane = Lane(self._run, ends, focus, self._work, self._throttle)

@@ -12,6 +12,7 @@ in flight.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
 from imapsync.report.events import Reason, Side, Skip
-from imapsync.session.errors import CommandRefused, MessageGone
+from imapsync.session.errors import CommandRefused, MessageGone, SyncError
 from imapsync.session.session import Message
 from imapsync.transfer.content import Content, ContentError
 from imapsync.transfer.context import StopRun
@@ -142,7 +143,13 @@ class Lane:
     async def settle_all(self) -> None:
         """Wait for the answers to everything that was sent."""
         while self._sent:
-            await self._settle(self._sent.popleft())
+            with contextlib.suppress(SyncError):
+                await self._sent[0].answer
+            await self._settle_done()
+
+    def oldest_unanswered_s(self, now: float) -> float:
+        """Give how long the oldest message that went out whole has been without an answer, 0 without any."""
+        return max((now - sent.answer.sent_at for sent in self._sent if sent.answer.sent_at), default=0.0)
 
     # -- asking the source
 
@@ -469,9 +476,11 @@ class Lane:
         sizes: list[int] = []
         flags: list[int] = []
         uids: list[int] = []
+        now = asyncio.get_running_loop().time()
         for sent in together:
             self._append_bytes -= sent.held_bytes
             appended = await sent.answer
+            self._work.slowest_answer_s = max(self._work.slowest_answer_s, now - sent.answer.sent_at)
             rows += sent.rows
             flags += sent.flags
             sizes += sent.sizes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -152,6 +153,7 @@ class Steps:
         for job in jobs:
             rows = [row for row, value in enumerate(job.states) if value == SENT]
             if rows:
+                await asyncio.sleep(copier.strays_until - asyncio.get_running_loop().time())
                 await wait_until_quiet(state, self._focus, job)
                 # Copies that the server confirmed without naming them must not be taken for the lost ones.
                 unnamed = [

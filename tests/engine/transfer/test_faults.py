@@ -147,3 +147,27 @@ def test_a_lost_message_is_not_taken_for_one_of_the_same_identity(tmp_path: Path
         assert not ran.failed
         assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
         assert good(sync(wanted)).copied == 0
+
+
+@pytest.mark.parametrize("state", [True, False])
+@pytest.mark.parametrize("uidplus", [True, False])
+@pytest.mark.parametrize("last", [100, 9_000], ids=["between messages", "within a message"])
+def test_what_a_slow_network_still_delivers_does_not_come_twice(
+    tmp_path: Path, last: int, uidplus: bool, state: bool
+) -> None:
+    """The source is lost while the way to the destination still holds messages that were sent."""
+    sizes = [6_900, 6_900, 6_900, last, 9_000]
+    path = str(tmp_path / "state") if state else None
+    with Dovecot() as source, Dovecot(without=[] if uidplus else ["UIDPLUS"]) as destination:
+        source.add_user("source")
+        destination.add_user("target")
+        source.fill("source", {"INBOX": [mail(n, body=LINE * size) for n, size in enumerate(sizes)]})
+        with (
+            Proxy(source.host, source.port, cut_after_down=1_800_000) as near,
+            Proxy(destination.host, destination.port, bits_per_second=6_000_000) as slow,
+        ):
+            base = settings(source, destination, state_path=path)
+            wanted = base._replace(source=through(near, source), destination=through(slow, destination))
+            assert good(sync(wanted)).copied == len(sizes)
+            assert near.counters().cuts == 1
+        same(source.snapshot("source"), destination.snapshot("target"))
