@@ -109,7 +109,7 @@ class SessionBase:
         """Say LOGOUT and close, not waiting for the farewell: everything of value has been answered."""
         if self._link.error is None:
             self._send(self._command(b"LOGOUT"))
-        self._link.abort()
+        self._link.abort_politely()
         await self._link.closed()
 
     def abort(self) -> None:

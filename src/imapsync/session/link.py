@@ -6,6 +6,9 @@ Knows framing, tags and continuation requests; what commands mean is the session
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: SO_LINGER: at close, or when the process is killed, the kernel drops what it has not sent and resets the
+#: connection. Else a slow network would deliver messages after the next run has looked for them.
+_DROP_UNSENT = struct.pack("ii", 1, 0)
+_DELIVER_UNSENT = struct.pack("ii", 0, 0)
 #: Bytes that may wait in the transport before drain() blocks.
 WRITE_HIGH_BYTES = 512 * 1024
 
@@ -100,6 +107,7 @@ class Link(asyncio.BufferedProtocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what asyncio promises
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        self._linger(_DROP_UNSENT)
         self._clock.start()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the reader's buffer is what it is
@@ -221,12 +229,23 @@ class Link(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def abort_politely(self) -> None:
+        """Close the socket now; what was written still goes out."""
+        self._linger(_DELIVER_UNSENT)
+        self.abort()
+
     async def closed(self) -> None:
         """Return when the transport has let go of the socket."""
         if self._transport is not None:
             await asyncio.shield(self._closed)
 
     # -- inside
+
+    def _linger(self, how: bytes) -> None:
+        connected = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if connected is not None:
+            with contextlib.suppress(OSError):  # already closed
+                connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
 
     def _switch_reading(self, on: bool) -> None:
         """Stop or restart reading."""

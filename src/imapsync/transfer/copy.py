@@ -93,7 +93,10 @@ class Copier:
                     async with asyncio.timeout(SETTLE_S):
                         await self.settle_all()
             raise error from None
-        self._close_pairs()
+        for pair in self._pairs:
+            await pair.source.logout()
+            await pair.destination.logout()
+        self._pairs.clear()
 
     async def settle_all(self) -> None:
         """Wait for the answers to everything that was sent; ends with the further connections closed."""
@@ -104,7 +107,10 @@ class Copier:
                     with contextlib.suppress(SyncError, StopRun):
                         await lane.settle_all()
         finally:
-            self._close_pairs()
+            for pair in self._pairs:
+                pair.source.abort()
+                pair.destination.abort()
+            self._pairs.clear()
 
     def lost(self, jobs: list[FolderJob]) -> None:
         """Learn from a lost connection.
@@ -202,8 +208,3 @@ class Copier:
     def _sent_bytes(self) -> int:
         destinations = [self._run.destination, *(pair.destination for pair in self._pairs)]
         return sum(session.counters.bytes_out for session in destinations)
-
-    def _close_pairs(self) -> None:
-        for session in (session for pair in self._pairs for session in pair):
-            session.abort()
-        self._pairs.clear()

@@ -35,8 +35,11 @@ class Peer:
         return match
 
     async def read_line(self) -> bytes:
-        """Read any line."""
-        return await asyncio.wait_for(self._reader.readline(), PATIENCE_S)
+        """Read any line; empty when the client is gone."""
+        try:
+            return await asyncio.wait_for(self._reader.readline(), PATIENCE_S)
+        except ConnectionError:
+            return b""
 
     async def read(self, count: int) -> bytes:
         """Read a literal."""

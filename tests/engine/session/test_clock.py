@@ -139,6 +139,26 @@ async def test_abort_fails_what_is_in_flight() -> None:
         await session.logout()
 
 
+async def test_nothing_is_delivered_after_a_connection_was_given_up() -> None:
+    given_up = asyncio.Event()
+    read: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.read(1)
+        await given_up.wait()
+        read.append(await peer.until_closed())
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server)
+        session.append(INBOX, [Message(b"x" * 8_000_000)])
+        await asyncio.sleep(0)
+        session.abort()
+        given_up.set()
+        await until(lambda: bool(read))
+        assert read == [b""]  # the connection was reset: what the kernel still held is gone
+
+
 async def test_the_servers_farewell_is_told() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
