@@ -46,6 +46,8 @@ GAIN = 1.1
 #: Lanes are at one folder together only while they send fewer bytes a second: two connections that fill one
 #: folder of a near Dovecot make it read the folder anew for each other's every message.
 SHARED_BELOW = 2_000_000
+#: For how long copying has to be that slow.
+SHARING_AFTER_S = 1.0
 #: What is left has to take longer than this, or a further lane would come too late.
 WORTH_S = 1.0
 
@@ -161,11 +163,15 @@ class Copier:
         if each_waits and several and self._work.left_bytes > BATCH_BYTES:
             await self._add_lane(tasks)
         rate_before = 0.0
+        copied_before = self._run.copied_messages
+        #: When the first message had arrived, and what was sent by then.
+        since: tuple[float, int] | None = None
         while self._most_lanes > 1:
             began_at, sent_before, processor_before = loop.time(), self._sent_bytes(), time.process_time()
             await asyncio.sleep(LOOK_S)
-            elapsed_s = loop.time() - began_at
-            rate = (self._sent_bytes() - sent_before) / elapsed_s
+            now, sent = loop.time(), self._sent_bytes()
+            elapsed_s = now - began_at
+            rate = (sent - sent_before) / elapsed_s
             if rate < rate_before * GAIN:
                 self._lanes[-1].retire()
                 return
@@ -173,9 +179,14 @@ class Copier:
                 return
             rate_before = 0.0
             work = self._work
-            work.sharing = rate < SHARED_BELOW
+            if since is not None:
+                # On the whole: a server that stops for a moment, or begins slowly, is not slow.
+                copying_s = now - since[0]
+                work.sharing = copying_s > SHARING_AFTER_S and sent - since[1] < SHARED_BELOW * copying_s
+            elif self._run.copied_messages > copied_before:
+                since = now, sent
             waits = time.process_time() - processor_before < elapsed_s * BUSY_SHARE
-            if waits and work.left_bytes > rate * WORTH_S and (work.untouched or work.sharing):
+            if rate and waits and work.left_bytes > rate * WORTH_S and (work.untouched or work.sharing):
                 await self._add_lane(tasks)
                 rate_before = rate
 

@@ -89,6 +89,19 @@ def test_a_near_destination_gets_one_connection(servers: tuple[Dovecot, Dovecot]
         assert proxy.counters().connections == 1
 
 
+def test_a_folder_is_not_shared_because_the_server_begins_slowly(servers: tuple[Dovecot, Dovecot]) -> None:
+    source, destination = servers
+    source.fill("source", {"INBOX": [mail(n, body=LINE * 28) for n in range(4000)]})
+    with Proxy(destination.host, destination.port, bits_per_second=2_000_000) as proxy:
+
+        def listen(event: events.Event) -> None:
+            if isinstance(event, events.MessagesCopied):
+                proxy.limit(0)
+
+        assert good(sync(wanted(servers, proxy), listen)).copied == 4000
+        assert proxy.counters().connections == 1
+
+
 def test_one_large_folder_is_shared(far: tuple[Dovecot, Dovecot]) -> None:
     source, destination = far
     many = [mail(n, body=LINE * 110, day=n) for n in range(700)]
