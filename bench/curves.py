@@ -20,7 +20,7 @@ SIZES = (1000, 3000, 10_000, 30_000, 100_000, 250_000, 500_000)
 MESSAGE_BYTES = 2048
 ROUND_TRIPS_S = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2)
 PATIENCE_S = 240
-"""An engine that needs longer for one point gets no larger one."""
+"""An engine that needs longer for one point, or would need half of it for the next, gets no larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,7 @@ def by_size(
                 say("\n".join(map(str, found)))
                 if not found or found[0].problems:
                     break
-            if (
-                not found
-                or found[0].problems
-                or any(p.wall_s > PATIENCE_S / 8 for p in points if p.engine == engine.name and p.x == size)
-            ):
+            if not found or found[0].problems or _foreseen_s(points, engine) > PATIENCE_S / 2:
                 tired.add(engine.name)
         stage.forget(corpus)
     return points
@@ -84,6 +80,12 @@ def by_round_trip(
                 say("\n".join(map(str, found)))
     stage.forget(corpus)
     return points
+
+
+def _foreseen_s(points: Sequence[Point], engine: Engine) -> float:
+    """Give what the next first run would take if it grew as the last one did over the one before."""
+    seconds = [p.wall_s for p in points if p.engine == engine.name and p.curve == f"size-{Kind.FIRST.value}"]
+    return seconds[-1] * seconds[-1] / seconds[-2] if len(seconds) > 1 else 0.0
 
 
 def _point(stage: Stage, scenario: Scenario, engine: Engine, curve: str, x: float) -> list[Point]:
