@@ -106,10 +106,16 @@ class SessionBase:
         await self._link.outbox.drain()
 
     async def logout(self) -> None:
-        """Say LOGOUT and close, not waiting for the farewell: everything of value has been answered."""
-        if self._link.error is None:
-            self._send(self._command(b"LOGOUT"))
-        self._link.abort_politely()
+        """Say LOGOUT and close, not waiting for the farewell.
+
+        An APPEND that was not answered is given up as with abort(): it must not arrive later, unseen.
+        """
+        if any(pending.verb == "APPEND" for pending in self._link.in_flight.values()):
+            self._link.abort()
+        else:
+            if self._link.error is None:
+                self._send(self._command(b"LOGOUT"))
+            self._link.abort_politely()
         await self._link.closed()
 
     def abort(self) -> None:

@@ -139,7 +139,8 @@ async def test_abort_fails_what_is_in_flight() -> None:
         await session.logout()
 
 
-async def test_nothing_is_delivered_after_a_connection_was_given_up() -> None:
+@pytest.mark.parametrize("politely", [True, False])
+async def test_nothing_is_delivered_after_a_connection_was_given_up(politely: bool) -> None:
     given_up = asyncio.Event()
     read: list[bytes] = []
 
@@ -153,7 +154,10 @@ async def test_nothing_is_delivered_after_a_connection_was_given_up() -> None:
         session = await open_scripted(server)
         session.append(INBOX, [Message(b"x" * 8_000_000)])
         await asyncio.sleep(0)
-        session.abort()
+        if politely:
+            await session.logout()
+        else:
+            session.abort()
         given_up.set()
         await until(lambda: bool(read))
         assert read == [b""]  # the connection was reset: what the kernel still held is gone
