@@ -64,7 +64,7 @@ def merged(older: Results, newer: Results) -> Results:
     """Return the older results with what the newer ones measured again in its place."""
     rows = {row.scenario.key: row for row in newer.rows}
     points = {(point.curve, point.engine) for point in newer.points}
-    again = [*rows, *sorted({"curves" for _ in points})]
+    again = [*rows, "curves"] if points else list(rows)
     commit = older.machine.commit
     if newer.machine.commit != commit:
         commit += f" ({', '.join(again)}: {newer.machine.commit})"

@@ -101,13 +101,13 @@ class Link(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the transport."""
         self.use(transport)
+        self._linger(_DROP_UNSENT)
 
     def use(self, transport: asyncio.BaseTransport) -> None:
         """Write to this transport from now on (the TLS one after STARTTLS)."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - tells mypy what asyncio promises
         self._transport = transport
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
-        self._linger(_DROP_UNSENT)
         self._clock.start()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the reader's buffer is what it is
