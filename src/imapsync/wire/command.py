@@ -113,8 +113,8 @@ class Command:
         return self.string(value)
 
     def mailbox(self, name: MailboxName) -> Self:
-        """Add a mailbox by its exact bytes."""
-        return self.astring(name.raw)
+        """Add a mailbox by its exact bytes, never as an atom: Courier and go-imap end those at `[ ] } ~ <`."""
+        return self.string(name.raw)
 
     def list_pattern(self, pattern: bytes) -> Self:
         """Add a LIST pattern: a string in which * and % are wildcards."""

@@ -83,7 +83,7 @@ async def test_cancelling_who_waits_leaves_the_session_usable() -> None:
         await peer.expect("NOOP")
         await release.wait()
         await peer.answer()
-        await peer.expect("SELECT INBOX")
+        await peer.expect('SELECT "INBOX"')
         await peer.answer(b"OK", b"* 3 EXISTS")
         await peer.expect("LOGOUT")
 
@@ -106,7 +106,7 @@ async def test_cancelling_who_waits_leaves_the_session_usable() -> None:
 async def test_cancelling_a_stream_in_the_middle_closes_the_connection() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
-        await peer.expect(r"APPEND INBOX \{1000\+\}")
+        await peer.expect(r'APPEND "INBOX" \{1000\+\}')
         await peer.until_closed()
 
     async def never() -> object:

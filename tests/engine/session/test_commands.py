@@ -253,9 +253,9 @@ async def test_identification(dovecot: Dovecot) -> None:
 async def test_access_lists() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer, b"IMAP4rev1 ACL LITERAL+")
-        await peer.expect("GETACL INBOX")
+        await peer.expect('GETACL "INBOX"')
         await peer.answer(b"OK", b'* ACL INBOX anna lrswipkxtecda "group team" lr')
-        await peer.expect('SETACL INBOX "group team" lr')
+        await peer.expect('SETACL "INBOX" "group team" lr')
         await peer.answer()
         await peer.expect("LOGOUT")
 
@@ -267,7 +267,7 @@ async def test_access_lists() -> None:
 async def test_create_with_special_use() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
-        await peer.expect(r"CREATE Sent \(USE \(\\Sent\)\)")
+        await peer.expect(r'CREATE "Sent" \(USE \(\\Sent\)\)')
         await peer.answer(b"NO [ALREADYEXISTS] there")
         await peer.expect("LOGOUT")
 
@@ -292,7 +292,7 @@ async def test_create_with_special_use() -> None:
 async def test_refusals_have_codes(answer: bytes, code: str, retryable: bool) -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
-        await peer.expect(r"APPEND INBOX \{1\+\}")
+        await peer.expect(r'APPEND "INBOX" \{1\+\}')
         await peer.read(3)
         await peer.answer(answer)
         await peer.expect("LOGOUT")
@@ -307,7 +307,7 @@ async def test_refusals_have_codes(answer: bytes, code: str, retryable: bool) ->
 async def test_unsolicited_news_are_followed() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
-        await peer.expect("SELECT INBOX")
+        await peer.expect('SELECT "INBOX"')
         await peer.answer(
             b"OK", b"* 7 EXISTS", b"* OK [UIDVALIDITY 9]", b"* OK [HIGHESTMODSEQ 0]", b"* OK [NOMODSEQ]"
         )
@@ -354,10 +354,10 @@ async def test_uid_pairs_that_do_not_fit_are_not_believed() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
         for answer in answers:
-            await peer.expect(r"APPEND INBOX \{1\+\}")
+            await peer.expect(r'APPEND "INBOX" \{1\+\}')
             await peer.read(3)
             await peer.answer(answer)
-        await peer.expect("UID COPY 1 to")
+        await peer.expect('UID COPY 1 "to"')
         await peer.answer(b"OK [COPYUID 5 1 1:4294967295] done")
         await peer.expect("LOGOUT")
 
@@ -377,7 +377,7 @@ async def test_status_of_folders_whose_names_read_alike() -> None:
         await peer.send(b"* STATUS other (MESSAGES 3)", b"* STATUS &AOQ- (MESSAGES 2)")
         await peer.send("* STATUS ä (MESSAGES 1)".encode())
         await peer.send(b"a2 OK done", b"a3 OK done", b"a4 OK done")
-        await peer.expect("STATUS &APY- .*")
+        await peer.expect('STATUS "&APY-" .*')
         await peer.answer(b"OK", "* STATUS ö (MESSAGES 4)".encode())
         await peer.expect("LOGOUT")
 

@@ -307,7 +307,7 @@ async def test_traces_and_errors_show_no_secret(dovecot: Dovecot) -> None:
         assert secret not in text
     assert "C: a1 AUTHENTICATE ***" in lines
     assert "C: a1 LOGIN ***" in lines
-    assert any(line.startswith("C: ") and line.endswith(" SELECT INBOX") for line in lines)
+    assert any(line.startswith("C: ") and line.endswith(' SELECT "INBOX"') for line in lines)
     assert any(line.startswith("S: Exists(") for line in lines)
 
 

@@ -108,7 +108,7 @@ async def test_a_synchronizing_literal_refused_in_place_of_plus() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer, b"IMAP4rev1")
         for _ in range(2):
-            await peer.expect(r"APPEND INBOX \{5\}")
+            await peer.expect(r'APPEND "INBOX" \{5\}')
             await peer.answer(b"NO [OVERQUOTA] no")
         await peer.expect("NOOP")
         await peer.answer()
@@ -134,13 +134,13 @@ async def _later(command: object) -> None:
 async def test_synchronizing_literals_wait_for_each_plus() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer, b"IMAP4rev1 MULTIAPPEND UIDPLUS")
-        await peer.expect(r"APPEND INBOX \{3\}")
+        await peer.expect(r'APPEND "INBOX" \{3\}')
         await peer.send(b"+ go")
         assert await peer.read_line() == b"one {3}\r\n"
         await peer.send(b"+ go")
         assert await peer.read_line() == b"two\r\n"
         await peer.answer(b"OK [APPENDUID 1 4:5] done")
-        await peer.expect(r"APPEND INBOX \{6\}")
+        await peer.expect(r'APPEND "INBOX" \{6\}')
         await peer.send(b"+ go")
         assert await peer.read(8) == b"stream\r\n"
         await peer.answer(b"OK [APPENDUID 1 6] done")

@@ -58,6 +58,28 @@ def test_login_with_literals_by_what_the_server_allows() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "encoded"),
+    [
+        (b"INBOX", b'"INBOX"'),
+        (b"[Gmail]/Spam", b'"[Gmail]/Spam"'),
+        (b"a}b~c<d", b'"a}b~c<d"'),
+        (b"NIL", b'"NIL"'),
+        (b"", b'""'),
+        (b'a"b\\c', b'"a\\"b\\\\c"'),
+    ],
+)
+def test_no_mailbox_is_an_atom_that_a_server_may_end_early(name: bytes, encoded: bytes) -> None:
+    assert sent(Command(b"SELECT", PLUS).mailbox(MailboxName(name, "x"))) == [
+        b"t SELECT " + encoded + b"\r\n"
+    ]
+
+
+def test_a_mailbox_of_eight_bits_is_a_literal() -> None:
+    name = MailboxName.from_wire("é".encode())
+    assert sent(Command(b"SELECT", PLUS).mailbox(name)) == [b"t SELECT {2+}\r\n\xc3\xa9\r\n"]
+
+
 def test_append_of_several_messages() -> None:
     def command(mode: LiteralMode) -> Command:
         return (
@@ -67,7 +89,7 @@ def test_append_of_several_messages() -> None:
             .message(b"two")
         )
 
-    head = b't APPEND Entw&APw-rfe (\\Seen $x) "17-Jul-1996 02:44:25 -0700" '
+    head = b't APPEND "Entw&APw-rfe" (\\Seen $x) "17-Jul-1996 02:44:25 -0700" '
     assert sent(command(PLUS)) == [head + b"{3+}\r\none {3+}\r\ntwo\r\n"]
     assert sent(command(SYNC)) == [head + b"{3}\r\n", b"one {3}\r\n", b"two\r\n"]
 
