@@ -113,7 +113,7 @@ class Command:
         return self.string(value)
 
     def mailbox(self, name: MailboxName) -> Self:
-        """Add a mailbox by its exact bytes, never as an atom: Courier and go-imap end those at `[ ] } ~ <`."""
+        """Add a mailbox by its exact bytes, never as an atom: some servers end those at `[ ] } ~ <`."""
         return self.string(name.raw)
 
     def list_pattern(self, pattern: bytes) -> Self:
