@@ -133,7 +133,11 @@ class Client:
             length = int(match[4][1:-1]) if match[4].startswith(b"{") else 0
             start = match.end() + 2
             digest = hashlib.sha256(memoryview(line)[start : start + length]).hexdigest()
-            flags = frozenset(flag.decode() for flag in match[2].split() if flag.lower() != b"\\recent")
+            flags = frozenset(
+                flag.decode(errors="backslashreplace")
+                for flag in match[2].split()
+                if flag.lower() != b"\\recent"
+            )
             yield int(match[1]), StoredMessage(digest, flags, parse_date(match[3]))
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from imapsync.plan.index import canonical_flags
@@ -15,25 +16,32 @@ if TYPE_CHECKING:
 SYSTEM_FLAGS = frozenset({b"\\seen", b"\\answered", b"\\flagged", b"\\deleted", b"\\draft"})
 #: PERMANENTFLAGS member that says: new keywords may be made.
 ANY_KEYWORD = b"\\*"
+#: A flag that a command can name (RFC 3501 §9: flag-keyword is an atom); servers take ']' in one. There are
+#: others: Dovecot shows what a Maildir's dovecot-keywords holds, be it `50%off` or 8-bit.
+_NAMEABLE = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+\Z")
 Flags = tuple[bytes, ...]
 
 
 class FlagTranslator:
-    """Source flags -> flags for one destination folder; remembers each set it has seen.
+    r"""Source flags -> flags for one destination folder; remembers each set it has seen.
 
     permanent: PERMANENTFLAGS of the destination folder, None when the server does not tell (then all may be
-    kept, RFC 3501 §7.1).
+    kept, RFC 3501 §7.1); `\*` alone means all as well. unnameable: flags that were left out because no
+    command can carry them.
     """
 
     def __init__(self, rules: FlagRules, permanent: frozenset[bytes] | None) -> None:
         self._rules = rules
-        self._allowed = None if permanent is None else frozenset(flag.lower() for flag in permanent)
+        named = permanent is not None and permanent != {ANY_KEYWORD}
+        self._allowed = frozenset(flag.lower() for flag in permanent or ()) if named else None
         self._known: dict[Flags, Flags] = {}
+        self.unnameable: set[bytes] = set()
 
     def translate(self, flags: Flags) -> Flags:
         r"""Give the flags that the copy should have.
 
-        Rewritten (--regexflag), filtered, sorted, never \Recent.
+        Rewritten (--regexflag), filtered, sorted, never \Recent. System flags first: some servers (UW and its
+        kin) drop what follows the first keyword that they do not know.
         """
         translated = self._known.get(flags)
         if translated is None:
@@ -41,7 +49,9 @@ class FlagTranslator:
         return translated
 
     def keepable(self, flag: bytes) -> bool:
-        """Tell whether the destination can keep a flag."""
+        """Tell whether the destination can keep a flag, and a command can say so."""
+        if _NAMEABLE.match(flag) is None:
+            return False
         lowered = flag.lower()
         if self._rules.filter_buggy and lowered.startswith(b"\\") and lowered not in SYSTEM_FLAGS:
             return False
@@ -70,7 +80,14 @@ class FlagTranslator:
         kept = canonical_flags(flags)
         if self._rules.rewrite:
             kept = canonical_flags(_rewritten(kept, self._rules.rewrite))
-        return tuple(flag for flag in kept if self.keepable(flag))
+        self.unnameable.update(flag for flag in kept if _NAMEABLE.match(flag) is None)
+        keepable = [flag for flag in kept if self.keepable(flag)]
+        return tuple(sorted(keepable, key=is_keyword))
+
+
+def is_keyword(flag: bytes) -> bool:
+    """Tell a keyword from a system flag."""
+    return not flag.startswith(b"\\")
 
 
 def _rewritten(flags: Flags, rules: tuple[Callable[[str], str], ...]) -> Flags:

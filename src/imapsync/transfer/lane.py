@@ -268,6 +268,7 @@ class Lane:
             self._refused(job, rows_by_uid, error)
         else:
             self._absent(job, list(rows_by_uid.values()))
+        self._tell_unnameable(job)
         if rows:
             await self._send(job, rows, messages, flags)
 
@@ -391,6 +392,7 @@ class Lane:
     async def _stream(self, job: FolderJob, row: int, record: Fetch, body: BodyStream, size: int) -> None:
         run = self._run
         flags = self._translator(job).translate(record.flags or ())
+        self._tell_unnameable(job)
         date = self._date(job, record) if run.settings.content.keep_dates else None
         beginning = _Peek(body)
         job.states[row] = SENT
@@ -530,6 +532,14 @@ class Lane:
             permanent = selected.permanent_flags if selected is not None else None
             translator = self._translators[job.position] = FlagTranslator(self._run.settings.flags, permanent)
         return translator
+
+    def _tell_unnameable(self, job: FolderJob) -> None:
+        """Say once a run which keywords cannot be carried."""
+        fresh = self._translator(job).unnameable - self._work.told_keywords
+        for flag in sorted(fresh):
+            shown = flag.decode("latin-1")
+            self._run.warn(f"{job.name}: the keyword {shown!r} cannot be sent by IMAP, copies go without it")
+        self._work.told_keywords |= fresh
 
     def _date(self, job: FolderJob, record: Fetch) -> bytes | None:
         """Give the internal date as any server accepts it.

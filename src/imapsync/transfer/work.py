@@ -28,7 +28,8 @@ class Work:
     batch_messages: how many messages go together, fewer after a lost connection. lanes: how many there are;
     they share the bounds on memory. left_bytes: what no lane has taken yet, by the sizes that were announced.
     sharing: whether several lanes may be at one folder. slowest_answer_s: the longest time that the
-    destination took for an answer to an APPEND since the last loss of a connection.
+    destination took for an answer to an APPEND since the last loss of a connection. told_keywords: those that
+    the log says are left out.
     """
 
     def __init__(self, *, one_by_one: bool) -> None:
@@ -38,6 +39,7 @@ class Work:
         self.sharing = False
         self.slowest_answer_s = 0.0
         self.warned_of_dates = False
+        self.told_keywords: set[bytes] = set()
         self._one_by_one = one_by_one
         self._untouched: deque[Iterator[Piece]] = deque()
         self._under_way: list[Iterator[Piece]] = []

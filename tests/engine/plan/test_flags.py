@@ -30,7 +30,7 @@ def rewriting(pattern: str, replacement: str) -> FlagRules:
         pytest.param(None, FlagRules(), b"\\RECENT", b"", id="never \\Recent in any case"),
         pytest.param(ALL, FlagRules(), b"$Forwarded Junk", b"$Forwarded Junk", id="new keywords by \\*"),
         pytest.param(
-            FIXED, FlagRules(), b"\\seen $LABEL1 x", b"$LABEL1 \\seen", id="only what the folder keeps"
+            FIXED, FlagRules(), b"$LABEL1 \\seen x", b"\\seen $LABEL1", id="only what the folder keeps"
         ),
         pytest.param(frozenset(), FlagRules(), b"\\Seen x", b"", id="a folder that keeps none"),
         pytest.param(ALL, FlagRules(), b"\\Odd \\Seen", b"\\Seen", id="\\* allows no new system flags"),
@@ -42,7 +42,11 @@ def rewriting(pattern: str, replacement: str) -> FlagRules:
         pytest.param(None, rewriting(".*", ""), b"\\Seen x", b"", id="--regexflag removes all"),
         pytest.param(None, rewriting("a", r"\\Recent b"), b"a", b"b", id="--regexflag cannot make \\Recent"),
         pytest.param(None, rewriting("a", '""'), b"a c", b"c", id="--regexflag leaves empty quotes"),
-        pytest.param(None, rewriting("x", "y"), b"x\xff", b"y\xff", id="bytes outside of UTF-8 survive"),
+        pytest.param(None, rewriting("\udcff", "y"), b"x\xff", b"xy", id="--regexflag mends 8-bit"),
+        pytest.param(ALL, FlagRules(), b"50%off a\xff b\x01 c* d", b"d", id="what no command can name"),
+        pytest.param(
+            frozenset({ANY_KEYWORD}), FlagRules(), b"a \\Seen", b"\\Seen a", id="\\* alone means all"
+        ),
         pytest.param(
             FIXED, rewriting("Junk", "$Label1"), b"Junk", b"$Label1", id="rewritten first, filtered after"
         ),
