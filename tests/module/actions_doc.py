@@ -36,6 +36,7 @@ FORM = ["invalid_value"]
 ACTION_ERRORS: dict[str, list[str]] = {
     "check-csv-tasks": [],
     "configure-module": ["mail_server_is_not_valid", *FORM],
+    "count-tasks": [],
     "create-task": [*FORM, "invalid_exclude", "invalid_schedule", "password_required", *LOGIN, *LOCAL],
     "delete-task": [*FORM, "task_still_running"],
     "get-configuration": [],
@@ -43,8 +44,10 @@ ACTION_ERRORS: dict[str, list[str]] = {
     "get-log": FORM,
     "get-statistics": [],
     "import-csv-tasks": ["invalid_csv"],
+    "list-changes": [],
     "list-failures": FORM,
     "list-informations": [],
+    "list-mailboxes": [],
     "list-remote-folders": [*FORM, "password_required", *LOGIN, "service_not_running"],
     "list-tasks": [],
     "resume-schedules": [],

@@ -20,19 +20,27 @@ def list_tasks(request: Json) -> Json:
     with store.locked():
         tasks = [_load(name) for name in store.names()]
         states = runtime.states(store.paths, [name for name, _, _ in tasks])
-    rows = []
-    for name, task, error in tasks:
-        row = _fields(task) if task else _unreadable(name)
-        row |= _life(store.paths, name, states[name])
-        row["schedule_paused"] = settings.schedules_paused and bool(row["cron"])
-        row["error"] = error
-        rows.append(row)
     return {
-        "enabled_mailboxes": [{"name": user, "label": user, "value": user} for user in users],
-        "mailboxes_error": reason,
+        **_mailboxes(users, reason),
         "schedules_paused": settings.schedules_paused,
-        "user_properties": rows,
+        "user_properties": [
+            _row(store.paths, loaded, states[loaded[0]], paused=settings.schedules_paused) for loaded in tasks
+        ],
     }
+
+
+def list_mailboxes(request: Json) -> Json:
+    """Give the answer of list-mailboxes: who has a mailbox, without the tasks."""
+    store = steps.store()
+    users, reason = mailserver.mailboxes(
+        store.paths, steps.settings(), refresh=request.get("refresh") is True
+    )
+    return _mailboxes(users, reason)
+
+
+def row(paths: Paths, name: str, state: runtime.State, *, paused: bool) -> Json:
+    """Give one task as list-tasks gives it; `paused`: schedules wait for an admin."""
+    return _row(paths, _load(name), state, paused=paused)
 
 
 def facts(_request: Json) -> Json:
@@ -57,6 +65,21 @@ def _load(name: str) -> tuple[str, Task | None, str | None]:
         return name, steps.store().load(name), None
     except (TaskFileError, NoSuchTaskError) as error:
         return name, None, str(error)
+
+
+def _row(
+    paths: Paths, loaded: tuple[str, Task | None, str | None], state: runtime.State, *, paused: bool
+) -> Json:
+    name, task, error = loaded
+    fields = (_fields(task) if task else _unreadable(name)) | _life(paths, name, state)
+    return fields | {"schedule_paused": paused and bool(fields["cron"]), "error": error}
+
+
+def _mailboxes(users: list[str], reason: str | None) -> Json:
+    return {
+        "enabled_mailboxes": [{"name": user, "label": user, "value": user} for user in users],
+        "mailboxes_error": reason,
+    }
 
 
 def _fields(task: Task) -> Json:

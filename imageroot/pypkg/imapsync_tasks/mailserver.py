@@ -24,8 +24,9 @@ _T = TypeVar("_T")
 #: failure.
 _FRESH_S: Final = 60.0
 _RETRY_S: Final = 20.0
-#: How long Mail may take to answer a question.
-_ANSWER_S: Final = 4.0
+#: How long Mail may take to answer a question. The platform makes up for a lost message about a task's end by
+#: asking every 5 seconds: after two such rounds a slip of the websocket cannot look like an absent Mail.
+_ANSWER_S: Final = 12.0
 _SECRET_S: Final = 10.0
 
 

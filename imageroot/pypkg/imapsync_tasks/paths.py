@@ -147,6 +147,11 @@ class Paths(NamedTuple):
         return self.imapsync / ".mailboxes"
 
     @property
+    def changes(self) -> Path:
+        """Give how each task looked when somebody asked last."""
+        return self.imapsync / ".changes"
+
+    @property
     def statistics(self) -> Path:
         """Give the hourly counters."""
         return self.imapsync / ".statistics"

@@ -1,0 +1,161 @@
+"""list-changes and count-tasks: a page that stays open is told only what happened."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.module.conftest import Node, request
+from tests.module.waiting import until
+
+from imapsync_tasks import changes
+from imapsync_tasks.task import from_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def ask(node: Node, since: str | None = None) -> dict[str, Any]:
+    """Give the answer of list-changes."""
+    step = node.action("list-changes", {} if since is None else {"since": since})
+    assert step.exit_code == 0, step.error
+    answer: dict[str, Any] = step.output
+    return answer
+
+
+def keys(rows: Iterable[dict[str, Any]]) -> list[str]:
+    """Give the names of tasks."""
+    return sorted(f"{row['localuser']}_{row['task_id']}" for row in rows)
+
+
+def test_the_first_answer_is_the_whole_list_as_list_tasks_gives_it(idle: Node) -> None:
+    idle.save()
+    idle.save(localuser="foo")
+    answer = ask(idle)
+    assert answer["full"]
+    assert answer["tasks"] == idle.action("list-tasks", {}).output["user_properties"]
+
+
+def test_an_answer_without_news_is_small(idle: Node) -> None:
+    with idle.store.locked():
+        for number in range(200):
+            idle.store.save(from_request(request(localuser=f"user{number}")), "password")
+    first = ask(idle)
+    assert len(first["tasks"]) == 200
+    second = ask(idle, first["version"])
+    assert second == {**first, "full": False, "tasks": [], "queue": None}
+    assert len(json.dumps(second)) < 2000
+
+
+def test_only_what_changed_is_told_and_what_has_gone(idle: Node) -> None:
+    for user in ("a", "b", "c"):
+        idle.save(localuser=user)
+    first = ask(idle)
+    idle.save(localuser="b", remotehostname="elsewhere.example.org")
+    second = ask(idle, first["version"])
+    assert (keys(second["tasks"]), second["removed"]) == (["b_a0241w"], [])
+    idle.action("delete-task", {"localuser": "c"})
+    idle.save(localuser="d")
+    third = ask(idle, second["version"])
+    assert (keys(third["tasks"]), third["removed"]) == (["d_a0241w"], ["c_a0241w"])
+    # A reader that slept learns both steps at once.
+    both = ask(idle, first["version"])
+    assert (keys(both["tasks"]), both["removed"]) == (["b_a0241w", "d_a0241w"], ["c_a0241w"])
+    idle.save(localuser="c")
+    assert ask(idle, first["version"])["removed"] == []
+
+
+def test_a_run_is_followed_from_its_start_to_its_result(idle: Node) -> None:
+    (idle.home / "seconds").write_text("0.5")
+    name = idle.save()
+    idle.save(localuser="other")
+    version = ask(idle)["version"]
+    idle.syncctl("start", name)
+    seen: list[Any] = []
+
+    def finished() -> bool:
+        nonlocal version
+        answer = ask(idle, version)
+        version = answer["version"]
+        seen.extend(answer["tasks"])
+        return bool(seen) and seen[-1]["result"] is not None
+
+    until(finished)
+    assert {row["localuser"] for row in seen} == {"administrator"}
+    assert (seen[-1]["state"], seen[-1]["result"]["exit_code"]) == ("stopped", 0)
+
+
+def test_the_queue_is_told_by_itself_so_that_those_who_wait_need_no_new_rows(idle: Node) -> None:
+    names = [idle.save(localuser=user) for user in "abcde"]
+    idle.action("start-all-tasks")
+    first = ask(idle)
+    assert len(first["queue"]) == 3
+    running = next(row["localuser"] for row in first["tasks"] if row["state"] == "running")
+    idle.action("stop-task", {"localuser": running, "task_id": "a0241w"})
+    until(lambda: len(ask(idle)["queue"]) == 2)
+    second = ask(idle, first["version"])
+    assert second["queue"] == first["queue"][1:]
+    assert keys(second["tasks"]) == sorted([f"{running}_a0241w", first["queue"][0]])
+    assert set(second["queue"]) < set(names)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"epoch": 1}', '{"entries": {"a": [1]}}', "[]"])
+def test_a_lost_or_damaged_memory_costs_one_whole_list(idle: Node, content: str) -> None:
+    idle.save()
+    version = ask(idle)["version"]
+    idle.paths.changes.write_text(content)
+    again = ask(idle, version)
+    assert (again["full"], len(again["tasks"])) == (True, 1)
+
+
+@pytest.mark.parametrize("since", ["", "x", "1", ".", "0000.1", "9" * 60])
+def test_a_version_of_nowhere_gets_the_whole_list(idle: Node, since: str) -> None:
+    idle.save()
+    assert ask(idle, since)["full"]
+
+
+def test_a_version_of_the_future_gets_the_whole_list(idle: Node) -> None:
+    idle.save()
+    epoch, _, number = ask(idle)["version"].partition(".")
+    assert ask(idle, f"{epoch}.{int(number) + 1}")["full"]
+
+
+def test_who_missed_too_many_removals_gets_the_whole_list(
+    idle: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "MAX_REMOVED", 2)
+    history = changes.History()
+    history.observe(dict.fromkeys("abcd", "1"), "", idle.paths)
+    begin = history.token
+    for left in ("abc", "ab", "a"):
+        history.observe(dict.fromkeys(left, "1"), "", idle.paths)
+    assert history.since(begin) is None
+    assert history.since(history.token) is not None
+
+
+def test_tasks_are_counted_without_listing_them(idle: Node) -> None:
+    names = [idle.save(localuser=user) for user in "abcde"]
+    result = {"exit_code": 0, "started_at": 1, "ended_at": 2, "messages_failed": 0, "error": None}
+    for name, change in zip(names, ({}, {"exit_code": 6}, {"messages_failed": 3}), strict=False):
+        idle.paths.result(name).write_text(json.dumps(result | change))
+    step = idle.action("count-tasks")
+    assert step.exit_code == 0, step.error
+    counted = step.output
+    assert counted == {
+        "total": 5,
+        "running": 0,
+        "queued": 0,
+        "failed": 2,
+        "never": 2,
+        "schedules_paused": False,
+    }
+    idle.action("start-task", {"localuser": "a"})
+    assert idle.action("count-tasks").output["running"] == 1
+
+
+def test_mailboxes_have_an_action_of_their_own(idle: Node) -> None:
+    assert idle.action("list-mailboxes", {}, MAIL_SERVER="").output == {
+        "enabled_mailboxes": [],
+        "mailboxes_error": "not_configured",
+    }
