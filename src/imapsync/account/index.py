@@ -99,8 +99,8 @@ class IndexReader:
                 index.digests[row] = identity.of_header(added_field(index.uids[row]))
 
     def _take(self, fetch: Fetch, index: MessageIndex, at_least: int) -> None:
-        uid, size = fetch.uid, fetch.size
-        if uid is None or uid < at_least or size is None or not index.is_new(uid):
+        uid, size = fetch.uid, fetch.size or 0
+        if uid is None or uid < at_least or not index.is_new(uid):
             return
         if self._selector is not None:
             date = epoch_of(fetch.internaldate) if fetch.internaldate else None

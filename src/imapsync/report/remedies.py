@@ -31,7 +31,15 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
     Reason.SUBFOLDER1_MISSING: ("check_folder_name", "Check the name given with --subfolder1."),
     Reason.SELECT: ("check_folder_rights", "Check that the user may open the folder."),
     Reason.APPEND: ("look_at_message", "Look at the server's words: it refuses this message as it is."),
+    Reason.NOT_STORED: (
+        "run_again",
+        "Run again: the destination server confirmed the message, but it is not there.",
+    ),
     Reason.FETCH: ("look_at_source", "Open the message in a mail program: the source server cannot give it."),
+    Reason.DOUBTFUL: (
+        "look_at_source",
+        "Open the message in a mail program: what the source server gives is not what it announces.",
+    ),
     Reason.FLAGS: ("run_again", "Run again; if it repeats, filter the flag out with --regexflag."),
     Reason.DELETE: ("run_again", "Run again; if it repeats, check the rights on the folder."),
     Reason.OVERQUOTA: (

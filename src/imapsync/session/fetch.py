@@ -23,6 +23,8 @@ _BODY_ITEM = re.compile(rb"(?:BODY|BINARY)(?:\.PEEK)?\[[^\]]*\]|RFC822(?:\.HEADE
 RECORD_BYTES = 150
 #: A streamed body is handed on in pieces of at least this, its end excepted.
 PIECE_BYTES = 64 * 1024
+#: Messages of which only a part was told so far: who tells items in lines of their own tells them soon.
+MOST_PARTS = 20_000
 
 
 class Sink(Protocol):
@@ -105,7 +107,9 @@ class FetchStream(_Consumer):
     Must be consumed, or given up by discard(): reading from the server stops while too much waits. Streams in
     flight on one session are to be consumed in the order they were made. Ends with CommandRefused,
     ConnectionFailed and the like; early, before the tagged answer, once each message of the set has come.
-    Records that lack what was asked for (flag updates that the server sends unasked) are left out.
+    Items of one message that come in several lines are joined; what never comes (a date, flags, a size) is
+    None in the end. Records without the body that was asked for (flag updates that the server sends unasked)
+    are left out.
     """
 
     def __init__(self, link: Link, uids: UidSet | bytes, items: bytes) -> None:
@@ -118,6 +122,9 @@ class FetchStream(_Consumer):
         self._section = None if body is None else section_of(body[0].replace(b".PEEK", b""))
         self._wants_flags = b"FLAGS" in asked
         self._wants_date = b"INTERNALDATE" in asked
+        self._wants_size = b"RFC822.SIZE" in asked
+        #: By sequence number: messages of which something is still to come.
+        self._parts: dict[int, Fetch] = {}
         #: Records still to come, when that is known: then the tagged answer need not be waited for. Flag
         #: updates that the server sends unasked have neither body nor date, so they are not counted by
         #: mistake.
@@ -136,8 +143,10 @@ class FetchStream(_Consumer):
         the size.
         """
         if type(response) is Fetch:
-            if not self._is_answer(response):
+            if response.uid is not None and not self._asked_for(response.uid):
                 return False
+            if not self._is_answer(response):
+                return self._join(response)
             self._missing -= 1
             if not self._discarding:
                 self._batch.append(response)
@@ -186,18 +195,55 @@ class FetchStream(_Consumer):
         return batch
 
     def _is_answer(self, record: Fetch) -> bool:
+        """Tell whether a record of a message that was asked for has all that was asked for."""
         return (
             record.uid is not None
             and record.section == self._section
             and (self._section is None or record.body_size is not None)
             and (not self._wants_flags or record.flags is not None)
             and (not self._wants_date or record.internaldate is not None)
-            and self._asked_for(record.uid)
+            and (not self._wants_size or record.size is not None)
         )
+
+    def _join(self, record: Fetch) -> bool:
+        """Keep a part of a message until the rest comes; tell whether the part is ours for certain."""
+        if record.section not in (None, self._section):
+            return False
+        known = self._parts.pop(record.sequence, None)
+        if known is not None and (record.uid is None or known.uid in (None, record.uid)):
+            record = _joined(known, record)
+        if self._is_answer(record):
+            return self.add(record)
+        if len(self._parts) < MOST_PARTS:
+            self._parts[record.sequence] = record
+        return record.uid is not None
+
+    def _command_done(self) -> None:
+        """Take the messages of which some item never came, too."""
+        parts, self._parts = self._parts.values(), {}
+        if not self._discarding:
+            self._batch += [
+                part
+                for part in parts
+                if part.uid is not None
+                and part.section == self._section
+                and (part.body_size is not None or (self._section is None and _tells(part)))
+            ]
+            self.flush()
+        super()._command_done()
 
     def _asked_for(self, uid: int) -> bool:
         at = bisect_right(self._first, uid) - 1
         return at >= 0 and uid <= self._last[at]
+
+
+def _tells(record: Fetch) -> bool:
+    return record.flags is not None or record.size is not None or record.internaldate is not None
+
+
+def _joined(first: Fetch, second: Fetch) -> Fetch:
+    """Give one record of two parts; where both tell the same item the later counts."""
+    return first._replace(**{name: value for name, value in second._asdict().items() if value is not None})
 
 
 class BodyStream(_Consumer):

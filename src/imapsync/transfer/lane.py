@@ -18,6 +18,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imapsync.plan.bodies import HEAD_BYTES, is_doubtful
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
@@ -249,6 +250,8 @@ class Lane:
                     if record.body is None:
                         self._later.append((job, row, True))
                         continue
+                    if len(record.body) != job.sizes[row] and self._doubtful(job, row, record.body):
+                        continue
                     raw_flags = record.flags or ()
                     if plain:
                         message = Message(record.body, translate(raw_flags), self._date(job, record))
@@ -271,6 +274,26 @@ class Lane:
         self._tell_unnameable(job)
         if rows:
             await self._send(job, rows, messages, flags)
+
+    def _doubtful(self, job: FolderJob, row: int, body: bytes) -> bool:
+        """Report a body that cannot be the announced message; it is no copy and not passed on."""
+        if not is_doubtful(job.sizes[row], len(body), lines=body.count(b"\n"), head=body[:HEAD_BYTES]):
+            return False
+        self._report_doubtful(job, row, len(body), body)
+        return True
+
+    def _report_doubtful(self, job: FolderJob, row: int, given: int, head: bytes) -> None:
+        text = f"{job.sizes[row]} bytes were announced, {given} came"
+        message_failed(
+            self._run,
+            job,
+            row,
+            None,
+            side=Side.SOURCE,
+            reason=Reason.DOUBTFUL,
+            server_text=text,
+            content=head,
+        )
 
     def _refused(self, job: FolderJob, rows_by_uid: dict[int, int], error: CommandRefused) -> None:
         """Put the rest of a FETCH that the server broke off aside, one by one.
@@ -372,6 +395,10 @@ class Lane:
             return
         except MessageGone:
             self._absent(job, [row])
+            return
+        if is_doubtful(job.sizes[row], size):
+            body.discard()
+            self._report_doubtful(job, row, size, b"")
             return
         if self._content.active:
             whole = b"".join([chunk async for chunk in body])

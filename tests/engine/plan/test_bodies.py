@@ -1,0 +1,41 @@
+"""A body that cannot be the announced message, and sizes that servers merely count differently."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapsync.plan.bodies import is_doubtful
+
+EXCHANGE = b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 4711\r\n"
+NOTHING_TOLD = 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    ("announced", "given", "lines", "head", "doubtful"),
+    [
+        pytest.param(300, 300, 9, b"", False, id="as announced"),
+        pytest.param(48_213, 200, 4, b"", True, id="an error text in place of the message"),
+        pytest.param(48_213, 200, 0, b"", True, id="the same, of a large one whose lines nobody counted"),
+        pytest.param(1_400, 1_100, 9, EXCHANGE, True, id="Exchange says itself that it failed"),
+        pytest.param(1_100, 1_100, 9, EXCHANGE, False, id="mail about such a failure, as announced"),
+        pytest.param(300, 0, 0, b"", True, id="nothing of a message that has something"),
+        pytest.param(0, 300, 9, b"", False, id="no size announced"),
+        pytest.param(NOTHING_TOLD, 300, 9, b"", False, id="-1 in 32 bits is no size"),
+        pytest.param(2**31 - 1, 300, 9, b"", False, id="the largest number of 31 bits is no size"),
+        pytest.param(10_200, 10_000, 200, b"", False, id="counted with CRLF, sent with LF"),
+        pytest.param(10_000, 10_200, 200, b"", False, id="counted with LF, sent with CRLF"),
+        pytest.param(4_000, 1_000, 1_000, b"", False, id="empty lines, each counted as four bytes"),
+        pytest.param(30_000, 20_000, 200, b"", False, id="an estimate by what the store holds"),
+        pytest.param(2_000, 300, 9, b"", False, id="a small message with much around it in the store"),
+        pytest.param(200, 48_213, 900, b"", False, id="more than announced"),
+        pytest.param(25_000_000, 1_000_000, 0, b"", True, id="a large one cut off"),
+        pytest.param(100_000, 25_001, 0, b"", False, id="just not a quarter"),
+        pytest.param(100_000, 24_999, 0, b"", True, id="just less than a quarter"),
+        pytest.param(2_649, 600, 0, b"", True, id="just more than the slack"),
+        pytest.param(2_648, 600, 0, b"", False, id="just the slack"),
+    ],
+)
+def test_whether_a_body_is_doubtful(
+    announced: int, given: int, lines: int, head: bytes, doubtful: bool
+) -> None:
+    assert is_doubtful(announced, given, lines=lines, head=head) is doubtful
