@@ -128,6 +128,19 @@ class Journal:
         with self._writing():
             self._forget(folder)
 
+    # -- names of folders
+
+    def names(self) -> dict[tuple[str, str], str]:
+        """Give (source folder, the name the rules gave it) -> its name on the destination instead."""
+        with self._told():
+            rows = self._connection.execute("SELECT source, wanted, used FROM name")
+            return {(source, wanted): used for source, wanted, used in rows}
+
+    def remember_name(self, source: str, wanted: str, used: str) -> None:
+        """Note that a folder has to be called otherwise than the rules say."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO name VALUES (?, ?, ?)", (source, wanted, used))
+
     # -- message pairs
 
     def pairs(self, folder: int) -> Pairs:

@@ -72,6 +72,15 @@ CREATE TABLE unfiltered (
 ) WITHOUT ROWID;
 CREATE TABLE flagset (id INTEGER PRIMARY KEY, flags TEXT NOT NULL UNIQUE);
 """
+#: Tables that files of the same format may lack, because they are younger.
+LATER_SCHEMA = """
+CREATE TABLE IF NOT EXISTS name (
+    source TEXT NOT NULL,
+    wanted TEXT NOT NULL,
+    used TEXT NOT NULL,
+    PRIMARY KEY (source, wanted)
+) WITHOUT ROWID;
+"""
 
 
 class _UnusableError(JournalError):
@@ -157,17 +166,22 @@ def _check_or_create(connection: sqlite3.Connection, accounts: str) -> None:
             raise _UnusableError("it is damaged (its key is missing)")
         if found.get("accounts") != accounts:
             raise _UnusableError("it belongs to other accounts")
+    _execute_all(connection, LATER_SCHEMA)
     connection.execute("COMMIT")
 
 
 def _create(connection: sqlite3.Connection, accounts: str) -> None:
-    for statement in SCHEMA.split(";"):
-        if statement.strip():
-            connection.execute(statement)
+    _execute_all(connection, SCHEMA)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
     rows = [("accounts", accounts), ("digest_key", secrets.token_bytes(DIGEST_KEY_BYTES))]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+
+
+def _execute_all(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        if statement.strip():
+            connection.execute(statement)
 
 
 def is_damage(error: sqlite3.Error) -> bool:

@@ -38,19 +38,48 @@ class Folder(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """How a side names folders: personal prefix and separator, and the prefixes that belong to others."""
+    """How a side names folders: personal prefix and separator, and whose the other prefixes are (RFC 2342).
+
+    prefix: put before the names of the user's own folders; --prefix1/2 may change it. own_prefixes: of all
+    personal namespaces as the server tells them, none when it tells nothing else than `prefix`.
+    foreign_prefixes: of other users' and shared namespaces.
+    """
 
     prefix: str = ""
     separator: str = "/"
-    foreign_prefixes: tuple[str, ...] = ()  # other users' and shared namespaces
+    foreign_prefixes: tuple[str, ...] = ()
+    own_prefixes: tuple[str, ...] = ()
 
     def is_foreign(self, name: str) -> bool:
         """Tell whether a folder lies in another user's or a shared namespace."""
-        return any(
-            name.startswith(prefix) or name == prefix.rstrip(self.separator or "/")
-            for prefix in self.foreign_prefixes
-            if prefix
-        )
+        return self.foreign_prefix(name) is not None
+
+    def foreign_prefix(self, name: str) -> str | None:
+        """Give the prefix of the other users' or shared namespace that a folder lies in, None in our own.
+
+        The longest prefix decides, because one namespace may lie inside another ("" and "Public/", "INBOX."
+        and "INBOX.shared."). INBOX is always our own, and so is what a server counts to both.
+        """
+        if same_name(name, INBOX):
+            return None
+        theirs = [prefix for prefix in self.foreign_prefixes if _lies_in(name, prefix)]
+        if not theirs:
+            return None
+        longest = max(theirs, key=len)
+        own = [prefix for prefix in self.own_prefixes or (self.prefix,) if _lies_in(name, prefix)]
+        return None if any(len(prefix) >= len(longest) for prefix in own) else longest
+
+
+#: What ends the prefix of a namespace (RFC 2342 examples); the folder without it is the namespace's root.
+PREFIX_ENDS = "/.\\"
+
+
+def _lies_in(name: str, prefix: str) -> bool:
+    """Tell whether a folder is a namespace's root or below it; "INBOX" may be written in any case."""
+    if name[: len(INBOX)].upper() == INBOX == prefix[: len(INBOX)].upper():
+        name, prefix = name[len(INBOX) :], prefix[len(INBOX) :]
+    root = prefix.rstrip(PREFIX_ENDS)
+    return name.startswith(prefix) or bool(root and name == root)
 
 
 class Selection(NamedTuple):

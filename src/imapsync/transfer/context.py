@@ -54,6 +54,8 @@ class Run:
     destination_view: AccountView = field(init=False)
     identity: Identity = field(init=False)
     journal: Journal | None = None
+    #: (source folder, the name that the rules give it) -> its name on the destination, once that is settled.
+    renamed: dict[tuple[str, str], str] = field(default_factory=dict)
     started_at: float = 0.0
     errors: int = 0
     copied_bytes: int = 0

@@ -86,7 +86,7 @@ def _doomed_folders(run: Run) -> list[FolderView]:
         run.warn("no host2 folder is deleted: not every host1 folder could be read")
         return []
     source, destination = accounts(run)
-    names = folders_to_delete(source, destination, run.settings.folders)
+    names = folders_to_delete(source, destination, run.settings.folders, run.renamed)
     if rules.destination_folders_only:
         names = [name for name in names if any(rule(name) for rule in rules.destination_folders_only)]
     names = [name for name in names if not any(rule(name) for rule in rules.destination_folders_but_not)]

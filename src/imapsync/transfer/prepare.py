@@ -1,4 +1,4 @@
-"""From two folder lists to folder pairs that are ready: chosen, mapped, created, subscribed."""
+"""From two folder lists to folder pairs: chosen, named, told. The missing ones are made in `creating`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from imapsync.plan.mapping import (
     Account,
     destination_layout,
     map_folders,
+    name_all,
     parents_of,
     source_layout,
+    users_of,
 )
 from imapsync.plan.specialuse import special_use
+from imapsync.plan.spelling import caseless, find_again
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
-from imapsync.session.errors import CommandRefused
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.job import FolderJob
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.planning import abandon
+from imapsync.transfer.settings import Mode
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
     from imapsync.account.folders import AccountView
-    from imapsync.plan.folders import Folder, Layout
+    from imapsync.plan.folders import Folder
+    from imapsync.plan.mapping import FolderPair
     from imapsync.plan.rules import FolderRules
-    from imapsync.session.pending import Pending
     from imapsync.transfer.context import Run
 
 #: Longer names are accidents or attacks; Dovecot takes 4096 bytes, most stores 255 a level.
@@ -69,7 +72,10 @@ def make_jobs(run: Run) -> list[FolderJob]:
     if rules.skip_empty:
         statuses = {folder.name: source_views[folder.name].status for folder in chosen}
         chosen = [folder for folder in chosen if (status := statuses[folder.name]) is None or status.messages]
-    pairs = map_folders(chosen, source, destination, rules)
+    run.renamed = _remembered(run)
+    pairs = map_folders(chosen, source, destination, rules, run.renamed)
+    if run.settings.mode is Mode.VERIFY:
+        pairs = [_found_again(run, pair, source, destination) for pair in pairs]
     destination_views = run.destination_view.by_name()
     jobs = []
     for pair in pairs:
@@ -87,6 +93,7 @@ def make_jobs(run: Run) -> list[FolderJob]:
     for position, job in enumerate(jobs, 1):
         job.position = position
     jobs = [job for job in jobs if _sendable(run, job)]
+    _tell_moved(run, jobs)
     for missing in selection.missing:
         run.incomplete_listing = True
         run.sink(
@@ -96,6 +103,40 @@ def make_jobs(run: Run) -> list[FolderJob]:
         )
         run.count_error()
     return jobs
+
+
+def _remembered(run: Run) -> dict[tuple[str, str], str]:
+    """Give the names that earlier runs settled on; with --nomixfolders none that merges capitals."""
+    if run.journal is None:
+        return {}
+    mixes = run.settings.folders.mix_case
+    return {
+        (source, wanted): name
+        for (source, wanted), name in run.journal.names().items()
+        if mixes or caseless(wanted) != caseless(name)
+    }
+
+
+def _found_again(run: Run, pair: FolderPair, source: Account, destination: Account) -> FolderPair:
+    """Give the pair with the name under which a run without memory would find its folder again."""
+    if pair.exists:
+        return pair
+    rules, layout = run.settings.folders, destination.layout
+    names = name_all(source, destination, rules, run.renamed)
+    taken = users_of(source, names, rules, layout.separator)
+    listed = {folder.name for folder in destination.folders if folder.selectable}
+    name = find_again(pair.destination, layout.prefix, layout.separator, taken, listed)
+    return pair if name is None else pair._replace(destination=name, exists=True)
+
+
+def _tell_moved(run: Run, jobs: list[FolderJob]) -> None:
+    for job in jobs:
+        if job.pair.foreign:
+            run.warn(
+                f"folder {job.name} is called {job.pair.destination} on host2:"
+                f" {job.pair.foreign} is not the user's own there",
+                Side.DESTINATION,
+            )
 
 
 def _sendable(run: Run, job: FolderJob) -> bool:
@@ -123,111 +164,6 @@ def choosable(source: Account, rules: FolderRules) -> list[Folder]:
         for folder in source.folders
         if not (rules.personal_only and source.layout.is_foreign(folder.name))
     ]
-
-
-async def create_folders(run: Run, jobs: list[FolderJob]) -> list[FolderJob]:
-    """Make the missing destination folders and subscriptions; give the jobs that have a destination.
-
-    A refused folder is reported and its messages count as missing. In a dry run nothing is made.
-    """
-    layout = accounts(run)[1].layout
-    wanted: dict[str, MailboxName] = {}
-    for job in jobs:
-        if not job.pair.exists:
-            wanted.setdefault(job.pair.destination, job.destination_mailbox)
-    if run.dry:
-        for name in wanted:
-            run.note(f"would create folder {name}")
-        return jobs
-    asked = [(name, mailbox, run.destination.create(mailbox)) for name, mailbox in wanted.items()]
-    refused: dict[str, CommandRefused] = {}
-    for name, mailbox, answer in asked:
-        error = await _created(run, name, mailbox, answer, layout)
-        if error is not None:
-            refused[name] = error
-    merged = await _merge_cases(run, jobs, refused) if refused else {}
-    for name, error in refused.items():
-        if name not in merged:
-            run.problem(error, f"folder {name} cannot be made", folder=name, reason=Reason.FOLDER_CREATE)
-    ready = []
-    for job in jobs:
-        if job.pair.destination in refused and job.pair.destination not in merged:
-            abandon(run, job)
-        else:
-            ready.append(job)
-    await _subscribe(run, ready)
-    return ready
-
-
-async def _created(
-    run: Run, name: str, mailbox: MailboxName, answer: Pending[None], layout: Layout
-) -> CommandRefused | None:
-    """Finish one CREATE.
-
-    Tries again after making the parents, for servers that do not make them by themselves.
-    """
-    try:
-        await answer
-    except CommandRefused as error:
-        if error.response_code == "ALREADYEXISTS":
-            return None
-        parents = parents_of(name, layout)
-        if not parents:
-            return error
-        for parent in parents:
-            try:
-                await run.destination.create(MailboxName.from_text(parent))
-            except CommandRefused:
-                continue  # most often: it is there already
-        try:
-            await run.destination.create(mailbox)
-        except CommandRefused as second:
-            if second.response_code != "ALREADYEXISTS":
-                return second
-    run.sink(events.FolderCreated(name))
-    return None
-
-
-async def _merge_cases(
-    run: Run, jobs: list[FolderJob], refused: dict[str, CommandRefused]
-) -> dict[str, MailboxName]:
-    """Find, for names that were refused, a folder that differs only in case.
-
-    The destination does not tell them apart. Such folders are merged, or skipped with --nomixfolders.
-    """
-    merged: dict[str, MailboxName] = {}
-    known = {view.folder.name.casefold(): view.mailbox for view in run.destination_view.folders}
-    for job in jobs:
-        if job.pair.destination not in refused:
-            known.setdefault(job.pair.destination.casefold(), job.destination_mailbox)
-    for job in jobs:
-        name = job.pair.destination
-        twin = known.get(name.casefold())
-        if name not in refused or twin is None:
-            continue
-        if run.settings.folders.mix_case:
-            merged[name] = twin
-            job.destination_mailbox = twin
-            run.note(f"folder {name} is the same as {twin.text} on host2: merged")
-        else:
-            run.warn(
-                f"folder {job.name} skipped: host2 does not tell {name} from {twin.text} (--nomixfolders)"
-            )
-            job.finished = True
-            merged[name] = twin
-    return merged
-
-
-async def _subscribe(run: Run, jobs: list[FolderJob]) -> None:
-    wanted = {job.pair.destination: job.destination_mailbox for job in jobs if job.pair.subscribe}
-    asked = [(name, run.destination.subscribe(mailbox)) for name, mailbox in wanted.items()]
-    for name, answer in asked:
-        try:
-            await answer
-        except CommandRefused as error:
-            run.warn(f"folder {name} cannot be subscribed: {error}", Side.DESTINATION)
-        else:
-            run.sink(events.FolderSubscribed(name))
 
 
 def _check_subfolder(run: Run, source: Account) -> None:

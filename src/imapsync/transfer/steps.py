@@ -13,12 +13,13 @@ from imapsync.session.errors import ConnectionFailed
 from imapsync.transfer.compare import compare, groups
 from imapsync.transfer.connect import RECONNECT_ATTEMPTS, reconnect
 from imapsync.transfer.copy import MAX_STRIKES, Copier
+from imapsync.transfer.creating import create_folders
 from imapsync.transfer.deletions import delete_empty_source_folders, delete_on_destination
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.finish import finish, settle
 from imapsync.transfer.focus import Focus
 from imapsync.transfer.job import DONE, SENT, WAITING
-from imapsync.transfer.prepare import choosable, create_folders, list_both, make_jobs, tell_folders
+from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -261,3 +263,18 @@ TestKeptOverKills = KeptOverKills.TestCase
 TestKeptOverKills.settings = settings(
     settings.get_profile("patient"), max_examples=25, stateful_step_count=20
 )
+
+
+def test_names_of_folders_are_kept_and_an_older_file_gets_room_for_them(tmp_path: Path) -> None:
+    path = str(tmp_path / "state")
+    Journal.open(path, ACCOUNTS, refuse).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE name")
+    journal = Journal.open(path, ACCOUNTS, refuse)
+    assert journal.names() == {}
+    journal.remember_name("a.b", "a.b", "a_x")
+    journal.remember_name("a.b", "a.b", "a_b")
+    journal.close()
+    journal = Journal.open(path, ACCOUNTS, refuse)
+    assert journal.names() == {("a.b", "a.b"): "a_b"}
+    journal.close()

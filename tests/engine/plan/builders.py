@@ -34,11 +34,12 @@ def account(
 def names_of(source: Account, destination: Account, rules: FolderRules | None = None) -> dict[str, str]:
     """Give source name -> destination name, with the rules' own prefixes and separators applied."""
     rules = rules or FolderRules()
-    return name_all(
+    named = name_all(
         Account(source.folders, source_layout(rules, source.layout)),
         Account(destination.folders, destination_layout(rules, destination.layout)),
         rules,
     )
+    return {name: each.name for name, each in named.items()}
 
 
 def digest_of(identity: Identity, message: bytes) -> int:

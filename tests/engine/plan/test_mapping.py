@@ -431,5 +431,5 @@ def test_names_round_trip(trees: list[list[str]], here: Layout, there: Layout) -
 def test_layouts_of_the_user_keep_what_belongs_to_others() -> None:
     layout = Layout("INBOX.", ".", ("Public.",))
     rules = FolderRules(source_prefix="", destination_separator="/")
-    assert source_layout(rules, layout) == Layout("", ".", ("Public.",))
+    assert source_layout(rules, layout) == Layout("", ".", ("Public.",), ("INBOX.",))
     assert destination_layout(rules, layout) == Layout("INBOX.", "/", ("Public.",))

@@ -1,0 +1,105 @@
+"""How folder names are spelt where a destination cannot have them as they are."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imapsync.plan.spelling import (
+    MAX_TRIES,
+    caseless,
+    find_again,
+    in_doubt_about,
+    key_of,
+    plainer_names,
+    unique_name,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "key"),
+    [
+        ("inbox", "/", "INBOX"),
+        ("Inbox/a", "/", "INBOX/a"),
+        ("Inbox.a", "/", "Inbox.a"),
+        ("Inboxes", "/", "Inboxes"),
+        ("Inbox/a", "", "Inbox/a"),
+        ("Work", "/", "Work"),
+    ],
+)
+def test_inbox_has_no_case_also_as_a_parent(name: str, separator: str, key: str) -> None:
+    assert key_of(name, separator) == key
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "separator", "taken", "tries"),
+    [
+        pytest.param("plain", "", "/", (), [], id="nothing to replace"),
+        pytest.param("a.b", "", "/", (), ["a_b"], id="a dot"),
+        pytest.param("a.b/c.d", "", "/", (), ["a_b/c_d"], id="the levels stay"),
+        pytest.param("INBOX.a/b", "INBOX.", ".", (), ["INBOX.a_b"], id="the prefix stays"),
+        pytest.param("a.b*c", "", "/", (), ["a_b*c", "a.b_c", "a_b_c"], id="each alone, then all"),
+        pytest.param("a.b", "", "/", ("a_b",), ["a_b_2"], id="another folder has that name"),
+        pytest.param("é.b", "", "/", (), ["é_b", "_.b", "__b"], id="then what is not US-ASCII"),
+    ],
+)
+def test_what_is_tried_in_place_of_a_refused_name(
+    name: str, prefix: str, separator: str, taken: tuple[str, ...], tries: list[str]
+) -> None:
+    assert plainer_names(name, prefix, separator, taken) == tries
+
+
+@given(st.text("a./\\*%~#&:?<>|\"'{}()[]é", max_size=40))
+def test_the_tries_are_bounded_end_with_the_plainest_and_are_the_same_each_time(name: str) -> None:
+    tries = plainer_names(name, "", "/", ())
+    assert len(tries) <= MAX_TRIES
+    assert len(set(tries)) == len(tries)
+    assert tries == plainer_names(name, "", "/", ())
+    if tries:
+        assert set(tries[-1]) <= set("a_/23456789")
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "unique"),
+    [("a", (), "a"), ("a", ("a",), "a_2"), ("a", ("a", "a_2"), "a_3"), ("Inbox", ("INBOX",), "Inbox_2")],
+)
+def test_the_first_free_number(name: str, taken: tuple[str, ...], unique: str) -> None:
+    assert unique_name(name, taken, "/") == unique
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "listed", "found"),
+    [
+        pytest.param("Work", (), {"work"}, "work", id="other capitals"),
+        pytest.param("Work", ("work",), {"work"}, None, id="other capitals of another folder"),
+        pytest.param("a.b", (), {"a_b", "a"}, "a_b", id="a character replaced"),
+        pytest.param("a.b", ("a_b",), {"a_b", "a_b_2"}, "a_b_2", id="with its number"),
+        pytest.param("a.b", (), {"a"}, None, id="nothing like it"),
+    ],
+)
+def test_a_run_without_memory_finds_the_folder_again(
+    name: str, taken: tuple[str, ...], listed: set[str], found: str | None
+) -> None:
+    assert find_again(name, "", "/", taken, listed) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "listed", "doubtful"),
+    [
+        (["a.b"], "a_b", True),
+        (["a.b"], "a_b_2", True),
+        (["a.b"], "A_b", True),
+        (["a.b"], "a_c", False),
+        (["a.b/c"], "a_b", False),
+        ([], "a_b", False),
+    ],
+)
+def test_what_may_be_one_of_ours_under_another_spelling(
+    names: list[str], listed: str, *, doubtful: bool
+) -> None:
+    assert in_doubt_about(names, "/")(listed) is doubtful
+
+
+def test_unicode_forms_are_one_name_without_capitals() -> None:
+    assert caseless("Cafe\u0301") == caseless("CAFÉ")
