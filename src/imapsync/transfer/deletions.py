@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.account.folders import refresh
-from imapsync.plan.folders import INBOX
 from imapsync.plan.mapping import folders_to_delete
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
@@ -44,38 +42,6 @@ async def delete_on_destination(run: Run, focus: Focus, jobs: list[FolderJob]) -
             del job.doomed[:]
     for view in folders:
         await _delete_folder(run, view)
-
-
-async def delete_empty_source_folders(run: Run, jobs: list[FolderJob]) -> None:
-    """Remove source folders that are empty now (--delete1emptyfolders), children first, INBOX never."""
-    if not run.settings.deletion.source_empty_folders:
-        return
-    views = run.source_view.by_name()
-    mine = [views[job.name] for job in jobs if job.name != INBOX and not job.failed]
-    names = {view.folder.name for view in run.source_view.folders}
-    for view in sorted(
-        await refresh(run.source, mine, sizes=False), key=lambda view: view.folder.name, reverse=True
-    ):
-        folder = view.folder
-        children = any(name.startswith(folder.name + folder.separator) for name in names if folder.separator)
-        if children or view.status is None or view.status.messages != 0:
-            continue
-        if run.dry:
-            run.note(f"would delete the empty folder {folder.name} on host1")
-            continue
-        try:
-            await run.source.unselect()
-            await run.source.delete(view.mailbox)
-        except CommandRefused as error:
-            run.problem(
-                error,
-                f"folder {folder.name} cannot be deleted",
-                folder=folder.name,
-                reason=Reason.FOLDER_DELETE,
-            )
-            continue
-        names.discard(folder.name)
-        run.sink(events.FolderDeleted(Side.SOURCE, folder.name))
 
 
 def _doomed_folders(run: Run) -> list[FolderView]:

@@ -21,6 +21,7 @@ from imapsync.plan.spelling import caseless, find_again
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.transfer.context import StopRun
+from imapsync.transfer.emptied import put_back
 from imapsync.transfer.job import FolderJob
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.planning import abandon
@@ -42,8 +43,11 @@ MAX_LEVELS = 100
 async def list_both(run: Run) -> None:
     """Read the folder lists of both sides at once into `run.source_view` and `run.destination_view`."""
     run.sink(events.PhaseChanged(Phase.LISTING))
-    sizes = run.settings.sizes_at_start
-    if run.settings.destination is None:
+    settings = run.settings
+    if settings.deletion.source_empty_folders and settings.mode is Mode.SYNC and not run.dry:
+        await put_back(run)
+    sizes = settings.sizes_at_start
+    if settings.destination is None:
         run.source_view = await discover(run.source, sizes=sizes)
         return
     run.source_view, run.destination_view = await asyncio.gather(

@@ -14,7 +14,8 @@ from imapsync.transfer.compare import compare, groups
 from imapsync.transfer.connect import RECONNECT_ATTEMPTS, reconnect
 from imapsync.transfer.copy import MAX_STRIKES, Copier
 from imapsync.transfer.creating import create_folders
-from imapsync.transfer.deletions import delete_empty_source_folders, delete_on_destination
+from imapsync.transfer.deletions import delete_on_destination
+from imapsync.transfer.emptied import delete_empty_source_folders
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.finish import finish, settle
 from imapsync.transfer.focus import Focus
