@@ -1,0 +1,123 @@
+"""What was copied once is no proof that the copy is there now: originals go only when theirs is."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.engine.rules.conftest import MakeWorld
+    from tests.engine.rules.world import World
+
+pytestmark = pytest.mark.servers
+DELETIONS = [("--delete1",), ("--delete1older", "30")]
+PLAIN = frozenset({"CONDSTORE", "QRESYNC"})
+
+
+def lose_files(world: World, side: int, user: str) -> None:
+    """Do what a crash of the store does: files are gone, nobody deleted a message."""
+    for folder in ("cur", "new"):
+        for file in (world.servers[side].home(user) / "Maildir" / folder).iterdir():
+            file.unlink()
+
+
+@pytest.mark.parametrize("seen_alive", [True, False])
+@pytest.mark.parametrize("deletion", DELETIONS, ids=lambda words: words[0])
+def test_all_copies_expunged_on_the_destination_keep_their_originals(
+    world: World, deletion: tuple[str, ...], seen_alive: bool
+) -> None:
+    world.deliver(1, "INBOX", 1, 2, 3, 4, 5)
+    world.good()
+    if seen_alive:
+        world.good()
+    world.expunge(2, "INBOX", 1, 2, 3, 4, 5)
+    ran = world.run(*deletion)
+    assert world.names(1) == ["m1", "m2", "m3", "m4", "m5"]
+    assert ran.code != 0
+    assert world.run(*deletion).code == ran.code
+    assert world.names(1) == ["m1", "m2", "m3", "m4", "m5"]
+
+
+@pytest.mark.parametrize("lacks", [frozenset[str](), PLAIN], ids=["condstore", "plain"])
+@pytest.mark.parametrize("deletion", DELETIONS, ids=lambda words: words[0])
+def test_a_store_that_lost_its_files_keeps_the_originals(
+    make_world: MakeWorld, deletion: tuple[str, ...], lacks: frozenset[str]
+) -> None:
+    world = make_world(lacks)
+    world.deliver(1, "INBOX", 1, 2, 3, 4, 5)
+    world.good()
+    lose_files(world, 2, "target")
+    ran = world.run(*deletion)
+    assert world.names(1) == ["m1", "m2", "m3", "m4", "m5"]
+    assert ran.code != 0
+
+
+def test_a_destination_that_was_made_anew_keeps_the_originals(world: World) -> None:
+    """UIDVALIDITY is another one: everything is copied again before anything goes."""
+    world.deliver(1, "INBOX", 1, 2, 3)
+    world.good()
+    shutil.rmtree(world.servers[2].home("target"))
+    world.run("--delete1")
+    world.good("--delete1")
+    assert world.names(2) == ["m1", "m2", "m3"]
+
+
+@pytest.mark.parametrize("deletion", DELETIONS, ids=lambda words: words[0])
+def test_a_destination_restored_from_yesterday_keeps_the_originals(
+    world: World, deletion: tuple[str, ...]
+) -> None:
+    world.deliver(1, "INBOX", 1, 2, 3)
+    world.good()
+    yesterday = world.save()
+    world.deliver(1, "INBOX", 4, 5, 6, 7, 8)
+    world.good()
+    world.restore(yesterday, 2)
+    ran = world.run(*deletion)
+    assert {"m4", "m5", "m6", "m7", "m8"} <= set(world.names(1))
+    assert set(world.names(1) + world.names(2)) == {f"m{number}" for number in range(1, 9)}
+    assert ran.code != 0
+
+
+def test_mail_that_the_user_filed_on_the_destination_leaves_the_source_after_its_days(world: World) -> None:
+    world.deliver(1, "INBOX", *range(1, 7))
+    world.good("--delete1older", "30000")
+    for number in (1, 2, 3, 4, 5):
+        world.move(2, "INBOX", number, f"Filed{number % 2}")
+    world.good("--delete1older", "30000")
+    world.good("--delete1older", "30")
+    assert world.names(1) == []
+    assert world.names(2) == [f"m{number}" for number in range(1, 7)]
+
+
+def test_one_message_that_the_user_deleted_for_good_leaves_the_source_after_its_days(world: World) -> None:
+    world.deliver(1, "INBOX", *range(1, 9))
+    world.good("--delete1older", "30000")
+    world.good("--delete1older", "30000")
+    world.deliver(1, "INBOX", 9)
+    world.good("--delete1older", "30000")  # has seen the copies alive
+    world.expunge(2, "INBOX", 3)
+    world.good("--delete1older", "30000")
+    world.good("--delete1older", "30")
+    assert world.names(1) == []
+    assert "m3" not in world.names(2)
+
+
+def test_a_copy_that_vanished_before_a_run_saw_it_alive_keeps_its_original(world: World) -> None:
+    world.deliver(1, "INBOX", *range(1, 9))
+    world.good()
+    world.expunge(2, "INBOX", 3)
+    world.run("--delete1older", "30")
+    world.run("--delete1older", "30")
+    assert world.names(1) == ["m3"]
+
+
+def test_a_copy_that_moved_before_a_run_saw_it_alive_is_found_in_its_folder(world: World) -> None:
+    world.deliver(1, "INBOX", *range(1, 9))
+    world.good()
+    world.move(2, "INBOX", 3, "Filed")
+    world.good("--delete1older", "30")
+    world.good("--delete1older", "30")
+    assert world.names(1) == []
+    assert world.names(2, "Filed") == ["m3"]

@@ -1,0 +1,87 @@
+"""Equal messages of one folder are a set: as long as one is on the source, one is on the destination."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.engine.rules.world import World
+
+pytestmark = pytest.mark.servers
+
+
+def twins(world: World) -> None:
+    world.deliver(1, "INBOX", 1, 1, 2, 3, 4, 5)
+
+
+def test_the_first_of_two_equal_messages_is_deleted_on_the_source(world: World) -> None:
+    twins(world)
+    world.good("--delete2")
+    world.expunge(1, "INBOX", 1, first=True)
+    for _ in range(3):
+        world.good("--delete2")
+        assert world.names(2) == ["m1", "m2", "m3", "m4", "m5"]
+
+
+def test_both_of_two_equal_messages_are_deleted_on_the_source(world: World) -> None:
+    twins(world)
+    world.good("--delete2")
+    world.expunge(1, "INBOX", 1)
+    world.good("--delete2")
+    assert world.names(2) == ["m2", "m3", "m4", "m5"]
+
+
+def test_a_twin_that_arrives_later_is_not_copied(world: World) -> None:
+    twins(world)
+    world.good()
+    world.deliver(1, "INBOX", 1)
+    for _ in range(2):
+        world.good()
+        assert world.names(2) == ["m1", "m2", "m3", "m4", "m5"]
+
+
+def test_a_twin_that_arrives_later_is_copied_when_duplicates_are_wanted(world: World) -> None:
+    twins(world)
+    world.good("--syncduplicates")
+    world.deliver(1, "INBOX", 1)
+    world.good("--syncduplicates")
+    assert world.names(2) == world.names(1)
+
+
+@pytest.mark.parametrize("state", [True, False], ids=["state", "nostate"])
+def test_a_selected_message_is_not_skipped_as_twin_of_one_that_is_not_selected(
+    world: World, state: bool
+) -> None:
+    world.deliver(1, "INBOX", world.letter(1, flags=("\\Seen",)), 1, 2)
+    world.good("--search1", "UNSEEN", "--delete2", state=state)
+    assert world.names(2) == ["m1", "m2"]
+
+
+def test_delete1_in_one_run_and_delete2_in_a_later_one_leave_the_message_somewhere(world: World) -> None:
+    twins(world)
+    world.good()
+    world.run("--delete1")
+    world.run("--delete2", "--maxdelete2", "10")
+    assert {"m1"} <= set(world.names(1) + world.names(2))
+    if "m1" in world.names(1):
+        assert "m1" in world.names(2)
+
+
+@pytest.mark.parametrize("state", [True, False], ids=["state", "nostate"])
+def test_equal_messages_under_delete1_end_as_one_copy(world: World, state: bool) -> None:
+    twins(world)
+    for _ in range(3):
+        world.good("--delete1", state=state)
+        assert world.names(2) == ["m1", "m2", "m3", "m4", "m5"]
+
+
+def test_a_copy_of_twins_that_the_user_deleted_is_not_replaced_by_its_twin(world: World) -> None:
+    twins(world)
+    world.good()
+    world.good()
+    world.expunge(2, "INBOX", 1)
+    world.good()
+    world.good()
+    assert "m1" not in world.names(2)

@@ -1,0 +1,127 @@
+"""Starts the engine by forking a process that has it loaded: a run costs no start of an interpreter.
+
+As a program it reads requests from standard input, one object a line: ``{"words": [...], "output": path}``.
+It answers with the process id, and, when that has ended, with its exit code (negative: its signal).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Self
+
+_PR_SET_PDEATHSIG = 1
+#: A run that takes longer than this hangs.
+LIMIT_S = 60.0
+
+
+class Running:
+    """An engine under way."""
+
+    def __init__(self, zygote: Zygote, pid: int) -> None:
+        self._zygote = zygote
+        self.pid = pid
+
+    def signal(self, number: int) -> None:
+        """Send a signal; a process that is gone gets none."""
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return
+
+    def wait(self) -> int:
+        """Wait for the end; give the exit code. A run that hangs is killed and fails."""
+        hung = threading.Timer(LIMIT_S, self.signal, (signal.SIGKILL,))
+        hung.start()
+        code = self._zygote.answer()
+        alive = hung.is_alive()
+        hung.cancel()
+        hung.join()
+        assert alive, "the run did not end"
+        return code
+
+    def wait_idle(self) -> None:
+        """Wait until the process has nothing to do with what it has got: it sleeps, and goes on sleeping."""
+        calm = 0
+        last = ""
+        pause = threading.Event()
+        while calm < 4:
+            try:
+                text = Path(f"/proc/{self.pid}/status").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                return
+            facts = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+            if facts["State"][0] in "ZX":
+                return
+            calm = calm + 1 if facts["State"][0] == "S" and facts["voluntary_ctxt_switches"] == last else 0
+            last = facts["voluntary_ctxt_switches"]
+            pause.wait(0.0005)
+
+
+class Zygote:
+    """A process that has loaded the engine; use as a context manager. One engine at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", sys.executable, __file__],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.communicate()
+
+    def start(self, words: list[str], output: Path) -> Running:
+        """Start an engine with these words; what it prints goes to a file."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"words": words, "output": str(output)}) + "\n")
+        self._process.stdin.flush()
+        return Running(self, self.answer())
+
+    def answer(self) -> int:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+
+def _serve() -> None:
+    for name in ("main", "runner", "settings", "options"):
+        __import__(f"imapsync.cli.{name}")
+    for name in ("asyncio", "sqlite3", "imapsync.transfer.steps", "imapsync.transfer.verify"):
+        __import__(name)
+    __import__("imapsync.journal.journal")
+    while request := sys.stdin.readline():
+        wanted = json.loads(request)
+        pid = os.fork()
+        if pid == 0:
+            _become_engine(wanted["words"], wanted["output"])
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+def _become_engine(words: list[str], output: str) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.dup2(nothing, 0)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    sys.argv = ["imapsync", *words]
+    from imapsync.cli.main import entry
+
+    entry()
+
+
+if __name__ == "__main__":
+    _serve()
