@@ -8,12 +8,12 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from tests.servers.client import Client, NewMessage, StoredMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: Mail of test servers lives in memory.
 SCRATCH = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())  # noqa: S108 - mode 0700 below
@@ -34,6 +34,10 @@ class ImapServer(ABC):
     """
 
     host = "127.0.0.1"
+    #: Every user sees the same mail, so that a test needs a server of its own.
+    one_account = False
+    #: Programs of the machine that it cannot start without.
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
         self.port = 0
@@ -95,12 +99,15 @@ class ImapServer(ABC):
             for folder, messages in folders.items():
                 client.append(folder.encode(), messages)
 
-    def snapshot(self, user: str) -> Snapshot:
-        """Give {folder name as on the wire: sorted [(sha256, flags, internaldate)]} of an account."""
+    def snapshot(self, user: str, normal: Callable[[bytes], bytes] | None = None) -> Snapshot:
+        """Give {folder name as on the wire: sorted [(sha256, flags, internaldate)]} of an account.
+
+        normal: applied to each content before its digest is taken.
+        """
         with self.client(user) as client:
             return {
                 folder.decode("ascii", "surrogateescape"): sorted(
-                    (message for _, message in client.read_folder(folder)),
+                    (message for _, message in client.read_folder(folder, normal)),
                     key=lambda message: (*message[::2], sorted(message[1])),
                 )
                 for folder in sorted(client.folders())

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
@@ -121,8 +121,10 @@ class Client:
             self._socket.sendall(message.content + b"\r\n")
             self._finish()
 
-    def read_folder(self, folder: bytes) -> Iterator[tuple[int, StoredMessage]]:
-        """Give (UID, message) of each message of a folder."""
+    def read_folder(
+        self, folder: bytes, normal: Callable[[bytes], bytes] | None = None
+    ) -> Iterator[tuple[int, StoredMessage]]:
+        """Give (UID, message) of each message of a folder; `normal` makes contents comparable."""
         self.command(b"EXAMINE " + _quote(folder))
         if not self._exists:
             return
@@ -132,7 +134,8 @@ class Client:
                 continue
             length = int(match[4][1:-1]) if match[4].startswith(b"{") else 0
             start = match.end() + 2
-            digest = hashlib.sha256(memoryview(line)[start : start + length]).hexdigest()
+            content = line[start : start + length]
+            digest = hashlib.sha256(normal(content) if normal is not None else content).hexdigest()
             flags = frozenset(
                 flag.decode(errors="backslashreplace")
                 for flag in match[2].split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import ClassVar
 
 from tests.servers.client import Client
 from tests.servers.tree import HOST_NAME, INSIDE, TreeServer
@@ -17,8 +18,6 @@ mboxname_lockpath: {inside}/run/lock
 defaultpartition: default
 partition-default: {inside}/spool
 servername: {name}
-altnamespace: yes
-unixhierarchysep: yes
 allowplaintext: yes
 admins: {admin}
 sasl_pwcheck_method: auxprop
@@ -28,7 +27,7 @@ sasl_mech_list: PLAIN
 tls_server_cert: {inside}/{certificate}
 tls_server_key: {inside}/{key}
 maxmessagesize: 0
-munge8bit: no
+{settings}
 """
 
 _CYRUS_CONF = """
@@ -59,6 +58,8 @@ class Cyrus(TreeServer):
 
     suite = "bookworm"
     packages = ("cyrus-imapd", "sasl2-bin")
+    separator = "/"
+    settings: ClassVar[str] = "altnamespace: yes\nunixhierarchysep: yes\nmunge8bit: no"
 
     def configure(self) -> str:
         """Write imapd.conf and cyrus.conf; the databases are made inside."""
@@ -74,6 +75,7 @@ class Cyrus(TreeServer):
             "key": self.certificate.key_file.name,
             "admin": ADMIN,
             "password": ADMIN_PASSWORD,
+            "settings": self.settings,
         }
         (self.directory / "imapd.conf").write_text(_IMAPD_CONF.format(**values))
         (self.directory / "cyrus.conf").write_text(_CYRUS_CONF.format(**values))
@@ -84,4 +86,11 @@ class Cyrus(TreeServer):
         set_password = f"saslpasswd2 -p -c -f {INSIDE}/sasldb2 -u {HOST_NAME} {shlex.quote(user)}"
         self.inside(f"printf %s {shlex.quote(password)} | {set_password}; chown cyrus {INSIDE}/sasldb2")
         with Client(self.host, self.port).login(ADMIN, ADMIN_PASSWORD) as admin:
-            admin.command(f'CREATE "user/{user}"'.encode())
+            admin.command(f'CREATE "user{self.separator}{user}"'.encode())
+
+
+class CyrusDebian(Cyrus):
+    """Cyrus with the settings that Debian ships: ``.`` between levels, folders below INBOX, munge8bit on."""
+
+    separator = "."
+    settings = "altnamespace: no\nunixhierarchysep: no\nreject8bit: no"

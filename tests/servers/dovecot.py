@@ -108,6 +108,8 @@ class Dovecot(ImapServer):
     that matters. port, tls_port: free ones when 0. The master user is vmail, its password in master_password.
     """
 
+    needs = ("dovecot",)
+
     def __init__(
         self,
         *,

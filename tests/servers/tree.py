@@ -7,10 +7,9 @@ process ends all.
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,15 +19,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tests.servers.base import ImapServer, free_port
+from tests.servers.cache import made_once
 from tests.servers.certificates import self_signed
 
 if TYPE_CHECKING:
     from tests.servers.certificates import Certificate
 
-CACHE = Path(__file__).parents[2] / ".cache" / "servers"
 #: Where the server's own directory is seen inside the tree.
 INSIDE = "/srv"
 HOST_NAME = "mail.example.test"
+#: The kernel ends all processes of a name space well within this.
+END_TIMEOUT_S = 10
 
 #: Takes what programs send to syslog and prints it: the log of a server that has no other.
 _LOGGER = """
@@ -56,7 +57,10 @@ mount -t tmpfs -o mode=755 tmpfs "$1/run"
 mount -t tmpfs -o mode=1777 tmpfs "$1/tmp"
 "$3" -c "$4" "$1/dev/log" "$2/.logging" &
 until [ -e "$2/.logging" ]; do sleep 0.01; done
-exec chroot "$1" /bin/sh {INSIDE}/run.sh
+# Not exec: the first process of the name space has to stay root's, or it outlives its parent. The kernel
+# forgets PR_SET_PDEATHSIG when a process changes its user, as Cyrus' master does.
+chroot "$1" /bin/sh {INSIDE}/run.sh
+exit $?
 """
 
 
@@ -65,6 +69,7 @@ class TreeServer(ImapServer):
 
     suite: ClassVar[str]
     packages: ClassVar[tuple[str, ...]]
+    needs = ("mmdebstrap", "unshare")
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,11 +99,18 @@ class TreeServer(ImapServer):
             )  # fmt: skip
 
     def shutdown(self) -> None:
-        """Kill the first process of the name space: the kernel ends the others."""
+        """Kill the first process of the name space: the kernel ends the others before it is gone itself."""
         process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        if process is None:
+            return
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        with contextlib.suppress(OSError):
+            for child in children.read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(END_TIMEOUT_S)
+        process.kill()
+        process.wait()
 
     def inside(self, script: str) -> None:
         """Run a shell script inside the tree, beside the server; raises CalledProcessError when it fails."""
@@ -116,19 +128,14 @@ def debian_tree(suite: str, packages: tuple[str, ...]) -> Path:
     Raises CalledProcessError with mmdebstrap's words when it cannot be made.
     """
     digest = sha256(" ".join((suite, *packages)).encode()).hexdigest()[:12]
-    tree = CACHE / f"{packages[0]}-{digest}"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{tree.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tree.exists():
-            unfinished = CACHE / f"{tree.name}.unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            include = f"--include={','.join(packages)}"
-            subprocess.run(
-                ["mmdebstrap", "--quiet", "--variant=minbase", include, suite, str(unfinished)],
-                check=True,
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            )
-            unfinished.rename(tree)
-    return tree
+    return made_once(f"{packages[0]}-{digest}", lambda tree: make_tree(tree, suite, packages))
+
+
+def make_tree(tree: Path, suite: str, packages: tuple[str, ...]) -> None:
+    """Install a Debian with these packages into a folder."""
+    subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", suite, str(tree)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    )
