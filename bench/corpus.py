@@ -179,11 +179,11 @@ def _with_attachment(random: Random, pool: _Pool, name: str, number: int, size: 
     )
 
 
-def realistic(name: str = "realistic", count: int = 2000) -> Corpus:
+def realistic(name: str = "realistic", count: int = 2000, *, large_every: int = 0) -> Corpus:
     """Return what ten years of use leave: 38 odd folders, sizes from 1 KB to some MB, flags and keywords.
 
     One message in forty has no Message-Id, one in fifty is a copy of the one before, one in thirty has raw
-    8-bit headers, one in fifty a line of 3,000 bytes.
+    8-bit headers, one in fifty a line of 3,000 bytes. One in ``large_every`` has 1 to 25 MB.
     """
 
     def messages() -> Iterator[Message]:
@@ -202,7 +202,12 @@ def realistic(name: str = "realistic", count: int = 2000) -> Corpus:
             )
             flags = _flags(random) + tuple(keyword for keyword in KEYWORDS if random.random() < 0.03)
             date = NEWEST - random.randrange(TEN_YEARS_S)
-            last = Message(folder, _realistic_content(random, pool, name, number), flags, date)
+            if large_every and number % large_every == large_every // 2:
+                size = int(1_000_000 * 25 ** random.random())
+                content = _with_attachment(random, pool, name, number, size)
+            else:
+                content = _realistic_content(random, pool, name, number)
+            last = Message(folder, content, flags, date)
             yield last
 
     return Corpus(name, ODD_FOLDERS, messages)

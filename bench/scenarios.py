@@ -68,6 +68,7 @@ FIVE_HUNDRED = small("small-500", 500, 5)
 ONE_HUGE = large("huge-1", 1, 100 * MB)
 ONE = small("one", 1, 1)
 REALISTIC = realistic()
+MANY_LARGE = realistic("realistic-20000", 20_000, large_every=100)
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -156,6 +157,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         rtt_s=0.08,
         bits_per_second=20 * MB,
         target=Target(link_share=0.95),
+    ),
+    Scenario(
+        "S10",
+        "20,000 realistic messages, one in a hundred of 1 to 25 MB",
+        MANY_LARGE,
+        target=Target(1.0, peak_mib=64),
+        limit_s=900,
+        without=TOO_SLOW,
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from bisect import bisect_right
+from collections import deque
 from typing import TYPE_CHECKING, Protocol, Self
 
 from imapsync.session.errors import MessageGone
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 _BODY_ITEM = re.compile(rb"(?:BODY|BINARY)(?:\.PEEK)?\[[^\]]*\]|RFC822(?:\.HEADER|\.TEXT)?(?=[ )])")
 #: What a record without a body counts for in back-pressure: its objects in memory.
 RECORD_BYTES = 150
-#: A streamed body is handed on in pieces of at least this, its end excepted.
+#: A streamed body is handed on in pieces of at least this, its end excepted, and of hardly more: who writes a
+#: piece holds it several times over for a moment (TLS).
 PIECE_BYTES = 64 * 1024
 #: Messages of which only a part was told so far: who tells items in lines of their own tells them soon.
 MOST_PARTS = 20_000
@@ -164,6 +166,11 @@ class FetchStream(_Consumer):
         self._account(len(fresh) * RECORD_BYTES + sum([len(record.body) for record in fresh if record.body]))
         super().flush()
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the answer is still to come."""
+        return self._done or not self._missing
+
     def discard(self) -> None:
         """Drop what came and what will come."""
         self._discarding = True
@@ -257,7 +264,7 @@ class BodyStream(_Consumer):
         super().__init__(link)
         self.uid = uid
         self.size: int | None = None
-        self._chunks: list[bytes] = []
+        self._chunks: deque[bytes] = deque()
         self._received = 0
         self._begun = self._opened = False
         self._given_up = False
@@ -309,10 +316,13 @@ class BodyStream(_Consumer):
             await self._wait()
         if not self._chunks:
             raise StopAsyncIteration
-        piece = b"".join(self._chunks)
-        self._chunks.clear()
-        self._account(-len(piece))
-        return piece
+        taken = [self._chunks.popleft()]
+        size = len(taken[0])
+        while self._chunks and size < PIECE_BYTES:
+            taken.append(self._chunks.popleft())
+            size += len(taken[-1])
+        self._account(-size)
+        return taken[0] if len(taken) == 1 else b"".join(taken)
 
     def flush(self) -> None:
         """Wake the consumer for a piece that is worth it: servers send records of a few KiB."""

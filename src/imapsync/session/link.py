@@ -38,6 +38,8 @@ _DROP_UNSENT = struct.pack("ii", 1, 0)
 _DELIVER_UNSENT = struct.pack("ii", 0, 0)
 #: Bytes that may wait in the transport before drain() blocks.
 WRITE_HIGH_BYTES = 512 * 1024
+#: Bytes that go to the transport in one call: TLS keeps the memory that its largest call has taken.
+WRITE_PIECE_BYTES = 128 * 1024
 
 
 class Counters:
@@ -193,7 +195,12 @@ class Link(asyncio.BufferedProtocol):
         """Send bytes that belong to the command whose turn it is."""
         if self._transport is not None and self._error is None:
             self.counters.bytes_out += len(content)
-            self._transport.write(content)
+            if len(content) <= WRITE_PIECE_BYTES:
+                self._transport.write(content)
+                return
+            view = memoryview(content)
+            for start in range(0, len(content), WRITE_PIECE_BYTES):
+                self._transport.write(view[start : start + WRITE_PIECE_BYTES])
 
     def attach(self, sink: Sink) -> None:
         """Let a sink take the FETCH responses of its command."""

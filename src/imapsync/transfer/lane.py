@@ -52,6 +52,9 @@ READ_AHEAD_BYTES = 3 * 1024 * 1024
 SINGLE_READ_AHEAD_BYTES = 1024 * 1024  # messages go out one by one: what waits may go to another lane
 READ_AHEAD_BATCHES = 40
 LEAST_READ_AHEAD = 2  # so that a large message comes while the end of the one before it goes out
+#: A larger body is asked for when all that was asked before has come: a server that works on several FETCHes
+#: at once (Dovecot) would send it before the small messages that are awaited, and nobody could take it.
+AHEAD_BODY_BYTES = 1024 * 1024
 #: Large messages whose flags and dates are asked for at once.
 META_MESSAGES = 100
 #: Sent to the destination and not yet answered.
@@ -112,6 +115,8 @@ class Lane:
         self._flag_numbers: dict[tuple[bytes, ...], int] = {}
         self._meta: dict[tuple[int, int], Fetch] = {}
         self._retired = False
+        #: What is asked for next, when it had to wait.
+        self._next: Piece | None = None
         #: What is being taken from the source.
         self.forwarding: list[tuple[FolderJob, int]] = []
 
@@ -164,10 +169,19 @@ class Lane:
         ):
             if self._fetching and self._fetching[-1].large:
                 return  # its body is asked for next, so its folder has to stay open
-            piece = next(pieces, None)
+            piece, self._next = self._next or next(pieces, None), None
             if piece is None:
                 return
+            if self._comes_too_early(*piece):
+                self._next = piece
+                return
             self._fetching.append(self._ask(*piece))
+
+    def _comes_too_early(self, job: FolderJob, rows: list[int]) -> bool:
+        """Tell whether a large body must not be asked for yet."""
+        if job.sizes[rows[0]] <= AHEAD_BODY_BYTES or (job.position, rows[0]) not in self._meta:
+            return False
+        return any(batch.stream is not None and not batch.stream.complete for batch in self._fetching)
 
     def _ask(self, job: FolderJob, rows: list[int], *, large: bool = False) -> _Batch:
         opened = self._focus.source(job)

@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.transfer.harness import good, mail, same, settings, sync
+from tests.engine.command import imapsync, side
+from tests.engine.transfer.harness import good, hashes, mail, same, settings, sync
+from tests.servers.base import DEFAULT_PASSWORD
+from tests.servers.proxy import Proxy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.servers.client import NewMessage
     from tests.servers.dovecot import Dovecot
 
 pytestmark = pytest.mark.servers
 LINE = "0123456789" * 7 + "\r\n"
+#: What one run may take, whatever the account holds.
+PEAK_MIB = 64
 
 
 def big(number: int, mebibytes: float) -> NewMessage:
@@ -39,3 +46,25 @@ def test_large_and_small_messages_alternate_over_folders(servers: tuple[Dovecot,
     source.fill("source", folders)
     assert good(sync(settings(source, destination))).copied == 54
     same(source.snapshot("source"), destination.snapshot("target"), ignore=("INBOX",))
+
+
+@pytest.mark.parametrize("destination_bits", [0, 120_000_000])
+def test_large_messages_among_many_small_ones_take_little_memory(
+    servers: tuple[Dovecot, Dovecot], tmp_path: Path, destination_bits: int
+) -> None:
+    """A large body must not come while small messages asked before it are awaited: nobody could take it."""
+    source, destination = servers
+    filler = LINE * 60
+    messages = [big(n, 14) if n % 300 == 200 else mail(n, body=filler) for n in range(900)]
+    source.fill("source", {"INBOX": messages})
+    password = tmp_path / "password"
+    password.write_text(DEFAULT_PASSWORD + "\n")
+    with Proxy(destination.host, destination.port, bits_per_second=destination_bits) as proxy:
+        ran = imapsync(
+            tmp_path,
+            *side(1, source.host, source.port, "source", password, "--tls{}", "--trust{}", "any"),
+            *side(2, proxy.host, proxy.port, "target", password, "--tls{}", "--trust{}", "any"),
+        )
+    assert ran.exit_code == 0, ran.output[-3000:]
+    assert ran.peak_mib < PEAK_MIB
+    assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
