@@ -67,6 +67,8 @@ class SelectAnswer:
         self._name = name
         self._read_only = read_only
         self._exists = 0
+        #: Without the number nobody knows whether all messages were seen.
+        self.told_exists = False
         self._flags: tuple[bytes, ...] = ()
         self._codes: dict[str, tuple[Value, ...]] = {}
         self._vanished: list[tuple[int, int]] = []
@@ -76,6 +78,7 @@ class SelectAnswer:
         """Note a response; false when SELECT has no use for it."""
         if isinstance(response, Exists):
             self._exists = response.messages
+            self.told_exists = True
         elif isinstance(response, Flags):
             self._flags = response.flags
         elif isinstance(response, Status) and response.code is not None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from imapsync.session.errors import ProtocolViolation
 from imapsync.session.pending import Pending
 from imapsync.wire.command import Command, LiteralMode
 from imapsync.wire.parser import capability_names
-from imapsync.wire.responses import Capabilities, Enabled, Exists, Expunge, ServerId, Status, Vanished
+from imapsync.wire.responses import (
+    Capabilities,
+    Enabled,
+    Exists,
+    Expunge,
+    ServerId,
+    Status,
+    Unreadable,
+    Vanished,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,13 +30,17 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Response, Tagged
 
 T = TypeVar("T")
+#: No server keeps more messages in one folder; who says so is not believed.
+MAX_MESSAGES = 10_000_000
 
 
 class SessionBase:
     """One logged-in connection. Made by `open_session`.
 
     capabilities: in capitals, as of now. enabled: what ENABLE switched on. selected: the mailbox in use.
-    exists: its number of messages, kept up to date. certificate: None without TLS. security: in use, "tls",
+    exists: its number of messages, kept up to date; most_exists: the highest since it was opened.
+    message_limit: how many messages one command may be about (RFC 9738), None without such a limit.
+    certificate: None without TLS. security: in use, "tls",
     "starttls" or "none". tls_protocol: such as "TLSv1.3". mechanism: how we logged in, "" when nobody did.
     warnings: sentences about the connection.
     """
@@ -43,7 +57,10 @@ class SessionBase:
         self.warnings: list[str] = []
         self.server_id: dict[str, str] = {}
         self.selected: Selected | None = None
-        self.exists = 0
+        self.exists = self.most_exists = 0
+        self.message_limit: int | None = None
+        #: Told of each response that could not be read; until it is set they go to the warnings.
+        self.on_odd: Callable[[Unreadable], None] | None = None
         self._link = link
         self._mode = LiteralMode.of(capabilities)
 
@@ -155,11 +172,13 @@ class SessionBase:
     def observe(self, response: Response) -> None:
         """Follow what the server says on its own account."""
         if isinstance(response, Exists):
-            self.exists = response.messages
+            self._set_exists(response.messages)
         elif isinstance(response, Expunge):
-            self.exists -= 1
+            self.exists = max(0, self.exists - 1)
         elif isinstance(response, Vanished) and not response.earlier:
-            self.exists -= len(response.uids)
+            self.exists = max(0, self.exists - len(response.uids))
+        elif isinstance(response, Unreadable):
+            self._tell_odd(response)
         elif isinstance(response, Capabilities):
             self.set_capabilities(response.names)
         elif (
@@ -171,6 +190,38 @@ class SessionBase:
         """Take the server's present capabilities."""
         self.capabilities = names - self.ignored_capabilities
         self._mode = LiteralMode.of(self.capabilities)
+        limits = [
+            int(limit)
+            for name in self.capabilities
+            if (limit := name.removeprefix("MESSAGELIMIT=")).isdigit()
+        ]
+        self.message_limit = max(1, min(limits)) if limits else None
+
+    def _set_exists(self, messages: int) -> None:
+        if messages > MAX_MESSAGES:
+            self._link.end(
+                ProtocolViolation(f"a folder of {messages} messages is not to be believed", side=self.side)
+            )
+            return
+        self.exists = messages
+        self.most_exists = max(self.most_exists, messages)
+
+    def _tell_odd(self, odd: Unreadable) -> None:
+        if self.on_odd is not None:
+            self.on_odd(odd)
+        else:
+            self.warnings.append(odd_sentence(odd))
 
     #: Capabilities to act without, whatever the server announces.
     ignored_capabilities: frozenset[str] = frozenset()
+
+
+#: So much of a line that cannot be read is shown.
+_SHOWN_CHARS = 80
+
+
+def odd_sentence(odd: Unreadable) -> str:
+    """Say for people what could not be read."""
+    shown = odd.line.decode("utf-8", "replace")
+    shown = shown if len(shown) <= _SHOWN_CHARS else shown[:_SHOWN_CHARS] + "…"
+    return f"the server sent what is not IMAP ({odd.why}): {shown!r}"

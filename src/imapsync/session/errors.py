@@ -12,6 +12,7 @@ SyncError
 │   ├── LoginDropped      the server closed during login        login_dropped
 │   └── PlaintextRefused  the server wants TLS first            plaintext_refused
 ├── CommandRefused        NO or BAD to a command                by the command and the response code
+│   └── AnswerUnusable    OK, but the answer cannot be used     by the command
 ├── MessageGone           expunged before we read it            fetch
 └── ProtocolViolation     not IMAP, or beyond a limit           protocol
 
@@ -198,6 +199,22 @@ class CommandRefused(SyncError):
         self.status = status
         self.verb = verb
         self.response_code = response_code
+
+
+class AnswerUnusable(CommandRefused):
+    """The server did what was asked and what it told of it cannot be read, or cannot be true.
+
+    For who asked it is as a refusal: to be asked otherwise, or to be reported.
+    """
+
+    def __init__(self, verb: str, why: str, *, side: Side | None = None, server_text: str = "") -> None:
+        super().__init__(
+            f"the answer to {verb} cannot be used: {why}",
+            status="OK",
+            verb=verb,
+            side=side,
+            server_text=server_text,
+        )
 
 
 class MessageGone(SyncError):

@@ -8,25 +8,28 @@ from bisect import bisect_right
 from collections import deque
 from typing import TYPE_CHECKING, Protocol, Self
 
-from imapsync.session.errors import MessageGone
+from imapsync.session.errors import AnswerUnusable, MessageGone, ProtocolViolation
 from imapsync.wire.fetch import section_of
 from imapsync.wire.responses import BodyChunk, BodyStart, Fetch
 from imapsync.wire.uidset import MAX_NUMBER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imapsync.session.link import Link
     from imapsync.session.pending import Pending
-    from imapsync.wire.responses import Response
+    from imapsync.wire.responses import Code, Response, Unreadable
     from imapsync.wire.uidset import UidSet
 
 _BODY_ITEM = re.compile(rb"(?:BODY|BINARY)(?:\.PEEK)?\[[^\]]*\]|RFC822(?:\.HEADER|\.TEXT)?(?=[ )])")
 #: What a record without a body counts for in back-pressure: its objects in memory.
 RECORD_BYTES = 150
+#: Records of one FETCH beyond those of its set, or of a whole folder beyond twice what it holds: repetitions
+#: and new arrivals. A server that goes on is telling the same for ever.
+SPARE_RECORDS = 10_000
 #: A streamed body is handed on in pieces of at least this, its end excepted, and of hardly more: who writes a
 #: piece holds it several times over for a moment (TLS).
 PIECE_BYTES = 64 * 1024
-#: Messages of which only a part was told so far: who tells items in lines of their own tells them soon.
-MOST_PARTS = 20_000
 
 
 class Sink(Protocol):
@@ -42,6 +45,12 @@ class Sink(Protocol):
 
     def flush(self) -> None:
         """All responses of this piece were added."""
+
+    def wants_part(self, part: Fetch) -> bool:
+        """Tell whether a record that is not whole may be a part of what was asked for."""
+
+    def spoil(self, odd: Unreadable) -> None:
+        """Note that a message was told of in words that cannot be read."""
 
 
 class _Consumer:
@@ -72,6 +81,13 @@ class _Consumer:
         """Wake the consumer."""
         self.touched = False
         self._wake()
+
+    def wants_part(self, part: Fetch) -> bool:  # noqa: ARG002 - who wants parts says so
+        """Tell whether a record that is not whole may be a part of what was asked for."""
+        return False
+
+    def spoil(self, odd: Unreadable) -> None:
+        """Note that a message was told of in words that cannot be read."""
 
     def _command_done(self) -> None:
         self._link.detach(self)
@@ -111,11 +127,20 @@ class FetchStream(_Consumer):
     ConnectionFailed and the like; early, before the tagged answer, once each message of the set has come.
     Items of one message that come in several lines are joined; what never comes (a date, flags, a size) is
     None in the end. Records without the body that was asked for (flag updates that the server sends unasked)
-    are left out.
+    are left out. When something could not be read and not all of a known set came, the end is AnswerUnusable.
+
+    go_on: asked at the end of each command, with the response code of its OK, the number and the lowest UID
+    of its records; gives a further command when the server told of a part only. most: gives how many records
+    of one command there may be; a server that tells more goes on for ever.
     """
 
-    def __init__(self, link: Link, uids: UidSet | bytes, items: bytes) -> None:
+    def __init__(self, link: Link, uids: UidSet | bytes, items: bytes, *, most: Callable[[], int]) -> None:
         super().__init__(link)
+        self.go_on: Callable[[Code | None, int, int], Pending[None] | None] | None = None
+        self._most = most
+        self._told = 0
+        self._lowest = MAX_NUMBER + 1
+        self._odd: Unreadable | None = None
         self._batch: list[Fetch] = []
         #: How many of the batch are accounted for.
         self._counted = 0
@@ -125,8 +150,6 @@ class FetchStream(_Consumer):
         self._wants_flags = b"FLAGS" in asked
         self._wants_date = b"INTERNALDATE" in asked
         self._wants_size = b"RFC822.SIZE" in asked
-        #: By sequence number: messages of which something is still to come.
-        self._parts: dict[int, Fetch] = {}
         #: Records still to come, when that is known: then the tagged answer need not be waited for. Flag
         #: updates that the server sends unasked have neither body nor date, so they are not counted by
         #: mistake.
@@ -145,10 +168,8 @@ class FetchStream(_Consumer):
         the size.
         """
         if type(response) is Fetch:
-            if response.uid is not None and not self._asked_for(response.uid):
-                return False
             if not self._is_answer(response):
-                return self._join(response)
+                return False
             self._missing -= 1
             if not self._discarding:
                 self._batch.append(response)
@@ -161,10 +182,50 @@ class FetchStream(_Consumer):
 
     def flush(self) -> None:
         """Count what came, wake the consumer."""
+        self._count_fresh()
+        if self._told > self._most():
+            self._link.end(
+                ProtocolViolation("the server tells of messages without end", side=self._link.side)
+            )
+        super().flush()
+
+    def _count_fresh(self) -> None:
         fresh = self._batch[self._counted :]
         self._counted = len(self._batch)
+        self._told += len(fresh)
+        if self.go_on is not None and fresh:
+            self._lowest = min(self._lowest, *[record.uid or 0 for record in fresh])
         self._account(len(fresh) * RECORD_BYTES + sum([len(record.body) for record in fresh if record.body]))
-        super().flush()
+
+    def wants_part(self, part: Fetch) -> bool:
+        """Tell whether a record that is not whole may be a part of what was asked for."""
+        return part.section in (None, self._section) and (part.uid is None or self._asked_for(part.uid))
+
+    def spoil(self, odd: Unreadable) -> None:
+        """Note that a message was told of in words that cannot be read."""
+        self._odd = odd
+
+    def _command_done(self) -> None:
+        """Take what was told in parts, then end, or go on where the server broke off."""
+        pending = self._pending
+        if pending is not None and pending.error is None and self._missing:
+            for part in self._link.fragments.all():
+                whole = _with_empty_section(part)
+                if self._is_rest(whole):
+                    self._missing -= 1
+                    self._link.fragments.drop(part)
+                    if not self._discarding:
+                        self._batch.append(whole)
+            self._count_fresh()
+            further = None
+            if self.go_on is not None and self._missing:
+                further = self.go_on(pending.code, self._told, self._lowest)
+            if further is not None:
+                self._told = 0
+                self._link.detach(self)
+                self.begin(further)
+                return
+        super()._command_done()
 
     @property
     def complete(self) -> bool:
@@ -190,6 +251,9 @@ class FetchStream(_Consumer):
         while not self._batch:
             if self._done:
                 self._raise_error()
+            if self._done and self._missing and self._odd is not None:
+                odd, self._odd = self._odd, None
+                raise AnswerUnusable("UID FETCH", odd.why, side=self._link.side)
             if self._done or not self._missing:
                 raise StopAsyncIteration
             await self._wait()
@@ -210,47 +274,32 @@ class FetchStream(_Consumer):
             and (not self._wants_flags or record.flags is not None)
             and (not self._wants_date or record.internaldate is not None)
             and (not self._wants_size or record.size is not None)
+            and self._asked_for(record.uid)
         )
 
-    def _join(self, record: Fetch) -> bool:
-        """Keep a part of a message until the rest comes; tell whether the part is ours for certain."""
-        if record.section not in (None, self._section):
-            return False
-        known = self._parts.pop(record.sequence, None)
-        if known is not None and (record.uid is None or known.uid in (None, record.uid)):
-            record = _joined(known, record)
-        if self._is_answer(record):
-            return self.add(record)
-        if len(self._parts) < MOST_PARTS:
-            self._parts[record.sequence] = record
-        return record.uid is not None
-
-    def _command_done(self) -> None:
-        """Take the messages of which some item never came, too."""
-        parts, self._parts = self._parts.values(), {}
-        if not self._discarding:
-            self._batch += [
-                part
-                for part in parts
-                if part.uid is not None
-                and part.section == self._section
-                and (part.body_size is not None or (self._section is None and _tells(part)))
-            ]
-            self.flush()
-        super()._command_done()
+    def _is_rest(self, part: Fetch) -> bool:
+        """Tell whether what came of a message will do, at the end of the command."""
+        return (
+            part.uid is not None
+            and part.section == self._section
+            and (part.body_size is not None or (self._section is None and _tells(part)))
+            and self._asked_for(part.uid)
+        )
 
     def _asked_for(self, uid: int) -> bool:
         at = bisect_right(self._first, uid) - 1
         return at >= 0 and uid <= self._last[at]
 
 
+def _with_empty_section(part: Fetch) -> Fetch:
+    """Give a part of a message with an empty body in place of NIL: it has no such header or text."""
+    if part.section in (None, b"") or part.body_size is not None:
+        return part
+    return part._replace(body=b"", body_size=0)
+
+
 def _tells(record: Fetch) -> bool:
     return record.flags is not None or record.size is not None or record.internaldate is not None
-
-
-def _joined(first: Fetch, second: Fetch) -> Fetch:
-    """Give one record of two parts; where both tell the same item the later counts."""
-    return first._replace(**{name: value for name, value in second._asdict().items() if value is not None})
 
 
 class BodyStream(_Consumer):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.session.answers import SelectAnswer, Selected
-from imapsync.session.base import SessionBase
-from imapsync.session.errors import CommandRefused
+from imapsync.session.errors import AnswerUnusable, CommandRefused
+from imapsync.session.limited import LimitedCommands, Opened
 from imapsync.session.pending import Pending
 from imapsync.wire.responses import ListEntry, MailboxStatus, Namespaces, StatusItems, Unknown
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Response, Tagged, Value
 
 
-class FolderCommands(SessionBase):
+_STATUS = frozenset({"STATUS"})
+
+
+class FolderCommands(LimitedCommands):
     """LIST, STATUS, SELECT and the commands that make, rename, remove and subscribe folders."""
 
     def namespaces(self) -> Pending[Namespaces]:
@@ -70,6 +73,7 @@ class FolderCommands(SessionBase):
 
         command = self._command(b"STATUS").mailbox(name).phrase(b"(" + " ".join(items).encode("ascii") + b")")
         pending = Pending("STATUS", lambda _: found[-1] if found else StatusItems(), consume)
+        pending.answers = _STATUS
         pending.subject = name.raw
         return self._link.submit(pending, command)
 
@@ -92,8 +96,13 @@ class FolderCommands(SessionBase):
             return self._is_first(pending) and answer.take(response)
 
         def finish(tagged: Tagged) -> Selected:
+            if not answer.told_exists:
+                raise AnswerUnusable(
+                    pending.verb, "it does not tell how many messages there are", side=self.side
+                )
             self.selected = answer.selected(tagged)
-            self.exists = self.selected.exists
+            self.most_exists = 0
+            self._set_exists(self.selected.exists)
             return self.selected
 
         command = self._command(b"EXAMINE" if read_only else b"SELECT").mailbox(name)
@@ -104,11 +113,19 @@ class FolderCommands(SessionBase):
         pending = Pending("EXAMINE" if read_only else "SELECT", finish, consume)
         pending.takes_all = True
         pending.on_done = lambda: self._select_done(pending)
+        self.opened = Opened(name, read_only, condstore or qresync is not None, pending)
         return self._link.submit(pending, command)
+
+    def open_again(self, opened: Opened) -> Pending[Selected]:
+        """Send the SELECT or EXAMINE of a folder once more; for who asked for it nothing changes."""
+        answer = self.select(opened.name, read_only=opened.read_only, condstore=opened.condstore)
+        self.opened = opened
+        return answer
 
     def unselect(self) -> Pending[None]:
         """Leave the selected mailbox without expunging: UNSELECT where announced, else EXAMINE and CLOSE."""
         left, self.selected = self.selected, None
+        self.opened = None
         if left is None:
             return self.noop()
         if self.has("UNSELECT"):
@@ -172,6 +189,7 @@ class FolderCommands(SessionBase):
                 return True
             return False
 
+        # A line that cannot be read costs its folder, and is told; the others are given.
         verb = command.verb.decode("ascii")
         return self._link.submit(Pending(verb, lambda _: list(entries.values()), consume), command)
 

@@ -15,6 +15,9 @@ READ_LOW_BYTES = 512 * 1024
 READ_MOST_BYTES = 24 * 1024 * 1024
 #: The idle clock is looked at this often per timeout.
 _LOOKS = 4
+#: Words without substance ("* OK still working") keep a connection alive for this many timeouts: searching a
+#: huge folder takes servers minutes, and a server that only talks must not hold a task for ever.
+WORDS_ONLY = 10
 #: When it is we who make the server wait, the clock is this much more patient; it still ends a stand-still.
 _OWN_FAULT = 10
 
@@ -59,37 +62,42 @@ class ReadGate:
 class Activity(NamedTuple):
     """What the idle clock looks at.
 
-    progress: any number that changes while bytes move. expecting: an answer is due. own_fault: it is we who
+    moved: any number that changes while bytes move. progress: any number that changes while something comes
+    that was asked for, or something of ours is taken. expecting: an answer is due. own_fault: it is we who
     hold things up.
     """
 
+    moved: int
     progress: int
     expecting: bool
     own_fault: bool
 
 
 class IdleClock:
-    """Calls `expired` once when nothing has moved for timeout_s (0: never) although an answer is due."""
+    """Calls `expired` once when nothing has moved for timeout_s (0: never) although an answer is due.
+
+    Or when what moved was nothing that helps, for WORDS_ONLY times as long; `expired` is told how long.
+    """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         timeout_s: float,
         look: Callable[[], Activity],
-        expired: Callable[[], None],
+        expired: Callable[[float, bool], None],
     ) -> None:
         self._loop = loop
         self._timeout_s = timeout_s
         self._look = look
         self._expired = expired
         self._timer: asyncio.TimerHandle | None = None
-        self._since = loop.time()
-        self._progress = -1
+        self._since = self._progress_since = loop.time()
+        self._moved = self._progress = -1
         self._stopped = False
 
     def start(self) -> None:
         """Measure from now on."""
-        self._since = self._loop.time()
+        self._since = self._progress_since = self._loop.time()
         if self._timeout_s and self._timer is None and not self._stopped:
             self._timer = self._loop.call_later(self._timeout_s / _LOOKS, self._tick)
 
@@ -104,11 +112,16 @@ class IdleClock:
         self._timer = None
         now = self._loop.time()
         activity = self._look()
+        if activity.moved != self._moved or not activity.expecting:
+            self._moved = activity.moved
+            self._since = now
         if activity.progress != self._progress or not activity.expecting:
             self._progress = activity.progress
-            self._since = now
+            self._progress_since = now
         patience_s = self._timeout_s * (_OWN_FAULT if activity.own_fault else 1)
         if now - self._since >= patience_s:
-            self._expired()
+            self._expired(patience_s, False)
+        elif now - self._progress_since >= patience_s * WORDS_ONLY:
+            self._expired(patience_s * WORDS_ONLY, True)
         elif not self._stopped:
             self._timer = self._loop.call_later(self._timeout_s / _LOOKS, self._tick)

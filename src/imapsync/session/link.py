@@ -12,13 +12,29 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from imapsync.session.errors import CommandRefused, ConnectionFailed, ProtocolViolation, TimedOut
+from imapsync.session.errors import (
+    AnswerUnusable,
+    CommandRefused,
+    ConnectionFailed,
+    ProtocolViolation,
+    TimedOut,
+)
+from imapsync.session.fragments import Fragments
 from imapsync.session.gate import Activity, IdleClock, ReadGate
 from imapsync.session.outbox import Outbox
 from imapsync.wire.errors import ProtocolError
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.reader import Reader
-from imapsync.wire.responses import BodyChunk, BodyStart, Continuation, Fetch, Status, Tagged
+from imapsync.wire.responses import (
+    BodyChunk,
+    BodyStart,
+    Continuation,
+    Expunge,
+    Fetch,
+    Status,
+    Tagged,
+    Unreadable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +56,10 @@ _DELIVER_UNSENT = struct.pack("ii", 0, 0)
 WRITE_HIGH_BYTES = 512 * 1024
 #: Bytes that go to the transport in one call: TLS keeps the memory that its largest call has taken.
 WRITE_PIECE_BYTES = 128 * 1024
+#: Responses of one connection that could not be read; a server of more does not speak IMAP.
+MAX_ODD = 1000
+#: A body counts as progress by pieces of so many bytes: one byte a minute is none.
+PROGRESS_BYTES = 4096
 
 
 class Counters:
@@ -72,7 +92,9 @@ class Link(asyncio.BufferedProtocol):
         self.counters = Counters()
         self.bye = ""
         #: Called with each untagged response that no command took.
-        self.observe: Callable[[Response], None] = _ignore
+        self.observe: Callable[[Response], None] = self._keep_odd
+        #: What could not be read before anybody observed.
+        self.early_odd: list[Unreadable] = []
         #: Commands sent or queued, oldest first.
         self.in_flight: dict[bytes, Pending[Any]] = {}
         self._trace = trace
@@ -86,6 +108,12 @@ class Link(asyncio.BufferedProtocol):
         #: Who takes FETCH responses, in the order of their commands.
         self._sinks: list[Sink] = []
         self._touched: list[Sink] = []
+        #: Messages whose items come in several lines.
+        self.fragments = Fragments()
+        self._odd = 0
+        #: Answers and records that were asked for, and bytes of bodies.
+        self._useful = 0
+        self._body_bytes = 0
         #: Who took the start of the body under way.
         self._body_taker: Sink | None = None
         #: Whether the oldest command in flight opens a mailbox: all mailbox data is its own.
@@ -95,7 +123,6 @@ class Link(asyncio.BufferedProtocol):
         self.gate = ReadGate(self._switch_reading)
         #: What is to be sent.
         self.outbox = Outbox(self.write, trace)
-        self._timeout_s = timeout_s
         self._clock = IdleClock(self._loop, timeout_s, self._activity, self._expired)
 
     # -- what asyncio calls
@@ -209,6 +236,8 @@ class Link(asyncio.BufferedProtocol):
     def detach(self, sink: Sink) -> None:
         """Forget a sink whose command is complete."""
         self._sinks.remove(sink)
+        if not self._sinks:
+            self.fragments.clear()
 
     @property
     def received_anything(self) -> bool:
@@ -280,7 +309,12 @@ class Link(asyncio.BufferedProtocol):
             elif isinstance(response, Tagged):
                 self._finish(response)
             elif isinstance(response, Continuation):
-                self.outbox.continued(response.text)
+                if self.outbox.continued(response.text):
+                    self._useful += 1
+                else:
+                    self._note_odd(Unreadable("+", b"+ " + response.text, "nothing waits for it"))
+            elif isinstance(response, Unreadable):
+                self._take_odd(response)
             else:
                 self._route(response)
 
@@ -289,19 +323,61 @@ class Link(asyncio.BufferedProtocol):
         if type(response) is BodyChunk:
             taker = self._body_taker
             if taker is not None:
+                self._body_bytes += len(response.content)
                 taker.add(response)
         else:
-            taker = None
-            if not self._head_takes_all:
-                for sink in self._sinks:
-                    if sink.add(response):
-                        taker = sink
-                        break
+            taker = None if self._head_takes_all else self._taker(response)
             self._body_taker = taker
+            if taker is not None:
+                self._useful += 1
         if taker is not None and not taker.touched:
             taker.touched = True
             self._touched.append(taker)
         return taker is not None
+
+    def _taker(self, response: Response) -> Sink | None:
+        """Find who takes a message: as it came, or with what came of it before.
+
+        A part is for the first who may use it, because answers come in the order of the questions; a part of
+        one answer may be all that a later question asks for.
+        """
+        for sink in self._sinks:
+            if sink.add(response):
+                if type(response) is Fetch and self.fragments:
+                    self.fragments.drop(response)
+                return sink
+            if type(response) is Fetch and sink.wants_part(response):
+                whole = self.fragments.joined(response)
+                if not sink.add(whole):
+                    return None
+                self.fragments.drop(whole)
+                return sink
+        return None
+
+    def _take_odd(self, odd: Unreadable) -> None:
+        """Go on after a response that cannot be read; what it should have told counts as not told."""
+        tag = odd.line.split(b" ", 1)[0]
+        if tag in self.in_flight:
+            # Nobody knows whether that was done: as if the connection had ended before the answer.
+            self.end(
+                ConnectionFailed("the server ended a command with words unknown to IMAP", side=self.side)
+            )
+            return
+        if not self._greeted and odd.line:
+            raise ProtocolError("that is no greeting of an IMAP server")
+        if odd.name in ("FETCH", "UIDFETCH"):
+            for sink in self._sinks:
+                sink.spoil(odd)
+        for pending in self.in_flight.values():
+            if odd.name in pending.answers:
+                pending.odd = odd
+        self._note_odd(odd)
+
+    def _note_odd(self, odd: Unreadable) -> None:
+        self._odd += 1
+        if self._odd > MAX_ODD:
+            raise ProtocolError("too many responses that are not IMAP")
+        self.observe(odd)
 
     def _route(self, response: Response) -> None:
         if not self._greeted:
@@ -311,8 +387,11 @@ class Link(asyncio.BufferedProtocol):
             return
         if isinstance(response, Status) and response.status == "BYE":
             self.bye = response.text
+        elif isinstance(response, Expunge):
+            self.fragments.clear()
         for pending in self.in_flight.values():
             if pending.consume is not None and pending.consume(response):
+                self._useful += 1
                 return
         self.observe(response)
 
@@ -322,9 +401,17 @@ class Link(asyncio.BufferedProtocol):
         if self.in_flight:
             self._head_takes_all = next(iter(self.in_flight.values())).takes_all
         if pending is None:
-            raise ProtocolError(f"an answer to no command of ours: {tagged.tag[:20]!r}")
-        if tagged.status == "OK":
+            self._note_odd(
+                Unreadable("", tagged.tag + b" " + tagged.status.encode(), "no command has this tag")
+            )
+            return
+        self._useful += 1
+        if pending.takes_all:
+            self.fragments.clear()
+        if tagged.status == "OK" and pending.odd is None:
             pending.succeed(tagged)
+        elif tagged.status == "OK" and pending.odd is not None:
+            pending.fail(AnswerUnusable(pending.verb, pending.odd.why, side=self.side))
         else:
             code = "" if tagged.code is None else tagged.code.name
             pending.fail(
@@ -354,14 +441,17 @@ class Link(asyncio.BufferedProtocol):
 
     def _activity(self) -> Activity:
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
-        moved = self.counters.bytes_in + self.counters.bytes_out - unsent
+        taken = self.counters.bytes_out - unsent
+        moved = self.counters.bytes_in + taken
+        progress = self._useful + self._body_bytes // PROGRESS_BYTES + taken
         own_fault = not self.gate.open or self.outbox.waits_for_producer
-        return Activity(moved, bool(self.in_flight), own_fault)
+        return Activity(moved, progress, bool(self.in_flight), own_fault)
 
-    def _expired(self) -> None:
-        message = f"the server sent nothing for {self._timeout_s:g} seconds"
+    def _expired(self, patience_s: float, talks: bool) -> None:
+        what = "nothing that was asked for" if talks else "nothing"
+        message = f"the server sent {what} for {patience_s:g} seconds"
         self.end(TimedOut(message, side=self.side))
 
-
-def _ignore(_: object) -> None:
-    """Take a response that nobody waits for."""
+    def _keep_odd(self, response: Response) -> None:
+        if isinstance(response, Unreadable):
+            self.early_odd.append(response)

@@ -23,7 +23,7 @@ from imapsync.session.session import Session
 from imapsync.session.trace import Trace
 from imapsync.wire.command import Command, LiteralMode
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
-from imapsync.wire.responses import Capabilities, Status
+from imapsync.wire.responses import Capabilities, Status, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,8 @@ async def open_session(
         session.security = greeted.security
         session.tls_protocol = greeted.tls_protocol
         session.warnings += _warnings(greeted)
+        for odd in link.early_odd:
+            session.observe(odd)
         link.observe = session.observe
         if credentials is None or greeted.preauthenticated:
             fresh = frozenset() if greeted.stale else greeted.capabilities
@@ -78,6 +80,10 @@ async def open_session(
             async with asyncio.timeout(endpoint.connect_timeout_s or None):
                 session.mechanism, names = await _log_in(greeted, credentials)
             session.set_capabilities(names)
+        if session.message_limit is not None and session.has("UIDONLY") and session.has("ENABLE"):
+            # Such servers show a part of a folder until they are told that numbers of messages are not used
+            # (RFC 9586; Yahoo). No command of ours uses them.
+            session.enable("UIDONLY")
         if client_id is not None and session.has("ID") and credentials is not None:
             # The answer may come whenever it likes.
             session.identify(client_id)
@@ -114,6 +120,8 @@ async def _log_in(greeted: Greeted, credentials: Credentials) -> tuple[str, froz
             announced.append(response.names)
         elif isinstance(response, Status):
             announced.extend(filter(None, [capabilities_of(response.code)]))
+        elif isinstance(response, Unreadable):
+            before(response)
 
     before, link.observe = link.observe, observe
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.session.answers import Appended, Copied, Message, appended_reader, code_arguments, validity_of
-from imapsync.session.base import SessionBase
-from imapsync.session.errors import ConnectionFailed
-from imapsync.session.fetch import BodyStream, FetchStream
+from imapsync.session.errors import AnswerUnusable, ConnectionFailed
+from imapsync.session.fetch import SPARE_RECORDS, BodyStream, FetchStream
+from imapsync.session.limited import SPARE_COMMANDS, Course, LimitedCommands
 from imapsync.session.pending import Pending
 from imapsync.wire.responses import Filtered, Search, Status, Vanished
 from imapsync.wire.uidset import UidSet
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Code, Response, Tagged
 
 
-class MessageCommands(SessionBase):
+_SEARCH = frozenset({"SEARCH", "ESEARCH"})
+
+
+class MessageCommands(LimitedCommands):
     """FETCH, SEARCH, STORE, EXPUNGE, COPY, MOVE, FILTER of the selected mailbox, and APPEND to any."""
 
     def fetch(
@@ -34,10 +37,17 @@ class MessageCommands(SessionBase):
         """UID FETCH; records come in batches from the stream.
 
         uids: bytes such as b"1:*" for open sets. items: such as b"(UID FLAGS INTERNALDATE RFC822.SIZE
-        BODY.PEEK[])". Bodies larger than the inline limit come with body None and their size: read those with
-        fetch_body. changedsince: CONDSTORE; vanished: QRESYNC, expunged UIDs go to on_vanished.
+        BODY.PEEK[])". A server that tells of a part only (RFC 9738) is asked for the rest. Bodies larger than
+        the inline limit come with body None and their size: read those with fetch_body. changedsince:
+        CONDSTORE; vanished: QRESYNC, expunged UIDs go to on_vanished.
         """
-        stream = FetchStream(self._link, uids, items)
+        known = None if isinstance(uids, bytes) else len(uids)
+        stream = FetchStream(
+            self._link,
+            uids,
+            items,
+            most=lambda: SPARE_RECORDS + (2 * self.most_exists if known is None else 2 * known),
+        )
 
         def consume(response: Response) -> bool:
             if on_vanished is not None and isinstance(response, Vanished) and response.earlier:
@@ -45,10 +55,14 @@ class MessageCommands(SessionBase):
                 return True
             return False
 
-        command = self._command(b"UID FETCH").numbers(uids).phrase(items)
-        if changedsince is not None:
-            command.phrase(b"(CHANGEDSINCE %d%s)" % (changedsince, b" VANISHED" if vanished else b""))
-        stream.begin(self._send(command, consume=consume))
+        def send(some: UidSet | bytes) -> Pending[None]:
+            command = self._command(b"UID FETCH").numbers(some).phrase(items)
+            if changedsince is not None:
+                command.phrase(b"(CHANGEDSINCE %d%s)" % (changedsince, b" VANISHED" if vanished else b""))
+            return self._send(command, consume=consume)
+
+        stream.go_on = Course(self, uids, send).further
+        stream.begin(send(uids))
         return stream
 
     def fetch_body(self, uid: int) -> BodyStream:
@@ -61,9 +75,38 @@ class MessageCommands(SessionBase):
     def search(self, criteria: str) -> Pending[UidSet]:
         """UID SEARCH with criteria as a person writes them: 'SENTSINCE 1-Jan-2020 NOT FROM "Müller"'.
 
-        Answers by ESEARCH ranges where announced. EncodingRefused at once when quotes or parentheses do not
-        match.
+        Answers by ESEARCH ranges where announced. A server that looks at a part only (RFC 9738) is asked for
+        the rest. EncodingRefused at once when quotes or parentheses do not match. AnswerUnusable for more
+        messages than the folder has: a set from a server is never worth more than that.
         """
+        whole: Pending[UidSet] = self._made_of("UID SEARCH")
+        ranges: list[tuple[int, int]] = []
+
+        def send(some: UidSet | None) -> Pending[UidSet]:
+            piece = self._search(criteria, some)
+            piece.on_done = lambda: taken(piece)
+            return piece
+
+        def taken(piece: Pending[UidSet]) -> None:
+            if piece.error is not None:
+                whole.fail(piece.error)
+                return
+            found = piece.result
+            if len(found) > max(self.most_exists, self.message_limit or 0):
+                why = f"{len(found)} messages in a folder of {self.exists}"
+                whole.fail(AnswerUnusable("UID SEARCH", why, side=self.side))
+                return
+            ranges.extend(found.ranges)
+            lowest = min((first for first, _ in found.ranges), default=0)
+            if course.further(piece.code, len(found), lowest) is None:
+                whole.give(UidSet(ranges))
+
+        course = Course(self, b"1:*", send)
+        send(None)
+        return whole
+
+    def _search(self, criteria: str, uids: UidSet | None) -> Pending[UidSet]:
+        """Send one UID SEARCH, in a part of the folder when UIDs are given."""
         found: list[UidSet] = []
 
         def consume(response: Response) -> bool:
@@ -86,7 +129,10 @@ class MessageCommands(SessionBase):
         if self.has("ESEARCH"):
             command.phrase(b"RETURN (ALL)")
         command.search_criteria(criteria)
+        if uids is not None:
+            command.phrase(b"UID").numbers(uids)
         pending = Pending("UID SEARCH", finish, consume)
+        pending.answers = _SEARCH
         return self._link.submit(pending, command)
 
     def store(
@@ -96,22 +142,57 @@ class MessageCommands(SessionBase):
 
         Gives the UIDs that were left alone because they changed after `unchangedsince` (CONDSTORE).
         """
-        command = self._command(b"UID STORE").numbers(uids)
-        if unchangedsince is not None:
-            command.phrase(b"(UNCHANGEDSINCE %d)" % unchangedsince)
-        command.phrase(action + b".SILENT").flags(flags)
+        wanted = tuple(flags)
 
         def finish(tagged: Tagged) -> UidSet:
             modified = code_arguments(tagged.code, "MODIFIED")
             return UidSet.parse(modified[0]) if modified and isinstance(modified[0], bytes) else UidSet()
 
-        return self._link.submit(Pending("UID STORE", finish), command)
+        def send(some: UidSet) -> Pending[UidSet]:
+            command = self._command(b"UID STORE").numbers(some)
+            if unchangedsince is not None:
+                command.phrase(b"(UNCHANGEDSINCE %d)" % unchangedsince)
+            command.phrase(action + b".SILENT").flags(wanted)
+            return self._link.submit(Pending("UID STORE", finish), command)
+
+        return self._in_pieces(
+            uids, send, lambda parts: UidSet(pair for part in parts for pair in part.ranges)
+        )
 
     def expunge(self, uids: UidSet | None = None) -> Pending[None]:
         r"""UID EXPUNGE of these (needs UIDPLUS), or EXPUNGE of all that are marked \Deleted."""
         if uids is None:
-            return self._send(self._command(b"EXPUNGE"))
-        return self._send(self._command(b"UID EXPUNGE").numbers(uids))
+            return self._expunge_all()
+        return self._in_pieces(
+            uids, lambda some: self._send(self._command(b"UID EXPUNGE").numbers(some)), lambda _: None
+        )
+
+    def _expunge_all(self) -> Pending[None]:
+        """EXPUNGE until the server has gone through the whole folder, as long as that is the one open."""
+        opened = self.opened
+        whole: Pending[None] = self._made_of("EXPUNGE")
+        left = SPARE_COMMANDS + self.exists
+
+        def send() -> None:
+            piece = self._send(self._command(b"EXPUNGE"))
+            piece.on_done = lambda: taken(piece)
+
+        def taken(piece: Pending[None]) -> None:
+            nonlocal left
+            left -= 1
+            if piece.error is not None:
+                whole.fail(piece.error)
+            elif piece.code is None or piece.code.name != "MESSAGELIMIT":
+                whole.give(None)
+            elif self.opened is not opened or left <= 0:
+                whole.fail(
+                    AnswerUnusable("EXPUNGE", "the server expunged a part of the folder", side=self.side)
+                )
+            else:
+                send()
+
+        send()
+        return whole
 
     def copy(self, uids: UidSet, name: MailboxName) -> Pending[Copied | None]:
         """UID COPY; gives the pairs when the server tells (UIDPLUS)."""
@@ -189,26 +270,44 @@ class MessageCommands(SessionBase):
             )
 
     def _copy(self, verb: bytes, uids: UidSet, name: MailboxName) -> Pending[Copied | None]:
-        moved: list[Code] = []
+        def send(some: UidSet) -> Pending[Copied | None]:
+            moved: list[Code] = []
 
-        def consume(response: Response) -> bool:
-            # RFC 6851 §4.3: MOVE sends COPYUID in an untagged OK.
-            if isinstance(response, Status) and response.code is not None and response.code.name == "COPYUID":
-                moved.append(response.code)
-                return True
-            return False
+            def consume(response: Response) -> bool:
+                # RFC 6851 §4.3: MOVE sends COPYUID in an untagged OK.
+                if not isinstance(response, Status) or response.code is None:
+                    return False
+                if response.code.name == "COPYUID":
+                    moved.append(response.code)
+                return response.code.name == "COPYUID"
 
-        def finish(tagged: Tagged) -> Copied | None:
-            arguments = code_arguments(moved[-1] if moved else tagged.code, "COPYUID")
-            validity = validity_of(arguments)
-            if validity is None or len(arguments) != 3:
-                return None
-            source, target = (
-                UidSet.parse(value) if isinstance(value, bytes) else UidSet() for value in arguments[1:]
-            )
-            if not len(source) == len(target) <= len(uids):
-                return None
-            return Copied(validity, tuple(source), tuple(target))
+            def finish(tagged: Tagged) -> Copied | None:
+                return _copied(moved[-1] if moved else tagged.code, len(some))
 
-        command = self._command(verb).numbers(uids).mailbox(name)
-        return self._link.submit(Pending(verb.decode("ascii"), finish, consume), command)
+            command = self._command(verb).numbers(some).mailbox(name)
+            return self._link.submit(Pending(verb.decode("ascii"), finish, consume), command)
+
+        return self._in_pieces(uids, send, _joined)
+
+
+def _copied(code: Code | None, most: int) -> Copied | None:
+    """Read COPYUID; None when the server does not tell, or tells of more than was asked for."""
+    arguments = code_arguments(code, "COPYUID")
+    validity = validity_of(arguments)
+    if validity is None or len(arguments) != 3:
+        return None
+    source, target = (
+        UidSet.parse(value) if isinstance(value, bytes) else UidSet() for value in arguments[1:]
+    )
+    if not len(source) == len(target) <= most:
+        return None
+    return Copied(validity, tuple(source), tuple(target))
+
+
+def _joined(parts: Sequence[Copied | None]) -> Copied | None:
+    """Put the answers for pieces of a set together; None when one of them does not tell."""
+    told = [part for part in parts if part is not None]
+    if len(told) < len(parts) or len({part.uidvalidity for part in told}) != 1:
+        return None
+    source = tuple(uid for part in told for uid in part.source)
+    return Copied(told[0].uidvalidity, source, tuple(uid for part in told for uid in part.target))

@@ -6,8 +6,6 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from imapsync.wire.errors import ProtocolError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,11 +78,11 @@ class Outbox:
         self._unblock(pending)
         self._pump()
 
-    def continued(self, text: bytes) -> None:
-        """Go on after the server's "+"; ProtocolError when nothing waits for it."""
+    def continued(self, text: bytes) -> bool:
+        """Go on after the server's "+"; false when nothing waits for it."""
         pending = self._blocked
         if pending is None or self._turn is None:
-            raise ProtocolError("a continuation request that nothing waits for")
+            return False
         if pending.on_continuation is not None:
             pending.on_continuation(text)
         elif pending.streamed:
@@ -94,6 +92,7 @@ class Outbox:
             self._unblock(pending)
             self._queue.appendleft(pending)
             self._pump()
+        return True
 
     def completed(self, pending: Pending[Any]) -> None:
         """Note an answered command; the rest of one that was answered in place of "+" is not sent."""

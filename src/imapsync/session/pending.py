@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from imapsync.session.errors import ProtocolViolation
+from imapsync.session.errors import CommandRefused, ProtocolViolation
 from imapsync.wire.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from imapsync.session.errors import SyncError
-    from imapsync.wire.responses import Response, Tagged
+    from imapsync.wire.responses import Code, Response, Tagged, Unreadable
 
 T = TypeVar("T")
 
@@ -30,11 +30,15 @@ class Pending(Generic[T]):
         "_finish",
         "_result",
         "_waiters",
+        "answers",
+        "code",
         "consume",
         "done",
         "note_starving",
+        "odd",
         "on_continuation",
         "on_done",
+        "precondition",
         "secret",
         "segments",
         "sent_at",
@@ -55,11 +59,18 @@ class Pending(Generic[T]):
     ) -> None:
         self.verb = verb
         self.tag = b""
+        #: The response code of the OK that ended it.
+        self.code: Code | None = None
+        #: Names of the responses that the answer is made of; one of them that cannot be read spoils it.
+        self.answers: frozenset[str] = frozenset()
+        #: Raises CommandRefused when the OK is not to be believed.
+        self.precondition: Callable[[], None] | None = None
+        self.odd: Unreadable | None = None
         #: Offered each untagged response while in flight; true when it took it.
         self.consume = consume
         self._finish = finish
         self._result: T | None = None
-        self._error: BaseException | None = None
+        self._error: SyncError | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self.done = False
         #: Segments still to be sent; None when all are.
@@ -83,11 +94,22 @@ class Pending(Generic[T]):
 
     def succeed(self, tagged: Tagged) -> None:
         """Take the OK that ends the command."""
+        self.code = tagged.code
         try:
+            if self.precondition is not None:
+                self.precondition()
             self._result = self._finish(tagged)
         except ProtocolError as error:
             self._error = ProtocolViolation(f"the server broke the protocol: {error}")
+        except CommandRefused as error:
+            self._error = error
         self._wake()
+
+    def give(self, result: T) -> None:
+        """End with a result that was made of the answers to several commands."""
+        if not self.done:
+            self._result = result
+            self._wake()
 
     def fail(self, error: SyncError) -> None:
         """End with an error: refused, or the connection is gone."""
@@ -96,7 +118,12 @@ class Pending(Generic[T]):
             self._wake()
 
     @property
-    def error(self) -> BaseException | None:
+    def result(self) -> T:
+        """What awaiting gives; only when it is done without an error."""
+        return self._result  # type: ignore[return-value]  # None only when T is None
+
+    @property
+    def error(self) -> SyncError | None:
         """What awaiting raises, None when it gives a result or is not done."""
         return self._error
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
 from imapsync.report.events import Phase, Side
 from imapsync.session import errors
+from imapsync.session.base import odd_sentence
 from imapsync.session.login import open_session
 from imapsync.transfer.context import side_of
 
 if TYPE_CHECKING:
     from imapsync.session.session import Session
     from imapsync.transfer.context import Run
+    from imapsync.wire.responses import Unreadable
 
 #: Tries to connect again before the run gives up, counted anew after each success that moved the work
 #: forward.
@@ -24,6 +27,8 @@ RECONNECT_BASE_S = 0.5
 RECONNECT_CAP_S = 20.0
 #: How long saying goodbye may take.
 LOGOUT_TIMEOUT_S = 2.0
+#: Unreadable responses of one connection that are told one by one.
+MAX_ODD_TOLD = 10
 _CLIENT_ID = (("name", "imapsync"),)
 
 
@@ -70,7 +75,21 @@ async def connect(run: Run, side: Side, *, login: bool = True, quiet: bool = Fal
     )
     if not quiet:
         _tell(run, side, session)
+    session.on_odd = partial(_tell_odd, run, side, [0])
     return session
+
+
+def _tell_odd(run: Run, side: Side, told: list[int], odd: Unreadable) -> None:
+    """Tell of a response that could not be read; the line of a folder list costs a folder nobody knows of."""
+    told[0] += 1
+    if odd.name in ("LIST", "XLIST"):
+        run.incomplete_listing = True
+        run.errors += 1
+        run.sink(
+            events.Problem(events.Reason.PROTOCOL, f"a folder may be missing: {odd_sentence(odd)}", side)
+        )
+    elif told[0] <= MAX_ODD_TOLD:
+        run.warn(odd_sentence(odd), side)
 
 
 async def reconnect(run: Run, cause: errors.SyncError) -> None:

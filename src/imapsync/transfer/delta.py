@@ -199,7 +199,7 @@ class DeltaComparison:
                 b"(UID FLAGS)",
                 changedsince=since,
                 vanished=True,
-                on_vanished=self._plan.vanished.update,
+                on_vanished=self._plan.note_vanished,
             )
         elif self._reading.resync:
             self._changes = source.fetch(uids, b"(UID FLAGS)", changedsince=since)

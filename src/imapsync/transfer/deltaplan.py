@@ -51,7 +51,12 @@ class DeltaPlan:
         self._flag_rows: dict[int, tuple[int, int, int]] = {}
         self._pairs: Pairs | None = None
         self._orphans: list[int] = []
+        self._told_vanished: list[tuple[int, int]] = []
         self._known_new = 0
+
+    def note_vanished(self, uids: UidSet) -> None:
+        """Note what the server says is gone, be it that some of it has never been (RFC 7162 §3.2.10)."""
+        self._told_vanished.extend(uids.ranges)
 
     @property
     def _journal(self) -> Journal:
@@ -175,6 +180,10 @@ class DeltaPlan:
             present = set(everything)
             pairs = self._known_pairs()
             self.vanished.update(uid for uid in pairs.source_uids if uid not in present)
+        told = UidSet(self._told_vanished)
+        if told:
+            # A long list is held against what is known; a short one is looked up.
+            self.vanished.update(told if len(told) <= LOOKUP else told.among(self._known_pairs().source_uids))
         if not self.vanished:
             return
         found = self._journal.find(state.id, self.vanished)

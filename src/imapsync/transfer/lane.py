@@ -449,11 +449,11 @@ class Lane:
 
     async def _send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
         self._focus.destination(job)
-        if self._multi or len(rows) == 1:
-            self._append(job, rows, messages, flags)
-        else:
-            for at, row in enumerate(rows):
-                self._append(job, [row], [messages[at]], [flags[at]])
+        together = len(rows) if self._multi else 1
+        together = min(together, self._ends.destination.message_limit or together)
+        for at in range(0, len(rows), together):
+            part = slice(at, at + together)
+            self._append(job, rows[part], messages[part], flags[part])
         await self._ends.destination.drain()
 
     def _append(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:

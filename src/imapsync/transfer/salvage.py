@@ -40,8 +40,7 @@ async def read_rest(
         run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
         job.failed = True
         return
-    known = set(index.uids) | set(index.dropped)
-    missing = UidSet.of(uid for uid in everything if uid not in known)
+    missing = everything.without([*index.uids, *index.dropped])
     await read_pieces(run, job, session, reader, index, missing=missing)
 
 

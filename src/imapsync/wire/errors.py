@@ -9,7 +9,14 @@ class WireError(Exception):
 
 
 class ProtocolError(WireError):
-    """The server sent bytes that are not IMAP, or more than a limit allows. The connection is unusable."""
+    """The server sent bytes that are not IMAP, or more than a limit allows.
+
+    Where only the words of one response are wrong the reader makes it an Unreadable and goes on.
+    """
+
+
+class Unbalanced(ProtocolError):
+    """A response ends with a parenthesis open; the next line may bring it."""
 
 
 class LimitExceeded(ProtocolError):

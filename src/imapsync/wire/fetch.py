@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Value
 
 #: The items of bulk answers in any order, then the end or one body literal. Each repetition overwrites its
-#: groups; numbers near their limits are left to the general way. 1 sequence, 2 UID, 3 FLAGS, 4 INTERNALDATE,
-#: 5 RFC822.SIZE, 6 MODSEQ, 7 body section, 8 literal length.
+#: groups; numbers near their limits are left to the general way. 1 sequence, 2 "UID" if it is one (RFC 9586),
+#: 3 UID, 4 FLAGS, 5 INTERNALDATE, 6 RFC822.SIZE, 7 MODSEQ, 8 body section, 9 literal length.
 _ITEM = (
     rb"UID (\d{1,9})|FLAGS \(([^()\[\"{\r\n]*)\)|INTERNALDATE \"([^\"\\\r\n]*)\""
     rb"|RFC822\.SIZE (\d{1,18})|MODSEQ \((\d{1,18})\)"
 )
 FAST_FETCH = re.compile(
-    rb"\* (\d{1,9}) FETCH \((?:(?:" + _ITEM + rb")(?: |(?=\)\r\n)))*"
+    rb"\* (\d{1,9}) (UID)?FETCH \((?:(?:" + _ITEM + rb")(?: |(?=\)\r\n)))*"
     rb"(?:\)\r\n|BODY\[([^\]\r\n\"{]*)\](?:<\d{1,19}>)? \{(\d{1,19})\}\r\n)"
 )
 
@@ -62,9 +62,11 @@ def section_of(item: bytes) -> bytes | None:
 
 def fetch_of(match: re.Match[bytes], body: bytes | None, body_size: int | None) -> Fetch:
     """Make the value of a FAST_FETCH match and its body."""
-    sequence, uid, flags, date, size, modseq, section, _ = match.groups()
+    number, is_uid, uid, flags, date, size, modseq, section, _ = match.groups()
+    if is_uid is not None:
+        number, uid = b"0", number
     return Fetch(
-        int(sequence),
+        int(number),
         None if uid is None else int(uid),
         None if flags is None else flag_tuple(flags),
         None if size is None else int(size),
@@ -77,7 +79,11 @@ def fetch_of(match: re.Match[bytes], body: bytes | None, body_size: int | None) 
 
 
 def parse_fetch(sequence: int, values: tuple[Value, ...]) -> Fetch:
-    """Make the value of any FETCH response from its lexed arguments; items we do not use are passed over."""
+    """Make the value of any FETCH response from its lexed arguments.
+
+    Items that we do not use are passed over; one that is not what it should be (NIL where a number belongs)
+    counts as not sent, so that it costs itself and not the message.
+    """
     if len(values) != 1 or not isinstance(values[0], tuple) or len(values[0]) % 2:
         raise ProtocolError("FETCH without a list of pairs")
     items = values[0]
@@ -95,7 +101,7 @@ def parse_fetch(sequence: int, values: tuple[Value, ...]) -> Fetch:
         elif name == b"FLAGS":
             flags = _atoms(value)
         elif name == b"INTERNALDATE":
-            date = value if isinstance(value, bytes) else None
+            date = value if isinstance(value, bytes) else b""
         elif name == b"RFC822.SIZE":
             size = _number(value, MAX_LONG_NUMBER)
         elif name == b"MODSEQ":
@@ -109,18 +115,16 @@ def parse_fetch(sequence: int, values: tuple[Value, ...]) -> Fetch:
     return Fetch(sequence, uid, flags, size, date, modseq, body, body_size, section, labels)
 
 
-def _number(value: Value, most: int) -> int:
+def _number(value: Value, most: int) -> int | None:
     number = int(value) if isinstance(value, bytes) and value.isdigit() and len(value) < 20 else -1
-    if not 0 <= number <= most:
-        raise ProtocolError("a FETCH item is not the number it should be")
-    return number
+    return number if 0 <= number <= most else None
 
 
-def _atoms(value: Value) -> tuple[bytes, ...]:
+def _atoms(value: Value) -> tuple[bytes, ...] | None:
     if value is None:
         return ()
     if not isinstance(value, tuple):
-        raise ProtocolError("a FETCH item is not the list it should be")
+        return None
     return tuple(
         item if isinstance(item, bytes) else b"NIL" for item in value if not isinstance(item, (tuple, int))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from imapsync.wire.errors import LimitExceeded, ProtocolError
+from imapsync.wire.errors import LimitExceeded, ProtocolError, Unbalanced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +69,7 @@ class _Tree:
 
     def close_all(self) -> tuple[Value, ...]:
         if self._around:
-            raise ProtocolError("a closing parenthesis is missing")
+            raise Unbalanced("a closing parenthesis is missing")
         return tuple(self.values)
 
 

@@ -77,6 +77,12 @@ def parse(parts: Parts, nesting_limit: int = DEFAULT_LIMITS.nesting) -> Response
     return _parse_values(name, lex(parts, head.end(), nesting_limit))
 
 
+def name_of(line: bytes) -> str:
+    """Give what an untagged response line seems to be, in capitals, such as "FETCH"; "" when it is none."""
+    head = _HEAD.match(line)
+    return "" if head is None else head[2].decode("ascii", "replace").upper()
+
+
 def parse_text(raw: bytes) -> tuple[Code | None, str]:
     """Split the text of a status response into its response code, if any, and the words for people."""
     match = _CODE.match(raw)
@@ -133,6 +139,8 @@ def _parse_numbered(sequence: int, name: str, parts: Parts, start: int, nesting_
     values = lex(parts, start, nesting_limit)
     if name == "FETCH":
         return parse_fetch(sequence, values)
+    if name == "UIDFETCH":
+        return parse_fetch(0, values)._replace(uid=sequence)
     return _parse_values(name, values) if name == "FILTERED" else Unknown(name, values)
 
 
@@ -173,6 +181,14 @@ def _parse_lsub(values: tuple[Value, ...]) -> ListEntry:
     return _parse_list(values)._replace(subscribed_answer=True)
 
 
+def _told(value: Value) -> int | None:
+    """Read a number; None for what is none, as if it had not been told."""
+    try:
+        return number(value)
+    except ValueError:
+        return None
+
+
 _STATUS_FIELDS = {
     b"MESSAGES": "messages",
     b"UIDNEXT": "uidnext",
@@ -187,23 +203,24 @@ def _parse_status(values: tuple[Value, ...]) -> MailboxStatus:
     raw = b"NIL" if values[0] is None else _bytes(values[0])
     items = _tuple(values[-1])
     found: dict[str, int] = {}
-    for key, value in zip(items[::2], items[1::2], strict=True):
+    for key, value in zip(items[::2], items[1::2], strict=False):
         field = _STATUS_FIELDS.get(_bytes(key).upper())
-        if field is not None and value is not None:
-            found[field] = number(value)
+        if field is not None and (told := _told(value)) is not None:
+            found[field] = told
     return MailboxStatus(MailboxName.from_wire(raw), StatusItems(**found))
 
 
 def _parse_namespace(values: tuple[Value, ...]) -> Namespaces:
     def group(value: Value) -> tuple[NamespaceEntry, ...]:
-        entries = () if value is None else _tuple(value)
+        entries = value if isinstance(value, tuple) else ()
         return tuple(
             NamespaceEntry(MailboxName(raw, MailboxName.from_wire(raw).text), _separator(entry[1]))
-            for entry in map(_tuple, entries)
-            for raw in [_bytes(entry[0])]
+            for entry in entries
+            if isinstance(entry, tuple) and len(entry) >= 2
+            for raw in [b"" if entry[0] is None else _bytes(entry[0])]
         )
 
-    return Namespaces(group(values[0]), group(values[1]), group(values[2]))
+    return Namespaces(*map(group, (*values, None, None, None)[:3]))
 
 
 def _parse_search(values: tuple[Value, ...]) -> Search:
@@ -230,6 +247,10 @@ def _parse_esearch(values: tuple[Value, ...]) -> Search:
         index += 1
         if key == b"ALL":
             numbers = UidSet.parse(_bytes(value))
+        elif key == b"PARTIAL":
+            # RFC 9394 §3.1: PARTIAL (range set), the set NIL when nothing is in the range.
+            partial = _tuple(value)[1]
+            numbers = UidSet() if partial is None else UidSet.parse(_bytes(partial))
         elif key == b"COUNT":
             count = message_number(value)
         elif key == b"MODSEQ":
@@ -245,8 +266,8 @@ def _parse_vanished(values: tuple[Value, ...]) -> Vanished:
 def _parse_id(values: tuple[Value, ...]) -> ServerId:
     if values[0] is None:
         return ServerId(())
-    texts = ["" if item is None else _bytes(item).decode("utf-8", "replace") for item in _tuple(values[0])]
-    return ServerId(tuple(zip(texts[::2], texts[1::2], strict=True)))
+    texts = [item.decode("utf-8", "replace") if isinstance(item, bytes) else "" for item in _tuple(values[0])]
+    return ServerId(tuple(zip(texts[::2], texts[1::2], strict=False)))
 
 
 def _parse_filtered(values: tuple[Value, ...]) -> Filtered:
@@ -261,7 +282,7 @@ def _parse_filtered(values: tuple[Value, ...]) -> Filtered:
 _PARSERS: dict[str, Callable[[tuple[Value, ...]], Response]] = {
     "CAPABILITY": lambda values: Capabilities(capability_names(values)),
     "ENABLED": lambda values: Enabled(capability_names(values)),
-    "FLAGS": lambda values: Flags(tuple(map(_bytes, _tuple(values[0])))),
+    "FLAGS": lambda values: Flags(tuple(flag for flag in _tuple(values[0]) if isinstance(flag, bytes))),
     "LIST": _parse_list,
     "LSUB": _parse_lsub,
     "XLIST": _parse_list,

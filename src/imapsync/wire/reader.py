@@ -1,7 +1,9 @@
 """The receiving machine: bytes in, responses out (RFC 3501 §7). However the input is cut, they are the same.
 
 `next()` has three outcomes: a response, None ("I need more bytes"), or ProtocolError, after which the reader
-is dead.
+is dead: the server announced or sent more than a limit allows. A response that cannot be read although its
+lines and literals are whole is an Unreadable, and what follows it is read as ever. A line ends with CRLF or,
+from some servers, with LF alone.
 
 The receive buffer is the reader's own, so that a transport writes into it without a copy: get_buffer(), then
 advance().
@@ -12,11 +14,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from imapsync.wire.errors import LimitExceeded, ProtocolError
+from imapsync.wire.errors import LimitExceeded, ProtocolError, Unbalanced
 from imapsync.wire.fetch import FAST_FETCH, fetch_of, section_of
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
-from imapsync.wire.parser import is_free_text, parse
-from imapsync.wire.responses import BodyChunk, BodyStart
+from imapsync.wire.parser import is_free_text, name_of, parse
+from imapsync.wire.responses import BodyChunk, BodyStart, Unreadable
 
 if TYPE_CHECKING:
     from imapsync.wire.responses import Response
@@ -30,7 +32,9 @@ _LITERAL_MARK = re.compile(rb"\{(\d{1,19})\+?\}\Z")
 _BODY_MARK = re.compile(
     rb"((?:BODY|BINARY)\[[^\]]*\](?:<\d+>)?|RFC822(?:\.TEXT|\.HEADER)?) ?~?\{\d+\+?\}\Z", re.IGNORECASE
 )
-_FETCH_HEAD = re.compile(rb"\* (\d{1,10}) FETCH \(", re.IGNORECASE)
+_FETCH_HEAD = re.compile(rb"\* (\d{1,10}) (UID)?FETCH \(", re.IGNORECASE)
+#: What a stray line end leaves of a response: the parentheses that it lacked.
+_ONLY_CLOSES = re.compile(rb"[ )]*\)[ )]*\Z")
 _FETCH_UID = re.compile(rb"[ (]UID (\d{1,10})[ )]", re.IGNORECASE)
 
 
@@ -42,7 +46,7 @@ class Reader:
         self._buffer = bytearray(max(limits.buffer_bytes, 2 * _WHOLE_LITERAL_BYTES))
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
-        #: Up to here the line at _start is known to hold no CRLF.
+        #: Up to here the line at _start is known to hold no line end.
         self._scanned = 0
         #: The response under way: complete lines and literals.
         self._parts: list[bytes | int] = []
@@ -55,6 +59,8 @@ class Reader:
         self._literal_left = 0
         self._in_literal = self._streaming = False
         self._dead = False
+        #: A response that ended with a parenthesis open, until the next line is seen.
+        self._unclosed: list[bytes | int] = []
 
     def get_buffer(self) -> memoryview:
         """Give the free part of the receive buffer; valid until advance()."""
@@ -79,7 +85,9 @@ class Reader:
     @property
     def buffered(self) -> bool:
         """Whether received bytes wait, be it a part of a response."""
-        return self._start < self._end or bool(self._parts or self._long_line or self._in_literal)
+        return self._start < self._end or bool(
+            self._parts or self._long_line or self._in_literal or self._unclosed
+        )
 
     def next(self) -> Response | None:
         """Give the next response, or None when more bytes are needed; ProtocolError kills the reader."""
@@ -97,45 +105,71 @@ class Reader:
                 chunk = self._read_literal()
                 if chunk is not None or self._in_literal:
                     return chunk
-            end_of_line = self._buffer.find(b"\r\n", self._scanned, self._end)
-            if end_of_line < 0:
+            line_feed = self._buffer.find(b"\n", self._scanned, self._end)
+            if line_feed < 0:
                 self._keep_line()
                 return None
-            if not self._parts and not self._long_line:
-                match = FAST_FETCH.match(self._buffer, self._start, end_of_line + 2)
+            if not self._parts and not self._long_line and not self._unclosed:
+                match = FAST_FETCH.match(self._buffer, self._start, line_feed + 1)
                 if match is not None:
-                    if match[8] is None:
-                        self._start = self._scanned = end_of_line + 2
+                    if match[9] is None:
+                        self._start = self._scanned = line_feed + 1
                         return fetch_of(match, None, None)
-                    length = int(match[8])
-                    end = end_of_line + 2 + length
+                    length = int(match[9])
+                    end = line_feed + 1 + length
                     if length <= self._whole_bytes and end - self._start < _LEAST_FREE_BYTES * 2:
                         if end > self._end:
                             return None
                         # Never beyond _end: older bytes lie there.
                         if end + 3 <= self._end and self._buffer.startswith(b")\r\n", end, end + 3):
-                            body = bytes(self._view[end_of_line + 2 : end])
+                            body = bytes(self._view[line_feed + 1 : end])
                             self._start = self._scanned = end + 3
                             return fetch_of(match, body, length)
-            response = self._take_line(end_of_line)
+            response = self._take_line(line_feed) if not self._unclosed else self._close(line_feed)
             if response is not None:
                 return response
 
-    def _take_line(self, end_of_line: int) -> Response | None:
+    def _close(self, line_feed: int) -> Response | None:
+        """End a response that lacked a parenthesis: a next line of nothing else belongs to it.
+
+        So a stray line end costs nothing; without such a line the response is unreadable.
+        """
+        parts, self._unclosed = self._unclosed, []
+        line = bytes(self._view[self._start : line_feed]).removesuffix(b"\r")
+        if self._long_line or _ONLY_CLOSES.match(line) is None or not isinstance(parts[-1], bytes):
+            return _unreadable(parts, "a closing parenthesis is missing")
+        self._start = self._scanned = line_feed + 1
+        parts[-1] += line
+        return self._parsed(parts, closing=True)
+
+    def _parsed(self, parts: list[bytes | int], *, closing: bool = False) -> Response | None:
+        """Give the value of a framed response; None when the next line may bring what it lacks."""
+        try:
+            return parse(parts, self.limits.nesting)
+        except Unbalanced as error:
+            if closing or name_of(parts[0] if isinstance(parts[0], bytes) else b"") == "":
+                return _unreadable(parts, str(error))
+            self._unclosed = parts
+            return None
+        except ProtocolError as error:
+            return _unreadable(parts, str(error))
+
+    def _take_line(self, line_feed: int) -> Response | None:
         """Add the line to the response under way; give the response if the line ends it."""
-        line = bytes(self._view[self._start : end_of_line])
+        line = bytes(self._view[self._start : line_feed])
         if self._long_line:
             line = bytes(self._long_line) + line
             self._long_line.clear()
+        line = line.removesuffix(b"\r")
         if len(line) > self.limits.line_bytes:
             raise LimitExceeded("a response line is too long")
-        self._start = self._scanned = end_of_line + 2
+        self._start = self._scanned = line_feed + 1
         self._hold(len(line))
         self._parts.append(line)
         mark = _LITERAL_MARK.search(line) if line.endswith(b"}") else None
         if mark is None or (len(self._parts) == 1 and is_free_text(line)):
             parts, self._parts, self._held_bytes = self._parts, [], 0
-            return parse(parts, self.limits.nesting)
+            return self._parsed(parts)
         return self._begin_literal(int(mark[1]), line)
 
     def _begin_literal(self, length: int, line: bytes) -> BodyStart | None:
@@ -153,6 +187,8 @@ class Reader:
         uid = _FETCH_UID.search(self._lines())
         self._streaming = True
         section = section_of(body[1]) or b""
+        if head[2]:
+            return BodyStart(0, int(head[1]), length, section)
         return BodyStart(int(head[1]), None if uid is None else int(uid[1]), length, section)
 
     def _read_literal(self) -> BodyChunk | None:
@@ -180,17 +216,14 @@ class Reader:
         return int(mark[1]) if mark else 0
 
     def _keep_line(self) -> None:
-        """No CRLF yet: remember how far we looked, and set aside a line that fills the buffer."""
+        """No line end yet: remember how far we looked, and set aside a line that fills the buffer."""
         if len(self._long_line) + self._end - self._start > self.limits.line_bytes:
             raise LimitExceeded("a response line is too long")
         if self._start == 0 and self._end == len(self._buffer):
-            # A CR at the very end may be half of the CRLF: it stays.
-            keep = 1 if self._buffer[self._end - 1] == 0x0D else 0
-            self._long_line += self._view[: self._end - keep]
-            self._buffer[:keep] = b"\r"[:keep]
-            self._start, self._end, self._scanned = 0, keep, 0
+            self._long_line += self._view[: self._end]
+            self._start = self._end = self._scanned = 0
             return
-        self._scanned = max(self._start, self._end - 1)
+        self._scanned = self._end
         if self._end == len(self._buffer):
             self._pack()
 
@@ -209,3 +242,8 @@ class Reader:
         self._view[:count] = self._view[self._start : self._end]
         self._scanned -= self._start
         self._start, self._end = 0, count
+
+
+def _unreadable(parts: list[bytes | int], why: str) -> Unreadable:
+    line = parts[0] if isinstance(parts[0], bytes) else b""
+    return Unreadable(name_of(line), line, why)

@@ -159,7 +159,8 @@ class Filtered(NamedTuple):
 class Fetch(NamedTuple):
     """One message of FETCH; None for what the server did not send.
 
-    flags: as sent. internaldate: as sent, between the quotes. body: the (only) body section asked for.
+    sequence: 0 in a UIDFETCH (RFC 9586), which has none. flags: as sent. internaldate: as sent, between the
+    quotes, b"" when the server has none. body: the (only) body section asked for.
     body_size: its length; body is None with a body_size when it was larger than the inline limit and went out
     as BodyStart and BodyChunk events; both are None when it was NIL (the message is gone) or not asked for.
     section: which part the body is, without its arguments: b"" the whole message, b"HEADER.FIELDS" and so on.
@@ -193,6 +194,18 @@ class BodyChunk(NamedTuple):
     content: bytes
 
 
+class Unreadable(NamedTuple):
+    """A response whose framing is whole and whose words are not IMAP; nobody knows what it should have told.
+
+    name: what it seems to be, in capitals, such as "FETCH" or "SEARCH", "" when not even that can be told.
+    line: its first line. why: what is wrong with it.
+    """
+
+    name: str
+    line: bytes
+    why: str
+
+
 class Unknown(NamedTuple):
     """An untagged response that we have no use for: its name and its lexed arguments."""
 
@@ -220,5 +233,6 @@ Response = (
     | Fetch
     | BodyStart
     | BodyChunk
+    | Unreadable
     | Unknown
 )

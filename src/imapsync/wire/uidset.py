@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from imapsync.wire.errors import EncodingRefused, ProtocolError
@@ -71,6 +73,38 @@ class UidSet:
                 start = end + 1
         if piece:
             yield UidSet(piece)
+
+    def within(self, first: int, last: int) -> UidSet:
+        """Give the part of the set from `first` to `last`, without looking at each number."""
+        return UidSet(
+            (max(first, low), min(last, high)) for low, high in self.ranges if low <= last and high >= first
+        )
+
+    def without(self, numbers: Iterable[int]) -> UidSet:
+        """Give the rest of the set, sorted; costs what numbers and ranges cost, not what they span."""
+        taken = sorted(set(numbers))
+        left: list[tuple[int, int]] = []
+        for first, last in sorted(self.ranges):
+            start = first
+            for number in taken[bisect_left(taken, first) : bisect_right(taken, last)]:
+                if number > start:
+                    left.append((start, number - 1))
+                start = number + 1
+            if start <= last:
+                left.append((start, last))
+        return UidSet(left)
+
+    def among(self, numbers: Iterable[int]) -> list[int]:
+        """Give those of the numbers that are in the set, in their order: so a server's set is used."""
+        ranges = sorted(self.ranges)
+        firsts = [first for first, _ in ranges]
+        # A range that begins earlier may reach further: the highest end so far decides.
+        lasts = list(accumulate((last for _, last in ranges), max))
+        return [
+            number
+            for number in numbers
+            if (at := bisect_right(firsts, number)) > 0 and number <= lasts[at - 1]
+        ]
 
     def __len__(self) -> int:
         return sum(last - first + 1 for first, last in self.ranges)

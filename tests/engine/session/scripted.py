@@ -50,6 +50,11 @@ class Peer:
         self._writer.write(b"".join(line + b"\r\n" for line in lines))
         await self._writer.drain()
 
+    async def write(self, content: bytes) -> None:
+        """Send bytes as they are."""
+        self._writer.write(content)
+        await self._writer.drain()
+
     async def answer(self, text: bytes = b"OK done", *untagged: bytes) -> None:
         """Complete the command that was expected last."""
         await self.send(*untagged, self.tag + b" " + text)

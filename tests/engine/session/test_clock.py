@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from tests.engine.session.helpers import INBOX, greet, open_scripted, until
 from tests.engine.session.scripted import Peer, ScriptedServer
 
-from imapsync.session.errors import ConnectionFailed, TimedOut
+from imapsync.session.errors import ConnectionFailed, ProtocolViolation, TimedOut
 from imapsync.session.retry import Backoff
 from imapsync.session.session import Message
 
@@ -43,6 +44,53 @@ async def test_a_server_may_take_its_time_while_it_talks() -> None:
 
     async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=1.5) as session:
         await session.noop()
+
+
+async def test_a_server_that_only_says_that_it_still_works_is_left() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect("NOOP")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await peer.send(b"* OK still working", b"* 3 EXISTS", b"* 1 FETCH (FLAGS ())", b"* XNEWS 1")
+                await asyncio.sleep(0.05)
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server, timeout_s=0.2)
+        with pytest.raises(TimedOut, match="nothing that was asked for for 2 seconds"):
+            await session.noop()
+        await session.logout()
+
+
+async def test_a_body_that_comes_slowly_but_comes_is_waited_for() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(".*FETCH.*")
+        await peer.send(b"* 1 FETCH (UID 1 BODY[] {%d}" % (8 * 500_000))
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            await peer.write(b"x" * 500_000)
+        await peer.answer(b"OK done", b")")
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server, await open_scripted(server, timeout_s=0.2) as session:
+        body = session.fetch_body(1)
+        assert sum([len(chunk) async for chunk in body]) == 8 * 500_000
+
+
+async def test_a_server_that_tells_the_same_for_ever_is_left() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(".*FETCH.*")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await peer.send(*[b"* 1 FETCH (UID 1 FLAGS ())"] * 500)
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server)
+        with pytest.raises(ProtocolViolation, match="without end"):
+            await session.fetch(b"1:*", b"(UID FLAGS)").collect()
+        await session.logout()
 
 
 async def test_an_idle_session_does_not_time_out() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import imapsync.wire
 
-ALLOWED = {"__future__", "binascii", "collections", "enum", "re", "typing"}
+ALLOWED = {"__future__", "binascii", "bisect", "collections", "enum", "itertools", "re", "typing"}
 
 
 def test_wire_imports_no_socket_clock_file_or_asyncio() -> None:

@@ -36,6 +36,7 @@ from imapsync.wire.responses import (
     StatusItems,
     Tagged,
     Unknown,
+    Unreadable,
     Vanished,
 )
 from imapsync.wire.uidset import UidSet
@@ -193,47 +194,131 @@ def test_sequences_in_pieces_of_any_size(rows: list[tuple[bytes, Response]], siz
     assert read_pieces(pieces) == [row[1] for row in rows]
 
 
-BROKEN = [
-    b"*\r\n",
-    b"* \r\n",
-    b"\r\n",
-    b"hello\r\n",
-    b"a1 MAYBE\r\n",
-    b"* 1 FETCH (UID x)\r\n",
-    b"* 1 FETCH (UID 5\r\n",
-    b"* 1 FETCH UID 5)\r\n",
-    b"* 1 FETCH (UID)\r\n",
-    b"* 1 FETCH ((UID) 5)\r\n",
-    b"* 1 FETCH (FLAGS 7)\r\n",
-    b'* LIST () "/\r\n',
-    b"* LIST\r\n",
-    b"* STATUS a (MESSAGES x)\r\n",
-    b"* STATUS a (MESSAGES)\r\n",
-    b"* SEARCH a\r\n",
-    b"* SEARCH 99999999999\r\n",
-    b"* SEARCH 0\r\n",
-    b"* VANISHED 1:*\r\n",
-    b"* ESEARCH ALL 0\r\n",
-    b"* NAMESPACE x\r\n",
-    b"* FLAGS\r\n",
-    b"* ID (a)\r\n",
-    b"* X )\r\n",
-    b"* LIST (NIL) NIL x\r\n",
-    b"* 4294967296 EXISTS\r\n",
-    b"* 1 FETCH (UID 4294967296)\r\n",
-    b"* 1 FETCH (MODSEQ (9223372036854775808))\r\n",
-    b"* 1 FETCH (RFC822.SIZE 99999999999999999999)\r\n",
-    b"* STATUS a (HIGHESTMODSEQ 9223372036854775808)\r\n",
+#: What cannot be read although its framing is whole, and what it seems to be.
+ODD: list[tuple[bytes, str]] = [
+    (b"*\r\n", ""),
+    (b"* \r\n", ""),
+    (b"\r\n", ""),
+    (b"hello\r\n", ""),
+    (b"a1 MAYBE\r\n", ""),
+    (b")\r\n", ""),
+    (b"* 1 FETCH UID 5)\r\n", "FETCH"),
+    (b"* 1 FETCH (UID)\r\n", "FETCH"),
+    (b"* 1 FETCH ((UID) 5)\r\n", "FETCH"),
+    (b'* LIST () "/\r\n', "LIST"),
+    (b"* LIST\r\n", "LIST"),
+    (b"* LIST (NIL) NIL x\r\n", "LIST"),
+    (b"* STATUS a x\r\n", "STATUS"),
+    (b"* SEARCH a\r\n", "SEARCH"),
+    (b"* SEARCH 1 NIL\r\n", "SEARCH"),
+    (b"* SEARCH 99999999999\r\n", "SEARCH"),
+    (b"* SEARCH 0\r\n", "SEARCH"),
+    (b"* VANISHED 1:*\r\n", "VANISHED"),
+    (b"* ESEARCH ALL 0\r\n", "ESEARCH"),
+    (b"* FLAGS\r\n", "FLAGS"),
+    (b"* ID\r\n", "ID"),
+    (b"* X )\r\n", "X"),
+    (b"* X " + b"(" * 200 + b")" * 200 + b"\r\n", "X"),
+    (b"* 4294967296 EXISTS\r\n", "EXISTS"),
 ]
 
 
-@pytest.mark.parametrize("raw", BROKEN)
-def test_what_is_not_imap_is_a_protocol_error_for_good(raw: bytes) -> None:
-    reader = Reader()
-    reader.feed(raw + b"* OK fine\r\n")
-    for _ in range(2):
-        with pytest.raises(ProtocolError):
-            reader.next()
+@pytest.mark.parametrize(("raw", "what"), ODD, ids=[repr(raw[:30]) for raw, _ in ODD])
+def test_one_odd_response_costs_itself_and_not_the_connection(raw: bytes, what: str) -> None:
+    for responses in (read_whole(raw + b"* 3 EXISTS\r\n"), read_bytewise(raw + b"* 3 EXISTS\r\n")):
+        odd, after = responses
+        assert isinstance(odd, Unreadable)
+        assert odd.name == what
+        assert odd.line == raw.rstrip(b"\r\n")
+        assert odd.why
+        assert after == Exists(3)
+
+
+def test_a_parenthesis_that_never_comes_costs_that_response() -> None:
+    odd, after = read_whole(b"* 1 FETCH (UID 5\r\n* 3 EXISTS\r\n")
+    assert odd == Unreadable("FETCH", b"* 1 FETCH (UID 5", "a closing parenthesis is missing")
+    assert after == Exists(3)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (b"* 1 FETCH (UID 5 FLAGS (a)\r\n)\r\n", Fetch(1, 5, (b"a",))),
+        (b"* 1 FETCH (UID 5 BODY[] {3}\r\nabc\r\n)\r\n", Fetch(1, 5, body=b"abc", body_size=3, section=b"")),
+        (b"* 1 FETCH (UID 5 FLAGS (a\r\n ) )\r\n", Fetch(1, 5, (b"a",))),
+        (b'* LIST () "/" x (a (b\r\n))\r\n', ListEntry(name(b"x"), "/", frozenset())),
+    ],
+)
+def test_a_stray_line_end_before_the_last_parenthesis_costs_nothing(raw: bytes, expected: Response) -> None:
+    for cut in (read_whole, read_bytewise):
+        assert cut(raw + b"* 3 EXISTS\r\n") == [expected, Exists(3)]
+
+
+#: Literals may hold line ends of their own.
+WITHOUT_LITERALS = [row for row in TABLE if b"}\r\n" not in row[0]]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"), WITHOUT_LITERALS, ids=[repr(raw[:30]) for raw, _ in WITHOUT_LITERALS]
+)
+def test_a_bare_line_feed_ends_a_line(raw: bytes, expected: Response) -> None:
+    bare = raw.replace(b"\r\n", b"\n")
+    assert read_whole(bare + b"* 3 EXISTS\n") == [expected, Exists(3)]
+    assert read_bytewise(bare) == [expected]
+
+
+def test_a_literal_after_a_bare_line_feed_is_whole() -> None:
+    raw = b"* 3 FETCH (UID 9 BODY[] {7}\nab\r\nc\nd)\n* 3 EXISTS\n"
+    expected = [Fetch(3, 9, body=b"ab\r\nc\nd", body_size=7, section=b""), Exists(3)]
+    assert read_whole(raw) == expected
+    assert read_bytewise(raw) == expected
+
+
+#: A word in the wrong place costs what it should have told.
+LENIENT: list[tuple[bytes, Response]] = [
+    (b"* 1 FETCH (UID 5 RFC822.SIZE NIL FLAGS ())\r\n", Fetch(1, 5, ())),
+    (b"* 1 FETCH (UID NIL RFC822.SIZE 7)\r\n", Fetch(1, size=7)),
+    (b"* 1 FETCH (UID x)\r\n", Fetch(1)),
+    (b"* 1 FETCH (UID 5 FLAGS 7)\r\n", Fetch(1, 5)),
+    (b"* 1 FETCH (UID 5 FLAGS NIL)\r\n", Fetch(1, 5, ())),
+    (b"* 1 FETCH (UID 5 INTERNALDATE NIL)\r\n", Fetch(1, 5, internaldate=b"")),
+    (b"* 1 FETCH (UID 4294967296)\r\n", Fetch(1)),
+    (b"* 1 FETCH (MODSEQ (9223372036854775808))\r\n", Fetch(1)),
+    (b"* 1 FETCH (RFC822.SIZE 99999999999999999999)\r\n", Fetch(1)),
+    (b"* STATUS a (MESSAGES NIL UIDNEXT 5)\r\n", MailboxStatus(name(b"a"), StatusItems(uidnext=5))),
+    (b"* STATUS a (MESSAGES x)\r\n", MailboxStatus(name(b"a"), StatusItems())),
+    (b"* STATUS a (UIDNEXT 3 MESSAGES)\r\n", MailboxStatus(name(b"a"), StatusItems(uidnext=3))),
+    (b"* STATUS a (HIGHESTMODSEQ 9223372036854775808)\r\n", MailboxStatus(name(b"a"), StatusItems())),
+    (b"* FLAGS (\\Seen NIL (x) a)\r\n", Flags((b"\\Seen", b"a"))),
+    (b'* ID ("name" "x" "os")\r\n', ServerId((("name", "x"),))),
+    (b"* ID (a)\r\n", ServerId(())),
+    (b"* ID ((a) b)\r\n", ServerId((("", "b"),))),
+    (b"* NAMESPACE x\r\n", Namespaces()),
+    (b'* NAMESPACE (("" "/"))\r\n', Namespaces((NamespaceEntry(name(b""), "/"),))),
+    (b'* NAMESPACE ((NIL ".") x) NIL NIL\r\n', Namespaces((NamespaceEntry(name(b""), "."),))),
+    # RFC 9586 and RFC 9394.
+    (b"* 25996 UIDFETCH (FLAGS (\\Seen))\r\n", Fetch(0, 25996, (b"\\Seen",))),
+    (b"* 7 UIDFETCH (UID 7 FLAGS () X (a))\r\n", Fetch(0, 7, ())),
+    (b"* 7 UIDFETCH (BODY[] {2}\r\nxy)\r\n", Fetch(0, 7, body=b"xy", body_size=2, section=b"")),
+    (b'* ESEARCH (TAG "a") UID PARTIAL (-1:-100 200:250,252:300)\r\n',
+     Search(UidSet([(200, 250), (252, 300)]), b"a")),
+    (b'* ESEARCH (TAG "a") UID PARTIAL (1:100 NIL)\r\n', Search(UidSet(), b"a")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("raw", "expected"), LENIENT, ids=[repr(raw[:30]) for raw, _ in LENIENT])
+def test_a_word_in_the_wrong_place_costs_what_it_should_have_told(raw: bytes, expected: Response) -> None:
+    assert read_whole(raw) == [expected]
+    assert read_bytewise(raw) == [expected]
+
+
+def test_a_large_body_of_uidfetch_comes_in_chunks() -> None:
+    raw = b"* 70 UIDFETCH (BODY[] {30}\r\n%b)\r\n" % (b"y" * 30)
+    assert read_whole(raw, Limits(inline_bytes=10)) == [
+        BodyStart(0, 70, 30),
+        BodyChunk(b"y" * 30),
+        Fetch(0, 70, body=None, body_size=30, section=b""),
+    ]
 
 
 def test_a_large_body_comes_in_chunks_and_is_never_held() -> None:
@@ -291,7 +376,6 @@ def test_long_flag_lists_with_bodies_at_the_edge_of_the_buffer() -> None:
     [
         (b"* SEARCH " + b"1 " * 60_000, Limits(line_bytes=100_000)),
         (b"* OK " + b"x" * 200 + b"\r\n", Limits(line_bytes=100)),
-        (b"* X " + b"(" * 200 + b")" * 200 + b"\r\n", Limits(nesting=100)),
         (b"* LIST () NIL {2000}\r\n", Limits(inline_bytes=1000)),
         (b"* 1 FETCH (ENVELOPE {2000}\r\n", Limits(inline_bytes=1000)),
         (b"* 1 FETCH (BODY[] {9999999999999999999}\r\n", Limits(inline_bytes=10**20, response_bytes=1000)),

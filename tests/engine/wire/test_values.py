@@ -99,6 +99,29 @@ def test_a_huge_set_stays_small() -> None:
     assert next(iter(everything)) == 1
 
 
+@given(st.sets(st.integers(1, 60)), st.lists(st.integers(1, 60)), st.integers(1, 60), st.integers(1, 60))
+def test_parts_of_sets_without_expanding_them(
+    numbers: set[int], others: list[int], first: int, last: int
+) -> None:
+    made = UidSet.of(numbers)
+    assert made.among(others) == [number for number in others if number in numbers]
+    assert set(made.without(others)) == numbers - set(others)
+    assert set(made.within(first, last)) == {number for number in numbers if first <= number <= last}
+
+
+def test_ranges_that_overlap_or_come_unsorted_are_searched_right() -> None:
+    ranges = UidSet([(50, 60), (1, 100), (2, 3)])
+    assert ranges.among([1, 40, 99, 101]) == [1, 40, 99]
+    assert set(ranges.without(range(1, 99))) == {99, 100}
+
+
+def test_a_huge_set_is_intersected_in_no_time() -> None:
+    everything = UidSet.parse(b"1:4294967295")
+    assert everything.among([5, MAX_NUMBER]) == [5, MAX_NUMBER]
+    assert everything.without([5]).ranges == ((1, 4), (6, MAX_NUMBER))
+    assert everything.within(7, 9).ranges == ((7, 9),)
+
+
 def test_empty_and_impossible_sets_cannot_be_sent() -> None:
     for numbers in ([], [0], [-1], [2**32]):
         with pytest.raises(EncodingRefused):
@@ -140,6 +163,17 @@ def test_splitting_bounds_count_and_length_and_loses_nothing(
         (b"1-jan-2020 1:02 GMT", datetime(2020, 1, 1, 1, 2, tzinfo=UTC)),
         (b"01-JAN-2020 01:02:03 +01:00", datetime(2020, 1, 1, 0, 2, 3, tzinfo=UTC)),
         (b"01-Jan-2020 01:02:03", datetime(2020, 1, 1, 1, 2, 3, tzinfo=UTC)),
+        # Zones by name.
+        (b"17-Jul-1996 02:44:25 PDT", datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC)),
+        (b"17-Jul-1996 02:44:25 cest", datetime(1996, 7, 17, 0, 44, 25, tzinfo=UTC)),
+        (b"17-Jul-1996 02:44:25 XYZ", datetime(1996, 7, 17, 2, 44, 25, tzinfo=UTC)),
+        (b"17-Jul-1996 02:44:25 GMT+0200", datetime(1996, 7, 17, 0, 44, 25, tzinfo=UTC)),
+        # The form of a Date field.
+        (b"Wed, 17 Jul 1996 02:44:25 -0700 (PDT)", datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC)),
+        (b"7 Jul 1996 2:44 +0000", datetime(1996, 7, 7, 2, 44, tzinfo=UTC)),
+        (b"Wed, 17 Jul 96 02:44:25 EST", datetime(1996, 7, 17, 7, 44, 25, tzinfo=UTC)),
+        (b"1-Feb-05 02:44:25", datetime(2005, 2, 1, 2, 44, 25, tzinfo=UTC)),
+        (b"17-July-1996 02:44:25.123 +0000", datetime(1996, 7, 17, 2, 44, 25, tzinfo=UTC)),
     ],
 )
 def test_dates_of_servers(raw: bytes, expected: datetime) -> None:
