@@ -158,7 +158,7 @@ class _Connection:
 
     def _up(self) -> None:
         with contextlib.suppress(OSError), self._near.makefile("rb") as file:
-            tag, literal = b"", 0
+            tag, rest, literal = b"", b"", 0
             while True:
                 raw = file.read(literal) + file.readline() if literal else file.readline()
                 if not raw:
@@ -167,12 +167,15 @@ class _Connection:
                 while (found := _CLIENT_LITERAL.search(raw)) and found[2]:
                     raw += file.read(int(found[1])) + file.readline()
                 if tag:
-                    text = "..."
+                    text, rest = "...", b""
                 else:
                     tag, _, rest = head.partition(b" ")
                     text = rest[:_SHOWN_BYTES].decode("ascii", "replace").strip()
+                    if text.upper().startswith(("AUTHENTICATE", "LOGIN")):
+                        text = " ".join(text.split()[:2])
                 waits = (
-                    found is not None or re.fullmatch(r"AUTHENTICATE \S+", text, re.IGNORECASE) is not None
+                    found is not None
+                    or re.fullmatch(rb"AUTHENTICATE \S+", rest.strip(), re.IGNORECASE) is not None
                 )
                 step = self._watch.number(self._side, text, tag, continues=waits)
                 literal = int(found[1]) if found else 0

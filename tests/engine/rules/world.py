@@ -44,9 +44,13 @@ class Ran(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """Both mailboxes and the journal, put aside."""
+    """Both mailboxes and the journal, put aside; and which folders there were, by side."""
 
     folder: Path
+    folders: dict[int, set[str]]
+
+    def has(self, side: int, folder: str) -> bool:
+        return folder in self.folders[side]
 
 
 class World:
@@ -224,6 +228,7 @@ class World:
 
     def save(self) -> Saved:
         """Put both mailboxes and the journal aside."""
+        folders = {side: set(self.look(side)) for side in self.servers}
         self._saved += 1
         folder = self.folder / f"saved-{self._saved}"
         folder.mkdir()
@@ -231,7 +236,7 @@ class World:
             _copy(server.home(USERS[side]), folder / str(side))
         for file in self.folder.glob("state*"):
             shutil.copy2(file, folder / file.name)
-        return Saved(folder)
+        return Saved(folder, folders)
 
     def restore(self, saved: Saved, *sides: int) -> None:
         """Bring mailboxes back as they were, UIDVALIDITY included; without sides both, and the journal."""
