@@ -7,19 +7,21 @@ all sent at once. NAMESPACE travels with them.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from imapsync.plan.folders import INBOX, Folder, Layout
 from imapsync.plan.mapping import Account
 from imapsync.session.errors import CommandRefused
+from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from imapsync.session.pending import Pending
     from imapsync.session.session import Session
-    from imapsync.wire.mailbox import MailboxName
     from imapsync.wire.responses import ListEntry, Namespaces, StatusItems
 
+T = TypeVar("T")
 #: Separators that a server without NAMESPACE may use, most usual first.
 _USUAL_SEPARATORS = ("/", ".", "\\")
 #: STATUS commands in flight at once: some servers open each folder for it.
@@ -35,10 +37,12 @@ class FolderView(NamedTuple):
 
 
 class AccountView(NamedTuple):
-    """All folders of a side."""
+    """All folders of a side; notes: what the server refused and was done without."""
 
     folders: tuple[FolderView, ...]
     layout: Layout
+    notes: tuple[str, ...] = ()
+    subscriptions_known: bool = True
 
     @property
     def account(self) -> Account:
@@ -64,28 +68,74 @@ async def discover(session: Session, *, sizes: bool = False, numbers: bool = Tru
     """List a side.
 
     `numbers`: with STATUS of each folder; `sizes`: with their bytes where the server tells them. Raises the
-    session's errors; a STATUS refused for one folder leaves that folder without numbers.
+    session's errors; what is refused beyond a plain LIST is done without, and told in the view's notes.
     """
     items = status_items(session, sizes=sizes) if numbers else ()
     namespaces_answer = session.namespaces() if session.has("NAMESPACE") else None
-    extended = session.has("LIST-EXTENDED")
-    at_once = extended and session.has("LIST-STATUS")
-    if extended:
-        returns = ["SUBSCRIBED", "CHILDREN"] + (["SPECIAL-USE"] if session.has("SPECIAL-USE") else [])
-        list_answer = session.list_folders(returns=returns, status=items if at_once else ())
-        subscribed_answer = None
-    else:
-        list_answer = session.list_folders(returns=(), status=())
-        subscribed_answer = session.list_subscribed()
-    namespaces = await namespaces_answer if namespaces_answer is not None else None
-    entries = await list_answer
-    subscribed = (
-        {entry.name.raw for entry in await subscribed_answer} if subscribed_answer is not None else set()
-    )
-    views = _told_apart([_view(entry, subscribed) for entry in _each_once(entries)])
-    if items and not (at_once and any(view.status for view in views)):
+    listing = _ask_for_list(session, items)
+    notes: list[str] = []
+    namespaces = await _optional(namespaces_answer, "NAMESPACE", notes)
+    try:
+        entries = await listing.folders
+    except CommandRefused:
+        if not listing.extended:
+            raise
+        notes.append("it lists folders by a plain LIST only")
+        listing = _ask_plainly(session)
+        entries = await listing.folders
+    subscribed = await _optional(listing.subscribed, "LSUB", notes)
+    names = {entry.name.raw for entry in subscribed or ()}
+    views = _told_apart([_view(entry, names) for entry in entries])
+    told = any(view.status for view in views)
+    if not any(view.folder.name == INBOX and view.folder.selectable for view in views):
+        views = await _with_inbox(session, views, items)
+    if items and not told:
         views = await _with_status(session, views, items)
-    return AccountView(tuple(views), layout_of(views, namespaces))
+    known = listing.subscribed is None or subscribed is not None
+    return AccountView(tuple(views), layout_of(views, namespaces), tuple(notes), subscriptions_known=known)
+
+
+class _Listing(NamedTuple):
+    """The questions under way; subscribed: None where the answer to `folders` tells that, too."""
+
+    folders: Pending[list[ListEntry]]
+    subscribed: Pending[list[ListEntry]] | None
+    extended: bool
+
+
+def _ask_for_list(session: Session, items: Sequence[str]) -> _Listing:
+    if not session.has("LIST-EXTENDED"):
+        return _ask_plainly(session)
+    returns = ["SUBSCRIBED", "CHILDREN"] + (["SPECIAL-USE"] if session.has("SPECIAL-USE") else [])
+    status = items if session.has("LIST-STATUS") else ()
+    return _Listing(session.list_folders(returns=returns, status=status), None, extended=True)
+
+
+def _ask_plainly(session: Session) -> _Listing:
+    return _Listing(session.list_folders(), session.list_subscribed(), extended=False)
+
+
+async def _optional(answer: Pending[T] | None, what: str, notes: list[str]) -> T | None:
+    """Wait for what can be done without; None when it was not asked for, or is refused, which is noted."""
+    if answer is None:
+        return None
+    try:
+        return await answer
+    except CommandRefused as error:
+        notes.append(f"{what} is refused: {error.server_text}")
+        return None
+
+
+async def _with_inbox(session: Session, views: list[FolderView], items: Sequence[str]) -> list[FolderView]:
+    r"""Add INBOX where the server does not list it, or as \Noselect, and opens it (RFC 3501 §5.1)."""
+    mailbox = MailboxName.from_text(INBOX)
+    try:
+        status = await session.status(mailbox, items or ("MESSAGES",))
+    except CommandRefused:
+        return views
+    others = [view for view in views if view.folder.name != INBOX]
+    separator = next((view.folder.separator for view in views if view.folder.separator), "")
+    return [FolderView(Folder(INBOX, INBOX, separator=separator), mailbox, status), *others]
 
 
 async def refresh(session: Session, views: Sequence[FolderView], *, sizes: bool) -> list[FolderView]:
@@ -96,10 +146,12 @@ async def refresh(session: Session, views: Sequence[FolderView], *, sizes: bool)
 def layout_of(views: Sequence[FolderView], namespaces: Namespaces | None) -> Layout:
     """Give how a side names folders, from NAMESPACE or, without it, from the folders themselves."""
     separator = next((view.folder.separator for view in views if view.folder.name == INBOX), "")
-    if namespaces is not None and namespaces.personal:
-        personal = namespaces.personal[0]
+    foreign: tuple[str, ...] = ()
+    if namespaces is not None:
         foreign = tuple(entry.prefix.text for entry in (*namespaces.other_users, *namespaces.shared))
-        return Layout(personal.prefix.text, personal.separator or separator, foreign)
+        own = tuple(entry.prefix.text for entry in namespaces.personal)
+        if own:
+            return Layout(own[0], namespaces.personal[0].separator or separator, foreign, own[1:] and own)
     names = [view.folder.name for view in views if view.folder.name != INBOX]
     if not separator:
         separator = next((view.folder.separator for view in views if view.folder.separator), "")
@@ -108,26 +160,18 @@ def layout_of(views: Sequence[FolderView], namespaces: Namespaces | None) -> Lay
         separator = counts.most_common(1)[0][0] if counts else "/"
     prefix = INBOX + separator
     below = bool(names) and all(name.upper().startswith(prefix) for name in names)
-    return Layout(prefix if below else "", separator)
-
-
-def _each_once(entries: Iterable[ListEntry]) -> list[ListEntry]:
-    """Drop repeated answers for one name: some servers list INBOX once a namespace."""
-    seen: dict[bytes, ListEntry] = {}
-    for entry in entries:
-        known = seen.get(entry.name.raw)
-        if known is None or (known.status is None and entry.status is not None):
-            seen[entry.name.raw] = entry
-    return list(seen.values())
+    return Layout(prefix if below else "", separator, foreign)
 
 
 def _view(entry: ListEntry, subscribed: set[bytes]) -> FolderView:
-    attributes = frozenset(attribute.decode("latin-1").lower() for attribute in entry.attributes)
+    attributes = frozenset(
+        "\\" + attribute.decode("latin-1").lower().lstrip("\\") for attribute in entry.attributes
+    )
     folder = Folder(
         name=entry.name.text,
         wire_name=entry.name.raw.decode("latin-1"),
         attributes=attributes,
-        separator=entry.separator or "",
+        separator=entry.separator if entry.separator and len(entry.separator) == 1 else "",
         subscribed="\\subscribed" in attributes or entry.name.raw in subscribed,
     )
     return FolderView(folder, entry.name, entry.status)
@@ -156,7 +200,12 @@ async def _with_status(
     renewed: list[FolderView] = []
     for start in range(0, len(views), STATUS_WINDOW):
         window = views[start : start + STATUS_WINDOW]
-        asked = [session.status(view.mailbox, items) if view.folder.selectable else None for view in window]
+        asked = [
+            session.status(view.mailbox, items)
+            if view.folder.selectable and view.mailbox.is_sendable
+            else None
+            for view in window
+        ]
         for view, answer in zip(window, asked, strict=True):
             status = None
             if answer is not None:

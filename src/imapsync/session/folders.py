@@ -8,6 +8,7 @@ from imapsync.session.answers import SelectAnswer, Selected
 from imapsync.session.errors import AnswerUnusable, CommandRefused
 from imapsync.session.limited import LimitedCommands, Opened
 from imapsync.session.pending import Pending
+from imapsync.wire.errors import LimitExceeded
 from imapsync.wire.responses import ListEntry, MailboxStatus, Namespaces, StatusItems, Unknown
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 
 _STATUS = frozenset({"STATUS"})
+#: Folders that a server may list. Large accounts with all their shared folders stay under 20,000; each costs
+#: the run about 2 KiB.
+MAX_FOLDERS = 50_000
+#: All of their names and attributes together: 160 bytes a folder, ten times the usual.
+MAX_LIST_BYTES = 8 * 1024 * 1024
+_NOT_SELECTABLE = frozenset({b"\\noselect", b"\\nonexistent"})
 
 
 class FolderCommands(LimitedCommands):
@@ -178,10 +185,19 @@ class FolderCommands(LimitedCommands):
 
     def _list(self, command: Command, *, subscribed: bool) -> Pending[list[ListEntry]]:
         entries: dict[bytes, ListEntry] = {}
+        size_bytes = 0
 
         def consume(response: Response) -> bool:
+            nonlocal size_bytes
             if isinstance(response, ListEntry) and response.subscribed_answer is subscribed:
-                entries[response.name.raw] = response
+                raw = response.name.raw
+                known = entries.get(raw)
+                entries[raw] = response if known is None else _merged(known, response)
+                size_bytes += len(raw) + sum(map(len, response.attributes))
+                if len(entries) > MAX_FOLDERS:
+                    raise LimitExceeded(f"more than {MAX_FOLDERS} folders")
+                if size_bytes > MAX_LIST_BYTES:
+                    raise LimitExceeded(f"folder names of more than {MAX_LIST_BYTES >> 20} MiB")
                 return True
             if isinstance(response, MailboxStatus) and response.name.raw in entries:
                 entry = entries[response.name.raw]
@@ -204,6 +220,23 @@ class FolderCommands(LimitedCommands):
         if isinstance(pending.error, CommandRefused):
             # RFC 3501 §6.3.1: a failed SELECT leaves nothing selected.
             self.selected = None
+
+
+def _merged(known: ListEntry, entry: ListEntry) -> ListEntry:
+    r"""Give what two answers about one folder say together; where only one has \Noselect, the other counts.
+
+    Servers list INBOX once for each namespace, or in two spellings.
+    """
+    refused = [_NOT_SELECTABLE & each.attributes for each in (known, entry)]
+    if bool(refused[0]) is bool(refused[1]):
+        attributes = known.attributes | entry.attributes
+    else:
+        attributes = entry.attributes if refused[0] else known.attributes
+    return known._replace(
+        attributes=attributes,
+        separator=known.separator or entry.separator,
+        status=known.status or entry.status,
+    )
 
 
 def _text(value: Value) -> str:

@@ -22,7 +22,7 @@ from imapsync.session.errors import (
 from imapsync.session.fragments import Fragments
 from imapsync.session.gate import Activity, IdleClock, ReadGate
 from imapsync.session.outbox import Outbox
-from imapsync.wire.errors import ProtocolError
+from imapsync.wire.errors import LimitExceeded, ProtocolError
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.reader import Reader
 from imapsync.wire.responses import (
@@ -149,6 +149,9 @@ class Link(asyncio.BufferedProtocol):
         self._reader.advance(nbytes)
         try:
             self._handle_responses()
+        except LimitExceeded as error:
+            self._end(ProtocolViolation(f"the server sent more than we take: {error}", side=self.side))
+            self.abort()
         except ProtocolError as error:
             self._end(ProtocolViolation(f"the server broke the protocol: {error}", side=self.side))
             self.abort()

@@ -57,7 +57,7 @@ def _doomed_folders(run: Run) -> list[FolderView]:
         names = [name for name in names if any(rule(name) for rule in rules.destination_folders_only)]
     names = [name for name in names if not any(rule(name) for rule in rules.destination_folders_but_not)]
     views = run.destination_view.by_name()
-    return [views[name] for name in names]
+    return [views[name] for name in names if views[name].mailbox.is_sendable]
 
 
 def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderView]) -> None:

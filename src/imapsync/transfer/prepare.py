@@ -49,10 +49,18 @@ async def list_both(run: Run) -> None:
     sizes = settings.sizes_at_start
     if settings.destination is None:
         run.source_view = await discover(run.source, sizes=sizes)
+        _tell_notes(run, run.source_view, Side.SOURCE)
         return
     run.source_view, run.destination_view = await asyncio.gather(
         discover(run.source, sizes=sizes), discover(run.destination, sizes=sizes)
     )
+    _tell_notes(run, run.source_view, Side.SOURCE)
+    _tell_notes(run, run.destination_view, Side.DESTINATION)
+
+
+def _tell_notes(run: Run, view: AccountView, side: Side) -> None:
+    for note in view.notes:
+        run.warn(f"the server does without something: {note}", side)
 
 
 def accounts(run: Run) -> tuple[Account, Account]:
@@ -70,6 +78,7 @@ def make_jobs(run: Run) -> list[FolderJob]:
     rules = run.settings.folders
     source, destination = accounts(run)
     _check_subfolder(run, source)
+    _check_subscriptions(run)
     selection = select_folders(choosable(source, rules), rules)
     source_views = run.source_view.by_name()
     chosen = list(selection.folders)
@@ -145,10 +154,10 @@ def _tell_moved(run: Run, jobs: list[FolderJob]) -> None:
 
 def _sendable(run: Run, job: FolderJob) -> bool:
     """Report and give up a folder whose name no command can carry, or no server is to be bothered with."""
-    source, destination = job.source_mailbox.raw, job.destination_mailbox.raw
+    destination = job.destination_mailbox.raw
     levels = len(parents_of(job.pair.destination, run.destination_view.layout))
-    if any(char in name for name in (source, destination) for char in b"\r\n\0"):
-        why = "its name has control characters"
+    if not (job.source_mailbox.is_sendable and job.destination_mailbox.is_sendable):
+        why = "its name has control characters" if job.source_mailbox.raw else "it has no name"
     elif len(destination) > MAX_NAME_BYTES or levels > MAX_LEVELS:
         why = "its name is too long"
     else:
@@ -168,6 +177,15 @@ def choosable(source: Account, rules: FolderRules) -> list[Folder]:
         for folder in source.folders
         if not (rules.personal_only and source.layout.is_foreign(folder.name))
     ]
+
+
+def _check_subscriptions(run: Run) -> None:
+    """Report that --subscribed cannot be obeyed: the run would look complete without a folder."""
+    if run.settings.folders.subscribed_only and not run.source_view.subscriptions_known:
+        run.incomplete_listing = True
+        text = "host1 does not tell which folders are subscribed (--subscribed)"
+        run.sink(events.Problem(Reason.FOLDER_MISSING, text, Side.SOURCE))
+        run.count_error()
 
 
 def _check_subfolder(run: Run, source: Account) -> None:

@@ -49,7 +49,10 @@ async def _with_sizes(session: Session, view: AccountView) -> AccountView:
     lacking = [
         at
         for at, item in enumerate(folders)
-        if item.folder.selectable and item.status is not None and item.status.size is None
+        if item.folder.selectable
+        and item.mailbox.is_sendable
+        and item.status is not None
+        and item.status.size is None
     ]
     for start in range(0, len(lacking), WINDOW):
         window = lacking[start : start + WINDOW]

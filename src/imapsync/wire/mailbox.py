@@ -33,6 +33,11 @@ class MailboxName(NamedTuple):
             return cls(b"INBOX", "INBOX")
         return cls(encode_mailbox(text), text)
 
+    @property
+    def is_sendable(self) -> bool:
+        """Whether a command can carry it: servers list empty names, and ones with CR, LF or NUL."""
+        return bool(self.raw) and not any(octet in self.raw for octet in (b"\r", b"\n", b"\0"))
+
     def __str__(self) -> str:
         return self.text
 

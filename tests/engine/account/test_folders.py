@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ from tests.servers.dovecot import Dovecot
 
 from imapsync.account.folders import discover, layout_of, refresh, status_items
 from imapsync.plan.folders import Layout
+from imapsync.session.errors import ProtocolViolation
+from imapsync.session.folders import MAX_FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -231,15 +234,15 @@ async def test_raw_utf8_names_keep_their_bytes_and_names_that_read_alike_stay_tw
 async def test_a_status_that_is_refused_leaves_only_that_folder_without_numbers() -> None:
     async def script(peer: Peer) -> None:
         await peer.expect("LIST.*")
-        await peer.answer(b"OK", b'* LIST () "/" a', b'* LIST () "/" b', b'* LIST (\\Noselect) "/" c')
+        await peer.answer(b"OK", b'* LIST () "/" INBOX', b'* LIST () "/" b', b'* LIST (\\Noselect) "/" c')
         await peer.expect("LSUB.*")
         await peer.answer()
-        await peer.expect('STATUS "?a"? .*')
+        await peer.expect('STATUS "INBOX" .*')
         await peer.answer(b"NO [SERVERBUG] broken")
         await peer.expect('STATUS "?b"? .*')
         await peer.answer(b"OK", b"* STATUS b (MESSAGES 5 UIDNEXT 6 UIDVALIDITY 7)")
 
-    assert messages(await scripted(script)) == {"a": None, "b": 5, "c": None}
+    assert messages(await scripted(script)) == {"INBOX": None, "b": 5, "c": None}
 
 
 async def test_an_inbox_that_is_listed_twice_is_one_folder_with_the_numbers_of_either() -> None:
@@ -259,11 +262,114 @@ async def test_an_inbox_that_is_listed_twice_is_one_folder_with_the_numbers_of_e
 async def test_a_server_that_announces_list_status_and_does_not_do_it_is_asked_folder_by_folder() -> None:
     async def script(peer: Peer) -> None:
         await peer.expect("LIST.*RETURN .*STATUS.*")
-        await peer.answer(b"OK", b'* LIST () "/" a')
-        await peer.expect('STATUS "?a"? .*')
-        await peer.answer(b"OK", b"* STATUS a (MESSAGES 5)")
+        await peer.answer(b"OK", b'* LIST () "/" Inbox')
+        await peer.expect('STATUS "INBOX" .*')
+        await peer.answer(b"OK", b"* STATUS Inbox (MESSAGES 5)")
 
-    assert messages(await scripted(script, b"IMAP4rev1 LIST-EXTENDED LIST-STATUS")) == {"a": 5}
+    assert messages(await scripted(script, b"IMAP4rev1 LIST-EXTENDED LIST-STATUS")) == {"INBOX": 5}
+
+
+async def test_what_is_refused_beyond_a_plain_list_is_done_without() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("NAMESPACE")
+        await peer.answer(b"BAD unknown command")
+        await peer.expect('LIST "" "[*]" RETURN .*')
+        await peer.answer(b"BAD too many arguments")
+        await peer.expect('LIST "" "[*]"')
+        await peer.answer(b"OK", b'* LIST () "." INBOX', b'* LIST () "." INBOX.a')
+        await peer.expect("LSUB.*")
+        await peer.answer(b"NO not supported")
+        for name in ("INBOX", "INBOX.a"):
+            await peer.expect(f'STATUS "{name}" .*')
+            await peer.answer(b"OK", b"* STATUS %b (MESSAGES 5)" % name.encode())
+
+    view = await scripted(script, b"IMAP4rev1 LIST-EXTENDED LIST-STATUS NAMESPACE")
+    assert messages(view) == {"INBOX": 5, "INBOX.a": 5}
+    assert view.layout == Layout("INBOX.", ".")
+    assert not view.subscriptions_known
+    assert [note.partition(" ")[0] for note in view.notes] == ["NAMESPACE", "it", "LSUB"]
+
+
+async def test_an_inbox_that_is_not_listed_is_asked_for() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("LIST.*RETURN .*STATUS.*")
+        await peer.answer(b"OK", b'* LIST () "/" a', b"* STATUS a (MESSAGES 1)")
+        await peer.expect('STATUS "INBOX" .*')
+        await peer.answer(b"OK", b"* STATUS INBOX (MESSAGES 2)")
+
+    view = await scripted(script, b"IMAP4rev1 LIST-EXTENDED LIST-STATUS")
+    assert messages(view) == {"INBOX": 2, "a": 1}
+
+
+async def test_an_account_without_an_inbox_has_none() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("LIST.*RETURN .*STATUS.*")
+        await peer.answer(b"OK", b'* LIST () "/" a', b"* STATUS a (MESSAGES 1)")
+        await peer.expect('STATUS "INBOX" .*')
+        await peer.answer(b"NO none")
+
+    assert messages(await scripted(script, b"IMAP4rev1 LIST-EXTENDED LIST-STATUS")) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (b'* LIST (\\Noselect) "/" INBOX', b'* LIST () "/" Inbox'),
+        (b'* LIST (\\HasNoChildren) "/" INBOX', b'* LIST (\\NoSelect) "/" INBOX'),
+    ],
+)
+async def test_one_of_two_answers_about_a_folder_denies_it(lines: tuple[bytes, ...]) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("LIST.*RETURN .*STATUS.*")
+        await peer.answer(b"OK", *lines, b"* STATUS INBOX (MESSAGES 5)")
+
+    assert messages(await scripted(script, b"IMAP4rev1 LIST-EXTENDED LIST-STATUS")) == {"INBOX": 5}
+
+
+@pytest.mark.parametrize("attribute", [b"\\NoSelect", b"\\NOSELECT", b"NoSelect", b"\\NonExistent"])
+async def test_folders_without_messages_in_any_spelling(attribute: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("LIST.*RETURN .*STATUS.*")
+        await peer.answer(
+            b"OK", b'* LIST () "/" INBOX', b'* LIST (%b) "/" a' % attribute, b"* STATUS INBOX (MESSAGES 5)"
+        )
+
+    view = await scripted(script, b"IMAP4rev1 LIST-EXTENDED LIST-STATUS")
+    assert [each.folder.name for each in view.folders if each.folder.selectable] == ["INBOX"]
+
+
+async def test_a_name_that_no_command_can_carry_is_listed_and_not_asked_for() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("LIST.*")
+        odd = b'* LIST () "/" {3}\r\na\nb'
+        await peer.answer(b"OK", b'* LIST () "/" INBOX', odd, b'* LIST () "/" ""')
+        await peer.expect("LSUB.*")
+        await peer.answer()
+        await peer.expect('STATUS "INBOX" .*')
+        await peer.answer(b"OK", b"* STATUS INBOX (MESSAGES 5)")
+
+    assert messages(await scripted(script)) == {"INBOX": 5, "a\nb": None, "": None}
+
+
+@pytest.mark.parametrize(
+    ("line", "count", "reason"),
+    [
+        pytest.param(b'* LIST () "/" f%d\r\n', MAX_FOLDERS + 2, "50000 folders", id="too many"),
+        pytest.param(b'* LIST () "/" ' + b"n" * 50_000 + b"%d\r\n", 200, "8 MiB", id="too long"),
+        pytest.param(b"* LIST (\\" + b"X" * 50_000 + b'%d) "/" f\r\n', 200, "8 MiB", id="attributes"),
+    ],
+)
+async def test_a_list_without_end_is_ended(line: bytes, count: int, reason: str) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect("LIST.*")
+        with contextlib.suppress(ConnectionError):
+            for start in range(0, count, 100):
+                numbers = range(start, min(start + 100, count))
+                await peer.send(b"".join(line % number for number in numbers)[:-2])
+            await peer.until_closed()
+
+    with pytest.raises(ProtocolViolation, match=reason):
+        await scripted(script)
 
 
 def views_of(*names: tuple[str, str]) -> list[FolderView]:
