@@ -201,6 +201,12 @@ def _(event: events.MessagesCopied, counters: Counters) -> None:
     counters.biggest_bytes = max(counters.biggest_bytes, max(event.sizes, default=0))
 
 
+@_count.register(events.CopyLost)
+def _(event: events.CopyLost, counters: Counters) -> None:
+    counters.transferred -= 1
+    counters.transferred_bytes -= event.size_bytes
+
+
 @_count.register(events.MessagesSkipped)
 def _(event: events.MessagesSkipped, counters: Counters) -> None:
     counters.skipped[event.why] += event.count

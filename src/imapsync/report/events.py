@@ -249,6 +249,14 @@ class MessageFailed(NamedTuple):
     side: Side = Side.DESTINATION
 
 
+class CopyLost(NamedTuple):
+    """A message told by MessagesCopied turned out not to be there; a MessageFailed says so to people."""
+
+    source: str
+    uid: int
+    size_bytes: int
+
+
 @dataclass(frozen=True)
 class FlagsChanged:
     """Flags were set on messages that already were on a side."""
@@ -354,6 +362,7 @@ Event = (
     | FolderFinished
     | MessagesCopied
     | MessagesSkipped
+    | CopyLost
     | MessageFailed
     | FlagsChanged
     | MessagesDeleted

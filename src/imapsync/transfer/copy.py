@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imapsync.session.session import Session
     from imapsync.transfer.context import Ends, Run
     from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
     from imapsync.transfer.throttle import Throttle
 
 #: After one connection is lost, how long answers over the others are waited for.
@@ -62,11 +63,11 @@ class _Pair(NamedTuple):
 class Copier:
     """Copies the rows that are WAITING of some jobs; rows end as DONE, FAILED or SKIPPED."""
 
-    def __init__(self, run: Run, focus: Focus, throttle: Throttle) -> None:
+    def __init__(self, run: Run, focus: Focus, throttle: Throttle, reading: Reading) -> None:
         self._run = run
         self._focus = focus
-        self._throttle = throttle
-        self._work = Work(one_by_one=throttle.active)
+        self._reading = reading
+        self._work = Work(throttle)
         self._most_lanes = 1 if throttle.active else run.settings.limits.connections
         self._lanes: list[Lane] = []
         self._pairs: list[_Pair] = []
@@ -104,10 +105,10 @@ class Copier:
         """Wait for the answers to everything that was sent; ends with the further connections closed."""
         try:
             for lane in self._lanes:
-                while lane.unanswered:
+                while lane.sender.unanswered:
                     # Each answer counts, also those behind one that ends the run once more.
                     with contextlib.suppress(SyncError, StopRun):
-                        await lane.settle_all()
+                        await lane.sender.settle_all()
         finally:
             for pair in self._pairs:
                 pair.source.abort()
@@ -137,12 +138,12 @@ class Copier:
         now = asyncio.get_running_loop().time()
         slowest_s = max(
             self._work.slowest_answer_s or UNKNOWN_ANSWER_S,
-            *(lane.oldest_unanswered_s(now) for lane in self._lanes),
+            *(lane.sender.oldest_unanswered_s(now) for lane in self._lanes),
         )
         self.strays_until = now + min(slowest_s * STRAY_FACTOR, MOST_STRAY_S)
 
     def _begin(self, tasks: asyncio.TaskGroup, ends: Ends, focus: Focus) -> None:
-        lane = Lane(self._run, ends, focus, self._work, self._throttle)
+        lane = Lane(self._run, ends, focus, self._work, self._reading)
         self._lanes.append(lane)
         self._work.lanes = len(self._lanes)
         self._copying += 1

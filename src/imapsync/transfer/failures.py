@@ -54,6 +54,19 @@ def message_failed(
     run.count_error()
 
 
+def message_lost(run: Run, job: FolderJob, row: int) -> None:
+    """Take back what was recorded of a copy that the server confirmed and that is not there."""
+    run.copied_messages -= 1
+    run.copied_bytes -= job.sizes[row]
+    uid = job.uids[row]
+    if run.journal is not None and job.state is not None:
+        run.journal.remove(job.state.id, [uid])
+        run.journal.commit()
+    run.sink(events.CopyLost(job.name, uid, job.sizes[row]))
+    text = "the server confirmed the message, but it is not there"
+    message_failed(run, job, row, None, reason=Reason.NOT_STORED, server_text=text)
+
+
 def message_skipped(run: Run, job: FolderJob, rows: list[int], why: Skip) -> None:
     """Record that planned messages get no copy although nothing failed."""
     for row in rows:

@@ -1,6 +1,6 @@
 """Finish a folder pair.
 
-Name the copies, apply flags, run the filter, change the source, settle the journal.
+Apply flags, run the filter, change the source, settle the journal.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from imapsync.session.errors import CommandRefused
 from imapsync.transfer.job import DONE
 from imapsync.transfer.marks import mark_source
 from imapsync.transfer.planning import UIDS_PER_QUESTION
-from imapsync.transfer.resolve import find_copies
 from imapsync.transfer.sieve import deliver
 from imapsync.wire.uidset import UidSet
 
@@ -29,7 +28,6 @@ async def finish(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> No
     if job.finished:
         return
     if not run.dry:
-        await _name_copies(run, focus, job, reading)
         await _change_flags(run, focus, job)
         if run.journal is not None and job.state is not None and job.flag_rows and not job.failed:
             run.journal.add(job.state.id, job.flag_rows)
@@ -80,32 +78,6 @@ def settle(run: Run, job: FolderJob, reading: Reading, expunged: int = 0) -> Non
         )
     )
     journal.commit()
-
-
-async def _name_copies(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
-    """Find the UIDs of copies on a server that did not tell them, where the journal or a proof needs them."""
-    unnamed = [row for row, state in enumerate(job.states) if state == DONE and not job.copies[row]]
-    rules = run.settings
-    needs = (
-        run.journal is not None
-        or rules.deletion.empties_source
-        or bool(rules.flags.set_on_source)
-        or rules.sieve_delivery
-    )
-    if not unnamed or not needs:
-        return
-    for row, found in (await find_copies(run, focus, job, unnamed, reading)).items():
-        job.copies[row] = found.copy
-    if run.journal is None or job.state is None:
-        return
-    named = [row for row in unnamed if job.copies[row]]
-    flags = job.copied_flags
-    run.journal.add(
-        job.state.id, [(job.uids[row], job.copies[row], flags.get(job.uids[row], 0)) for row in named]
-    )
-    if rules.sieve_delivery:
-        run.journal.add_unfiltered(job.state.id, [job.copies[row] for row in named])
-    run.journal.commit()
 
 
 def _prove_copied(run: Run, job: FolderJob) -> None:

@@ -1,18 +1,16 @@
 """One lane of the copying: a pair of connections that keeps many messages in flight, in bounded memory.
 
 One coroutine keeps three things going. It sends UID FETCHes of sets ahead of need, across folders, up to
-READ_AHEAD_BYTES. It takes their answers in order and sends each as one APPEND (of several messages where the
-server has MULTIAPPEND) without waiting. It takes the answers to the APPENDs, up to APPENDS_IN_FLIGHT behind.
-Messages above LARGE_BYTES go from socket to socket.
+READ_AHEAD_BYTES. It takes their answers in order and hands each to the sender (sender.py), which does not
+wait for the destination's answer. It lets the sender take the answers that have come. Messages above
+LARGE_BYTES go from socket to socket.
 
-A refused batch is cut in half until the message that the server does not want stands alone. What must be
-asked a second time (a batch that FETCH refused, a message larger than announced) waits until nothing else is
-in flight.
+What must be asked a second time (a batch that FETCH refused, a message larger than announced) waits until
+nothing else is in flight.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections import deque
 from dataclasses import dataclass
@@ -23,27 +21,28 @@ from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
 from imapsync.report.events import Reason, Side, Skip
-from imapsync.session.errors import CommandRefused, MessageGone, SyncError
+from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.session.session import Message
 from imapsync.transfer.content import Content, ContentError
-from imapsync.transfer.context import StopRun
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.job import DONE, SENT, WAITING
-from imapsync.transfer.outcome import Stop
-from imapsync.transfer.work import BATCH_BYTES, BATCH_MESSAGES, LARGE_BYTES
+from imapsync.transfer.resolve import arrived_unseen, find_copies
+from imapsync.transfer.sender import Peek, Sender
+from imapsync.transfer.work import BATCH_BYTES, LARGE_BYTES
 from imapsync.wire.dates import exact_date_time
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
     from imapsync.session.fetch import BodyStream, FetchStream
     from imapsync.session.pending import Pending
-    from imapsync.session.session import Appended, Selected
+    from imapsync.session.session import Selected
     from imapsync.transfer.context import Ends, Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
-    from imapsync.transfer.throttle import Throttle
+    from imapsync.transfer.reading import Reading
+    from imapsync.transfer.resolve import Found
     from imapsync.transfer.work import Piece, Work
     from imapsync.wire.responses import Fetch
 
@@ -57,10 +56,6 @@ LEAST_READ_AHEAD = 2  # so that a large message comes while the end of the one b
 AHEAD_BODY_BYTES = 1024 * 1024
 #: Large messages whose flags and dates are asked for at once.
 META_MESSAGES = 100
-#: Sent to the destination and not yet answered.
-APPENDS_IN_FLIGHT = 4
-SINGLE_APPENDS_IN_FLIGHT = 100
-APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
 _ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
 _META_ITEMS = b"(UID FLAGS INTERNALDATE)"
 
@@ -78,38 +73,21 @@ class _Batch:
     large: bool = False
 
 
-@dataclass(slots=True)
-class _Sent:
-    """Messages in one APPEND whose answer is awaited; of a streamed one only the beginning is kept."""
-
-    job: FolderJob
-    rows: list[int]
-    messages: list[Message]
-    sizes: list[int]
-    flags: list[int]
-    answer: Pending[Appended]
-
-    @property
-    def held_bytes(self) -> int:
-        """What it takes of memory until it is answered."""
-        return sum([len(message.content) for message in self.messages])
-
-
 class Lane:
     """Copies what the work gives it, over the two sessions of `ends`; rows end as DONE, FAILED or SKIPPED."""
 
-    def __init__(self, run: Run, ends: Ends, focus: Focus, work: Work, throttle: Throttle) -> None:
+    def __init__(self, run: Run, ends: Ends, focus: Focus, work: Work, reading: Reading) -> None:
         self._run = run
         self._ends = ends
         self._focus = focus
         self._work = work
-        self._throttle = throttle
+        self._reading = reading
+        #: The destination half.
+        self.sender = Sender(run, ends, focus, work)
         self._multi = ends.destination.has("MULTIAPPEND")
         self._content = Content(run.settings.content, run.settings.selection, run.identity)
         self._fetching: deque[_Batch] = deque()
-        self._sent: deque[_Sent] = deque()
         self._read_ahead = 0
-        self._append_bytes = 0
         self._later: list[tuple[FolderJob, int, bool]] = []
         self._translators: dict[int, FlagTranslator] = {}
         self._flag_numbers: dict[tuple[bytes, ...], int] = {}
@@ -130,32 +108,18 @@ class Lane:
             self._ask_ahead(pieces)
             if self._fetching:
                 await self._forward(self._fetching.popleft())
-                await self._settle_answered()
+                await self.sender.settle_answered()
             elif self._later:
                 await self._again(*self._later.pop(0))
             else:
-                break
-        await self.settle_all()
+                await self.sender.settle_all()
+                if not self.sender.doubted:
+                    return
+                await self._look_for_doubted()
 
     def retire(self) -> None:
         """Begin no more folders; the one under way is brought to its end."""
         self._retired = True
-
-    @property
-    def unanswered(self) -> bool:
-        """Whether anything was sent whose answer was not taken."""
-        return bool(self._sent)
-
-    async def settle_all(self) -> None:
-        """Wait for the answers to everything that was sent."""
-        while self._sent:
-            with contextlib.suppress(SyncError):
-                await self._sent[0].answer
-            await self._settle_done()
-
-    def oldest_unanswered_s(self, now: float) -> float:
-        """Give how long the oldest message that went out whole has been without an answer, 0 without any."""
-        return max((now - sent.answer.sent_at for sent in self._sent if sent.answer.sent_at), default=0.0)
 
     # -- asking the source
 
@@ -287,7 +251,7 @@ class Lane:
             self._absent(job, list(rows_by_uid.values()))
         self._tell_unnameable(job)
         if rows:
-            await self._send(job, rows, messages, flags)
+            await self.sender.send(job, rows, messages, flags)
 
     def _doubtful(self, job: FolderJob, row: int, body: bytes) -> bool:
         """Report a body that cannot be the announced message; it is no copy and not passed on."""
@@ -418,7 +382,7 @@ class Lane:
             whole = b"".join([chunk async for chunk in body])
             changed = await self._changed(job, row, record, whole)
             if changed is not None:
-                await self._send(job, [row], [changed], [self._flags_number(record.flags or ())])
+                await self.sender.send(job, [row], [changed], [self._flags_number(record.flags or ())])
             return
         await self._stream(job, row, record, body, size)
 
@@ -435,128 +399,36 @@ class Lane:
         flags = self._translator(job).translate(record.flags or ())
         self._tell_unnameable(job)
         date = self._date(job, record) if run.settings.content.keep_dates else None
-        beginning = _Peek(body)
-        job.states[row] = SENT
-        self._focus.destination(job)
-        destination = self._ends.destination
-        answer = await destination.append_stream(job.destination_mailbox, size, beginning, flags, date)
-        if answer.error is not None:
-            body.discard()
+        form = Message(b"", flags, date)
         number = self._flags_number(record.flags or ())
-        self._sent.append(_Sent(job, [row], [Message(beginning.first)], [size], [number], answer))
+        if not await self.sender.stream(job, row, Peek(body, size), form, number):
+            body.discard()
 
-    # -- the destination's answers
+    async def _look_for_doubted(self) -> None:
+        """Look for refused messages where something arrived in spite of it; nothing else is under way.
 
-    async def _send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
-        self._focus.destination(job)
-        together = len(rows) if self._multi else 1
-        together = min(together, self._ends.destination.message_limit or together)
-        for at in range(0, len(rows), together):
-            part = slice(at, at + together)
-            self._append(job, rows[part], messages[part], flags[part])
-        await self._ends.destination.drain()
-
-    def _append(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
-        for row in rows:
-            job.states[row] = SENT
-        answer = self._ends.destination.append(job.destination_mailbox, messages)
-        sizes = [len(message.content) for message in messages]
-        self._append_bytes += sum(sizes)
-        self._sent.append(_Sent(job, rows, messages, sizes, flags, answer))
-
-    async def _settle_answered(self) -> None:
-        """Take the answers that are there, and wait for the oldest while too much is in flight.
-
-        Of single APPENDs half are waited for at once, so that they are recorded and told together.
+        What is not there is asked for and sent again, each alone; what was alone already has failed.
         """
-        limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
-        if not self._work.whole:
-            limit = 0  # after a lost connection: one batch at a time, until one has arrived
-        while self._sent and (
-            self._sent[0].answer.done
-            or len(self._sent) > limit
-            or self._append_bytes > APPEND_BYTES_IN_FLIGHT // self._work.lanes
-        ):
-            if not self._sent[0].answer.done:
-                awaited = 0 if self._multi else len(self._sent) // 2
-                with contextlib.suppress(CommandRefused):
-                    await self._sent[awaited].answer
-            await self._settle_done()
-
-    async def _settle_done(self) -> None:
-        """Take the oldest answer, with those behind it that are there and say the same of the same folder."""
-        first = self._sent.popleft()
-        if first.answer.error is not None or not first.answer.done:
-            await self._settle(first)
-            return
-        together = [first]
-        while self._sent and self._sent[0].job is first.job:
-            answer = self._sent[0].answer
-            if not answer.done or answer.error is not None:
-                break
-            together.append(self._sent.popleft())
-        await self._accepted(together)
-
-    async def _settle(self, sent: _Sent) -> None:
-        job = sent.job
-        try:
-            await sent.answer
-        except CommandRefused as error:
-            self._append_bytes -= sent.held_bytes
-            if len(sent.rows) == 1:
-                message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
-                return
-            middle = len(sent.rows) // 2
-            self._focus.destination(job)
-            for part in (slice(None, middle), slice(middle, None)):
-                self._append(job, sent.rows[part], sent.messages[part], sent.flags[part])
-            return
-        await self._accepted([sent])
-
-    async def _accepted(self, together: list[_Sent]) -> None:
-        """Record APPENDs into one folder that the server confirmed."""
-        rows: list[int] = []
-        sizes: list[int] = []
-        flags: list[int] = []
-        uids: list[int] = []
-        now = asyncio.get_running_loop().time()
-        for sent in together:
-            self._append_bytes -= sent.held_bytes
-            appended = await sent.answer
-            self._work.slowest_answer_s = max(self._work.slowest_answer_s, now - sent.answer.sent_at)
-            rows += sent.rows
-            flags += sent.flags
-            sizes += sent.sizes
-            uids += appended.uids or ()
-        known = tuple(uids) if len(uids) == len(rows) else ()
-        await self._arrived(together[0].job, rows, sizes, known, flags)
-
-    async def _arrived(
-        self, job: FolderJob, rows: list[int], sizes: list[int], uids: tuple[int, ...], flags: list[int]
-    ) -> None:
-        """Record that messages are on the destination."""
-        run = self._run
-        for at, row in enumerate(rows):
-            job.close_row(row, DONE)
-            if uids:
-                job.copies[row] = uids[at]
-        source_uids = [job.uids[row] for row in rows]
-        if run.journal is not None and job.state is not None and uids:
-            run.journal.add(job.state.id, zip(source_uids, uids, flags, strict=True))
-            if run.settings.sieve_delivery:
-                run.journal.add_unfiltered(job.state.id, uids)
-            run.journal.commit()
-        elif run.journal is not None:
-            job.copied_flags.update(zip(source_uids, flags, strict=True))
-        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
-        size_bytes = sum(sizes)
-        run.copied_messages += len(rows)
-        run.copied_bytes += size_bytes
-        self._work.batch_messages = BATCH_MESSAGES
-        limit = run.settings.limits.exit_when_over_bytes
-        if limit is not None and run.copied_bytes >= limit:
-            raise StopRun(Stop.TRANSFER_EXCEEDED)
-        await self._throttle.passed(len(rows), size_bytes)
+        doubted, self.sender.doubted = self.sender.doubted, []
+        for job in {doubt.job.position: doubt.job for doubt in doubted}.values():
+            # Copies that have no UID yet must not be taken for those that are looked for.
+            rows = [
+                row
+                for row, state in enumerate(job.states)
+                if state == SENT or (state == DONE and not job.copies[row])
+            ]
+            found: dict[int, Found] | None = None
+            with contextlib.suppress(CommandRefused):
+                found = await find_copies(self._ends, self._focus, job, rows, self._reading)
+            for doubt in (doubt for doubt in doubted if doubt.job is job):
+                row = doubt.row
+                if found is not None and row in found:
+                    arrived_unseen(self._run, job, row, found[row])
+                elif found is None or doubt.alone:
+                    message_failed(self._run, job, row, doubt.error, content=doubt.head)
+                else:
+                    job.states[row] = WAITING
+                    self._later.append((job, row, job.sizes[row] > LARGE_BYTES))
 
     # -- small things
 
@@ -607,20 +479,3 @@ class Lane:
         if number is None:
             number = self._flag_numbers[flags] = journal.flags_number(canonical_flags(flags))
         return number
-
-
-class _Peek:
-    """Passes a body on and keeps its beginning, to describe the message if it is refused."""
-
-    def __init__(self, body: BodyStream) -> None:
-        self._body = body
-        self.first = b""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        chunk = await self._body.__anext__()
-        if len(self.first) < 16384:
-            self.first += bytes(chunk[:16384])
-        return chunk

@@ -16,7 +16,7 @@ from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from imapsync.transfer.context import Run
+    from imapsync.transfer.context import Ends, Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -52,11 +52,12 @@ async def wait_until_quiet(run: Run, focus: Focus, job: FolderJob) -> None:
 
 
 async def find_copies(
-    run: Run, focus: Focus, job: FolderJob, rows: list[int], reading: Reading
+    ends: Ends, focus: Focus, job: FolderJob, rows: list[int], reading: Reading
 ) -> dict[int, Found]:
     """Give row -> where its copy is, for those of the rows that arrived after `job.floor`.
 
-    Copies that are known as those of other rows are left out, so equal messages are counted, not only seen.
+    ends: over whose sessions. Copies that are known as those of other rows are left out, so equal messages
+    are counted, not only seen.
     """
     if not rows:
         return {}
@@ -65,14 +66,14 @@ async def find_copies(
     await focus.source(job)
     source = reading.new_index()
     for some in UidSet.of(by_uid).split(UIDS_PER_QUESTION):
-        await reader.read(reader.ask(run.source, some), reading.table, into=source)
-    await reader.complete(run.source, source)
+        await reader.read(reader.ask(ends.source, some), reading.table, into=source)
+    await reader.complete(ends.source, source)
     await focus.destination(job)
     reader = reading.plain()
     everything = reading.new_index()
-    stream = reader.ask(run.destination, b"%d:*" % job.floor)
+    stream = reader.ask(ends.destination, b"%d:*" % job.floor)
     await reader.read(stream, reading.table, at_least=job.floor, into=everything)
-    await reader.complete(run.destination, everything)
+    await reader.complete(ends.destination, everything)
     claimed = {copy for copy in job.copies if copy}
     destination = everything.without(claimed)
     matching = match(source, destination, sync_duplicates=True)

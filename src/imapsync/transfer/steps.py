@@ -10,6 +10,7 @@ from imapsync.plan.folders import select_folders
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.session.errors import ConnectionFailed
+from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.compare import compare, groups
 from imapsync.transfer.connect import RECONNECT_ATTEMPTS, reconnect
 from imapsync.transfer.copy import MAX_STRIKES, Copier
@@ -117,7 +118,7 @@ class Steps:
     async def _sync(self, jobs: list[FolderJob]) -> None:
         state = self._run
         self._reading = reading = Reading(state)
-        self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock))
+        self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock), reading)
         for group in groups(jobs):
             working = await self._persist(partial(compare, state, self._focus, group, reading))
             self._open = working
@@ -127,6 +128,7 @@ class Steps:
                 await self._persist(partial(claim_arrivals, state, self._focus, working, reading))
                 state.sink(events.PhaseChanged(Phase.COPYING))
                 await self._copy(working, self._copier, reading)
+                await self._persist(partial(check_arrivals, state, self._focus, working, reading))
             for job in working:
                 await self._persist(partial(finish, state, self._focus, job, reading))
             self._open = []

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.throttle import Throttle
 
     Piece = tuple[FolderJob, list[int]]
 
@@ -25,14 +26,14 @@ BATCH_BYTES = 1024 * 1024
 class Work:
     """The pieces of a run's copy lists, and what its lanes have to know of one another.
 
-    batch_messages: how many messages go together, fewer after a lost connection. lanes: how many there are;
-    they share the bounds on memory. left_bytes: what no lane has taken yet, by the sizes that were announced.
-    sharing: whether several lanes may be at one folder. slowest_answer_s: the longest time that the
-    destination took for an answer to an APPEND since the last loss of a connection. told_keywords: those that
-    the log says are left out.
+    throttle: the limits on speed, which all lanes keep together. batch_messages: how many messages go
+    together, fewer after a lost connection. lanes: how many there are; they share the bounds on memory.
+    left_bytes: what no lane has taken yet, by the sizes that were announced. sharing: whether several lanes
+    may be at one folder. slowest_answer_s: the longest time that the destination took for an answer to an
+    APPEND since the last loss of a connection. told_keywords: those that the log says are left out.
     """
 
-    def __init__(self, *, one_by_one: bool) -> None:
+    def __init__(self, throttle: Throttle) -> None:
         self.batch_messages = BATCH_MESSAGES
         self.lanes = 1
         self.left_bytes = 0
@@ -40,7 +41,7 @@ class Work:
         self.slowest_answer_s = 0.0
         self.warned_of_dates = False
         self.told_keywords: set[bytes] = set()
-        self._one_by_one = one_by_one
+        self.throttle = throttle
         self._untouched: deque[Iterator[Piece]] = deque()
         self._under_way: list[Iterator[Piece]] = []
         self._begun: set[int] = set()
@@ -100,7 +101,7 @@ class Work:
         """Cut the open rows of a job into batches; a large message is a batch of its own."""
         rows: list[int] = []
         size_bytes = 0
-        limit = 1 if self._one_by_one else self.batch_messages
+        limit = 1 if self.throttle.active else self.batch_messages
         for row, size in enumerate(job.sizes):
             if job.states[row] != WAITING:
                 continue

@@ -1,0 +1,46 @@
+"""Whether a destination folder holds what its server confirmed, by its numbers alone. Pure.
+
+UIDNEXT only grows (RFC 3501 §2.3.1.1), so it tells how many messages were put into a folder, whoever did, and
+whatever was removed meanwhile. Numbers that say otherwise are no verdict: somebody else may deliver there, or
+the server may count late. They are the reason to look.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+
+class Numbers(NamedTuple):
+    """MESSAGES and UIDNEXT of a folder; None for what the server does not tell."""
+
+    messages: int | None
+    uidnext: int | None
+
+
+def nothing_more(floor: int, now: Numbers, confirmed: int) -> bool:
+    """Tell whether nothing was put into the folder beyond `confirmed` copies.
+
+    floor: its UIDNEXT before the first of them.
+    """
+    return now.uidnext == floor + confirmed
+
+
+def all_there(before: Numbers, now: Numbers, confirmed: int) -> bool:
+    """Tell whether exactly `confirmed` messages were added and none was taken away."""
+    if before.uidnext is None or before.messages is None:
+        return False
+    return nothing_more(before.uidnext, now, confirmed) and now.messages == before.messages + confirmed
+
+
+def unaccounted(copies: Sequence[int], present: Collection[int]) -> list[int]:
+    """Give the places in `copies` whose UID is not present, or was given before; 0 stands for not told."""
+    places: list[int] = []
+    seen: set[int] = set()
+    for place, copy in enumerate(copies):
+        if not copy or copy in seen or copy not in present:
+            places.append(place)
+        seen.add(copy)
+    return places

@@ -1,0 +1,91 @@
+"""Hold what the destination confirmed against what lies there, before anything is believed of it.
+
+One STATUS a folder, all at once, where messages were copied. Only where the numbers are not exactly those
+that the confirmed copies make, the folder is searched; copies that are not there are looked for by identity,
+and those not found are failures: a server may say OK and store nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.plan.stored import Numbers, all_there, unaccounted
+from imapsync.report.events import Reason
+from imapsync.session.errors import CommandRefused
+from imapsync.transfer.failures import message_lost
+from imapsync.transfer.job import DONE
+from imapsync.transfer.resolve import find_copies
+
+if TYPE_CHECKING:
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
+
+
+async def check_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+    """Find UIDs of copies that nobody told, where somebody needs them; report copies that are not there.
+
+    For folders whose copying has come to its end; nothing else may be in flight.
+    """
+    asked = [
+        (job, run.destination.status(job.destination_mailbox, ("MESSAGES", "UIDNEXT")))
+        for job in jobs
+        if DONE in job.states
+    ]
+    for job, answer in asked:
+        try:
+            status = await answer
+            now = Numbers(status.messages, status.uidnext)
+        except CommandRefused:
+            now = Numbers(None, None)
+        try:
+            await _check(run, focus, job, reading, now)
+        except CommandRefused as error:
+            job.failed = True
+            text = f"folder {job.pair.destination} cannot be looked into after the copying"
+            run.problem(error, text, folder=job.name, reason=Reason.SELECT)
+
+
+async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: Numbers) -> None:
+    done = [row for row, state in enumerate(job.states) if state == DONE]
+    before = Numbers(job.destination_count, job.floor)
+    agrees = not job.pair.shared and all_there(before, now, len(done))
+    if agrees:
+        rows = [row for row in done if not job.copies[row]] if _needs_uids(run) else []
+    else:
+        await focus.destination(job)
+        present = set(await run.destination.search(f"UID {job.floor}:*"))
+        rows = [done[place] for place in unaccounted([job.copies[row] for row in done], present)]
+        for row in rows:
+            job.copies[row] = 0
+    found = await find_copies(run, focus, job, rows, reading)
+    for row in rows:
+        if row in found:
+            job.copies[row] = found[row].copy
+        elif not agrees:
+            message_lost(run, job, row)
+    _record(run, job, [row for row in rows if row in found])
+
+
+def _needs_uids(run: Run) -> bool:
+    rules = run.settings
+    return (
+        run.journal is not None
+        or rules.deletion.empties_source
+        or bool(rules.flags.set_on_source)
+        or rules.sieve_delivery
+    )
+
+
+def _record(run: Run, job: FolderJob, rows: list[int]) -> None:
+    """Write the pairs that were found into the journal."""
+    if run.journal is None or job.state is None or not rows:
+        return
+    known = run.journal.find(job.state.id, [job.uids[row] for row in rows])
+    flags = {uid: number for uid, (_, number) in known.items()} | job.copied_flags
+    pairs = [(job.uids[row], job.copies[row], flags.get(job.uids[row], 0)) for row in rows]
+    run.journal.add(job.state.id, pairs)
+    if run.settings.sieve_delivery:
+        run.journal.add_unfiltered(job.state.id, [copy for _, copy, _ in pairs])
+    run.journal.commit()

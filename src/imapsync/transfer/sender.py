@@ -1,0 +1,300 @@
+"""The destination half of a lane: messages go out, answers come back, and a refusal is looked into.
+
+Each batch goes out as one APPEND of several messages where the server has MULTIAPPEND, without waiting, up to
+APPENDS_IN_FLIGHT behind. A batch that was refused is decided upon once nothing else is under way: a server
+may say NO and have stored it. Where the folder's numbers say that nothing arrived, the batch is cut in half
+until the message that the server does not want stands alone; where they do not, its messages are in doubt,
+and nothing is sent again before the lane has looked for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from imapsync.plan.stored import Numbers, nothing_more
+from imapsync.report import events
+from imapsync.session.errors import CommandRefused, SyncError
+from imapsync.transfer.context import StopRun
+from imapsync.transfer.failures import message_failed
+from imapsync.transfer.job import DONE, SENT
+from imapsync.transfer.outcome import Stop
+from imapsync.transfer.work import BATCH_MESSAGES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
+    from imapsync.session.pending import Pending
+    from imapsync.session.session import Appended, Message
+    from imapsync.transfer.context import Ends, Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.work import Work
+
+#: Sent to the destination and not yet answered.
+APPENDS_IN_FLIGHT = 4
+SINGLE_APPENDS_IN_FLIGHT = 100
+APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Sent:
+    """Messages in one APPEND whose answer is awaited; of a streamed one only the beginning is kept."""
+
+    job: FolderJob
+    rows: list[int]
+    messages: list[Message]
+    sizes: list[int]
+    flags: list[int]
+    answer: Pending[Appended]
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes of memory until it is answered."""
+        return sum([len(message.content) for message in self.messages])
+
+
+class Doubted(NamedTuple):
+    """A message that was refused although something arrived: it is looked for before anything else.
+
+    alone: whether it was refused without others; then, if it is not there, it has failed.
+    """
+
+    job: FolderJob
+    row: int
+    error: CommandRefused
+    alone: bool
+    head: bytes
+
+
+class Sender:
+    """Sends over the destination session of `ends`; rows end as DONE or FAILED, or in `doubted`."""
+
+    def __init__(self, run: Run, ends: Ends, focus: Focus, work: Work) -> None:
+        self._run = run
+        self._ends = ends
+        self._focus = focus
+        self._work = work
+        self._multi = ends.destination.has("MULTIAPPEND")
+        self._sent: deque[Sent] = deque()
+        self._refused: list[Sent] = []
+        self._append_bytes = 0
+        self.doubted: list[Doubted] = []
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether anything was sent whose answer was not taken."""
+        return bool(self._sent)
+
+    def oldest_unanswered_s(self, now: float) -> float:
+        """Give how long the oldest message that went out whole has been without an answer, 0 without any."""
+        return max((now - sent.answer.sent_at for sent in self._sent if sent.answer.sent_at), default=0.0)
+
+    async def send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
+        """Send a batch; flags: the journal's numbers of the originals' flags."""
+        self._focus.destination(job)
+        together = len(rows) if self._multi else 1
+        together = min(together, self._ends.destination.message_limit or together)
+        for at in range(0, len(rows), together):
+            part = slice(at, at + together)
+            self._append(job, rows[part], messages[part], flags[part])
+        await self._ends.destination.drain()
+
+    async def stream(self, job: FolderJob, row: int, body: Peek, form: Message, number: int) -> bool:
+        """Pass one message on from socket to socket; false when the server wants nothing of it.
+
+        form: its flags and date, without content. number: the journal's of the original's flags.
+        """
+        job.states[row] = SENT
+        self._focus.destination(job)
+        answer = await self._ends.destination.append_stream(
+            job.destination_mailbox, body.size, body, form.flags, form.internaldate
+        )
+        message = form._replace(content=body.first)
+        self._append_bytes += len(body.first)
+        self._sent.append(Sent(job, [row], [message], [body.size], [number], answer))
+        return answer.error is None
+
+    async def settle_answered(self) -> None:
+        """Take the answers that are there, and wait for the oldest while too much is in flight.
+
+        Of single APPENDs half are waited for at once, so that they are recorded and told together.
+        """
+        limit = APPENDS_IN_FLIGHT if self._multi else SINGLE_APPENDS_IN_FLIGHT
+        if not self._work.whole:
+            limit = 0  # after a lost connection: one batch at a time, until one has arrived
+        while self._sent and (
+            self._sent[0].answer.done
+            or len(self._sent) > limit
+            or self._append_bytes > APPEND_BYTES_IN_FLIGHT // self._work.lanes
+        ):
+            if not self._sent[0].answer.done:
+                awaited = 0 if self._multi else len(self._sent) // 2
+                with contextlib.suppress(CommandRefused):
+                    await self._sent[awaited].answer
+            await self._settle_done()
+            await self._decide_refused()
+
+    async def settle_all(self) -> None:
+        """Wait for the answers to everything that was sent."""
+        while self._sent:
+            with contextlib.suppress(SyncError):
+                await self._sent[0].answer
+            await self._settle_done()
+            await self._decide_refused()
+
+    async def arrived(
+        self, job: FolderJob, rows: list[int], sizes: list[int], uids: tuple[int, ...], flags: list[int]
+    ) -> None:
+        """Record that messages are on the destination; uids: theirs there, none when nobody told."""
+        run = self._run
+        for at, row in enumerate(rows):
+            job.close_row(row, DONE)
+            if uids:
+                job.copies[row] = uids[at]
+        source_uids = [job.uids[row] for row in rows]
+        if run.journal is not None and job.state is not None and uids:
+            run.journal.add(job.state.id, zip(source_uids, uids, flags, strict=True))
+            if run.settings.sieve_delivery:
+                run.journal.add_unfiltered(job.state.id, uids)
+            run.journal.commit()
+        elif run.journal is not None:
+            job.copied_flags.update(zip(source_uids, flags, strict=True))
+        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
+        size_bytes = sum(sizes)
+        run.copied_messages += len(rows)
+        run.copied_bytes += size_bytes
+        self._work.batch_messages = BATCH_MESSAGES
+        limit = run.settings.limits.exit_when_over_bytes
+        if limit is not None and run.copied_bytes >= limit:
+            raise StopRun(Stop.TRANSFER_EXCEEDED)
+        await self._work.throttle.passed(len(rows), size_bytes)
+
+    def _append(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
+        for row in rows:
+            job.states[row] = SENT
+        answer = self._ends.destination.append(job.destination_mailbox, messages)
+        sizes = [len(message.content) for message in messages]
+        self._append_bytes += sum(sizes)
+        self._sent.append(Sent(job, rows, messages, sizes, flags, answer))
+
+    # -- answers
+
+    async def _settle_done(self) -> None:
+        """Take the oldest answer, with those behind it that are there and say the same of the same folder."""
+        first = self._sent.popleft()
+        if first.answer.error is not None or not first.answer.done:
+            await self._settle(first)
+            return
+        together = [first]
+        while self._sent and self._sent[0].job is first.job:
+            answer = self._sent[0].answer
+            if not answer.done or answer.error is not None:
+                break
+            together.append(self._sent.popleft())
+        await self._accepted(together)
+
+    async def _settle(self, sent: Sent) -> None:
+        try:
+            await sent.answer
+        except CommandRefused:
+            self._append_bytes -= sent.held_bytes
+            self._refused.append(sent)
+            return
+        await self._accepted([sent])
+
+    async def _accepted(self, together: list[Sent]) -> None:
+        """Record APPENDs into one folder that the server confirmed."""
+        job = together[0].job
+        rows: list[int] = []
+        sizes: list[int] = []
+        flags: list[int] = []
+        uids: list[int] = []
+        now = asyncio.get_running_loop().time()
+        for sent in together:
+            self._append_bytes -= sent.held_bytes
+            appended = await sent.answer
+            self._work.slowest_answer_s = max(self._work.slowest_answer_s, now - sent.answer.sent_at)
+            rows += sent.rows
+            flags += sent.flags
+            sizes += sent.sizes
+            if _is_of(appended, job):
+                uids += appended.uids or ()
+        known = tuple(uids) if len(uids) == len(rows) else ()
+        await self.arrived(job, rows, sizes, known, flags)
+
+    # -- refusals
+
+    async def _decide_refused(self) -> None:
+        """Decide about refused APPENDs once all others are answered."""
+        if not self._refused:
+            return
+        while self._sent:
+            with contextlib.suppress(CommandRefused):
+                await self._sent[0].answer
+            await self._settle_done()
+        refused, self._refused = self._refused, []
+        untouched: dict[int, bool] = {}
+        for sent in refused:
+            job = sent.job
+            if job.position not in untouched:
+                untouched[job.position] = await self._nothing_arrived(job)
+            error = sent.answer.error
+            assert isinstance(error, CommandRefused)  # noqa: S101 - that is why it is among the refused
+            if untouched[job.position]:
+                self._send_halves(sent, error)
+            else:
+                alone = len(sent.rows) == 1
+                self.doubted += [
+                    Doubted(job, row, error, alone, sent.messages[at].content[:16384])
+                    for at, row in enumerate(sent.rows)
+                ]
+
+    def _send_halves(self, sent: Sent, error: CommandRefused) -> None:
+        job = sent.job
+        if len(sent.rows) == 1:
+            message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
+            return
+        middle = len(sent.rows) // 2
+        self._focus.destination(job)
+        for part in (slice(None, middle), slice(middle, None)):
+            self._append(job, sent.rows[part], sent.messages[part], sent.flags[part])
+
+    async def _nothing_arrived(self, job: FolderJob) -> bool:
+        """Tell whether the folder holds nothing beyond what was confirmed; one STATUS."""
+        if job.pair.shared:
+            return False
+        try:
+            status = await self._ends.destination.status(job.destination_mailbox, ("MESSAGES", "UIDNEXT"))
+        except CommandRefused:
+            return False
+        now = Numbers(status.messages, status.uidnext)
+        return nothing_more(job.floor, now, job.states.count(DONE))
+
+
+class Peek:
+    """Passes a body of `size` bytes on and keeps its beginning, to describe the message if it is refused."""
+
+    def __init__(self, body: AsyncIterable[bytes], size: int) -> None:
+        self._body = aiter(body)
+        self.size = size
+        self.first = b""
+
+    def __aiter__(self) -> Peek:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._body)
+        if len(self.first) < 16384:
+            self.first += bytes(chunk[:16384])
+        return chunk
+
+
+def _is_of(appended: Appended, job: FolderJob) -> bool:
+    """Tell whether an APPENDUID speaks of the folder that is open; another UIDVALIDITY makes it none."""
+    selected = job.destination_selected
+    known = selected.uidvalidity if selected is not None else None
+    return not known or appended.uidvalidity == known

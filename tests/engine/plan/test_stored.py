@@ -1,0 +1,49 @@
+"""What a folder's numbers say about copies that its server confirmed."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapsync.plan.stored import Numbers, all_there, nothing_more, unaccounted
+
+BEFORE = Numbers(10, 11)
+
+
+@pytest.mark.parametrize(
+    ("now", "confirmed", "nothing_else", "there"),
+    [
+        pytest.param(Numbers(15, 16), 5, True, True, id="exactly the confirmed ones"),
+        pytest.param(Numbers(10, 11), 0, True, True, id="nothing confirmed, nothing arrived"),
+        pytest.param(Numbers(13, 14), 5, False, False, id="fewer than confirmed"),
+        pytest.param(
+            Numbers(17, 18), 5, False, False, id="more: stored in spite of a NO, or somebody else's"
+        ),
+        pytest.param(Numbers(14, 16), 5, True, False, id="one was taken away"),
+        pytest.param(Numbers(15, 17), 5, False, False, id="one came and one went"),
+        pytest.param(Numbers(None, 16), 5, True, False, id="no count"),
+        pytest.param(Numbers(15, None), 5, False, False, id="no UIDNEXT"),
+        pytest.param(Numbers(None, None), 5, False, False, id="no numbers"),
+    ],
+)
+def test_what_the_numbers_say(now: Numbers, confirmed: int, nothing_else: bool, there: bool) -> None:
+    assert nothing_more(11, now, confirmed) is nothing_else
+    assert all_there(BEFORE, now, confirmed) is there
+
+
+@pytest.mark.parametrize("before", [Numbers(None, 11), Numbers(10, None)])
+def test_nothing_is_there_for_certain_where_nobody_knows_what_was(before: Numbers) -> None:
+    assert not all_there(before, Numbers(15, 16), 5)
+
+
+@pytest.mark.parametrize(
+    ("copies", "present", "places"),
+    [
+        pytest.param([5, 6, 7], {5, 6, 7, 9}, [], id="all there"),
+        pytest.param([5, 6, 7], {5, 7}, [1], id="one is not"),
+        pytest.param([5, 0, 7], {5, 7}, [1], id="one was not told"),
+        pytest.param([5, 5, 7], {5, 7}, [1], id="one was told twice"),
+        pytest.param([], {5}, [], id="no copies"),
+    ],
+)
+def test_copies_that_have_to_be_looked_for(copies: list[int], present: set[int], places: list[int]) -> None:
+    assert unaccounted(copies, present) == places
