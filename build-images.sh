@@ -51,8 +51,7 @@ stage_imageroot() {
     local python=python3 requirement
     [[ -x .venv/bin/python ]] && python=.venv/bin/python
     requirement=$("$python" -c 'import tomllib
-project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print(*project["optional-dependencies"]["module"])')
+print(*tomllib.load(open("runtime/pyproject.toml", "rb"))["project"]["dependencies"])')
     cp -a imageroot "$work/imageroot"
     "$python" -m pip install --quiet --no-deps --no-compile --target "$work/pypkg" "$requirement"
     rm -rf "$work/pypkg/bin"

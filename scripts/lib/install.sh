@@ -36,25 +36,33 @@ install_packages() {
     ) 9>/run/lock/ns8-imapsync-install.lock
 }
 
-# install_venv EXTRA... makes .venv with this repository (editable) and those extras of pyproject.toml.
+# install_venv PART... makes .venv with the engine (editable) and those parts: "module" is the distribution in runtime/,
+# the others are extras of pyproject.toml.
 install_venv() {
     mkdir -p .cache
     (
         flock 9
-        local done_file=.venv/.installed wanted extras have=
+        local done_file=.venv/.installed wanted parts extras projects have=
         wanted=$(printf '%s\n' "$@" | sort -u)
+        projects=$(cat pyproject.toml runtime/pyproject.toml | sha256sum)
         [[ -f $done_file ]] && have=$(tail -n +2 "$done_file")
-        if [[ -f $done_file && $(head -1 "$done_file") == "$(sha256sum <pyproject.toml)" \
+        if [[ -f $done_file && $(head -1 "$done_file") == "$projects" \
             && -z $(comm -23 <(echo "$wanted") <(echo "$have")) ]]; then
             exit
         fi
-        extras=$(printf '%s\n%s\n' "$wanted" "$have" | sort -u | grep . | paste -sd,)
+        parts=$(printf '%s\n%s\n' "$wanted" "$have" | sort -u | grep .)
+        extras=$(grep -vx module <<<"$parts" | paste -sd,)
         if [[ ! -x .venv/bin/pip ]]; then
             python3 -c 'import ensurepip' 2>/dev/null || install_packages python3-venv || exit
             rm -rf .venv
             python3 -m venv .venv || exit
         fi
-        .venv/bin/pip install --quiet --disable-pip-version-check --editable ".[$extras]" || exit
-        { sha256sum <pyproject.toml; tr , '\n' <<<"$extras"; } >"$done_file"
+        local install=(.venv/bin/pip install --quiet --disable-pip-version-check --editable)
+        "${install[@]}" ".${extras:+[$extras]}" || exit
+        # After it: an engine of before had the command syncctl, and takes it along when it goes.
+        if grep -qx module <<<"$parts"; then
+            "${install[@]}" ./runtime || exit
+        fi
+        printf '%s\n%s\n' "$projects" "$parts" >"$done_file"
     ) 9>.cache/venv.lock
 }
