@@ -1,21 +1,25 @@
 """Read a folder's messages into columns, asking for nothing that is not needed.
 
 The identifying headers come by one UID FETCH of a set. Messages that have none of them cost a second
-question: the whole header, and where that says too little, the beginning of the text.
+question: the beginning of all that they are, in one piece, because servers cut odd messages into header and
+text in different places.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from imapsync.plan.identity import BODY_PREFIX_BYTES, UNIDENTIFIED, Identity, says_too_little
+from imapsync.plan.identity import CONTENT_PREFIX_BYTES, UNIDENTIFIED, Identity, proves_sameness
 from imapsync.plan.index import FlagTable, MessageIndex
 from imapsync.wire.dates import epoch_of
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
+    from imapsync.plan.match import Matching
     from imapsync.plan.selection import Selector
     from imapsync.session.fetch import FetchStream
     from imapsync.session.session import Session
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
 
 #: UIDs in one FETCH of a list (a range counts each of its numbers): bounds the command line and one answer.
 UIDS_PER_FETCH = 20_000
+#: Beginnings of messages that are read to recognise copies; more strangers than this of a fitting size in one
+#: folder are somebody else's mail.
+MAX_CLOSER_LOOKS = 2_000
+_CONTENT_ITEMS = b"(UID BODY.PEEK[]<0.%d>)" % CONTENT_PREFIX_BYTES
 
 
 class IndexReader:
@@ -54,8 +62,7 @@ class IndexReader:
         if dates or (selector is not None and selector.needs_dates):
             items.append(b"INTERNALDATE")
         if identity is not None:
-            names = b" ".join(name.upper().encode("ascii", "replace") for name in identity.headers)
-            items.append(b"BODY.PEEK[HEADER.FIELDS (" + names + b")]")
+            items.append(_header_fields(identity))
         self._items = b"(" + b" ".join(items) + b")"
         self._flags = flags
 
@@ -122,24 +129,92 @@ class IndexReader:
 async def identify_poor(
     session: Session, identity: Identity, index: MessageIndex, rows: dict[int, int]
 ) -> None:
-    """Give digests to rows (UID -> row) whose messages lack the identifying headers."""
-    poor: dict[int, bytes] = {}
-    for some in UidSet.of(rows).split(UIDS_PER_FETCH):
-        async for batch in session.fetch(some, b"(UID BODY.PEEK[HEADER])"):
+    """Give digests to rows (UID -> row) whose messages lack the identifying headers.
+
+    Messages that may differ in what was not looked at are counted, not taken for duplicates: the second of
+    them has another digest than the first, on both sides.
+    """
+    unproven: dict[tuple[int, int], int] = {}
+    async for uid, content in _contents(session, index, rows):
+        row = rows[uid]
+        digest = identity.of_content(content)
+        if not proves_sameness(content):
+            alike = digest, index.sizes[row]
+            number = unproven.get(alike, 0)
+            unproven[alike] = number + 1
+            digest = identity.another(digest, number)
+        index.digests[row] = digest
+    for uid, row in rows.items():
+        if index.digests[row] == UNIDENTIFIED:
+            index.digests[row] = identity.of_nothing(f"{session.side} {uid}".encode())
+
+
+async def _contents(
+    session: Session, index: MessageIndex, rows: dict[int, int]
+) -> AsyncIterator[tuple[int, bytes]]:
+    """Give (UID, beginning of the message) of rows (UID -> row), as far as the server gives it.
+
+    What is far from the announced size is asked for a second time, alone: hoodiecrow gives only the first
+    message of a set its part.
+    """
+    left = set(rows)
+    for some in chain(UidSet.of(rows).split(UIDS_PER_FETCH), map(UidSet.of, _each(left))):
+        async for batch in session.fetch(some, _CONTENT_ITEMS):
             for fetch in batch:
-                if fetch.uid not in rows:
+                uid = fetch.uid or 0
+                if uid not in left or fetch.body is None:
                     continue
-                header = fetch.body or b""
-                if says_too_little(header):
-                    poor[fetch.uid] = header
-                else:
-                    index.digests[rows[fetch.uid]] = identity.of_unidentified(header, b"")
-    if not poor:
-        return
-    items = b"(UID BODY.PEEK[TEXT]<0.%d>)" % BODY_PREFIX_BYTES
-    for some in UidSet.of(poor).split(UIDS_PER_FETCH):
-        async for batch in session.fetch(some, items):
+                expected = min(index.sizes[rows[uid]], CONTENT_PREFIX_BYTES)
+                if len(fetch.body) * 2 >= expected:
+                    left.discard(uid)
+                    yield uid, fetch.body
+
+
+def _header_fields(identity: Identity) -> bytes:
+    names = b" ".join(name.upper().encode("ascii", "replace") for name in identity.headers)
+    return b"BODY.PEEK[HEADER.FIELDS (" + names + b")]"
+
+
+def _each(uids: set[int]) -> Iterator[list[int]]:
+    """Give what is in a set when it is asked for, one by one."""
+    for uid in sorted(uids):
+        yield [uid]
+
+
+async def recognise(
+    session: Session, identity: Identity, source: MessageIndex, destination: MessageIndex, matching: Matching
+) -> bool:
+    """Look closer at destination messages without a partner when source messages lack one, too.
+
+    A server that adds a Received line to what it stores makes another message of it; without that line it is
+    the one that was sent. A server that finds the header's end elsewhere does not show the fields that
+    identify; what the message is as a whole tells. Such rows get the digest of their original; tells whether
+    there are any, and the indexes have to be matched again. The destination folder must be selected.
+    """
+    wanted = {source.digests[row] for row in matching.missing}
+    sizes = sorted(source.sizes[row] for row in matching.missing)
+    rows = {destination.uids[row]: row for row in matching.extra if _is_near(destination.sizes[row], sizes)}
+    strangers = len(rows)
+
+    def known(digests: Iterable[int], uid: int) -> None:
+        for digest in digests:
+            if digest in wanted:
+                destination.digests[rows.pop(uid)] = digest
+                return
+
+    for some in UidSet.of(rows).split(UIDS_PER_FETCH):
+        async for batch in session.fetch(some, b"(UID %s)" % _header_fields(identity)):
             for fetch in batch:
-                if fetch.uid in poor:
-                    row = rows[fetch.uid]
-                    index.digests[row] = identity.of_unidentified(poor[fetch.uid], fetch.body or b"")
+                if fetch.uid in rows:
+                    known(identity.before_received(fetch.body or b""), fetch.uid)
+    if len(rows) <= MAX_CLOSER_LOOKS:
+        async for uid, content in _contents(session, destination, dict(rows)):
+            known(identity.wherever_cut(content), uid)
+    return len(rows) < strangers
+
+
+def _is_near(size: int, sizes: list[int]) -> bool:
+    """Tell whether one of some sorted sizes differs from a size by no more than line ends and a few lines."""
+    slack = 1_000 + size // 20
+    at = bisect_left(sizes, size - slack)
+    return at < len(sizes) and sizes[at] <= size + slack

@@ -1,9 +1,9 @@
 """Who a message is: a short digest of the headers that identify it, the same on both sides.
 
 Two servers give the same message with other folding, other spacing, and sometimes other capitals in field
-names or another order of fields; the digest does not see those. It is keyed, so that nobody can write mails
-whose digests collide on purpose; within one process, and with a journal's key for ever, equal messages have
-equal digests.
+names, another order of fields, or another character in place of each that is not ASCII (Cyrus' munge8bit);
+the digest does not see those. It is keyed, so that nobody can write mails whose digests collide on purpose;
+within one process, and with a journal's key for ever, equal messages have equal digests.
 """
 
 from __future__ import annotations
@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
 #: 64 bits: among 500,000 messages of a folder the chance of any accidental collision is below one in 10^8.
 DIGEST_BYTES = 8
-#: What is hashed of the text of a message whose header says too little.
-BODY_PREFIX_BYTES = 16_384
-#: A header with fewer fields than this, or without Date, does not tell one message from another.
-MIN_TELLING_FIELDS = 3
+#: What is read of a message whose identifying headers are missing.
+CONTENT_PREFIX_BYTES = 16_384
+#: What of its text counts: less than is read, so that lines added to the header push none of it out.
+TEXT_BYTES = 8_192
 #: "No identity": the headers that should identify are not there. Real digests are never 0.
 UNIDENTIFIED = 0
 
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
+#: Cyrus puts an X in place of each character of a header that is not ASCII.
+_MUNGED = bytes(range(128)) + b"X" * 128
+_RECEIVED = b"received"
+#: Fields that a server adds to what it stores or gives: its own Received line, and an mbox's notes.
+_ADDED_FIELDS = frozenset(
+    {_RECEIVED, b"return-path", b"status", b"x-status", b"x-keywords", b"x-uid", b"x-uidl", b"x-imapbase",
+     b"x-imap", b"content-length", b"lines"}
+)  # fmt: skip
 
 
 class Identity:
@@ -33,21 +41,26 @@ class Identity:
     The digests are integers of `DIGEST_BYTES` bytes, 0 for a message without any of the headers.
     """
 
-    __slots__ = ("_key", "_names", "headers")
+    __slots__ = ("_alone", "_key", "_names", "headers")
 
     def __init__(self, headers: Sequence[str], key: bytes) -> None:
         self.headers = tuple(headers)
         self._names = tuple(sorted({name.strip().rstrip(":").lower().encode("utf-8") for name in headers}))
         self._key = key[:64]
+        # Where a message came along tells little of what it is, unless nothing else is to be looked at.
+        self._alone = self._names == (_RECEIVED,)
 
     def of_header(self, header: bytes) -> int:
         """Give the digest of a header block (all of it or only the identifying fields).
 
-        0 when none is in it.
+        0 when none is in it, or none but Received, which does not tell one message from another.
         """
+        if not header.isascii():
+            header = header.translate(_MUNGED)
         if b"\n " in header or b"\n\t" in header:
             header = _FOLD.sub(b"", header)
         names = self._names
+        telling = self._alone
         found = []
         for line in header.split(b"\n"):
             name, colon, value = line.partition(b":")
@@ -60,37 +73,68 @@ class Identity:
                 squeezed = b"".join(value.split())
                 if squeezed:
                     found.append(lowered + b":" + squeezed)
-        if not found:
+                    telling = telling or lowered != _RECEIVED
+        if not found or not telling:
             return UNIDENTIFIED
         if len(found) > 1:
             found.sort(key=_field_name)  # stable: Received lines keep their order
         return self._digest(b"\n".join(found))
 
-    def of_unidentified(self, header: bytes, text_prefix: bytes) -> int:
-        """Give the digest of a message without identifying headers: of its whole header, and text if needed.
+    def before_received(self, header: bytes) -> list[int]:
+        """Give the digests that a message may have had before servers added Received lines on top of it.
 
-        `text_prefix` is the first `BODY_PREFIX_BYTES` of the text; it counts only when `says_too_little`.
+        The latest first; none where Received is not looked at.
         """
-        squeezed = b"\n".join(
-            b"".join(line.split()) for line in _FOLD.sub(b"", header).split(b"\n") if line.strip()
-        )
-        if says_too_little(header):
-            squeezed += b"\n\n" + b"".join(text_prefix[:BODY_PREFIX_BYTES].split())
+        if _RECEIVED not in self._names:
+            return []
+        fields = _fields(header)
+        digests = []
+        while at := [n for n, field in enumerate(fields) if _name_of(field) == _RECEIVED]:
+            del fields[at[0]]
+            digests.append(self.of_header(b"\n".join(fields)))
+        return digests
+
+    def of_content(self, content: bytes) -> int:
+        """Give the digest of a message without identifying headers.
+
+        content: its first CONTENT_PREFIX_BYTES. Fields that servers add, white space and the place where the
+        header ends do not count.
+        """
+        header, text = split_message(content)
+        kept = [field for field in _fields(header.translate(_MUNGED)) if _name_of(field) not in _ADDED_FIELDS]
+        squeezed = b"".join(b"".join(kept).split()) + b"".join(text.split())[:TEXT_BYTES]
         return self._digest(b"\0" + squeezed)
+
+    def wherever_cut(self, content: bytes) -> tuple[int, int]:
+        """Give the digests that servers may give a message which they cut into header and text differently.
+
+        content: its first CONTENT_PREFIX_BYTES.
+        """
+        return self.of_header(split_message(content.lstrip(b"\r\n"))[0]), self.of_content(content)
+
+    def of_nothing(self, place: bytes) -> int:
+        """Give a digest for a message that cannot be read: no message of another place has it."""
+        return self._digest(b"\0\0" + place)
+
+    def another(self, digest: int, number: int) -> int:
+        """Give the digest of the `number`-th message, from 0, that has a digest and may yet be another."""
+        return digest if not number else self._digest(b"\0\0\0%d %d" % (digest, number))
 
     def _digest(self, text: bytes) -> int:
         digest = int.from_bytes(blake2b(text, digest_size=DIGEST_BYTES, key=self._key).digest(), "little")
         return digest or 1
 
 
-def says_too_little(header: bytes) -> bool:
-    """Tell whether a whole header is too poor to identify a message, so that its text has to help."""
-    names = {
-        line.partition(b":")[0].strip().lower()
-        for line in _FOLD.sub(b"", header).split(b"\n")
-        if b":" in line
-    }
-    return len(names) < MIN_TELLING_FIELDS or b"date" not in names
+def proves_sameness(content: bytes) -> bool:
+    """Tell whether two messages with this `of_content` and the same size are the same but for white space.
+
+    content: the first CONTENT_PREFIX_BYTES. Not when there is more of it than was looked at, or when it has
+    what the digest does not see.
+    """
+    header, text = split_message(content)
+    if len(content) >= CONTENT_PREFIX_BYTES or len(b"".join(text.split())) > TEXT_BYTES:
+        return False
+    return header.isascii() and _ADDED_FIELDS.isdisjoint(map(_name_of, _fields(header)))
 
 
 def split_message(message: bytes) -> tuple[bytes, bytes]:
@@ -104,6 +148,16 @@ def split_message(message: bytes) -> tuple[bytes, bytes]:
     if at >= 0:
         return message[: at + 2], message[at + 4 :]
     return message, b""
+
+
+def _fields(header: bytes) -> list[bytes]:
+    """Split a header into unfolded fields and whatever else stands in it, a line each."""
+    return [line.rstrip(b"\r") for line in _FOLD.sub(b"", header).split(b"\n") if line.strip()]
+
+
+def _name_of(field: bytes) -> bytes:
+    name, colon, _ = field.partition(b":")
+    return name.strip().lower() if colon else b""
 
 
 def _field_name(field: bytes) -> bytes:

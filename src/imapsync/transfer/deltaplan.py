@@ -9,8 +9,9 @@ from imapsync.account.index import identify_poor
 from imapsync.journal import GONE
 from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.index import MessageIndex, canonical_flags
-from imapsync.plan.match import NONE, match
+from imapsync.plan.match import NONE
 from imapsync.transfer import planning
+from imapsync.transfer.pairing import pair
 from imapsync.transfer.salvage import read_pieces
 from imapsync.wire.uidset import UidSet
 
@@ -272,7 +273,7 @@ class DeltaPlan:
     async def _decide(self) -> None:
         run, job, state, reading = self._run, self._job, self._state, self._reading
         loose = self._loose_index()
-        matching = match(self.new, loose, sync_duplicates=reading.sync_duplicates)
+        matching = await pair(run, self._focus, job, self.new, loose, sync_duplicates=reading.sync_duplicates)
         paired = [row for row, partner in enumerate(matching.partner) if partner != NONE]
         if job.destination_selected is None and (matching.missing or job.flag_changes or job.doomed):
             job.destination_selected = await self._focus.destination(job)

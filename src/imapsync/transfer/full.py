@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.index import MessageIndex
-from imapsync.plan.match import match
 from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning
 from imapsync.transfer.focus import opened
+from imapsync.transfer.pairing import pair
 from imapsync.transfer.salvage import lacks, read_rest
 from imapsync.wire.uidset import UidSet
 
@@ -129,7 +129,9 @@ class FullComparison:
         if not source.digests and not destination.uids:
             planning.plan_copy_of_all(run, job, source, reading)
             return
-        matching = match(source, destination, sync_duplicates=reading.sync_duplicates)
+        matching = await pair(
+            run, self._focus, job, source, destination, sync_duplicates=reading.sync_duplicates
+        )
         planning.plan_full(run, job, planning.Compared(source, destination, matching), reading)
 
     async def _second_questions(self) -> None:

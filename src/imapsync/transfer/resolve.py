@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.match import NONE, match
+from imapsync.plan.match import NONE
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer.job import DONE, WAITING
+from imapsync.transfer.pairing import pair
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
 
@@ -76,7 +77,7 @@ async def find_copies(
     await reader.complete(ends.destination, everything)
     claimed = {copy for copy in job.copies if copy}
     destination = everything.without(claimed)
-    matching = match(source, destination, sync_duplicates=True)
+    matching = await pair(run, focus, job, source, destination, sync_duplicates=True)
     found: dict[int, Found] = {}
     for row, partner in enumerate(matching.partner):
         if partner != NONE:

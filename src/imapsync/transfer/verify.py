@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.match import NONE, match
+from imapsync.plan.match import NONE
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason
 from imapsync.session.errors import CommandRefused
+from imapsync.transfer.pairing import pair
 from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def _verify_folder(run: Run, focus: Focus, job: FolderJob, reading: Readin
         job.destination_selected = await focus.destination(job)
         if run.destination.exists:
             await _read(run.destination, reading.verifier(selected=False), destination, b"1:*")
-    matching = match(source, destination, sync_duplicates=reading.sync_duplicates)
+    matching = await pair(run, focus, job, source, destination, sync_duplicates=reading.sync_duplicates)
     run.sink(
         events.FolderCompared(
             job.name,

@@ -10,11 +10,13 @@ from tests.engine.session.helpers import INBOX, open_account
 from tests.servers.client import NewMessage
 from tests.servers.dovecot import Dovecot
 
-from imapsync.account.index import IndexReader
+from imapsync.account.index import IndexReader, recognise
 from imapsync.plan.identity import UNIDENTIFIED, Identity
 from imapsync.plan.index import FlagTable, MessageIndex
+from imapsync.plan.match import duplicate_rows, match
 from imapsync.plan.rules import DEFAULT_IDENTITY_HEADERS, SelectionRules
 from imapsync.plan.selection import Selector
+from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,3 +125,58 @@ async def test_what_is_not_selected_is_counted_or_kept_apart(
     )
     assert {*keeping.uids} == {1, 2, 3, 4, 5}
     assert keeping.excluded == left_out
+
+
+RECEIVED = b"Received: from imap by mx.example.org;\r\n Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+LONG = b"x" * 20_000
+
+
+async def test_copies_are_recognised_whatever_a_server_did_to_them(server: Dovecot) -> None:
+    """A Received line on top; a blank line before the header, so that the server sees none."""
+    originals = [
+        b"Message-Id: <10@example.org>\r\nReceived: by a\r\nSubject: x\r\n\r\none\r\n",
+        b"Message-Id: <11@example.org>\r\nSubject: x\r\n\r\none\r\n",
+        b"Message-Id: <12@example.org>\r\nSubject: x\r\n\r\none\r\n",
+        b"Message-Id: <13@example.org>\r\nSubject: x\r\n\r\none\r\n",
+    ]
+    copies = [RECEIVED + originals[0], RECEIVED + originals[1], b"\r\n" + originals[2]]
+    strangers = [RECEIVED + b"Message-Id: <14@example.org>\r\nSubject: x\r\n\r\nt\r\n", b"Subject: \r\n\r\n"]
+    server.fill(
+        server.add_user("bert"),
+        {
+            "Originals": [NewMessage(content) for content in originals],
+            "Copies": [NewMessage(content) for content in (*strangers, *copies)],
+        },
+    )
+    session = await open_account(server, "bert")
+    reader = IndexReader(IDENTITY, flags=False)
+    indexes = []
+    for folder in ("Originals", "Copies"):
+        await session.select(MailboxName.from_text(folder), read_only=True)
+        index = await reader.read(reader.ask(session, b"1:*"), FlagTable())
+        await reader.complete(session, index)
+        indexes.append(index)
+    source, destination = indexes
+    matching = match(source, destination, sync_duplicates=False)
+    assert len(matching.missing) == 4
+    assert await recognise(session, IDENTITY, source, destination, matching)
+    matching = match(source, destination, sync_duplicates=False)
+    assert [source.uids[row] for row in matching.missing] == [4]
+    assert list(matching.partner) == [2, 3, 4, -1]
+    assert not await recognise(session, IDENTITY, source, destination, matching)
+    await session.logout()
+
+
+async def test_messages_without_message_id_are_duplicates_only_if_all_of_them_was_seen(
+    server: Dovecot,
+) -> None:
+    head = b"From: scanner@example.org\r\nSubject: scan\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\n"
+    contents = [head + b"a", head + b"b", head + b"a", head + LONG + b"a", head + LONG + b"b"]
+    server.fill(server.add_user("carl"), {"INBOX": [NewMessage(content + b"\r\n") for content in contents]})
+    session = await open_account(server, "carl")
+    await session.select(INBOX, read_only=True)
+    reader = IndexReader(IDENTITY, flags=False)
+    index = await reader.read(reader.ask(session, b"1:*"), FlagTable())
+    await reader.complete(session, index)
+    assert [index.uids[row] for row in duplicate_rows(index)] == [3]
+    await session.logout()

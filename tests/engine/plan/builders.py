@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.folders import Folder, Layout
-from imapsync.plan.identity import BODY_PREFIX_BYTES, split_message
+from imapsync.plan.identity import CONTENT_PREFIX_BYTES, split_message
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.mapping import Account, destination_layout, name_all, source_layout
 from imapsync.plan.rules import FolderRules
@@ -43,9 +43,9 @@ def names_of(source: Account, destination: Account, rules: FolderRules | None = 
 
 
 def digest_of(identity: Identity, message: bytes) -> int:
-    """Give the digest of a whole message, as a reader finds it by one to three questions."""
-    header, text = split_message(message)
-    return identity.of_header(header) or identity.of_unidentified(header, text[:BODY_PREFIX_BYTES])
+    """Give the digest of a whole message, as a reader finds it by one or two questions."""
+    header, _ = split_message(message)
+    return identity.of_header(header) or identity.of_content(message[:CONTENT_PREFIX_BYTES])
 
 
 def index_of(messages: Iterable[Message], table: FlagTable | None = None) -> MessageIndex:

@@ -1,0 +1,37 @@
+"""Pair the messages of two folders, with a second look at those that a server may have changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.account.index import recognise
+from imapsync.plan.match import match
+
+if TYPE_CHECKING:
+    from imapsync.plan.index import MessageIndex
+    from imapsync.plan.match import Matching
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+
+
+async def pair(
+    run: Run,
+    focus: Focus,
+    job: FolderJob,
+    source: MessageIndex,
+    destination: MessageIndex,
+    *,
+    sync_duplicates: bool,
+) -> Matching:
+    """Pair two indexes of the job's folders.
+
+    Costs a question only where both sides have messages without a partner.
+    """
+    matching = match(source, destination, sync_duplicates=sync_duplicates)
+    if not (matching.missing and matching.extra):
+        return matching
+    await focus.destination(job)
+    if await recognise(run.destination, run.identity, source, destination, matching):
+        matching = match(source, destination, sync_duplicates=sync_duplicates)
+    return matching
