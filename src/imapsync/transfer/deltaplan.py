@@ -273,7 +273,15 @@ class DeltaPlan:
     async def _decide(self) -> None:
         run, job, state, reading = self._run, self._job, self._state, self._reading
         loose = self._loose_index()
-        matching = await pair(run, self._focus, job, self.new, loose, sync_duplicates=reading.sync_duplicates)
+        matching = await pair(
+            run,
+            self._focus,
+            job,
+            self.new,
+            loose,
+            identity=run.identity,
+            sync_duplicates=reading.sync_duplicates,
+        )
         paired = [row for row, partner in enumerate(matching.partner) if partner != NONE]
         if job.destination_selected is None and (matching.missing or job.flag_changes or job.doomed):
             job.destination_selected = await self._focus.destination(job)

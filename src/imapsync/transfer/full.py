@@ -130,7 +130,13 @@ class FullComparison:
             planning.plan_copy_of_all(run, job, source, reading)
             return
         matching = await pair(
-            run, self._focus, job, source, destination, sync_duplicates=reading.sync_duplicates
+            run,
+            self._focus,
+            job,
+            source,
+            destination,
+            identity=run.identity,
+            sync_duplicates=reading.sync_duplicates,
         )
         planning.plan_full(run, job, planning.Compared(source, destination, matching), reading)
 

@@ -8,23 +8,25 @@ from imapsync.account.index import recognise
 from imapsync.plan.match import match
 
 if TYPE_CHECKING:
+    from imapsync.plan.identity import Identity
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
-    from imapsync.transfer.context import Run
+    from imapsync.transfer.context import Ends
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
 
 
 async def pair(
-    run: Run,
+    ends: Ends,
     focus: Focus,
     job: FolderJob,
     source: MessageIndex,
     destination: MessageIndex,
     *,
+    identity: Identity,
     sync_duplicates: bool,
 ) -> Matching:
-    """Pair two indexes of the job's folders.
+    """Pair two indexes of the job's folders, over the sessions of `ends`.
 
     Costs a question only where both sides have messages without a partner.
     """
@@ -32,6 +34,6 @@ async def pair(
     if not (matching.missing and matching.extra):
         return matching
     await focus.destination(job)
-    if await recognise(run.destination, run.identity, source, destination, matching):
+    if await recognise(ends.destination, identity, source, destination, matching):
         matching = match(source, destination, sync_duplicates=sync_duplicates)
     return matching

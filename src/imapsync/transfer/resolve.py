@@ -77,7 +77,9 @@ async def find_copies(
     await reader.complete(ends.destination, everything)
     claimed = {copy for copy in job.copies if copy}
     destination = everything.without(claimed)
-    matching = await pair(run, focus, job, source, destination, sync_duplicates=True)
+    matching = await pair(
+        ends, focus, job, source, destination, identity=reading.identity, sync_duplicates=True
+    )
     found: dict[int, Found] = {}
     for row, partner in enumerate(matching.partner):
         if partner != NONE:

@@ -56,7 +56,9 @@ async def _verify_folder(run: Run, focus: Focus, job: FolderJob, reading: Readin
         job.destination_selected = await focus.destination(job)
         if run.destination.exists:
             await _read(run.destination, reading.verifier(selected=False), destination, b"1:*")
-    matching = await pair(run, focus, job, source, destination, sync_duplicates=reading.sync_duplicates)
+    matching = await pair(
+        run, focus, job, source, destination, identity=run.identity, sync_duplicates=reading.sync_duplicates
+    )
     run.sink(
         events.FolderCompared(
             job.name,
