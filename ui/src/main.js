@@ -1,6 +1,7 @@
 /** Starts the page inside cluster-admin's frame. */
 import Vue from "vue";
 import App from "./App.vue";
+import { nameActions } from "./core/api";
 import { getCore, getInstanceName } from "./core/context";
 import { createI18n } from "./core/i18n";
 import { createRouter } from "./core/router";
@@ -15,10 +16,15 @@ async function start() {
     instanceName: getInstanceName(),
     appName: metadata.name,
   });
+  const i18n = await createI18n();
+  nameActions((action) => {
+    const key = `action.${action}`;
+    return i18n.te(key, "en") ? i18n.t(key) : metadata.name;
+  });
   new Vue({
     router: createRouter(),
     store,
-    i18n: await createI18n(),
+    i18n,
     render: (h) => h(App),
   }).$mount("#ns8-app");
 }

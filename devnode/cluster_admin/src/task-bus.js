@@ -20,6 +20,9 @@ export class TaskBus {
     this.socket = null;
     this.contexts = new Map();
     this.tasks = new Map();
+    /** Every task with its output, for as long as the page is open or until an application has it deleted. */
+    this.kept = new Map();
+    root.$on("deleteNotificationForApp", (id) => this.kept.delete(id));
   }
 
   open() {
@@ -88,7 +91,8 @@ export class TaskBus {
       this.emit(context, "progress", progress, context);
     }
     if (!FINAL.has(status)) {
-      this.root.$emit("taskChanged", { path, context, status, progress });
+      this.keep(context, { status, progress });
+      this.root.$emit("taskChanged", { context, status, progress });
       task.timer = setTimeout(() => this.inOrder(path, () => this.ask(path)), SILENCE_MS);
       return;
     }
@@ -120,7 +124,7 @@ export class TaskBus {
     const task = this.tasks.get(path);
     task.ended = true;
     clearTimeout(task.timer);
-    this.root.$emit("taskChanged", { path, context, status, progress: 100, result });
+    const known = this.kept.has(context.id);
     if (status === "completed") {
       if (!context.parent) {
         this.emit(context, "completed", context, result);
@@ -130,8 +134,18 @@ export class TaskBus {
     } else {
       this.emit(context, "validation-failed", result.output, context);
     }
+    // As in the real one the toast comes after the events: who has handled a failure can have it deleted.
+    this.keep(context, { status, progress: 100, result });
+    this.root.$emit("taskChanged", { context, status, progress: 100, known });
     // Late repeats of the final message must find the mark; then the entry may go.
     setTimeout(() => this.tasks.delete(path), SILENCE_MS);
+  }
+
+  /** Root tasks only: subtasks are kept inside of them, and this bus has no need of them. */
+  keep(context, state) {
+    if (!context.parent) {
+      this.kept.set(context.id, { context, ...state });
+    }
   }
 
   emit(context, result, ...args) {

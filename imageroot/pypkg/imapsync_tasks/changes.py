@@ -15,13 +15,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import files, listing, runtime, steps
+from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from imapsync_tasks.errors import Json
     from imapsync_tasks.paths import Paths
+    from imapsync_tasks.store import Store
 
 #: Removed tasks that are remembered; a reader that has missed more gets the whole list.
 MAX_REMOVED: Final = 1000
@@ -111,13 +113,16 @@ class History:
             return None
         return int(number) if self.floor <= int(number) <= self.version else None
 
-    def observe(self, signs: dict[str, str], queue: str, paths: Paths) -> bool:
-        """Take in how everything looks now; give whether anything is new."""
+    def observe(self, signs: dict[str, str], queue: str, outcome: Callable[[str], str]) -> bool:
+        """Take in how everything looks now; give whether anything is new.
+
+        `outcome` gives DONE, FAILED or NEVER for a task that changed.
+        """
         version = self.version + 1
         fresh = {
             name: known
             if (known := self.entries.get(name)) and known.sign == sign
-            else Entry(sign, version, _outcome(paths, name))
+            else Entry(sign, version, outcome(name))
             for name, sign in signs.items()
         }
         gone = [name for name in self.entries if name not in signs]
@@ -176,7 +181,7 @@ def _look() -> tuple[Paths, Look]:
         history = History.read(paths.changes)
         signs = {name: _sign(paths, name, state, settings.schedules_paused) for name, state in states.items()}
         waiting = sorted((state.position, name) for name, state in states.items() if state.position)
-        if history.observe(signs, _digest(name for _, name in waiting), paths):
+        if history.observe(signs, _digest(name for _, name in waiting), lambda name: _outcome(store, name)):
             # Without room for it the reader gets everything again the next time, which is true as well.
             with suppress(OSError):
                 history.write(paths.changes)
@@ -208,8 +213,12 @@ def _digest(parts: Iterable[str]) -> str:
     return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=9).hexdigest()
 
 
-def _outcome(paths: Paths, name: str) -> str:
-    result = runtime.result(paths, name)
+def _outcome(store: Store, name: str) -> str:
+    result = runtime.result(store.paths, name)
+    try:
+        store.load(name)
+    except (TaskFileError, NoSuchTaskError):
+        return FAILED
     if result is None:
         return NEVER
     return FAILED if result["exit_code"] or result["messages_failed"] else DONE

@@ -57,7 +57,52 @@ test("the port follows the encryption until it is edited", async ({ open }) => {
   await port.fill("1143");
   await app.getByText("SSL/TLS (port 993)", { exact: true }).click();
   await expect(port).toHaveValue("1143");
+  // A usual port that was typed is not meant for all time.
+  await port.fill("143");
+  await app.getByText("STARTTLS (port 143)", { exact: true }).click();
+  await app.getByText("SSL/TLS (port 993)", { exact: true }).click();
+  await expect(port).toHaveValue("993");
 });
+
+test("folders of one account are not offered for another", async ({ open }) => {
+  const app = await open("task");
+  await fillAccount(app);
+  await app.getByText("All except selected", { exact: true }).click();
+  await app.getByRole("button", { name: "Load the folders of the account" }).click();
+  await expect(app.getByLabel("Drafts")).toBeVisible();
+  // A name that says what a folder is for needs no note; folders that only hold others are not counted.
+  await expect(app.getByText("Drafts Drafts")).toHaveCount(0);
+  await app.getByLabel("Drafts").check();
+  await expect(app.getByText("1 of 8 folders is left out")).toBeVisible();
+  await field(app, "IMAP server").fill("imap.example.net");
+  await expect(app.getByLabel("Drafts")).toHaveCount(0);
+  await expect(app.getByRole("button", { name: "Load the folders of the account" })).toBeVisible();
+});
+
+test("an account at Microsoft is told that passwords do not work there", async ({ open }) => {
+  const app = await open("task");
+  await field(app, "Remote user").fill("anna@outlook.com");
+  await expect(app.getByText("accept no passwords over IMAP any more")).toBeVisible();
+});
+
+for (const [name, label] of [
+  ["task", "Local user"],
+  ["settings", "Mail server"],
+]) {
+  test(`the combo box of the page ${name} is one box: arrow inside, list below`, async ({
+    open,
+  }) => {
+    const app = await open(name);
+    const input = app.getByRole("combobox", { name: label });
+    await input.click();
+    const field = await input.boundingBox();
+    const arrow = await app.locator(".im-combo-icon").boundingBox();
+    const list = await app.getByRole("listbox").boundingBox();
+    expect(arrow.x + arrow.width).toBeLessThan(field.x + field.width);
+    expect(arrow.x).toBeGreaterThan(field.x + field.width - 48);
+    expect(Math.abs(list.width - field.width)).toBeLessThan(2);
+  });
+}
 
 test("a known provider fills the server, unless one was typed", async ({ open }) => {
   const app = await open("task");

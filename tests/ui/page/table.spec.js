@@ -32,8 +32,8 @@ test("progress goes on by itself and the result appears", async ({ node, open })
   };
   const app = await open("tasks");
   await expect(app.getByText(/^3,000 \/ 5,000/)).toBeVisible({ timeout: 15_000 });
-  await expect(app.getByText("5,000 messages copied")).toBeVisible({ timeout: 15_000 });
-  expect(node.mostInFlight["list-tasks"]).toBe(1);
+  await expect(app.getByText("5,000 messages: all here")).toBeVisible({ timeout: 15_000 });
+  expect(node.mostInFlight["list-changes"]).toBe(1);
 });
 
 test("rows stay in their places while the node's answers change", async ({ node, open }) => {
@@ -56,7 +56,7 @@ test("rows stay in their places while the node's answers change", async ({ node,
 });
 
 test("a lost message about the end of a task is made up for", async ({ node, open }) => {
-  node.silent.add("list-tasks");
+  node.silent.add("list-changes");
   const app = await open("tasks");
   await expect(app.locator("[data-task]").first()).toBeVisible({ timeout: 20_000 });
 });
@@ -78,7 +78,7 @@ test("search, filter, sort and pages", async ({ node, open }) => {
   node.actions["list-tasks"] = () => taskList([...everyKindOfTask(), ...manyTasks(60)]);
   const app = await open("tasks");
   await expect(app.locator("[data-task]")).toHaveCount(10);
-  await app.getByLabel("Items per page").selectOption("50");
+  await app.getByLabel("Rows per page").selectOption("50");
   await expect(app.locator("[data-task]")).toHaveCount(50);
   await app.getByRole("button", { name: "Next page" }).click();
   await expect(app.locator("[data-task]")).toHaveCount(20);
@@ -215,7 +215,7 @@ test("two thousand tasks stay usable", async ({ page, node, open }) => {
   await app.locator("[data-task]").first().waitFor();
   expect(Date.now() - answered).toBeLessThan(2000);
   await expect(app.getByText("2,000 tasks").or(app.getByText("2000 tasks"))).toBeVisible();
-  await app.getByLabel("Items per page").selectOption("100");
+  await app.getByLabel("Rows per page").selectOption("100");
   await expect(app.locator("[data-task]")).toHaveCount(100);
   const slowest = await app.locator("#im-search").evaluate(async (input) => {
     let worst = 0;
@@ -233,6 +233,6 @@ test("two thousand tasks stay usable", async ({ page, node, open }) => {
   const start = Date.now();
   await expect(app.getByText("10 tasks")).toBeVisible();
   expect(Date.now() - start).toBeLessThan(1500);
-  expect(node.mostInFlight["list-tasks"]).toBe(1);
+  expect(node.mostInFlight["list-changes"]).toBe(1);
   await page.close();
 });

@@ -1,5 +1,6 @@
 /** The page's pure functions. */
 import { expect, test } from "@playwright/test";
+import { applyChanges, NOTHING } from "../../../ui/src/lib/changes.js";
 import { csvCell, csvText } from "../../../ui/src/lib/csv.js";
 import {
   exclusionMatcher,
@@ -8,7 +9,9 @@ import {
   parseExclusions,
 } from "../../../ui/src/lib/exclusions.js";
 import { formatBytes, formatDuration, formatPartOfBytes } from "../../../ui/src/lib/format.js";
+import { pauseAfter } from "../../../ui/src/lib/pace.js";
 import { formatSchedule, parseSchedule } from "../../../ui/src/lib/schedule.js";
+import { queryOfView, viewOfQuery } from "../../../ui/src/lib/table-view.js";
 import { decodeText } from "../../../ui/src/lib/text-file.js";
 
 for (const [value, cell] of [
@@ -91,3 +94,85 @@ for (const [name, bytes, text, guessed] of [
   test(`a file in ${name} is read`, () =>
     expect(decodeText(new Uint8Array(bytes))).toEqual({ text, guessed }));
 }
+
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+
+for (const [busy, untouchedMs, pause] of [
+  [true, 0, 2],
+  [false, 0, 10],
+  [true, HOUR / 20, 10],
+  [false, HOUR / 20, 30],
+  [true, HOUR, 60],
+  [false, 48 * HOUR, 60],
+]) {
+  const what = `${busy ? "busy" : "idle"}, untouched for ${untouchedMs / SECOND} s`;
+  test(`a page asks again after ${pause} s: ${what}`, () =>
+    expect(pauseAfter({ busy, untouchedMs })).toBe(pause * SECOND));
+}
+
+const named = (localuser, more = {}) => ({
+  localuser,
+  task_id: "x",
+  state: "stopped",
+  queue_position: null,
+  ...more,
+});
+const answer = (more) => ({
+  version: "v",
+  full: false,
+  schedules_paused: false,
+  tasks: [],
+  removed: [],
+  queue: null,
+  ...more,
+});
+
+test("changes are put together to the whole list, and what stayed is the same object", () => {
+  const first = applyChanges(NOTHING, answer({ full: true, tasks: [named("a"), named("b")] }));
+  const second = applyChanges(
+    first,
+    answer({ tasks: [named("b", { state: "running" }), named("c")], removed: ["a_x"] }),
+  );
+  expect([...second.tasks.keys()]).toEqual(["b_x", "c_x"]);
+  expect(second.tasks.get("b_x").state).toBe("running");
+  const third = applyChanges(second, answer());
+  expect(third.tasks.get("b_x")).toBe(second.tasks.get("b_x"));
+  expect([...applyChanges(third, answer({ full: true })).tasks]).toEqual([]);
+});
+
+test("the queue moves up without its tasks being told again", () => {
+  const waiting = ["a", "b", "c"].map((user) => named(user, { state: "queued" }));
+  const queue = ["a_x", "b_x", "c_x"];
+  const first = applyChanges(NOTHING, answer({ full: true, tasks: waiting, queue }));
+  expect([...first.tasks.values()].map((one) => one.queue_position)).toEqual([1, 2, 3]);
+  const second = applyChanges(
+    first,
+    answer({ tasks: [named("a", { state: "running" })], queue: ["b_x", "c_x"] }),
+  );
+  expect([...second.tasks.values()].map((one) => one.queue_position)).toEqual([null, 1, 2]);
+});
+
+test("the view of the tasks survives the address, and no address breaks it", () => {
+  const view = {
+    search: "a b",
+    state: "failed",
+    sort: "cron",
+    descending: true,
+    page: 3,
+    length: 50,
+  };
+  expect(viewOfQuery(queryOfView(view))).toEqual(view);
+  const plain = viewOfQuery({});
+  for (const odd of [
+    { at: "0" },
+    { at: "1e9" },
+    { length: "11" },
+    { sort: "__proto__" },
+    { state: "x" },
+  ]) {
+    expect(viewOfQuery(odd)).toEqual(plain);
+  }
+  // The library makes a boolean of such a search.
+  expect(viewOfQuery({ search: true }).search).toBe("true");
+});

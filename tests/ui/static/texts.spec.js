@@ -1,7 +1,11 @@
-/** Every text that the page asks for exists in every language, and none is left over. */
+/**
+ * Every text that the page asks for exists in the complete languages, none is left over, and no code that the module or
+ * the engine can give is without its words.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
+import { languageChain } from "../../../ui/src/lib/languages.js";
 import { filesBelow, read, root } from "../support/sources.js";
 
 function flatten(tree, prefix = "") {
@@ -18,11 +22,20 @@ const texts = Object.fromEntries(
   ]),
 );
 
+/** The members of create-task and configure-module. */
+const FORM_MEMBERS = Object.assign(
+  {},
+  ...["create-task", "configure-module"].map(
+    (action) => JSON.parse(read(`imageroot/actions/${action}/validate-input.json`)).properties,
+  ),
+);
+
+/** Languages in which nothing is missing; the others fall back to English string by string. */
+const COMPLETE = ["en", "it"];
+
 const sources = filesBelow("ui/src", /\.(vue|js)$/)
   .map((path) => readFileSync(path, "utf8"))
-  .join("\n")
-  // Keys of cluster-admin's own texts.
-  .replace(/core\.\$tc?\([^)]*\)/g, "");
+  .join("\n");
 
 /** Keys written out, by their top-level groups. */
 function literalKeys() {
@@ -76,10 +89,42 @@ test("no English text is unused", () => {
   ).toEqual([]);
 });
 
-test("Italian is complete, no language has keys that English lacks", () => {
-  expect([...texts.en.keys()].filter((key) => !texts.it.has(key))).toEqual([]);
+test("no language has keys that English lacks", () => {
   for (const language of languages) {
     expect([...texts[language].keys()].filter((key) => !texts.en.has(key))).toEqual([]);
+  }
+});
+
+test("the complete languages lack nothing", () => {
+  for (const language of COMPLETE) {
+    expect(
+      [...texts.en.keys()].filter((key) => !texts[language].has(key)),
+      language,
+    ).toEqual([]);
+  }
+});
+
+test("the page speaks one language: none of its texts is cluster-admin's", () => {
+  expect(sources).not.toMatch(/core\.\$tc?e?\(/);
+});
+
+test("every action that is called has a name for people", () => {
+  const called = [...sources.matchAll(/run(?:Module|Cluster)Action\(\s*"([a-z-]+)"/g)];
+  expect(called.length).toBeGreaterThan(15);
+  expect(called.filter(([, action]) => !texts.en.has(`action.${action}`))).toEqual([]);
+});
+
+test("every browser's language finds its texts", () => {
+  const languages = ["en", "it", "pt", "pt_BR", "de"];
+  for (const [wanted, chain] of [
+    ["it-IT", ["it", "en"]],
+    ["pt-BR", ["pt_BR", "pt", "en"]],
+    ["pt-PT", ["pt", "en"]],
+    ["en-GB", ["en"]],
+    ["hr", ["en"]],
+    ["", ["en"]],
+  ]) {
+    expect(languageChain(languages, wanted), wanted).toEqual(chain);
   }
 });
 
@@ -117,4 +162,16 @@ test("every refusal of the module has a sentence", () => {
   const keys = [...table.matchAll(/^ {4}"(\w+)": Kind/gm)].map(([, key]) => key);
   expect(keys.length).toBeGreaterThan(15);
   expect(keys.filter((key) => !texts.en.has(`validation.${key}`))).toEqual([]);
+});
+
+/** Every code that a row of a CSV file can have, and every member that can be refused for its form. */
+test("every mistake in a value has a sentence of its own", () => {
+  const table = read("imageroot/pypkg/imapsync_tasks/csvtable.py");
+  const codes = [...table.matchAll(/Issue\(\s*[^,]+,\s*"(\w+)"/g)].map(([, code]) => code);
+  expect(codes.length).toBeGreaterThan(1);
+  expect(codes.filter((code) => !texts.en.has(`validation.${code}`))).toEqual([]);
+  const { definitions } = JSON.parse(read("imageroot/validator-definitions.json"));
+  const members = Object.keys(definitions).filter((name) => name in FORM_MEMBERS);
+  expect(members.length).toBeGreaterThan(10);
+  expect(members.filter((name) => !texts.en.has(`refusal.${name}.invalid_value`))).toEqual([]);
 });

@@ -12,7 +12,7 @@ export function layoutProblems(frame) {
       element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
     const hiddenOnPurpose = (element) =>
       element.closest(
-        ".bx--visually-hidden, .bx--assistive-text, [aria-hidden='true'], select, title",
+        ".app-side-nav, .bx--visually-hidden, .bx--assistive-text, [aria-hidden='true'], select, title",
       );
     const scrolls = (element) =>
       element.closest(".im-table-scroll, .im-log, .im-folders, .im-combo-list");
@@ -86,7 +86,7 @@ export function layoutProblems(frame) {
         ) {
           const scrolled = [a, b].some(({ element }) => element.closest(".im-log, .im-folders"));
           const floating = [a, b].some(({ element }) =>
-            element.closest(".im-menu-list, .im-combo-list, .im-top"),
+            element.closest(".im-menu-list, .im-combo-list, .im-batch"),
           );
           if (!floating && !scrolled) {
             say(`lies on "${b.element.textContent.trim().slice(0, 40)}"`, a.element);

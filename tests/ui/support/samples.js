@@ -350,6 +350,70 @@ export const csvResults = {
   failed: 1,
 };
 
+const keyOf = (one) => `${one.localuser}_${one.task_id}`;
+
+/**
+ * The actions of a node that a page asks again and again, made from its list-tasks: what changed since a version, the
+ * counts, the mailboxes.
+ */
+export function followers(listTasks) {
+  const known = new Map();
+  let version = 0;
+  let queue = "[]";
+  const failed = ({ error, result, last_sync_exit_code: code }) =>
+    error !== null || (result ? result.exit_code || result.messages_failed : code);
+  const from = (make) => async (data) => {
+    const answer = await listTasks(data);
+    return Array.isArray(answer?.user_properties) ? make(answer, data) : answer;
+  };
+  return {
+    "list-changes": from(({ user_properties: tasks, schedules_paused: paused }, data) => {
+      const since = Number(/^v(\d+)$/.exec(data?.since)?.[1] ?? -1);
+      const next = version + 1;
+      const present = new Set(tasks.map(keyOf));
+      for (const [key, entry] of known) {
+        if (!present.has(key) && !entry.gone) {
+          known.set(key, { gone: true, version: (version = next) });
+        }
+      }
+      for (const one of tasks) {
+        const source = JSON.stringify({ ...one, queue_position: null });
+        if (known.get(keyOf(one))?.source !== source) {
+          known.set(keyOf(one), { source, version: (version = next) });
+        }
+      }
+      const waiting = tasks
+        .filter((one) => one.queue_position)
+        .sort((a, b) => a.queue_position - b.queue_position)
+        .map(keyOf);
+      const moved = JSON.stringify(waiting) !== queue;
+      queue = JSON.stringify(waiting);
+      return {
+        version: `v${version}`,
+        full: since < 0,
+        schedules_paused: paused,
+        tasks: tasks.filter((one) => known.get(keyOf(one)).version > since),
+        removed: [...known]
+          .filter(([, entry]) => entry.gone && since >= 0 && entry.version > since)
+          .map(([key]) => key),
+        queue: since < 0 || moved ? waiting : null,
+      };
+    }),
+    "count-tasks": from(({ user_properties: tasks, schedules_paused: paused }) => ({
+      total: tasks.length,
+      running: tasks.filter(({ state }) => state === "running").length,
+      queued: tasks.filter(({ state }) => state === "queued").length,
+      failed: tasks.filter(failed).length,
+      never: tasks.filter((one) => !failed(one) && !one.result).length,
+      schedules_paused: paused,
+    })),
+    "list-mailboxes": from(({ enabled_mailboxes: mailboxes, mailboxes_error: error }) => ({
+      enabled_mailboxes: mailboxes,
+      mailboxes_error: error,
+    })),
+  };
+}
+
 /** Actions of a node in daily use; a test replaces the ones it is about. */
 export function actions(tasks = everyKindOfTask()) {
   return {

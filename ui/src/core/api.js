@@ -22,6 +22,11 @@ const STATUS_POLL_MS = 15_000;
  */
 const MISSES_OF_A_LOST_TASK = 3;
 
+const UNAUTHORIZED = 401;
+
+/** Longer than cluster-admin's own wait for a silent task. */
+const FORGET_AGAIN_MS = 10_000;
+
 /** Why an action gave no output. `kind` is one of: validation, aborted, network, timeout, http. */
 export class ActionError extends Error {
   /**
@@ -40,6 +45,14 @@ export class ActionError extends Error {
       this.response = { status };
     }
   }
+}
+
+/** How an action is called when cluster-admin tells of it. */
+let titleOf = (action) => action;
+
+/** @param {Function} titles gives the reader's words for the name of an action */
+export function nameActions(titles) {
+  titleOf = titles;
 }
 
 /**
@@ -64,19 +77,24 @@ export function runClusterAction(action, data = null, options = {}) {
  * @param {string} agent `cluster` or `module/<id>`
  * @param {string} action name of the action
  * @param {*} data its input
- * @param {object} options `title` and `description` of the notification; without a title no notification is shown.
- *   `onProgress(percent)` is told the task's progress.
+ * @param {object} options `shown`: cluster-admin tells of it, with `description` (and `title`, when the action's own
+ *   name does not say it). `onProgress(percent)` is told the task's progress.
  * @returns {Promise<*>} the action's output
  * @throws {ActionError}
  */
-export function runTask(agent, action, data, { title = "", description = "", onProgress } = {}) {
+export function runTask(
+  agent,
+  action,
+  data,
+  { shown = false, title = "", description = "", onProgress } = {},
+) {
   const core = getCore().$root;
   const eventId = newEventId();
   const extra = {
-    title: title || action,
+    title: title || titleOf(action),
     description,
     eventId,
-    isNotificationHidden: !title,
+    isNotificationHidden: !shown,
     isProgressNotified: true,
   };
   return new Promise((resolve, reject) => {
@@ -90,6 +108,9 @@ export function runTask(agent, action, data, { title = "", description = "", onP
     };
     const settle = (done, value) => {
       settled = true;
+      if (!shown || value?.kind === "validation") {
+        posted.then(forget, () => {});
+      }
       clearTimeout(timer);
       for (const [result, handler] of Object.entries(handlers)) {
         core.$off(`${action}-${result}-${eventId}`, handler);
@@ -126,7 +147,8 @@ export function runTask(agent, action, data, { title = "", description = "", onP
       core.$once(`${action}-${result}-${eventId}`, handler);
     }
     core.$on(`${action}-progress-${eventId}`, onBeat);
-    request("POST", `${agent}/tasks`, action, { action, data, extra }).then(
+    const posted = request("POST", `${agent}/tasks`, action, { action, data, extra });
+    posted.then(
       (task) => {
         path = `${agent}/task/${task.id}`;
         if (!settled) {
@@ -136,6 +158,17 @@ export function runTask(agent, action, data, { title = "", description = "", onP
       (error) => settle(reject, error),
     );
   });
+}
+
+/**
+ * Has cluster-admin forget a task: it keeps each one with its output for as long as it is open, and shows failures of
+ * hidden tasks, too, though this page says them at their place. A message that comes late would bring the task back:
+ * it is forgotten once more after the longest silence.
+ */
+function forget({ id }) {
+  for (const delay of [0, FORGET_AGAIN_MS]) {
+    setTimeout(() => getCore().$root.$emit("deleteNotificationForApp", id), delay);
+  }
 }
 
 async function request(method, path, action, body) {
@@ -149,6 +182,10 @@ async function request(method, path, action, body) {
     });
   } catch (error) {
     throw new ActionError(error.name === "TimeoutError" ? "timeout" : "network", { action });
+  }
+  if (reply.status === UNAUTHORIZED) {
+    // Only cluster-admin can log in again; it would not notice before it asks something itself.
+    getCore().$root.$emit("logout");
   }
   if (!reply.ok) {
     throw new ActionError("http", { action, status: reply.status });

@@ -30,21 +30,36 @@ const SCHEMA_ERROR =
   /_(required|pattern|format|enum|const|invalid_type|number_\w+|string_\w+|array_\w+|additional_property_not_allowed)$/;
 
 /**
+ * Keys of the sentence of a refusal, the most exact first: about this error of this field, about this error, about the
+ * rule of JSON Schema that was broken.
+ */
+function keysOf({ error, field }) {
+  const schema = SCHEMA_ERROR.exec(error);
+  const member = field === "localusername" ? "localuser" : field;
+  return [
+    `refusal.${member}.${error}`,
+    `validation.${error}`,
+    schema && `validation.${schema[1]}`,
+  ].filter(Boolean);
+}
+
+/** Whether there is a sentence for an element of a validation failure. */
+export function hasValidationText(texts, element) {
+  return keysOf(element).some((key) => texts.$te(key, "en"));
+}
+
+/**
  * The sentence for one element of a validation failure. An unknown key gives a general sentence with the key, so that
  * nothing is hidden.
  *
  * @param {object} texts a Vue instance
- * @param {{error: string}} element its other members are arguments of the sentence
+ * @param {{error: string, field: string}} element its other members are arguments of the sentence
  */
 export function validationText(texts, element) {
-  const error = String(element.error);
-  const schema = SCHEMA_ERROR.exec(error);
-  for (const key of [`validation.${error}`, schema && `validation.${schema[1]}`]) {
-    if (key && texts.$te(key, "en")) {
-      return texts.$t(key, argumentsOf(element));
-    }
-  }
-  return texts.$t("error.validation_error", { key: error });
+  const key = keysOf(element).find((candidate) => texts.$te(candidate, "en"));
+  return key
+    ? texts.$t(key, argumentsOf(element))
+    : texts.$t("error.validation_error", { key: element.error });
 }
 
 /** The certificate that a refusal is about, or null. */

@@ -4,7 +4,7 @@
  * A table that refreshes itself must not move rows under the reader's eyes, so the order in use is kept by
  * `keepOrder` until the reader asks for another one.
  */
-import { hasState } from "./tasks";
+import { hasState, STATES } from "./tasks.js";
 
 const RESULT_RANK = { error: 0, partial: 1, never: 2, success: 3 };
 const STATE_RANK = { running: 0, queued: 1, stopped: 2 };
@@ -25,6 +25,39 @@ const SORT_VALUES = {
 
 /** Columns that can be sorted by. */
 export const SORTABLE = Object.keys(SORT_VALUES);
+
+/** Lengths of a page. */
+export const LENGTHS = [10, 25, 50, 100];
+
+/**
+ * How the reader looks at the tasks, from members of the address. What no list can have becomes the default: addresses
+ * are typed and kept for years.
+ *
+ * @returns {{search: string, state: string, sort: string, descending: boolean, page: number, length: number}}
+ */
+export function viewOfQuery({ search = "", state, sort, order, at, length }) {
+  const number = (text, otherwise) => (/^[1-9]\d{0,6}$/.test(text) ? Number(text) : otherwise);
+  return {
+    search: String(search),
+    state: STATES.includes(state) ? state : "all",
+    sort: SORTABLE.includes(sort) ? sort : "localuser",
+    descending: order === "down",
+    page: number(at, 1),
+    length: LENGTHS.includes(Number(length)) ? Number(length) : LENGTHS[0],
+  };
+}
+
+/** The members of the address for a view. */
+export function queryOfView({ search, state, sort, descending, page, length }) {
+  return {
+    search,
+    state,
+    sort,
+    order: descending ? "down" : "up",
+    at: String(page),
+    length: String(length),
+  };
+}
 
 function minutesOf(cron) {
   const count = parseInt(cron, 10);

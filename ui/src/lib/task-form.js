@@ -1,9 +1,30 @@
 /** The form of a task: its values, the checks that need no server, and the input of create-task. */
-import { brokenPattern, formatExclusions, parseExclusions } from "./exclusions";
-import { formatSchedule, MAX_COUNT, parseSchedule } from "./schedule";
+import { brokenPattern, formatExclusions, parseExclusions } from "./exclusions.js";
+import { formatSchedule, MAX_COUNT, parseSchedule } from "./schedule.js";
 
-/** Well-known ports of each encryption; the port follows the choice until it is edited. */
+/** The usual ports of each encryption. */
 export const DEFAULT_PORTS = { tls: 143, ssl: 993, "": 143 };
+
+/** The port after another encryption was chosen: a usual one follows the choice, any other was meant. */
+export function portAfter(port, security) {
+  const usual = Object.values(DEFAULT_PORTS).map(String).includes(port);
+  return usual ? String(DEFAULT_PORTS[security]) : port;
+}
+
+/** Members of create-task that have a place in the form. */
+export const FORM_FIELDS = [
+  "localuser",
+  "remoteusername",
+  "remotepassword",
+  "remotehostname",
+  "security",
+  "remoteport",
+  "tls_trust",
+  "exclude",
+  "sieve_enabled",
+  "delete_remote_older",
+  "cron",
+];
 
 /** Limits of create-task for the days after which remote messages are deleted. */
 export const DAYS = { min: 1, max: 99_999, start: 15 };

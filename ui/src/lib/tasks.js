@@ -1,6 +1,6 @@
 /** What a task of list-tasks means to a reader: pure functions from the action's output to what the page shows. */
-import { parseExclusions } from "./exclusions";
-import { reasonOfExitCode, refineReason } from "./exit-codes";
+import { parseExclusions } from "./exclusions.js";
+import { reasonOfExitCode, refineReason } from "./exit-codes.js";
 
 /** Identity of a task: also the name of its files on the server. */
 export function taskKey(task) {
@@ -72,17 +72,6 @@ export function hasState(task, state) {
   }
 }
 
-/** Number of tasks that are running, queued and failed. */
-export function countStates(tasks) {
-  const count = (state) => tasks.filter((task) => hasState(task, state)).length;
-  return {
-    total: tasks.length,
-    running: count("running"),
-    queued: count("queued"),
-    failed: count("failed"),
-  };
-}
-
 /** What the search looks through, in lower case. */
 function searchText(task) {
   return [task.localuser, task.remoteusername, task.remotehostname, task.task_id]
@@ -94,7 +83,7 @@ function searchText(task) {
  * The rows of the table. They are frozen: thousands of watched objects would make each refresh slow. A task that is
  * as it was keeps its row, so that only what changed is drawn again.
  *
- * @param {object[]} tasks of list-tasks
+ * @param {object[]} tasks of `applyChanges`
  * @param {object[]} previous the rows made before
  */
 export function toRows(tasks, previous = []) {
@@ -102,18 +91,16 @@ export function toRows(tasks, previous = []) {
   return Object.freeze(
     tasks.map((task) => {
       const key = taskKey(task);
-      const source = JSON.stringify(task);
       const old = known.get(key);
-      return old && old.source === source ? old : makeRow(key, source, task);
+      return old?.task === task ? old : makeRow(key, task);
     }),
   );
 }
 
-function makeRow(key, source, task) {
+function makeRow(key, task) {
   return Object.freeze({
     key,
-    source,
-    task: Object.freeze(task),
+    task,
     search: searchText(task),
     outcome: Object.freeze(outcomeOf(task)),
     percent: percentDone(task.progress),

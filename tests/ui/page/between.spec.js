@@ -1,0 +1,383 @@
+/** What administrators do between the pages: go away and come back, work in two browsers, on a slow node, in long lists. */
+import { readFile } from "node:fs/promises";
+import { app, expect, test } from "../support/fixtures.js";
+import { manyTasks, result, task, taskList } from "../support/samples.js";
+import { Failure, HttpStatus, Refusal } from "../support/stub-node.js";
+
+const keys = (frame) =>
+  frame.locator("[data-task]").evaluateAll((rows) => rows.map((row) => row.dataset.task));
+
+async function chooseAction(frame, key, action) {
+  await frame.locator(`[data-task="${key}"] button[aria-haspopup=menu]`).click();
+  await frame.getByRole("menuitem", { name: action, exact: true }).click();
+}
+
+/** Looks at the third page of ten rows of the tasks of "user0", sorted by their id downwards. */
+async function lookAtSomething(frame) {
+  await frame.getByLabel("Rows per page").selectOption("25");
+  await frame.getByLabel("Search tasks").fill("user0");
+  await expect(frame.getByText("60 tasks")).toBeVisible();
+  await frame.getByRole("button", { name: "Task ID" }).click();
+  await frame.getByRole("button", { name: "Task ID" }).click();
+  await frame.getByRole("button", { name: "Next page" }).click();
+  await expect(frame.getByText("26–50 of 60")).toBeVisible();
+  return keys(frame);
+}
+
+for (const [way, leave] of [
+  ["Save", (frame) => frame.getByRole("button", { name: "Save", exact: true }).click()],
+  ["Cancel", (frame) => frame.getByRole("button", { name: "Cancel" }).click()],
+  ["the link to the tasks", (frame) => frame.locator(".im-back a").click()],
+  ["the menu", (frame) => frame.locator("nav a", { hasText: "Tasks" }).click()],
+  ["the browser's back", (frame, page) => page.goBack()],
+]) {
+  test(`editing and coming back by ${way} shows the list as it was`, async ({
+    page,
+    node,
+    open,
+  }) => {
+    node.actions["list-tasks"] = () => taskList([...manyTasks(60), task()]);
+    const frame = await open("tasks");
+    const before = await lookAtSomething(frame);
+    const last = await frame
+      .locator("[data-task]", { hasText: "Idle" })
+      .last()
+      .getAttribute("data-task");
+    await chooseAction(frame, last, "Edit");
+    await expect(frame.getByRole("heading", { name: "Edit task" })).toBeVisible();
+    await expect(frame.getByLabel("Remote user")).not.toHaveValue("");
+    await leave(frame, page);
+    await expect(frame.getByRole("heading", { name: "Tasks" })).toBeVisible();
+    await expect(frame.getByLabel("Search tasks")).toHaveValue("user0");
+    expect(await keys(frame)).toEqual(before);
+    // The row one comes from is in sight, with the focus.
+    const menu = frame.locator(`[data-task="${last}"] button[aria-haspopup=menu]`);
+    await expect(menu).toBeFocused();
+    await expect(menu).toBeInViewport();
+  });
+}
+
+test("search, filter, sort, page and length stand in the address and survive a reload", async ({
+  page,
+  node,
+  open,
+}) => {
+  node.actions["list-tasks"] = () => taskList([...manyTasks(60), task()]);
+  const before = await lookAtSomething(await open("tasks"));
+  await expect(page).toHaveURL(/search=user0&state=all&sort=task_id&order=down&at=2&length=25/);
+  await page.reload();
+  await expect(app(page).getByText("26–50 of 60")).toBeVisible();
+  expect(await keys(app(page))).toEqual(before);
+});
+
+test("an address that no list can have shows the list", async ({ open }) => {
+  const frame = await open("tasks", "&state=odd&sort=__proto__&order=x&at=-3&length=7");
+  await expect(frame.locator("[data-task]").first()).toBeVisible();
+});
+
+for (const [way, leave] of [
+  ["the menu", (frame) => frame.locator("nav a", { hasText: "Status" }).click()],
+  ["the link to the tasks", (frame) => frame.locator(".im-back a").click()],
+  ["the browser's back", (frame, page) => page.goBack()],
+  ["a reload", (frame, page) => page.reload()],
+]) {
+  test(`a half-filled form left by ${way} is there again, but for the password`, async ({
+    page,
+    node,
+    open,
+  }) => {
+    const frame = await open("tasks");
+    await frame.getByRole("button", { name: "Create task" }).click();
+    await frame.getByRole("combobox", { name: "Local user" }).fill("anna");
+    await frame.getByLabel("Remote user").fill("anna@example.org");
+    await frame.getByLabel("Remote password").fill("secret");
+    await frame.getByLabel("IMAP server").fill("imap.example.org");
+    await frame.getByText("Only INBOX", { exact: true }).click();
+    await leave(frame, page);
+    if (way !== "a reload") {
+      await expect(frame.getByRole("heading", { name: "Create task" })).toHaveCount(0);
+      await open("task");
+    }
+    await expect(frame.getByText("What you typed is still here")).toBeVisible();
+    await expect(frame.getByRole("combobox", { name: "Local user" })).toHaveValue("anna");
+    await expect(frame.getByLabel("IMAP server")).toHaveValue("imap.example.org");
+    await expect(frame.getByRole("radio", { name: "Only INBOX" })).toBeChecked();
+    await expect(frame.getByLabel("Remote password")).toHaveValue("");
+    expect(
+      await page.evaluate(() => JSON.stringify([{ ...sessionStorage }, { ...localStorage }])),
+    ).not.toContain("secret");
+    await frame.getByRole("button", { name: "Start anew" }).click();
+    await expect(frame.getByRole("combobox", { name: "Local user" })).toHaveValue("");
+    await expect(frame.getByText("What you typed is still here")).toHaveCount(0);
+    expect(node.inputsOf("create-task")).toEqual([]);
+  });
+}
+
+test("a form that was cancelled or saved is forgotten", async ({ open }) => {
+  const frame = await open("task");
+  for (const button of ["Cancel", "Create task"]) {
+    await frame.getByRole("combobox", { name: "Local user" }).fill("anna");
+    await frame.getByLabel("Remote user").fill("anna@example.org");
+    await frame.getByLabel("Remote password").fill("secret");
+    await frame.getByLabel("IMAP server").fill("imap.example.org");
+    await frame.getByRole("button", { name: button, exact: true }).click();
+    await expect(frame.getByRole("heading", { name: "Tasks" })).toBeVisible();
+    await frame.getByRole("button", { name: "Create task" }).click();
+    await expect(frame.getByRole("heading", { name: "Create task" })).toBeVisible();
+    await expect(frame.getByRole("combobox", { name: "Local user" })).toHaveValue("");
+  }
+});
+
+test("saving a task that another browser deleted says so, and brings nothing back", async ({
+  node,
+  open,
+}) => {
+  const tasks = [task(), task({ localuser: "bruno", task_id: "b" })];
+  node.actions["list-tasks"] = () => taskList([...tasks]);
+  const frame = await open("tasks");
+  await chooseAction(frame, "anna_a0241w", "Edit");
+  await frame.getByLabel("IMAP server").fill("elsewhere.example.org");
+  tasks.shift();
+  await frame.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(frame.getByText("This task does not exist any more.")).toBeVisible();
+  expect(node.inputsOf("create-task")).toEqual([]);
+  await frame.getByRole("button", { name: "Cancel" }).click();
+  await expect(frame.locator("[data-task]")).toHaveCount(1);
+});
+
+test("a task that another browser deletes leaves the list and the selection", async ({
+  node,
+  open,
+}) => {
+  const tasks = [task({ state: "running" }), task({ localuser: "bruno", task_id: "b" })];
+  node.actions["list-tasks"] = () => taskList([...tasks]);
+  const frame = await open("tasks");
+  await frame.getByRole("checkbox", { name: "Select bruno_b" }).check();
+  await expect(frame.getByText("1 selected")).toBeVisible();
+  tasks.pop();
+  await expect(frame.locator("[data-task]")).toHaveCount(1);
+  await expect(frame.getByText("1 selected")).toHaveCount(0);
+});
+
+for (const width of [1440, 390]) {
+  test.describe(`${width} px`, () => {
+    test.use({ viewport: { width, height: 844 } });
+    test("what can be done with selected tasks stays in sight, and how far it is", async ({
+      node,
+      open,
+    }) => {
+      node.actions["list-tasks"] = () => taskList(manyTasks(100));
+      let go;
+      node.actions["stop-task"] = () => new Promise((resolve) => (go = resolve));
+      const frame = await open("tasks", "&length=100");
+      const box = frame.getByRole("checkbox", { name: "Select user00060_t00060" });
+      await box.scrollIntoViewIfNeeded();
+      await box.check();
+      const bar = frame.getByRole("group", { name: "Selected tasks" });
+      await expect(bar.getByRole("button", { name: "Stop" })).toBeInViewport({ ratio: 1 });
+      await bar.getByRole("button", { name: "Stop" }).click();
+      await expect(bar.getByText("Stopping tasks: 0 of 1")).toBeInViewport({ ratio: 1 });
+      go(null);
+      await expect(bar.getByText("Stopping tasks")).toHaveCount(0);
+    });
+  });
+}
+
+test("a service that is down is said on both pages before anything is tried", async ({
+  node,
+  open,
+}) => {
+  const status = node.actions["get-status"]();
+  node.actions["get-status"] = () => ({
+    ...status,
+    services: [{ name: "imapsync", active: false, failed: false, enabled: true }],
+  });
+  for (const name of ["tasks", "status"]) {
+    const frame = await open(name);
+    await expect(frame.getByText("The synchronization service is not running")).toBeVisible();
+  }
+  const frame = await open("tasks");
+  await frame.getByRole("button", { name: "Go to settings" }).click();
+  await expect(frame.getByRole("heading", { name: "Settings" })).toBeVisible();
+});
+
+for (const name of ["task", "import"]) {
+  test(`without a mail server the page ${name} leads to the settings`, async ({ node, open }) => {
+    node.actions["list-tasks"] = () =>
+      taskList([], { mailboxes_error: "not_configured", enabled_mailboxes: [] });
+    const frame = await open(name);
+    await frame.getByRole("button", { name: "Go to settings" }).click();
+    await expect(frame.getByRole("heading", { name: "Settings" })).toBeVisible();
+  });
+}
+
+test("a Mail that takes its time delays neither the list nor the form", async ({ node, open }) => {
+  node.actions["list-mailboxes"] = () => new Promise(() => {});
+  const frame = await open("tasks");
+  await expect(frame.locator("[data-task]").first()).toBeVisible();
+  await frame.getByRole("button", { name: "Create task" }).click();
+  await expect(frame.getByLabel("Remote user")).toBeVisible();
+});
+
+test("a Mail that is reached at the second try is never called unreachable", async ({
+  node,
+  open,
+}) => {
+  let asked = 0;
+  node.actions["list-mailboxes"] = () => {
+    asked += 1;
+    return asked === 1
+      ? { enabled_mailboxes: [], mailboxes_error: "mail_server_unreachable" }
+      : { enabled_mailboxes: [], mailboxes_error: null };
+  };
+  const frame = await open("tasks");
+  const warning = frame.getByText("The mail server does not answer");
+  let seen = false;
+  await expect
+    .poll(async () => {
+      seen ||= (await warning.count()) > 0;
+      return asked;
+    })
+    .toBe(2);
+  expect(seen).toBe(false);
+  await expect(warning).toHaveCount(0);
+});
+
+test("messages that were not copied can be tried again from their list", async ({ node, open }) => {
+  const frame = await open("tasks");
+  await frame.getByRole("button", { name: "3 messages not copied" }).click();
+  await frame.getByRole("button", { name: "Try these again" }).click();
+  await expect.poll(() => node.inputsOf("start-task")).toHaveLength(1);
+  expect(node.inputsOf("start-task")[0]).toEqual({ localuser: "elena", task_id: "part01" });
+});
+
+test("a success says what is there, and the list can be handed over", async ({
+  page,
+  node,
+  open,
+}) => {
+  node.actions["list-tasks"] = () =>
+    taskList([
+      task({
+        last_sync_exit_code: 0,
+        result: result({
+          messages_transferred: 1960,
+          messages_skipped: 1040,
+          bytes_transferred: 61 * 1024 ** 2,
+          seconds: 4.7,
+        }),
+      }),
+      task({ localuser: "=cmd", task_id: "b" }),
+    ]);
+  const frame = await open("tasks");
+  await expect(frame.getByText("3,000 messages: all here")).toBeVisible();
+  await expect(frame.getByText("1,960 new, 61 MiB, 5 s")).toBeVisible();
+  await frame.getByRole("button", { name: "All tasks" }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    frame.getByRole("menuitem", { name: "Download the list as CSV" }).click(),
+  ]);
+  const lines = (await readFile(await download.path(), "utf8")).trim().split("\r\n");
+  expect(lines).toHaveLength(3);
+  expect(lines[1]).toContain('"Success"');
+  expect(lines[1]).toContain("3000,1960,0,63963136,4.7");
+  expect(lines[2]).toContain(`"'=cmd"`);
+});
+
+test("an expired session leads to the login", async ({ page, node, open }) => {
+  page.removeAllListeners("console");
+  const frame = await open("tasks");
+  node.actions["list-changes"] = () => new HttpStatus(401);
+  await frame.getByRole("button", { name: "Refresh" }).click();
+  await expect(page.getByLabel("Username")).toBeVisible();
+});
+
+test("a failure that the page tells at its place is no toast as well", async ({
+  page,
+  node,
+  open,
+}) => {
+  node.actions["list-remote-folders"] = () =>
+    new Refusal([
+      { field: "remotepassword", parameter: "", value: "", error: "bad_user_credentials" },
+    ]);
+  node.actions["get-log"] = () => new Failure("boom");
+  const frame = await open("tasks");
+  await chooseAction(frame, "elena_part01", "Edit");
+  await frame.getByRole("button", { name: "Load the folders of the account" }).click();
+  await expect(frame.getByText("The remote server refused the user or the password")).toBeVisible();
+  await frame.getByRole("button", { name: "Cancel" }).click();
+  await chooseAction(frame, "elena_part01", "Log");
+  await expect(frame.getByText("boom")).toBeVisible();
+  await expect(page.locator(".core-toast")).toHaveCount(0);
+});
+
+test("every task has a name in the reader's words", async ({ node, open }) => {
+  const frame = await open("tasks");
+  await frame.locator("nav a", { hasText: "Status" }).click();
+  await expect(frame.getByText("in all")).toBeVisible();
+  await frame.locator("nav a", { hasText: "About" }).click();
+  await expect(frame.getByText("Author")).toBeVisible();
+  expect(node.posted.length).toBeGreaterThan(6);
+  for (const { action, extra } of node.posted) {
+    expect(extra.title, action).toMatch(/^[A-Z][a-z]+ [a-z ]+$/);
+  }
+});
+
+/** Bytes of JavaScript objects that are in use. */
+async function heap(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await session.send("Runtime.getHeapUsage");
+  await session.detach();
+  return usedSize;
+}
+
+test("a hundred looks at 200 tasks leave less than 1 MiB in this tab and in another's", async ({
+  page,
+  context,
+  files,
+  node,
+  open,
+}) => {
+  test.slow();
+  const tasks = manyTasks(200);
+  let looks = 0;
+  node.actions["list-tasks"] = () => {
+    looks += 1;
+    tasks[7] = {
+      ...tasks[7],
+      state: "running",
+      progress: { phase: "copying", messages_done: looks },
+    };
+    return taskList(tasks);
+  };
+  const other = await context.newPage();
+  await other.addInitScript(() => localStorage.setItem("loginInfo", '{"token":"token"}'));
+  await node.attach(other);
+  await other.goto(`${files.origin}/cluster-admin/#/`);
+  const frame = await open("tasks");
+  const refresh = frame.getByRole("button", { name: "Refresh" });
+  const look = async () => {
+    const before = node.inputsOf("list-changes").length;
+    await refresh.dispatchEvent("click");
+    await expect
+      .poll(() => node.inputsOf("list-changes").length, { intervals: [10, 20, 50, 100] })
+      .toBeGreaterThan(before);
+  };
+  for (let n = 0; n < 10; n += 1) {
+    await look();
+  }
+  const before = [await heap(page), await heap(other)];
+  for (let n = 0; n < 100; n += 1) {
+    await look();
+  }
+  const after = [await heap(page), await heap(other)];
+  const grown = after.map((size, index) => Math.round((size - before[index]) / 1024));
+  test.info().annotations.push({ type: "grown", description: `${grown.join(" and ")} KiB` });
+  expect(Math.max(...grown)).toBeLessThan(1024);
+  // What this page has asked in vain is forgotten by the frame around it, but for the latest.
+  await expect
+    .poll(() => page.evaluate(() => window.core.taskBus.kept.size), { timeout: 20_000 })
+    .toBeLessThan(10);
+});
