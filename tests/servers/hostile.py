@@ -92,15 +92,18 @@ class Scripted:
 class Relay(Scripted):
     """A server in clear text that is the target but for ``twist`` and ``intercept``.
 
-    make: called for each connection, gives (twist, intercept); either may be None.
+    make: called for each connection, gives (twist, intercept); either may be None. rewrite: gives what the
+    server shall get in place of each line of a command, those between its literals too.
     """
 
     def __init__(
         self,
         target_port: int,
         make: Callable[[], tuple[Twist | None, Intercept | None]],
+        rewrite: Callable[[bytes], bytes] = bytes,
     ) -> None:
         super().__init__(self._relay)
+        self._rewrite = rewrite
         self._target_port = target_port
         self._make = make
 
@@ -150,12 +153,12 @@ class Relay(Scripted):
                     with lock:
                         client.sendall(answer)
                     continue
-                server.sendall(line)
+                server.sendall(self._rewrite(line))
                 # What belongs to a literal is no command line.
                 while literal := _CLIENT_LITERAL.search(line):
                     server.sendall(stream.read(int(literal[1])))
                     line = stream.readline()
-                    server.sendall(line)
+                    server.sendall(self._rewrite(line))
 
 
 class _Readable(Protocol):

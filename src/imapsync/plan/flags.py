@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from imapsync.plan.index import canonical_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from imapsync.plan.rules import FlagRules
 
@@ -83,6 +84,26 @@ class FlagTranslator:
         self.unnameable.update(flag for flag in kept if _NAMEABLE.match(flag) is None)
         keepable = [flag for flag in kept if self.keepable(flag)]
         return tuple(sorted(keepable, key=is_keyword))
+
+
+def unpromised(flags: Flags, permanent: frozenset[bytes] | None) -> Flags:
+    """Give the flags (in small letters) of which PERMANENTFLAGS does not say by name that they are kept."""
+    named = frozenset(flag.lower() for flag in permanent or ())
+    return tuple(flag.lower() for flag in flags if flag.lower() not in named)
+
+
+def all_kept(wanted: Sequence[Flags], found: Sequence[Flags]) -> bool:
+    """Tell whether as many messages have each flag as should; false as well when messages are not found."""
+    if len(found) < len(wanted):
+        return False
+    should = Counter(flag.lower() for flags in wanted for flag in flags)
+    have = Counter(flag.lower() for flags in found for flag in flags)
+    return all(have[flag] >= count for flag, count in should.items())
+
+
+def system_flags(flags: Flags) -> Flags:
+    """Give the flags that are no keywords."""
+    return tuple(flag for flag in flags if not is_keyword(flag))
 
 
 def is_keyword(flag: bytes) -> bool:

@@ -13,6 +13,7 @@ from imapsync.plan.stored import Numbers, all_there, unaccounted
 from imapsync.report.events import Reason
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer.failures import message_lost
+from imapsync.transfer.flagging import plan_missing_flags
 from imapsync.transfer.job import DONE
 from imapsync.transfer.resolve import find_copies
 
@@ -52,7 +53,8 @@ async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: 
     before = Numbers(job.destination_count, job.floor)
     agrees = not job.pair.shared and all_there(before, now, len(done))
     if agrees:
-        rows = [row for row in done if not job.copies[row]] if _needs_uids(run) else []
+        wanted = _needs_uids(run) or job.flags_open
+        rows = [row for row in done if not job.copies[row]] if wanted else []
     else:
         await focus.destination(job)
         present = set(await run.destination.search(f"UID {job.floor}:*"))
@@ -66,6 +68,9 @@ async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: 
         elif not agrees:
             message_lost(run, job, row)
     _record(run, job, [row for row in rows if row in found])
+    if job.flags_open:
+        await plan_missing_flags(run, focus, job)
+        job.flags_open = False
 
 
 def _needs_uids(run: Run) -> bool:

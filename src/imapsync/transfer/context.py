@@ -56,6 +56,8 @@ class Run:
     journal: Journal | None = None
     #: (source folder, the name that the rules give it) -> its name on the destination, once that is settled.
     renamed: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: Keywords of which the log says that copies go without them.
+    told_keywords: set[bytes] = field(default_factory=set)
     started_at: float = 0.0
     errors: int = 0
     copied_bytes: int = 0

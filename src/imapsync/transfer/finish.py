@@ -8,13 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Side
-from imapsync.session.errors import CommandRefused
+from imapsync.transfer.flagging import change_flags
 from imapsync.transfer.job import DONE
 from imapsync.transfer.marks import mark_source
-from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.sieve import deliver
-from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
     from imapsync.transfer.context import Run
@@ -28,7 +25,7 @@ async def finish(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> No
     if job.finished:
         return
     if not run.dry:
-        await _change_flags(run, focus, job)
+        await change_flags(run, focus, job)
         if run.journal is not None and job.state is not None and job.flag_rows and not job.failed:
             run.journal.add(job.state.id, job.flag_rows)
             job.flag_rows.clear()
@@ -86,27 +83,3 @@ def _prove_copied(run: Run, job: FolderJob) -> None:
         job.proven.extend(
             job.uids[row] for row, state in enumerate(job.states) if state == DONE and job.copies[row]
         )
-
-
-async def _change_flags(run: Run, focus: Focus, job: FolderJob) -> None:
-    if not job.flag_changes:
-        return
-    run.sink(events.PhaseChanged(Phase.FLAGS))
-    focus.destination(job)
-    answers = []
-    touched: set[int] = set()
-    for (add, remove), uids in job.flag_changes.items():
-        touched.update(uids)
-        for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
-            if add:
-                answers.append(run.destination.store(some, b"+FLAGS", add))
-            if remove:
-                answers.append(run.destination.store(some, b"-FLAGS", remove))
-    for answer in answers:
-        try:
-            await answer
-        except CommandRefused as error:
-            job.failed = True
-            text = f"flags of {job.pair.destination} cannot be set"
-            run.problem(error, text, folder=job.name, reason=Reason.FLAGS)
-    run.sink(events.FlagsChanged(Side.DESTINATION, job.pair.destination, len(touched)))

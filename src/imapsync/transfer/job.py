@@ -24,7 +24,8 @@ class FolderJob:
     copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before anything was copied in
     this run: whatever this run puts there has a UID of at least this. flag_rows: journal rows to write once
     the flag changes are made. proven: source UIDs whose copy is known to exist, to be deleted or flagged on
-    the source. doomed: destination UIDs to be deleted.
+    the source. doomed: destination UIDs to be deleted. flags_open: the copies' flags are to be looked at once
+    more, because they may not have stayed. seen_flags: flags of which it was looked at whether they stay.
     """
 
     pair: FolderPair
@@ -49,6 +50,8 @@ class FolderJob:
     flag_changes: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], array[int]] = field(default_factory=dict)
     copied_flags: dict[int, int] = field(default_factory=dict)
     flag_rows: list[tuple[int, int, int]] = field(default_factory=list)
+    flags_open: bool = False
+    seen_flags: set[bytes] = field(default_factory=set)
     source_list_complete: bool = True
     failed: bool = False
     finished: bool = False

@@ -25,6 +25,7 @@ from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.session.session import Message
 from imapsync.transfer.content import Content, ContentError
 from imapsync.transfer.failures import message_failed, message_skipped
+from imapsync.transfer.flagging import tell_keyword
 from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.resolve import arrived_unseen, find_copies
 from imapsync.transfer.sender import Peek, Sender
@@ -113,9 +114,12 @@ class Lane:
                 await self._again(*self._later.pop(0))
             else:
                 await self.sender.settle_all()
-                if not self.sender.doubted:
+                self._later += self.sender.again
+                self.sender.again.clear()
+                if self.sender.doubted:
+                    await self._look_for_doubted()
+                elif not self._later:
                     return
-                await self._look_for_doubted()
 
     def retire(self) -> None:
         """Begin no more folders; the one under way is brought to its end."""
@@ -448,11 +452,8 @@ class Lane:
 
     def _tell_unnameable(self, job: FolderJob) -> None:
         """Say once a run which keywords cannot be carried."""
-        fresh = self._translator(job).unnameable - self._work.told_keywords
-        for flag in sorted(fresh):
-            shown = flag.decode("latin-1")
-            self._run.warn(f"{job.name}: the keyword {shown!r} cannot be sent by IMAP, copies go without it")
-        self._work.told_keywords |= fresh
+        for flag in sorted(self._translator(job).unnameable):
+            tell_keyword(self._run, job.name, flag, "cannot be sent by IMAP")
 
     def _date(self, job: FolderJob, record: Fetch) -> bytes | None:
         """Give the internal date as any server accepts it.

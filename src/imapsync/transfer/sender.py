@@ -15,18 +15,21 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from imapsync.plan.flags import all_kept, system_flags, unpromised
 from imapsync.plan.stored import Numbers, nothing_more
 from imapsync.report import events
+from imapsync.report.events import Reason
 from imapsync.session.errors import CommandRefused, SyncError
 from imapsync.transfer.context import StopRun
-from imapsync.transfer.failures import message_failed
-from imapsync.transfer.job import DONE, SENT
+from imapsync.transfer.failures import append_reason, message_failed
+from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.work import BATCH_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
+    from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
     from imapsync.session.session import Appended, Message
     from imapsync.transfer.context import Ends, Run
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 APPENDS_IN_FLIGHT = 4
 SINGLE_APPENDS_IN_FLIGHT = 100
 APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+#: Reasons behind which a keyword that the server does not take may hide.
+_PERHAPS_FLAGS = (Reason.APPEND, Reason.PROTOCOL)
 
 
 @dataclass(slots=True)
@@ -50,11 +55,19 @@ class Sent:
     sizes: list[int]
     flags: list[int]
     answer: Pending[Appended]
+    look: Look | None = None
 
     @property
     def held_bytes(self) -> int:
         """What it takes of memory until it is answered."""
         return sum([len(message.content) for message in self.messages])
+
+
+class Look(NamedTuple):
+    """A question behind a batch whether its flags stayed: the answer to come, and what should be there."""
+
+    answer: FetchStream
+    wanted: list[tuple[bytes, ...]]
 
 
 class Doubted(NamedTuple):
@@ -83,6 +96,9 @@ class Sender:
         self._refused: list[Sent] = []
         self._append_bytes = 0
         self.doubted: list[Doubted] = []
+        #: Messages that have to be asked for once more, to go out without keywords: (job, row, large).
+        self.again: list[tuple[FolderJob, int, bool]] = []
+        self._bare: set[tuple[int, int]] = set()
 
     @property
     def unanswered(self) -> bool:
@@ -96,11 +112,13 @@ class Sender:
     async def send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
         """Send a batch; flags: the journal's numbers of the originals' flags."""
         self._focus.destination(job)
+        messages = [self._fit(job, row, message) for row, message in zip(rows, messages, strict=True)]
         together = len(rows) if self._multi else 1
         together = min(together, self._ends.destination.message_limit or together)
         for at in range(0, len(rows), together):
             part = slice(at, at + together)
             self._append(job, rows[part], messages[part], flags[part])
+        self._look_at_flags(job, messages)
         await self._ends.destination.drain()
 
     async def stream(self, job: FolderJob, row: int, body: Peek, form: Message, number: int) -> bool:
@@ -110,12 +128,14 @@ class Sender:
         """
         job.states[row] = SENT
         self._focus.destination(job)
+        form = self._fit(job, row, form)
         answer = await self._ends.destination.append_stream(
             job.destination_mailbox, body.size, body, form.flags, form.internaldate
         )
         message = form._replace(content=body.first)
         self._append_bytes += len(body.first)
         self._sent.append(Sent(job, [row], [message], [body.size], [number], answer))
+        self._look_at_flags(job, [message])
         return answer.error is None
 
     async def settle_answered(self) -> None:
@@ -181,6 +201,28 @@ class Sender:
         self._append_bytes += sum(sizes)
         self._sent.append(Sent(job, rows, messages, sizes, flags, answer))
 
+    def _fit(self, job: FolderJob, row: int, message: Message) -> Message:
+        """Take the keywords off where the destination refuses messages for them; they are set later."""
+        if not self._work.keywords_later and (job.position, row) not in self._bare:
+            return message
+        kept = system_flags(message.flags)
+        job.flags_open = job.flags_open or kept != message.flags
+        return message._replace(flags=kept)
+
+    def _look_at_flags(self, job: FolderJob, messages: list[Message]) -> None:
+        """Ask, behind a batch with flags that are new here and that nobody promised to keep, which stayed."""
+        if job.flags_open:
+            return
+        selected = job.destination_selected
+        permanent = selected.permanent_flags if selected is not None else None
+        flags = {flag for given in {m.flags for m in messages} for flag in unpromised(given, permanent)}
+        if flags <= job.seen_flags:
+            return
+        job.seen_flags |= flags
+        since = max(job.floor, max(job.copies) + 1)
+        stream = self._ends.destination.fetch(b"%d:*" % since, b"(UID FLAGS)")
+        self._sent[-1].look = Look(stream, [message.flags for message in messages])
+
     # -- answers
 
     async def _settle_done(self) -> None:
@@ -202,6 +244,9 @@ class Sender:
             await sent.answer
         except CommandRefused:
             self._append_bytes -= sent.held_bytes
+            if sent.look is not None:
+                sent.look.answer.discard()
+                sent.job.flags_open = True
             self._refused.append(sent)
             return
         await self._accepted([sent])
@@ -223,6 +268,10 @@ class Sender:
             sizes += sent.sizes
             if _is_of(appended, job):
                 uids += appended.uids or ()
+            if sent.look is not None:
+                await _take_look(job, sent.look)
+            if (job.position, sent.rows[0]) in self._bare:
+                self._work.keywords_later = True
         known = tuple(uids) if len(uids) == len(rows) else ()
         await self.arrived(job, rows, sizes, known, flags)
 
@@ -256,12 +305,27 @@ class Sender:
     def _send_halves(self, sent: Sent, error: CommandRefused) -> None:
         job = sent.job
         if len(sent.rows) == 1:
-            message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
+            if not self._retry_bare(sent, error):
+                message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
             return
         middle = len(sent.rows) // 2
         self._focus.destination(job)
         for part in (slice(None, middle), slice(middle, None)):
             self._append(job, sent.rows[part], sent.messages[part], sent.flags[part])
+
+    def _retry_bare(self, sent: Sent, error: CommandRefused) -> bool:
+        """Send a refused message without its keywords, if these may be the reason and it has any."""
+        job, row, message = sent.job, sent.rows[0], sent.messages[0]
+        if system_flags(message.flags) == message.flags or append_reason(error) not in _PERHAPS_FLAGS:
+            return False
+        self._bare.add((job.position, row))
+        if len(message.content) == sent.sizes[0]:
+            self._focus.destination(job)
+            self._append(job, [row], [self._fit(job, row, message)], sent.flags)
+        else:
+            job.states[row] = WAITING
+            self.again.append((job, row, True))
+        return True
 
     async def _nothing_arrived(self, job: FolderJob) -> bool:
         """Tell whether the folder holds nothing beyond what was confirmed; one STATUS."""
@@ -291,6 +355,15 @@ class Peek:
         if len(self.first) < 16384:
             self.first += bytes(chunk[:16384])
         return chunk
+
+
+async def _take_look(job: FolderJob, look: Look) -> None:
+    """Note when flags did not stay, or nobody could say so."""
+    found: list[tuple[bytes, ...]] = []
+    with contextlib.suppress(CommandRefused):
+        found = [record.flags or () for record in await look.answer.collect()]
+    if not all_kept(look.wanted, found):
+        job.flags_open = True
 
 
 def _is_of(appended: Appended, job: FolderJob) -> bool:

@@ -30,7 +30,8 @@ class Work:
     together, fewer after a lost connection. lanes: how many there are; they share the bounds on memory.
     left_bytes: what no lane has taken yet, by the sizes that were announced. sharing: whether several lanes
     may be at one folder. slowest_answer_s: the longest time that the destination took for an answer to an
-    APPEND since the last loss of a connection. told_keywords: those that the log says are left out.
+    APPEND since the last loss of a connection. keywords_later: the destination refused messages for their
+    keywords, so these are set when the messages are there.
     """
 
     def __init__(self, throttle: Throttle) -> None:
@@ -40,7 +41,7 @@ class Work:
         self.sharing = False
         self.slowest_answer_s = 0.0
         self.warned_of_dates = False
-        self.told_keywords: set[bytes] = set()
+        self.keywords_later = False
         self.throttle = throttle
         self._untouched: deque[Iterator[Piece]] = deque()
         self._under_way: list[Iterator[Piece]] = []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imapsync.plan.flags import ANY_KEYWORD, FlagTranslator
+from imapsync.plan.flags import ANY_KEYWORD, FlagTranslator, all_kept, system_flags, unpromised
 from imapsync.plan.index import FlagTable, canonical_flags
 from imapsync.plan.rules import FlagRules
 
@@ -135,3 +135,37 @@ def test_a_flag_table_gives_back_each_set_and_one_number_a_set(sets: list[tuple[
     assert [table.flags(number) for number in numbers] == sets
     assert [table.number(tuple(flag.upper() for flag in reversed(flags))) for flags in sets] == numbers
     assert len(set(numbers)) == len(set(sets))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "kept"),
+    [
+        pytest.param([b"a \\Seen", b""], [b"\\seen A", b""], True, id="all, in any case and order"),
+        pytest.param([b"a \\Seen", b"a"], [b"\\Seen", b"a"], False, id="one lacks one"),
+        pytest.param([b"\\Seen"], [b"\\Seen \\Recent x"], True, id="the server's own are no matter"),
+        pytest.param([b"a", b""], [b"a"], False, id="a message that is not told"),
+        pytest.param([b"a"], [b"", b"a"], True, id="somebody else's message"),
+        pytest.param([], [], True, id="nothing"),
+    ],
+)
+def test_whether_flags_stayed(wanted: list[bytes], found: list[bytes], kept: bool) -> None:
+    assert all_kept([tuple(w.split()) for w in wanted], [tuple(f.split()) for f in found]) is kept
+
+
+@pytest.mark.parametrize(
+    ("permanent", "flags", "left"),
+    [
+        pytest.param(ALL, b"\\Seen $Label", b"$label", id="a new keyword"),
+        pytest.param(FIXED, b"\\SEEN $label1", b"", id="all named"),
+        pytest.param(None, b"\\Seen", b"\\seen", id="nothing is told"),
+        pytest.param(frozenset({ANY_KEYWORD}), b"\\Seen", b"\\seen", id="\\* alone names none"),
+    ],
+)
+def test_flags_that_nobody_promised_to_keep(
+    permanent: frozenset[bytes] | None, flags: bytes, left: bytes
+) -> None:
+    assert b" ".join(unpromised(tuple(flags.split()), permanent)) == left
+
+
+def test_system_flags_are_no_keywords() -> None:
+    assert system_flags((b"\\Seen", b"$Label", b"x", b"\\Draft")) == (b"\\Seen", b"\\Draft")

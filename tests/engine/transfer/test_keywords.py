@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.transfer.harness import good, hashes, mail, settings, sync
+from tests.engine.transfer.harness import endpoint, good, hashes, mail, settings, sync
 from tests.servers.dovecot import MAIL_UID, Dovecot
+from tests.servers.hostile import Relay
 
 from imapsync.report import events
 
@@ -15,9 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tests.servers.base import Snapshot
+
 pytestmark = pytest.mark.servers
 Servers = tuple[Dovecot, Dovecot]
 
+LINE = "0123456789 abcdefghijklmnop\r\n"
 ODD = (b"50%off", b"caf\xe9", b"a\x01b", b"x*y", b"$Forwarded")
 
 
@@ -72,3 +78,75 @@ def test_a_keyword_that_is_no_atom_on_host2_stays_as_it_is(servers: Servers) -> 
     assert b"\\Flagged" in first
     assert b"\\Seen" not in first
     assert b"caf" in second
+
+
+FOLDERS = {
+    "INBOX": [
+        mail(n, flags=("\\Seen", "$Label", "badword")[: n % 4], body=LINE * 25_000 if n in (3, 11) else "")
+        for n in range(40)
+    ],
+    "Sent": [mail(100 + n, flags=("\\Answered", "other")) for n in range(5)],
+    "None": [mail(200)],
+}
+
+
+def flags_of(snapshot: Snapshot) -> list[tuple[str, str, frozenset[str]]]:
+    return sorted(
+        ((folder, message.sha256, message.flags) for folder, found in snapshot.items() for message in found),
+        key=str,
+    )
+
+
+def without(word: str, snapshot: Snapshot) -> list[tuple[str, str, frozenset[str]]]:
+    return [(folder, digest, flags - {word}) for folder, digest, flags in flags_of(snapshot)]
+
+
+@pytest.mark.parametrize("missing", [[], ["MULTIAPPEND"], ["MULTIAPPEND", "UIDPLUS", "LITERAL+"]], ids=str)
+@pytest.mark.parametrize("permanent", [rb"\1", rb"(\\*)"], ids=["told", "star alone"])
+def test_flags_that_a_destination_drops_are_set_afterwards(missing: list[str], permanent: bytes) -> None:
+    """As UW imapd and its kin do: what follows the first keyword that they do not know is not kept."""
+
+    def known(flags: bytes) -> bytes:
+        return b" ".join(itertools.takewhile(re.compile(rb"\\").match, flags.split()))
+
+    def drop(line: bytes) -> bytes:
+        options = rb"\(([^)]*)\)(?= \"[^\"]*\" \{\d+\+?\}\r\n)"
+        return re.sub(options, lambda found: b"(" + known(found[1]) + b")", line)
+
+    def twist(response: bytes) -> bytes:
+        return re.sub(rb"(?<=\[PERMANENTFLAGS )(\([^)]*\))", permanent, response)
+
+    with Dovecot() as source, Dovecot(without=missing) as destination:
+        source.add_user("source")
+        destination.add_user("target")
+        source.fill("source", FOLDERS)
+        wanted = settings(source, destination)
+        with Relay(destination.port, lambda: (twist, None), drop) as relay:
+            ran = sync(wanted._replace(destination=endpoint(destination)._replace(port=relay.port)))
+        assert good(ran).copied == 46
+        assert flags_of(destination.snapshot("target")) == flags_of(source.snapshot("source"))
+
+
+@pytest.mark.parametrize(
+    "answer", [b" BAD no such flag\r\n", b" NO [CANNOT] invalid keyword\r\n"], ids=["BAD", "NO"]
+)
+@pytest.mark.parametrize("state", [True, False])
+@pytest.mark.parametrize("missing", [["MULTIAPPEND"], ["MULTIAPPEND", "UIDPLUS"]], ids=str)
+def test_a_keyword_that_a_destination_refuses_costs_the_keyword(
+    tmp_path: Path, missing: list[str], state: bool, answer: bytes
+) -> None:
+    def refuse(tag: bytes, line: bytes) -> bytes | None:
+        return tag + answer if b"badword" in line else None
+
+    with Dovecot() as source, Dovecot(without=missing) as destination:
+        source.add_user("source")
+        destination.add_user("target")
+        source.fill("source", FOLDERS)
+        wanted = settings(source, destination, state_path=str(tmp_path / "state") if state else None)
+        with Relay(destination.port, lambda: (None, refuse)) as relay:
+            wanted = wanted._replace(destination=endpoint(destination)._replace(port=relay.port))
+            ran = good(sync(wanted))
+            assert ran.copied == 46
+            assert without("badword", source.snapshot("source")) == flags_of(destination.snapshot("target"))
+            assert len([warning for warning in ran.all(events.Warned) if "badword" in warning.text]) == 1
+            assert good(sync(wanted)).copied == 0
