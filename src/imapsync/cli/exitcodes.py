@@ -13,6 +13,8 @@ from imapsync.report.events import Reason, Side
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from imapsync.transfer.outcome import Stop
+
 
 class Exit(enum.Enum):
     """Number and meaning of each exit code; the name is the member's."""
@@ -131,6 +133,24 @@ def fatal_exit(reason: Reason, side: Side | None) -> Exit:
     """Give the code of an error that ended the run."""
     code = FATAL[reason]
     return code if isinstance(code, Exit) else code[side]
+
+
+def exit_of(stop: Stop, reasons: Mapping[Reason, int], *, missing: int, dry: bool) -> Exit:
+    """Give the code of a run without a fatal error; reasons: its errors, missing: messages not on host2."""
+    from imapsync.transfer.outcome import Stop
+
+    stops = {
+        Stop.ERRORS_MAX: Exit.EXIT_WITH_ERRORS_MAX,
+        Stop.TRANSFER_EXCEEDED: Exit.EXIT_TRANSFER_EXCEEDED,
+        Stop.BRAKE_SOURCE_EMPTY: Exit.EXIT_BRAKE_SOURCE_EMPTY,
+        Stop.BRAKE_DELETE: Exit.EXIT_BRAKE_DELETE,
+        Stop.SUBFOLDER_MISSING: Exit.EXIT_SUBFOLDER1_NO_EXISTS,
+        Stop.SIGNAL: Exit.EXIT_BY_SIGNAL,
+    }
+    if stop in stops:
+        return stops[stop]
+    code = most_frequent_exit(reasons)
+    return Exit.EXIT_WITH_ERRORS if code is Exit.EX_OK and missing and not dry else code
 
 
 def most_frequent_exit(reasons: Mapping[Reason, int]) -> Exit:

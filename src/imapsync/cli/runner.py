@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from imapsync import __version__
 from imapsync.cli.errors import InputError, OutputError, PatternTimeout, PidFileError, UsageError
-from imapsync.cli.exitcodes import Exit, fatal_exit, most_frequent_exit
+from imapsync.cli.exitcodes import Exit, exit_of, fatal_exit
 from imapsync.cli.options import TABLE, Status
 from imapsync.cli.output import DEFAULT_LOG_FOLDER, Output, default_log_name
 from imapsync.cli.pidfile import DEFAULT_NAME, PidFile
@@ -119,7 +119,7 @@ class Runner:
     async def _work(self, wanted: Settings) -> Exit:
         import asyncio
 
-        from imapsync import transfer
+        from imapsync.transfer import run
 
         # What is loaded stays; beyond it, indexes of many messages are no reason to look for garbage often.
         gc.freeze()
@@ -127,7 +127,7 @@ class Runner:
         gc.enable()
         self._began = True
         loop = asyncio.get_running_loop()
-        work = asyncio.ensure_future(transfer.run(wanted, self._collector))
+        work = asyncio.ensure_future(run(wanted, self._collector))
         ticker = asyncio.ensure_future(self._tick())
 
         def stop(name: str) -> None:
@@ -162,24 +162,11 @@ class Runner:
     def _code(self, outcome: Outcome) -> Exit:
         from imapsync.transfer import Stop
 
-        counters = self._collector.counters
-        fixed = {
-            Stop.ERRORS_MAX: Exit.EXIT_WITH_ERRORS_MAX,
-            Stop.TRANSFER_EXCEEDED: Exit.EXIT_TRANSFER_EXCEEDED,
-            Stop.BRAKE_SOURCE_EMPTY: Exit.EXIT_BRAKE_SOURCE_EMPTY,
-            Stop.BRAKE_DELETE: Exit.EXIT_BRAKE_DELETE,
-            Stop.SUBFOLDER_MISSING: Exit.EXIT_SUBFOLDER1_NO_EXISTS,
-            Stop.SIGNAL: Exit.EXIT_BY_SIGNAL,
-        }
-        if outcome.stop in fixed:
-            return fixed[outcome.stop]
         if outcome.stop is Stop.FATAL:
             return fatal_code(outcome.error)
-        self._complete = True
-        code = most_frequent_exit(counters.reasons)
-        if code is Exit.EX_OK and counters.missing and not self._dry:
-            return Exit.EXIT_WITH_ERRORS
-        return code
+        self._complete = outcome.stop is Stop.DONE
+        counters = self._collector.counters
+        return exit_of(outcome.stop, counters.reasons, missing=counters.missing, dry=self._dry)
 
     @property
     def _dry(self) -> bool:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Secret:
-    """A password or token. str(), repr() and format() never show it; reveal() is the one way to the text."""
+    """A password or token. str(), repr() and format() never show it; reveal() is the one way to the text.
+
+    text: the secret, or a callable that gives it, asked once for each login (a token that expires, a
+    keyring).
+    """
 
     __slots__ = ("_text",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str | Callable[[], str]) -> None:
         self._text = text
 
     def reveal(self) -> str:
         """Give the secret itself; call only where the bytes for the wire are made."""
-        return self._text
+        return self._text if isinstance(self._text, str) else self._text()
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a callable gives it."""
+        return not isinstance(self._text, str)
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -58,3 +70,16 @@ class Credentials(NamedTuple):
     token_file: str = ""
     oauth_direct: Secret | None = None
     proxy_auth: bool = False
+
+    @property
+    def are_asked_for(self) -> bool:
+        """Whether a callable gives one of the secrets."""
+        return any(secret.is_asked_for for secret in (self.password, self.token, self.oauth_direct) if secret)
+
+    def resolved(self) -> Credentials:
+        """Ask each callable once; gives what one login needs. Raises whatever a callable does."""
+        return self._replace(
+            password=Secret(self.password.reveal()),
+            token=None if self.token is None else Secret(self.token.reveal()),
+            oauth_direct=None if self.oauth_direct is None else Secret(self.oauth_direct.reveal()),
+        )

@@ -18,7 +18,7 @@ from imapsync.session.errors import (
     TimedOut,
 )
 from imapsync.session.pending import Pending
-from imapsync.session.sasl import PLAINTEXT, choose, mechanism, offers
+from imapsync.session.sasl import PLAINTEXT, Mechanism, choose, mechanism, offers
 from imapsync.session.session import Session
 from imapsync.session.trace import Trace
 from imapsync.wire.command import Command, LiteralMode
@@ -57,6 +57,8 @@ async def open_session(
     announced, None to stay anonymous. ignore_capabilities: act as if the server had not announced them.
     Raises ConnectionFailed, TlsFailed or LoginFailed and their kin, with `side`.
     """
+    if credentials is not None and credentials.are_asked_for:
+        credentials = await _asked(credentials, side)
     lines = Trace(trace) if trace is not None else None
     if lines is not None and credentials is not None:
         lines.hide(*(secret.reveal() for secret in _secrets(credentials)))
@@ -95,6 +97,16 @@ async def open_session(
         link.abort()
         raise
     return session
+
+
+async def _asked(credentials: Credentials, side: Side | None) -> Credentials:
+    """Ask the callables for the secrets beside the event loop; what they raise is a failed login."""
+    try:
+        return await asyncio.to_thread(credentials.resolved)
+    except Exception as error:
+        # Its text may hold the secret.
+        message = f"the secret of {credentials.user} could not be had ({type(error).__name__})"
+        raise AuthenticationFailed(message, side=side) from error
 
 
 def _warnings(greeted: Greeted) -> list[str]:
@@ -179,13 +191,22 @@ async def _authenticate(
             reply, initial = initial, None
         else:
             try:
-                reply = exchange.answer(answers, base64.b64decode(challenge))
-            except binascii.Error:
-                reply = exchange.answer(answers, b"")
+                reply = _reply(exchange, answers, challenge)
+            except Exception as error:  # noqa: BLE001 - from here it would end the event loop's callback
+                message = f"the login cannot go on: {type(error).__name__} while answering the server"
+                greeted.link.end(AuthenticationFailed(message, side=greeted.link.side))
+                return
             answers += 1
         greeted.link.write(base64.b64encode(reply) + b"\r\n")
 
     return await _attempt(greeted, known, credentials, command, answer)
+
+
+def _reply(exchange: Mechanism, count: int, challenge: bytes) -> bytes:
+    try:
+        return exchange.answer(count, base64.b64decode(challenge))
+    except binascii.Error:
+        return exchange.answer(count, b"")
 
 
 def _refused_by_offer(greeted: Greeted, known: frozenset[str]) -> SyncError:

@@ -285,11 +285,28 @@ async def test_a_login_that_asks_for_ever() -> None:
         Credentials("anna", Secret("x\r\nb NOOP"), mechanism="COMMAND"),
         Credentials("anna", oauth_direct=Secret("not base64!")),
         Credentials("anna", token_file="/nonexistent/token"),
+        Credentials("an\0na", Secret("x"), mechanism="CRAM-MD5"),
+        Credentials("anna", Secret("x\udc80"), mechanism="CRAM-MD5"),
+        Credentials("anna", Secret(lambda: "x\udc80")),
     ],
 )
 async def test_credentials_that_cannot_be_used(dovecot: Dovecot, credentials: Credentials) -> None:
     with pytest.raises(AuthenticationFailed):
         await log_in(dovecot, credentials)
+
+
+@pytest.mark.parametrize("cause", [KeyError("hunter2"), OSError("no token server"), ValueError()])
+async def test_what_a_callable_for_a_secret_raises_is_a_failed_login(
+    dovecot: Dovecot, cause: Exception
+) -> None:
+    def ask() -> str:
+        raise cause
+
+    with pytest.raises(AuthenticationFailed) as caught:
+        await log_in(dovecot, Credentials("anna", token=Secret(ask)))
+    assert caught.value.__cause__ is cause
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.side is Side.DESTINATION
 
 
 async def test_traces_and_errors_show_no_secret(dovecot: Dovecot) -> None:
