@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from imapsync.plan.folders import INBOX, Folder, Layout
-from imapsync.plan.mapping import Account
+from imapsync.plan.folders import INBOX, Account, Folder, Layout
 from imapsync.session.errors import CommandRefused
 from imapsync.wire.mailbox import MailboxName
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from imapsync.plan.rules import FolderRules
 
@@ -80,6 +80,13 @@ def _lies_in(name: str, prefix: str) -> bool:
         name, prefix = name[len(INBOX) :], prefix[len(INBOX) :]
     root = prefix.rstrip(PREFIX_ENDS)
     return name.startswith(prefix) or bool(root and name == root)
+
+
+class Account(NamedTuple):
+    """All folders of a side, and how it names them."""
+
+    folders: Sequence[Folder]
+    layout: Layout
 
 
 class Selection(NamedTuple):

@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.folders import INBOX, PREFIX_ENDS, Folder, Layout, is_under, same_name
+from imapsync.plan.folders import INBOX, PREFIX_ENDS, Account, Folder, Layout, is_under, same_name
+from imapsync.plan.natural import is_taken_by_root, natural_names
 from imapsync.plan.specialuse import uses_of
-from imapsync.plan.spelling import REPLACEMENT, clean, in_doubt_about, key_of, unique_name
+from imapsync.plan.spelling import REPLACEMENT, clean, in_doubt_about, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,13 +56,6 @@ class FolderPair(NamedTuple):
     shared: bool = False
     wanted: str = ""
     foreign: str = ""
-
-
-class Account(NamedTuple):
-    """All folders of a side, and how it names them."""
-
-    folders: Sequence[Folder]
-    layout: Layout
 
 
 def source_layout(rules: FolderRules, layout: Layout) -> Layout:
@@ -119,7 +113,7 @@ def users_of(
     """
     uses: dict[str, list[str]] = {}
     for folder in source.folders:
-        if folder.selectable and _is_taken_by_root(folder, rules):
+        if folder.selectable and is_taken_by_root(folder, rules):
             uses.setdefault(key_of(names[folder.name].name, separator), []).append(folder.name)
     return uses
 
@@ -132,7 +126,7 @@ def name_all(
 ) -> dict[str, Named]:
     """Give source name -> its name on the destination, for every folder of the source."""
     folders = sorted(source.folders, key=lambda folder: (folder.name != INBOX, folder.name))
-    natural, unique = _natural_names(folders, source, destination, rules)
+    natural, unique = natural_names(folders, source, destination, rules)
     automatic = _automap(source, destination) if rules.automap else {}
     wanted: dict[str, str] = {}
     names: dict[str, Named] = {}
@@ -147,34 +141,6 @@ def name_all(
         names[folder.name] = Named(name, wanted[folder.name], foreign)
     names = _out_of_others_space(names, destination.layout)
     return _as_remembered(names, destination.layout, remembered)
-
-
-def _natural_names(
-    folders: Sequence[Folder], source: Account, destination: Account, rules: FolderRules
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the natural names, and the same told apart by numbers where two would be one."""
-    separator = destination.layout.separator
-    natural: dict[str, str] = {}
-    unique: dict[str, str] = {}
-    taken: set[str] = set()
-    changed = []
-    for folder in folders:
-        name, replaced = natural_name(folder, source.layout, destination.layout, rules)
-        natural[folder.name] = name
-        if replaced or (name != INBOX and key_of(name, separator) in taken):
-            changed.append((folder, name))
-            continue
-        unique[folder.name] = name
-        if _is_taken_by_root(folder, rules):
-            taken.add(key_of(name, separator))  # what lies elsewhere is never copied and takes no name away
-    for folder, name in changed:  # last, so that an untouched name is never taken by a changed one
-        unique[folder.name] = unique_name(name, taken, separator)
-        taken.add(key_of(unique[folder.name], separator))
-    return natural, unique
-
-
-def _is_taken_by_root(folder: Folder, rules: FolderRules) -> bool:
-    return not rules.source_subfolder or is_under(folder.name, rules.source_subfolder, folder.separator)
 
 
 def _by_the_user(folder: Folder, name: str, layout: Layout, rules: FolderRules) -> tuple[str, str]:
@@ -256,32 +222,6 @@ def _as_remembered(names: dict[str, Named], layout: Layout, remembered: Remember
     return settled
 
 
-def natural_name(folder: Folder, source: Layout, destination: Layout, rules: FolderRules) -> tuple[str, bool]:
-    """Give the name without the user's own renaming, and whether characters had to be replaced in it.
-
-    INBOX becomes INBOX; with --subfolder1 that folder itself and its child INBOX do. Another folder of that
-    name (INBOX.INBOX where INBOX. is the prefix) stays another folder.
-    """
-    separator = rules.source_separator or folder.separator or source.separator
-    root = rules.source_subfolder
-    if root and is_under(folder.name, root, separator):
-        name = folder.name[len(root) + len(separator) :] or INBOX
-        is_inbox = same_name(name, INBOX)
-    else:
-        name = _without_prefix(folder.name, source.prefix)
-        is_inbox = same_name(folder.name, INBOX)
-    if is_inbox and not rules.destination_subfolder:
-        return INBOX, False
-    parts = name.split(separator) if separator else [name]
-    if len(parts) > 1 and parts[0].upper() == INBOX:
-        parts[0] = INBOX
-    joined, replaced = _join(parts, destination.separator)
-    if rules.destination_subfolder:
-        joined = rules.destination_subfolder + destination.separator + joined
-    name = destination.prefix + joined
-    return name, replaced or same_name(name, INBOX)
-
-
 def folders_to_delete(
     source: Account,
     destination: Account,
@@ -339,27 +279,6 @@ def _override(layout: Layout, prefix: str | None, separator: str | None) -> Layo
         layout.foreign_prefixes,
         layout.own_prefixes if prefix is None else layout.own_prefixes or (layout.prefix,),
     )
-
-
-def _without_prefix(name: str, prefix: str) -> str:
-    """Cut the namespace's prefix off; INBOX at its beginning may be written in any case."""
-    beginning = name[: len(prefix)]
-    if beginning == prefix or (beginning.upper() == prefix.upper() and prefix.upper().startswith(INBOX)):
-        return name[len(prefix) :] or name
-    return name
-
-
-def _join(parts: list[str], separator: str) -> tuple[str, bool]:
-    cleaned = []
-    replaced = False
-    for part in parts:
-        piece = part.replace(separator, REPLACEMENT) if separator else part
-        piece = clean(piece) or REPLACEMENT
-        replaced = replaced or piece != part
-        cleaned.append(piece)
-    if separator:
-        return separator.join(cleaned), replaced
-    return REPLACEMENT.join(cleaned), replaced or len(cleaned) > 1
 
 
 def _forced(folder: Folder, rules: FolderRules) -> str | None:

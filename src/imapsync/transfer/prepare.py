@@ -6,9 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import discover
-from imapsync.plan.folders import is_under, select_folders
+from imapsync.plan.folders import Account, is_under, select_folders
 from imapsync.plan.mapping import (
-    Account,
     destination_layout,
     map_folders,
     name_all,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.folders import Folder, Layout
+from imapsync.plan.folders import Account, Folder, Layout
 from imapsync.plan.identity import CONTENT_PREFIX_BYTES, split_message
 from imapsync.plan.index import MessageIndex
-from imapsync.plan.mapping import Account, destination_layout, name_all, source_layout
+from imapsync.plan.mapping import destination_layout, name_all, source_layout
 from imapsync.plan.rules import FolderRules
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.plan.builders import account, folder, names_of
 
-from imapsync.plan.folders import INBOX, Folder, Layout, select_folders
+from imapsync.plan.folders import INBOX, Account, Folder, Layout, select_folders
 from imapsync.plan.mapping import (
-    Account,
     FolderPair,
     destination_layout,
     folders_to_delete,

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.plan.builders import account, folder
 
-from imapsync.plan.folders import Layout
+from imapsync.plan.folders import Account, Layout
 from imapsync.plan.mapping import (
-    Account,
     destination_layout,
     folders_to_delete,
     map_folders,
@@ -209,6 +208,13 @@ def test_a_folder_that_an_unselected_one_also_goes_to_is_shared() -> None:
     rules = FolderRules(only=("a",), forced={"a": "x", "b": "x"})
     (pair,) = map_folders(source.folders[:1], source, account("x"), rules)
     assert pair.shared
+
+
+def test_a_folder_that_holds_no_messages_shares_nothing() -> None:
+    source = account("a", folder("b", "\\noselect"))
+    rules = FolderRules(forced={"a": "x", "b": "x"})
+    (pair,) = map_folders(source.folders[:1], source, account("x"), rules)
+    assert not pair.shared
 
 
 NAMES = st.lists(st.sampled_from(["Public", "Public_2", "~a", "news", "INBOX", "x"]), min_size=1, max_size=3)

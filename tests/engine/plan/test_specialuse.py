@@ -10,8 +10,7 @@ from tests.engine.plan.builders import account, folder
 from imapsync.plan.specialuse import WELL_KNOWN_NAMES, special_use, uses_of
 
 if TYPE_CHECKING:
-    from imapsync.plan.folders import Folder
-    from imapsync.plan.mapping import Account
+    from imapsync.plan.folders import Account, Folder
 
 
 @pytest.mark.parametrize(

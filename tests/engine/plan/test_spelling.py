@@ -41,6 +41,7 @@ def test_inbox_has_no_case_also_as_a_parent(name: str, separator: str, key: str)
         pytest.param("INBOX.a/b", "INBOX.", ".", (), ["INBOX.a_b"], id="the prefix stays"),
         pytest.param("a.b*c", "", "/", (), ["a_b*c", "a.b_c", "a_b_c"], id="each alone, then all"),
         pytest.param("a.b", "", "/", ("a_b",), ["a_b_2"], id="another folder has that name"),
+        pytest.param("é", "", "/", (), ["_"], id="each name once"),
         pytest.param("é.b", "", "/", (), ["é_b", "_.b", "__b"], id="then what is not US-ASCII"),
     ],
 )
