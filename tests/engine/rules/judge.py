@@ -51,7 +51,7 @@ class Judge:
         self._added2: Counts = Counter()
         self._most1: Counts = Counter()
         self._flagged2: set[str] = set()
-        self._flags_left = False
+        self._flags_left = self._marks_left = False
         self._by_people: dict[int, Counts] = {1: Counter(), 2: Counter()}
         self._before = view(world)
         self._meddled = False
@@ -115,7 +115,8 @@ class Judge:
                     self.wrong.append(f"host1 {folder} lost {name}")
         if code == 0 and not self._meddled:
             self._complete(after, options)
-        if "--noexpunge1" not in options and code == 0:
+        self._marks_left = self._marks_left or "--noexpunge1" in options
+        if code == 0 and not (self._marks_left and not self._state):
             self.wrong += [
                 f"host2 {folder} {name} is marked as deleted"
                 for (folder, name), flags in after.flags[2].items()

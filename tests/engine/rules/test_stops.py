@@ -39,6 +39,7 @@ class End(NamedTuple):
     there: dict[int, dict[str, list[tuple[str, tuple[str, ...], int]]]]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", FEW)
 def test_stopped_after_every_step(make_world: MakeWorld, name: str) -> None:
     _play(make_world, SCENARIOS[name], KILLS)

@@ -39,7 +39,7 @@ class Running:
         """Wait for the end; give the exit code. A run that hangs is killed and fails."""
         hung = threading.Timer(LIMIT_S, self.signal, (signal.SIGKILL,))
         hung.start()
-        code = self._zygote.answer()
+        code = self._zygote.ended()
         alive = hung.is_alive()
         hung.cancel()
         hung.join()
@@ -69,6 +69,7 @@ class Zygote:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
+        self._under_way: Running | None = None
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -85,9 +86,20 @@ class Zygote:
         """Start an engine with these words; what it prints goes to a file."""
         assert self._process is not None
         assert self._process.stdin is not None
+        if self._under_way is not None:
+            # A test that was given up has not waited for its engine.
+            self._under_way.signal(signal.SIGKILL)
+            self._under_way.wait()
         self._process.stdin.write(json.dumps({"words": words, "output": str(output)}) + "\n")
         self._process.stdin.flush()
-        return Running(self, self.answer())
+        self._under_way = Running(self, self.answer())
+        return self._under_way
+
+    def ended(self) -> int:
+        """Wait for the end of the engine under way; give its exit code."""
+        code = self.answer()
+        self._under_way = None
+        return code
 
     def answer(self) -> int:
         assert self._process is not None
