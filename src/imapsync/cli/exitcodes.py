@@ -1,6 +1,6 @@
 """The one table from what went wrong to the number that the process ends with.
 
-Names and numbers are the original's; 122 and 123 are ours. docs/exit-codes.md is checked against this table.
+Names and numbers are the original's; 122 to 124 are ours. docs/exit-codes.md is checked against this table.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Exit(enum.Enum):
     EXIT_ERR_APPEND_VIRUS = (119, "host2 refused messages because of viruses")
     EXIT_BRAKE_SOURCE_EMPTY = (122, "host1 is suddenly empty, nothing was deleted on host2")
     EXIT_BRAKE_DELETE = (123, "too much would be deleted on host2, nothing was")
+    EXIT_PARKED = (124, "a server asked to wait, run again later")
     EXIT_AUTHENTICATION_FAILURE_USER1 = (161, "cannot log in to host1")
     EXIT_AUTHENTICATION_FAILURE_USER2 = (162, "cannot log in to host2")
     EXIT_TESTS_FAILED = (254, "the self check failed")
@@ -75,6 +76,7 @@ _AUTHENTICATION = {
 FATAL: Mapping[Reason, Exit | Mapping[Side | None, Exit]] = {
     Reason.AUTHENTICATION: _AUTHENTICATION,
     Reason.LOGIN_DROPPED: _AUTHENTICATION,
+    Reason.NOT_CONNECTED: _AUTHENTICATION,
     Reason.PLAINTEXT_REFUSED: _AUTHENTICATION,
     Reason.CONNECTION: _CONNECTION,
     Reason.TIMEOUT: _CONNECTION,
@@ -103,6 +105,8 @@ FATAL: Mapping[Reason, Exit | Mapping[Side | None, Exit]] = {
     Reason.BRAKE_DELETE: Exit.EXIT_BRAKE_DELETE,
     Reason.VERIFY: Exit.EXIT_WITH_ERRORS,
     Reason.PROTOCOL: Exit.EX_UNAVAILABLE,
+    Reason.THROTTLED: Exit.EXIT_PARKED,
+    Reason.PARKED: Exit.EXIT_PARKED,
     Reason.SIGNAL: Exit.EXIT_BY_SIGNAL,
     Reason.PID_FILE: Exit.EXIT_PID_FILE_ERROR,
     Reason.NO_INPUT: Exit.EX_NOINPUT,

@@ -291,6 +291,7 @@ class _Rules:
                 option="connections",
             )
         sleep = self._amount("maxsleep")
+        wait_minutes, lost_minutes = self._amount("maxwait"), self._amount("maxlost")
         return Limits(
             connections=connections or defaults.connections,
             messages_per_second=self._amount("maxmessagespersecond") or None,
@@ -298,6 +299,8 @@ class _Rules:
             bytes_after=self._count("maxbytesafter") or 0,
             max_sleep_s=defaults.max_sleep_s if sleep is None else sleep,
             exit_when_over_bytes=self._count("exitwhenover"),
+            max_wait_s=defaults.max_wait_s if wait_minutes is None else wait_minutes * 60,
+            max_lost_s=defaults.max_lost_s if lost_minutes is None else lost_minutes * 60,
             errors_max=errors_max(self._options),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.report.counters import Counters
-from imapsync.report.events import Event, PhaseChanged
+from imapsync.report.events import Event, PhaseChanged, WaitBegan, WaitEnded
 from imapsync.report.lines import lines_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Collector:
         lines = lines_of(event)
         if lines:
             self._write("\n".join(lines) + "\n")
-        if self.progress is not None and isinstance(event, PhaseChanged):
+        if self.progress is not None and isinstance(event, PhaseChanged | WaitBegan | WaitEnded):
             self.progress.tick()
 
     def tick(self) -> None:

@@ -57,6 +57,8 @@ class Counters:
 
     sides: dict[Side, SideFacts] = field(default_factory=lambda: {side: SideFacts() for side in Side})
     phase: Phase = Phase.CONNECTING
+    waiting: events.WaitBegan | None = None
+    phase_before: Phase = Phase.CONNECTING
     folder: str | None = None
     folders_total: int = 0
     folders_done: int = 0
@@ -145,6 +147,20 @@ def _(event: events.LoggedIn, counters: Counters) -> None:
 @_count.register(events.Reconnected)
 def _(event: events.Reconnected, counters: Counters) -> None:
     counters.sides[event.side].reconnections += 1
+
+
+@_count.register(events.WaitBegan)
+def _(event: events.WaitBegan, counters: Counters) -> None:
+    if counters.waiting is None:
+        counters.phase_before = counters.phase
+    counters.waiting = event
+    counters.phase = events.Phase.WAITING
+
+
+@_count.register(events.WaitEnded)
+def _(_event: events.WaitEnded, counters: Counters) -> None:
+    counters.waiting = None
+    counters.phase = counters.phase_before
 
 
 @_count.register(events.FoldersListed)

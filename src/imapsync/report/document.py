@@ -48,6 +48,10 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
         "exit_code": ending.exit_code,
         "exit_name": ending.exit_name,
         "exit_text": ending.exit_text,
+        "run_again_at": next(
+            (found.details["run_again_at"] for found in counters.problems if "run_again_at" in found.details),
+            None,
+        ),
         "host1": _side(counters, Side.SOURCE, ending),
         "host2": _side(counters, Side.DESTINATION, ending),
         "messages_transferred": counters.transferred,

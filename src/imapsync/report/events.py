@@ -34,6 +34,7 @@ class Phase(enum.StrEnum):
     LISTING = "listing"
     COMPARING = "comparing"
     COPYING = "copying"
+    WAITING = "waiting"
     FLAGS = "flags"
     DELETING = "deleting"
     FILTERING = "filtering"
@@ -46,6 +47,7 @@ class Reason(enum.StrEnum):
 
     AUTHENTICATION = "authentication"
     LOGIN_DROPPED = "login_dropped"
+    NOT_CONNECTED = "not_connected"
     CONNECTION = "connection"
     TLS = "tls"
     STARTTLS_MISSING = "starttls_missing"
@@ -74,6 +76,8 @@ class Reason(enum.StrEnum):
     VERIFY = "verify"
     PROTOCOL = "protocol"
     TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    PARKED = "parked"
     SIGNAL = "signal"
     PID_FILE = "pid_file"
     NO_INPUT = "no_input"
@@ -145,6 +149,19 @@ class Reconnected(NamedTuple):
 
     side: Side
     cause: str
+
+
+class WaitBegan(NamedTuple):
+    """A server asked to be left alone. `until`: epoch seconds; `words`: its own."""
+
+    side: Side | None
+    until: float
+    seconds: float
+    words: str
+
+
+class WaitEnded(NamedTuple):
+    """The wait is over; the run goes on with what it was at."""
 
 
 class FolderTotals(NamedTuple):
@@ -355,6 +372,8 @@ Event = (
     | CertificateSeen
     | LoggedIn
     | Reconnected
+    | WaitBegan
+    | WaitEnded
     | FoldersListed
     | WorkPlanned
     | FolderStarted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 
 from imapsync.report import events
 from imapsync.report.events import Side, Skip
@@ -82,6 +83,18 @@ def _(event: events.LoggedIn) -> list[str]:
 @lines_of.register(events.Reconnected)
 def _(event: events.Reconnected) -> list[str]:
     return [f"{HOST[event.side]}: connected again after: {printable(event.cause)}"]
+
+
+@lines_of.register(events.WaitBegan)
+def _(event: events.WaitBegan) -> list[str]:
+    host = "A server" if event.side is None else HOST[event.side]
+    at = time.strftime("%H:%M:%S", time.localtime(event.until))
+    return [f"{host} asks to wait: {printable(event.words)} (until {at}, {event.seconds:.0f} seconds)"]
+
+
+@lines_of.register(events.WaitEnded)
+def _(_event: events.WaitEnded) -> list[str]:
+    return ["The wait is over, the work goes on"]
 
 
 @lines_of.register(events.FoldersListed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from imapsync.report.events import Phase
+from imapsync.report.events import Phase, Side
 from imapsync.report.files import replace_file
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 INTERVAL_S: Final = 1.0
 #: Rates are those of this last stretch, so that the time left follows what happens now.
 WINDOW_S: Final = 15.0
+#: Longest words of a server.
+MAX_WORDS: Final = 300
+HOST: Final = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
 
 
 class Progress:
@@ -95,6 +98,7 @@ class Progress:
             "bytes_per_second": round(bytes_rate, 1),
             "eta_seconds": eta,
             "failures": counters.errors,
+            **_waiting(counters),
         }
 
     def _rates(self, now: float, done: int, bytes_done: int) -> tuple[float, float]:
@@ -107,6 +111,18 @@ class Progress:
         if elapsed <= 0:
             return 0.0, 0.0
         return (done - done_then) / elapsed, (bytes_done - bytes_then) / elapsed
+
+
+def _waiting(counters: Counters) -> dict[str, object]:
+    """Give until when, for whom and why the run waits; nothing while it does not."""
+    waiting = counters.waiting
+    if waiting is None:
+        return {}
+    return {
+        "waiting_until": round(waiting.until, 3),
+        "waiting_for": None if waiting.side is None else HOST[waiting.side],
+        "waiting_words": waiting.words[:MAX_WORDS].encode("utf-8", "replace").decode("utf-8"),
+    }
 
 
 def _settled_bytes(counters: Counters) -> int:

@@ -7,6 +7,10 @@ from imapsync.report.events import Reason
 REMEDIES: dict[Reason, tuple[str, str]] = {
     Reason.AUTHENTICATION: ("check_credentials", "Check the user name and the password."),
     Reason.LOGIN_DROPPED: ("check_user", "Check that the user exists on that server."),
+    Reason.NOT_CONNECTED: (
+        "check_mailbox",
+        "Check that this mailbox exists, has a licence and IMAP switched on, and that this login may use it.",
+    ),
     Reason.CONNECTION: (
         "check_host_port",
         "Check the server's name, its port and the network, then run again.",
@@ -71,6 +75,8 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
         "try_again_later",
         "Try again later or raise the timeout: the server was silent for too long.",
     ),
+    Reason.THROTTLED: ("try_again_later", "Try again later: the server asks to be left alone for a while."),
+    Reason.PARKED: ("run_again_later", "Run again at the time given: the server asks to wait until then."),
     Reason.SIGNAL: ("run_again", "Run again: the rest is copied then."),
     Reason.PID_FILE: ("wait", "Wait for the other run to end, or stop it with --abort."),
     Reason.NO_INPUT: ("check_file", "Check the file's name and rights."),

@@ -10,9 +10,18 @@ import ssl
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
+from imapsync.plan.patience import asked_to_wait
 from imapsync.session.certificate import CertificateInfo, describe
 from imapsync.session.endpoint import AUTO_PROBE_TIMEOUT_S, IMAPS_PORT, Endpoint, Security
-from imapsync.session.errors import CommandRefused, ConnectionFailed, StarttlsMissing, TimedOut, TlsFailed
+from imapsync.session.errors import (
+    AskedToWait,
+    CommandRefused,
+    ConnectionFailed,
+    Side,
+    StarttlsMissing,
+    TimedOut,
+    TlsFailed,
+)
 from imapsync.session.link import Link
 from imapsync.session.pending import Pending
 from imapsync.session.trust import Judge
@@ -21,7 +30,6 @@ from imapsync.wire.parser import capability_names
 from imapsync.wire.responses import Capabilities, Status
 
 if TYPE_CHECKING:
-    from imapsync.session.errors import Side
     from imapsync.session.trace import Trace
     from imapsync.wire.limits import Limits
     from imapsync.wire.responses import Code, Response
@@ -183,6 +191,11 @@ def _checked_greeting(greeting: Response, link: Link) -> frozenset[str]:
     """Give the capabilities of the greeting, if any; ConnectionFailed when it is not one."""
     if not isinstance(greeting, Status) or greeting.status not in ("OK", "PREAUTH"):
         text = greeting.text if isinstance(greeting, Status) else ""
+        code = greeting.code.name if isinstance(greeting, Status) and greeting.code is not None else ""
+        later = asked_to_wait("BYE", code, text, source=link.side is Side.SOURCE)
+        if later is not None:
+            message = f"the server asks to wait before a connection: {text}"
+            raise AskedToWait(message, wait_s=later.wait_s, bare=later.bare, side=link.side, server_text=text)
         raise ConnectionFailed(f"the server refuses the connection: {text}", side=link.side, server_text=text)
     return capabilities_of(greeting.code)
 

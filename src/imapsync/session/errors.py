@@ -2,7 +2,9 @@
 
 SyncError
 ├── ConnectionFailed      no connection, or it ended            connection
-│   └── TimedOut          nothing came in time                  timeout
+│   ├── TimedOut          nothing came in time                  timeout
+│   └── AskedToWait       the server said "later"               throttled
+├── Parked                asked to wait longer than we may      parked
 ├── TlsFailed             handshake                             tls
 │   ├── StarttlsMissing   asked for, not offered                starttls_missing
 │   ├── CertificateUntrusted                                    certificate_untrusted
@@ -104,6 +106,48 @@ class TimedOut(ConnectionFailed):
 
     default_code = "timeout"
     default_cause = "timeout"
+
+
+class AskedToWait(ConnectionFailed):
+    """The server refused something for now. The connection is given up: nothing else may be asked of it.
+
+    wait_s: how long it told us to stay away, None when it did not tell. bare: only a response code says so.
+    """
+
+    default_code = "throttled"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        wait_s: float | None,
+        bare: bool = False,
+        side: Side | None = None,
+        server_text: str = "",
+    ) -> None:
+        super().__init__(message, side=side, server_text=server_text)
+        self.wait_s = wait_s
+        self.bare = bare
+
+
+class Parked(SyncError):
+    """A server wants to be left alone for longer than the run may wait. run_again_at: when, epoch seconds."""
+
+    default_code = "parked"
+
+    def __init__(
+        self, message: str, *, run_again_at: float, side: Side | None = None, server_text: str = ""
+    ) -> None:
+        super().__init__(message, side=side, server_text=server_text)
+        self.run_again_at = run_again_at
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """When to run again, ISO 8601 in UTC, and the server's words."""
+        from datetime import UTC, datetime
+
+        at = datetime.fromtimestamp(self.run_again_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"run_again_at": at, "server_text": self.server_text}
 
 
 class TlsFailed(SyncError):
@@ -251,6 +295,8 @@ def refusal_code(verb: str, response_code: str, server_text: str) -> str:
     too.
     """
     text = server_text.lower()
+    if "authenticated but not connected" in text:
+        return "not_connected"  # Exchange Online
     if response_code == "OVERQUOTA" or any(word in text for word in _QUOTA_WORDS):
         return "overquota"
     if verb == "APPEND" and any(word in text for word in _VIRUS_WORDS):

@@ -12,11 +12,15 @@ import struct
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from imapsync.plan.patience import asked_to_wait
 from imapsync.session.errors import (
     AnswerUnusable,
+    AskedToWait,
     CommandRefused,
     ConnectionFailed,
     ProtocolViolation,
+    Side,
+    SyncError,
     TimedOut,
 )
 from imapsync.session.fragments import Fragments
@@ -39,7 +43,6 @@ from imapsync.wire.responses import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imapsync.session.errors import Side, SyncError
     from imapsync.session.fetch import Sink
     from imapsync.session.pending import Pending
     from imapsync.session.trace import Trace
@@ -91,6 +94,9 @@ class Link(asyncio.BufferedProtocol):
         self.side = side
         self.counters = Counters()
         self.bye = ""
+        self.bye_code = ""
+        #: Whether a response code alone counts as "later".
+        self.believes_codes = True
         #: Called with each untagged response that no command took.
         self.observe: Callable[[Response], None] = self._keep_odd
         #: What could not be read before anybody observed.
@@ -166,6 +172,8 @@ class Link(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever still waits."""
         reason = f": {exc}" if exc is not None else ""
+        if self._error is None and self.bye:
+            self._asked_to_wait("BYE", self.bye_code, self.bye)
         self._end(
             ConnectionFailed(
                 f"the server closed the connection{reason}", side=self.side, server_text=self.bye
@@ -300,7 +308,7 @@ class Link(asyncio.BufferedProtocol):
         next_response = self._reader.next
         trace = self._trace
         while True:
-            response = next_response()
+            response = next_response() if self._error is None else None
             if response is None:
                 return
             if trace is not None:
@@ -390,6 +398,7 @@ class Link(asyncio.BufferedProtocol):
             return
         if isinstance(response, Status) and response.status == "BYE":
             self.bye = response.text
+            self.bye_code = "" if response.code is None else response.code.name
         elif isinstance(response, Expunge):
             self.fragments.clear()
         for pending in self.in_flight.values():
@@ -417,6 +426,11 @@ class Link(asyncio.BufferedProtocol):
             pending.fail(AnswerUnusable(pending.verb, pending.odd.why, side=self.side))
         else:
             code = "" if tagged.code is None else tagged.code.name
+            later = None if pending.secret else self._asked_to_wait(pending.verb, code, tagged.text)
+            if later is not None:
+                # Refused for now, and so is all that is under way: taken back, to be asked again later.
+                pending.fail(later)
+                return
             pending.fail(
                 CommandRefused(
                     f"{pending.verb} refused: {tagged.text or tagged.status}",
@@ -428,6 +442,21 @@ class Link(asyncio.BufferedProtocol):
                 )
             )
         self.outbox.completed(pending)
+
+    def _asked_to_wait(self, verb: str, code: str, text: str) -> AskedToWait | None:
+        """End the connection when a refusal means "later"; give the error that it ends with."""
+        later = asked_to_wait(verb, code, text, source=self.side is Side.SOURCE)
+        if later is None or (later.bare and not self.believes_codes):
+            return None
+        error = AskedToWait(
+            f"the server asks to wait: {text or code}",
+            wait_s=later.wait_s,
+            bare=later.bare,
+            side=self.side,
+            server_text=text or code,
+        )
+        self.end(error)
+        return error
 
     def _end(self, error: SyncError) -> None:
         if self._error is not None:

@@ -7,14 +7,17 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
+from imapsync.plan.patience import asked_to_wait
 from imapsync.session.connect import Greeted, ask_capabilities, capabilities_of, connect
 from imapsync.session.errors import (
+    AskedToWait,
     AuthenticationFailed,
     CommandRefused,
     ConnectionFailed,
     LoginDropped,
     PlaintextRefused,
     ProtocolViolation,
+    Side,
     TimedOut,
 )
 from imapsync.session.pending import Pending
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from imapsync.session.credentials import Credentials, Secret
     from imapsync.session.endpoint import Endpoint
-    from imapsync.session.errors import Side, SyncError
+    from imapsync.session.errors import SyncError
     from imapsync.session.link import Link
     from imapsync.wire.responses import Response, Tagged
 
@@ -50,11 +53,13 @@ async def open_session(
     client_id: tuple[tuple[str, str], ...] | None = CLIENT_ID,
     ignore_capabilities: frozenset[str] = frozenset(),
     limits: Limits = DEFAULT_LIMITS,
+    believes_codes: bool = True,
 ) -> Session:
     """Give a session that is logged in, or only connected when credentials is None.
 
     trace: gets one readable line per command and response, without secrets. client_id: sent with ID where
     announced, None to stay anonymous. ignore_capabilities: act as if the server had not announced them.
+    believes_codes: whether [UNAVAILABLE] and its kin without further words mean "later", or are refusals.
     Raises ConnectionFailed, TlsFailed or LoginFailed and their kin, with `side`.
     """
     if credentials is not None and credentials.are_asked_for:
@@ -75,6 +80,7 @@ async def open_session(
         for odd in link.early_odd:
             session.observe(odd)
         link.observe = session.observe
+        link.believes_codes = believes_codes
         if credentials is None or greeted.preauthenticated:
             fresh = frozenset() if greeted.stale else greeted.capabilities
             session.set_capabilities(fresh or await ask_capabilities(link))
@@ -239,6 +245,12 @@ async def _attempt(
         return await link.submit(pending, command)
     except CommandRefused as refusal:
         text = _redact(refusal.server_text, credentials)
+        later = asked_to_wait("LOGIN", refusal.response_code, text, source=link.side is Side.SOURCE)
+        if later is not None:
+            message = f"the server asks to wait before a login as {credentials.user}: {text}"
+            raise AskedToWait(
+                message, wait_s=later.wait_s, bare=later.bare, side=link.side, server_text=text
+            ) from None
         if refusal.response_code == "PRIVACYREQUIRED" or (not greeted.secure and "LOGINDISABLED" in known):
             message = f"the server takes passwords only on an encrypted connection: {text}"
             raise PlaintextRefused(message, side=link.side, server_text=text) from None
@@ -246,7 +258,7 @@ async def _attempt(
         raise AuthenticationFailed(
             message, side=link.side, server_text=text, retryable=refusal.retryable
         ) from None
-    except TimedOut:
+    except (TimedOut, AskedToWait):
         raise
     except ConnectionFailed as failure:
         raise _dropped(link, failure, credentials) from None

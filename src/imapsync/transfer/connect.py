@@ -13,18 +13,16 @@ from imapsync.session import errors
 from imapsync.session.base import odd_sentence
 from imapsync.session.login import open_session
 from imapsync.transfer.context import side_of
+from imapsync.transfer.settings import Mode
+from imapsync.transfer.waiting import wait
 
 if TYPE_CHECKING:
     from imapsync.session.session import Session
     from imapsync.transfer.context import Run
     from imapsync.wire.responses import Unreadable
 
-#: Tries to connect again before the run gives up, counted anew after each success that moved the work
-#: forward.
-RECONNECT_ATTEMPTS = 5
-#: Seconds before the second of them (the first is at once), doubled each time up to the last.
-RECONNECT_BASE_S = 0.5
-RECONNECT_CAP_S = 20.0
+#: Times that a step is begun anew after its connection was lost.
+STEP_ATTEMPTS = 5
 #: How long saying goodbye may take.
 LOGOUT_TIMEOUT_S = 2.0
 #: Unreadable responses of one connection that are told one by one.
@@ -37,7 +35,7 @@ async def connect_both(run: Run, *, login: bool = True) -> None:
     run.sink(events.PhaseChanged(Phase.CONNECTING))
     sides = [Side.SOURCE] + ([Side.DESTINATION] if run.settings.destination is not None else [])
     results = await asyncio.gather(
-        *(connect(run, side, login=login) for side in sides), return_exceptions=True
+        *(_connect_patiently(run, side, login=login) for side in sides), return_exceptions=True
     )
     failures = []
     for side, result in zip(sides, results, strict=True):
@@ -58,6 +56,17 @@ async def connect_both(run: Run, *, login: bool = True) -> None:
         raise failures[0]
 
 
+async def _connect_patiently(run: Run, side: Side, *, login: bool) -> Session:
+    """Open one session, waiting where the server asks for it; a mere look at the login does not wait."""
+    while True:
+        try:
+            return await connect(run, side, login=login)
+        except errors.AskedToWait as cause:
+            if run.settings.mode in (Mode.CONNECT, Mode.LOGIN):
+                raise
+            await wait(run, cause)
+
+
 async def connect(run: Run, side: Side, *, login: bool = True, quiet: bool = False) -> Session:
     """Open one session and tell the sink about server, certificate and login."""
     settings = run.settings
@@ -72,6 +81,7 @@ async def connect(run: Run, side: Side, *, login: bool = True, quiet: bool = Fal
         side=errors.Side(side.value),
         trace=settings.source_trace if source else settings.destination_trace,
         client_id=_CLIENT_ID if settings.send_id else None,
+        believes_codes=run.patience.believes_codes,
     )
     if not quiet:
         _tell(run, side, session)
@@ -95,20 +105,26 @@ def _tell_odd(run: Run, side: Side, told: list[int], odd: Unreadable) -> None:
 async def reconnect(run: Run, cause: errors.SyncError) -> None:
     """Replace both sessions after one was lost: the other may be in the middle of an answer.
 
-    Raises the last error when no attempt succeeds.
+    Tries for --maxlost; what the servers ask to wait does not count. Raises the last error when nothing came
+    of it, and Parked.
     """
     run.source.abort()
     run.destination.abort()
-    delay_s = 0.0
-    for attempt in range(1, RECONNECT_ATTEMPTS + 1):
-        await asyncio.sleep(delay_s)
-        delay_s = min(max(delay_s * 2, RECONNECT_BASE_S), RECONNECT_CAP_S)
+    last = cause
+    loop = asyncio.get_running_loop()
+    began_at = loop.time()
+    while True:
+        await wait(run, last)
+        if isinstance(last, errors.AskedToWait):
+            began_at = loop.time()
         try:
             run.source = await connect(run, Side.SOURCE, quiet=True)
             run.destination = await connect(run, Side.DESTINATION, quiet=True)
         except errors.SyncError as error:
-            if attempt == RECONNECT_ATTEMPTS or not error.retryable:
+            run.source.abort()
+            if not error.retryable or loop.time() - began_at >= run.settings.limits.max_lost_s:
                 raise
+            last = error
             continue
         run.sink(events.Reconnected(side_of(cause) or Side.SOURCE, str(cause)))
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from imapsync.report import events
 from imapsync.report.events import Reason, Side
 from imapsync.transfer.outcome import Stop
+from imapsync.transfer.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,7 @@ class Run:
     source_view: AccountView = field(init=False)
     destination_view: AccountView = field(init=False)
     identity: Identity = field(init=False)
+    patience: Patience = field(default_factory=Patience)
     journal: Journal | None = None
     #: (source folder, the name that the rules give it) -> its name on the destination, once that is settled.
     renamed: dict[tuple[str, str], str] = field(default_factory=dict)

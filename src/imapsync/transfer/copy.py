@@ -115,15 +115,16 @@ class Copier:
                 pair.destination.abort()
             self._pairs.clear()
 
-    def lost(self, jobs: list[FolderJob]) -> None:
+    def lost(self, jobs: list[FolderJob], *, blame: bool) -> None:
         """Learn from a lost connection.
 
-        One lane from now on, smaller batches, and a strike against a message that was alone on its way.
+        One lane from now on, smaller batches, and with `blame` a strike against a message that was alone on
+        its way.
         """
         in_flight = [(job, row) for job in jobs for row, state in enumerate(job.states) if state == SENT]
         if not in_flight:
             in_flight = [place for lane in self._lanes for place in lane.forwarding]
-        if len(in_flight) == 1:
+        if blame and len(in_flight) == 1:
             self._work.strike(*in_flight[0])
         self._work.batch_messages = max(1, self._work.batch_messages // 16)
         self._work.slowest_answer_s = 0.0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Longest header value that goes into a failure row.
 MAX_FIELD_CHARS = 300
 #: Response codes and words by which servers refuse a message for its size.
-_TOO_BIG_CODES = frozenset({"TOOBIG", "LIMIT"})
+_TOO_BIG_CODES = frozenset({"TOOBIG"})
 _TOO_BIG_WORDS = ("too big", "too large", "exceeds", "maximum size", "size limit")
 
 

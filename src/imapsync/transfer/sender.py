@@ -24,7 +24,6 @@ from imapsync.transfer.context import StopRun
 from imapsync.transfer.failures import append_reason, message_failed
 from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.outcome import Stop
-from imapsync.transfer.work import BATCH_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
@@ -187,7 +186,7 @@ class Sender:
         size_bytes = sum(sizes)
         run.copied_messages += len(rows)
         run.copied_bytes += size_bytes
-        self._work.batch_messages = BATCH_MESSAGES
+        self._work.recover()
         limit = run.settings.limits.exit_when_over_bytes
         if limit is not None and run.copied_bytes >= limit:
             raise StopRun(Stop.TRANSFER_EXCEEDED)

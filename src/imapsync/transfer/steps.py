@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 from imapsync.plan.folders import select_folders
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
-from imapsync.session.errors import ConnectionFailed
+from imapsync.session.errors import AskedToWait, ConnectionFailed
 from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.compare import compare, groups
-from imapsync.transfer.connect import RECONNECT_ATTEMPTS, reconnect
+from imapsync.transfer.connect import STEP_ATTEMPTS, reconnect
 from imapsync.transfer.copy import MAX_STRIKES, Copier
 from imapsync.transfer.creating import create_folders
 from imapsync.transfer.deletions import delete_on_destination
@@ -143,13 +143,18 @@ class Steps:
                 await copier.copy(jobs)
                 return
             except ConnectionFailed as error:
-                fruitless = fruitless + 1 if _settled_rows(jobs) == before else 0
+                if _settled_rows(jobs) != before:
+                    fruitless = 0
+                    state.patience.progressed()
+                asked = isinstance(error, AskedToWait)
+                fruitless += not asked
                 if fruitless > FRUITLESS_LIMIT:
                     raise
-                copier.lost(jobs)
+                copier.lost(jobs, blame=not asked)
                 await reconnect(state, error)
                 self._focus.forget()
-            await self._persist(partial(self._resolve, jobs, copier, reading))
+            # That is no progress: only copied messages are.
+            await self._persist(partial(self._resolve, jobs, copier, reading), counts=False)
 
     async def _resolve(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
         """Find out what became of the messages whose APPEND was not answered."""
@@ -174,17 +179,25 @@ class Steps:
                     text = "the connection broke each time this message was on its way"
                     message_failed(state, job, row, None, reason=Reason.CONNECTION, server_text=text)
 
-    async def _persist(self, step: Callable[[], Awaitable[T]]) -> T:
-        """Carry out a step that may be repeated as a whole, again after a lost connection."""
-        for attempt in range(RECONNECT_ATTEMPTS):
+    async def _persist(self, step: Callable[[], Awaitable[T]], *, counts: bool = True) -> T:
+        """Carry out a step that may be repeated as a whole, again after a lost connection.
+
+        counts: whether its end moves the work forward.
+        """
+        losses = 0
+        while True:
             try:
-                return await step()
+                result = await step()
             except ConnectionFailed as error:
-                if attempt == RECONNECT_ATTEMPTS - 1 or not error.retryable:
+                losses += not isinstance(error, AskedToWait)
+                if losses == STEP_ATTEMPTS or not error.retryable:
                     raise
                 await reconnect(self._run, error)
                 self._focus.forget()
-        raise AssertionError("the last attempt returns or raises")
+            else:
+                if counts:
+                    self._run.patience.progressed()
+                return result
 
 
 def _settled_rows(jobs: list[FolderJob]) -> int:

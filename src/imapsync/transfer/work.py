@@ -21,6 +21,8 @@ LARGE_BYTES = 512 * 1024
 #: lost with its connection has to be looked for.
 BATCH_MESSAGES = 250
 BATCH_BYTES = 1024 * 1024
+#: By how much batches grow with each that arrives after a lost connection.
+RECOVERY = 4
 
 
 class Work:
@@ -56,6 +58,10 @@ class Work:
         self.left_bytes = sum(
             size for job in jobs for row, size in enumerate(job.sizes) if job.states[row] == WAITING
         )
+
+    def recover(self) -> None:
+        """Let batches grow again, because one has arrived: at once would be what the server did not bear."""
+        self.batch_messages = min(BATCH_MESSAGES, self.batch_messages * RECOVERY)
 
     @property
     def whole(self) -> bool:

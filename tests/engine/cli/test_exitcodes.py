@@ -45,7 +45,7 @@ ORIGINAL = {
     "EXIT_AUTHENTICATION_FAILURE_USER1": 161,
     "EXIT_AUTHENTICATION_FAILURE_USER2": 162,
 }
-OURS = {"EXIT_BRAKE_SOURCE_EMPTY": 122, "EXIT_BRAKE_DELETE": 123}
+OURS = {"EXIT_BRAKE_SOURCE_EMPTY": 122, "EXIT_BRAKE_DELETE": 123, "EXIT_PARKED": 124}
 
 
 def test_names_and_numbers_are_the_documented_ones() -> None:
@@ -80,6 +80,8 @@ def test_every_error_of_a_session_has_a_code(kind: type[errors.SyncError], side:
         )
     elif issubclass(kind, errors.TlsFailed):
         assert fatal_code(error) is Exit.EXIT_TLS_FAILURE
+    elif issubclass(kind, errors.AskedToWait | errors.Parked):
+        assert fatal_code(error) is Exit.EXIT_PARKED
     elif issubclass(kind, errors.ConnectionFailed):
         assert (
             fatal_code(error).number

@@ -63,7 +63,7 @@ SERVERS: dict[str, Callable[[socket.socket], None]] = {
     "http": say(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n<html>"),
     "smtp": say(b"220 mail.example.org ESMTP\r\n"),
     "silence": say(b""),
-    "bye": say(b"* BYE <script>alert(1)</script> \x1b[31m too many connections\r\n"),
+    "bye": say(b"* BYE <script>alert(1)</script> \x1b[31m go away\r\n"),
     "drip": drip,
 }
 

@@ -10,7 +10,6 @@ from tests.engine.session.helpers import INBOX, greet, open_scripted, until
 from tests.engine.session.scripted import Peer, ScriptedServer
 
 from imapsync.session.errors import ConnectionFailed, ProtocolViolation, TimedOut
-from imapsync.session.retry import Backoff
 from imapsync.session.session import Message
 
 pytestmark = pytest.mark.servers
@@ -223,9 +222,3 @@ async def test_the_servers_farewell_is_told() -> None:
             await session.noop()
         assert caught.value.server_text == "shutting down"
         assert caught.value.retryable
-
-
-def test_waits_grow_to_a_cap_with_jitter() -> None:
-    backoff = Backoff(attempts=6, base_s=1, cap_s=8)
-    assert list(backoff.delays(lambda: 1.0)) == [1, 2, 4, 8, 8, 8]
-    assert list(backoff.delays(lambda: 0.0)) == [0.5, 1, 2, 4, 4, 4]

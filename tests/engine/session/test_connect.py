@@ -315,5 +315,6 @@ def test_every_error_has_its_own_code_or_its_parents() -> None:
     codes = {kind.default_code for kind in tree(SyncError) if kind.__module__.endswith("session.errors")}
     assert codes == {
         "authentication", "certificate_changed", "certificate_untrusted", "connection", "fetch", "internal",
-        "login_dropped", "plaintext_refused", "protocol", "starttls_missing", "timeout", "tls",
+        "login_dropped", "parked", "plaintext_refused", "protocol", "starttls_missing",
+            "throttled", "timeout", "tls",
     }  # fmt: skip

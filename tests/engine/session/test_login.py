@@ -15,6 +15,7 @@ from tests.servers.dovecot import MASTER_USER, Dovecot
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
 from imapsync.session.errors import (
+    AskedToWait,
     AuthenticationFailed,
     ConnectionFailed,
     LoginDropped,
@@ -160,16 +161,27 @@ async def test_privacy_required_said_only_in_the_answer() -> None:
             await open_scripted(server)
 
 
-async def test_a_temporary_refusal_may_be_tried_again() -> None:
+@pytest.mark.parametrize("after", ["greeting", "login"])
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_login_that_is_refused_for_now_is_no_wrong_password(after: str, closes: bool) -> None:
     async def script(peer: Peer) -> None:
+        words = b"[UNAVAILABLE] directory is down, try again in 3 minutes"
+        if after == "greeting":
+            await peer.send(b"* BYE " + words)
+            return
         await peer.send(b"* OK [CAPABILITY IMAP4rev1] hi")
         await peer.expect("LOGIN .*")
-        await peer.answer(b"NO [UNAVAILABLE] directory is down")
+        if closes:
+            await peer.send(b"* BYE " + words)
+        else:
+            await peer.answer(b"NO " + words)
 
     async with ScriptedServer(script) as server:
-        with pytest.raises(AuthenticationFailed) as caught:
+        with pytest.raises(AskedToWait) as caught:
             await open_scripted(server)
         assert caught.value.retryable
+        assert caught.value.wait_s == 180
+        assert "directory is down" in caught.value.server_text
 
 
 async def scripted_login(

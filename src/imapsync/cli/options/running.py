@@ -191,6 +191,22 @@ ROWS: tuple[Option, ...] = (
         "Longest single pause in seconds of the two limits above.",
         default="2",
     ),
+    Option(
+        "maxwait",
+        Kind.FLOAT,
+        BEHAVIOUR,
+        "Minutes that servers may ask us to wait, in all; beyond, the run ends and says when to run again.",
+        default="60",
+        ours=True,
+    ),
+    Option(
+        "maxlost",
+        Kind.FLOAT,
+        BEHAVIOUR,
+        "Minutes for which a lost server is tried again.",
+        default="5",
+        ours=True,
+    ),
     Option("exitwhenover", Kind.INT, BEHAVIOUR, "Stop once this many bytes were copied."),
     Option("errorsmax", Kind.INT, BEHAVIOUR, "Stop once this many errors happened.", default="50"),
     Option(
@@ -274,7 +290,7 @@ ROWS: tuple[Option, ...] = (
         BEHAVIOUR,
         "Would set how often host{n} is connected again.",
         status=Status.NO_EFFECT,
-        note="lost connections are made again with growing pauses, a bounded number of times",
+        note="lost connections are made again with growing pauses, for as long as --maxlost says",
     ),
     *both(
         "compress",
