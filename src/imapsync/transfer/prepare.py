@@ -59,7 +59,7 @@ async def list_both(run: Run) -> None:
 
 def _tell_notes(run: Run, view: AccountView, side: Side) -> None:
     for note in view.notes:
-        run.warn(f"the server does without something: {note}", side)
+        run.warn(f"{note}; done without", side)
 
 
 def accounts(run: Run) -> tuple[Account, Account]:
