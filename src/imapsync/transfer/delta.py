@@ -15,6 +15,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning
 from imapsync.transfer.deltaplan import DeltaPlan
 from imapsync.transfer.focus import opened
+from imapsync.transfer.salvage import all_from
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class DeltaComparison:
         if self._wants_list:
             self._listed = run.source.search(self._reading.source_search or "ALL")
         elif status is not None and (status.uidnext or 0) > state.source_uidnext:
-            self._new = self._source_reader.ask(run.source, b"%d:*" % max(1, state.source_uidnext))
+            self._new = self._source_reader.ask(run.source, all_from(max(1, state.source_uidnext), self.job))
         there = job.destination_status
         if there is None or there.uidnext != state.destination_uidnext or run.settings.deletion.destination:
             self._destination_open = self._focus.destination(job)

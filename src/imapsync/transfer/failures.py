@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.report import events
 from imapsync.report.events import Reason, Side
 from imapsync.transfer.context import reason_of
-from imapsync.transfer.job import FAILED, SKIPPED
+from imapsync.transfer.job import DONE, FAILED, SKIPPED
 
 if TYPE_CHECKING:
     from imapsync.report.events import Skip
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Longest header value that goes into a failure row.
 MAX_FIELD_CHARS = 300
+#: A folder in which so many messages failed and none arrived is given up; --errorsmax comes first.
+MOST_REFUSED = 50
 #: Response codes and words by which servers refuse a message for its size.
 _TOO_BIG_CODES = frozenset({"TOOBIG"})
 _TOO_BIG_WORDS = ("too big", "too large", "exceeds", "maximum size", "size limit")
@@ -34,24 +36,56 @@ def message_failed(
     server_text: str = "",
     content: bytes | None = None,
 ) -> None:
-    """Record that a message did not arrive, once, and count the error."""
+    """Record that a message did not arrive, once, and count the error.
+
+    A folder of which nothing arrives counts as one error, whatever it holds.
+    """
     job.close_row(row, FAILED)
     job.failed = True
     described = describe(content) if content else {}
-    run.sink(
-        events.MessageFailed(
-            folder=job.name,
-            uid=job.uids[row],
-            reason=reason or (append_reason(error) if error is not None else Reason.INTERNAL),
-            server_text=server_text or (error.server_text or str(error) if error is not None else ""),
-            message_id=described.get("message-id"),
-            subject=described.get("subject"),
-            date=described.get("date"),
-            size_bytes=job.sizes[row],
-            side=side,
-        )
+    failure = events.MessageFailed(
+        folder=job.name,
+        uid=job.uids[row],
+        reason=reason or (append_reason(error) if error is not None else Reason.INTERNAL),
+        server_text=server_text or (error.server_text or str(error) if error is not None else ""),
+        message_id=described.get("message-id"),
+        subject=described.get("subject"),
+        date=described.get("date"),
+        size_bytes=job.sizes[row],
+        side=side,
     )
-    run.count_error()
+    run.sink(failure)
+    if DONE in job.states:
+        run.count_error()
+        return
+    job.refused += 1
+    job.refusal = failure
+    if job.refused == 1:
+        run.count_error()
+
+
+def refuses_everything(run: Run, job: FolderJob) -> bool:
+    """Tell whether so many messages of a folder failed, and none arrived, that it is given up."""
+    return job.refused >= (run.settings.limits.errors_max or MOST_REFUSED)
+
+
+def give_up_rest(run: Run, job: FolderJob, rows: list[int]) -> None:
+    """Report messages of a folder of which everything failed so far; they are not tried."""
+    last = job.refusal
+    text = f"not tried: {job.refused} messages of the folder failed before and none arrived"
+    for row in rows:
+        job.close_row(row, FAILED)
+        job.failed = True
+        run.sink(
+            events.MessageFailed(
+                job.name,
+                job.uids[row],
+                last.reason if last is not None else Reason.APPEND,
+                text,
+                size_bytes=job.sizes[row],
+                side=last.side if last is not None else Side.DESTINATION,
+            )
+        )
 
 
 def message_lost(run: Run, job: FolderJob, row: int) -> None:

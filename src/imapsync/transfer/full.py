@@ -13,7 +13,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning
 from imapsync.transfer.focus import opened
 from imapsync.transfer.pairing import pair
-from imapsync.transfer.salvage import lacks, read_rest
+from imapsync.transfer.salvage import all_from, lacks, read_rest
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class FullComparison:
             if reading.source_search:
                 self._source_search = run.source.search(reading.source_search)
             if not reading.source_search or reading.mirrors:
-                self._source_stream = self._source_reader.ask(run.source, ALL)
+                self._source_stream = self._source_reader.ask(run.source, all_from(1, job))
         if self._destination_known and self._destination_filled:
             if reading.destination_search:
                 self._destination_search = run.destination.search(reading.destination_search)
@@ -144,7 +144,7 @@ class FullComparison:
         run, job = self._run, self.job
         if self._selected is not None and not self._reading.mirrors and self._selected:
             self._focus.source(job)
-            for some in self._selected.split(planning.UIDS_PER_QUESTION):
+            for some in self._selected.without(job.breaking).split(planning.UIDS_PER_QUESTION):
                 stream = self._source_reader.ask(run.source, some)
                 self._source_refused = self._source_refused or await _read(
                     self._source_reader, stream, self._source

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imapsync.journal import FolderState
     from imapsync.plan.mapping import FolderPair
+    from imapsync.report.events import MessageFailed
     from imapsync.session.session import Selected
     from imapsync.wire.mailbox import MailboxName
     from imapsync.wire.responses import StatusItems
@@ -24,7 +25,9 @@ class FolderJob:
     copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before anything was copied in
     this run: whatever this run puts there has a UID of at least this. flag_rows: journal rows to write once
     the flag changes are made. proven: source UIDs whose copy is known to exist, to be deleted or flagged on
-    the source. doomed: destination UIDs to be deleted. flags_open: the copies' flags are to be looked at once
+    the source. doomed: destination UIDs to be deleted. refused: messages that failed while none has arrived;
+    together they count as one error; refusal: the last of them. breaking: source UIDs at which the
+    server hangs up. flags_open: the copies' flags are to be looked at once
     more, because they may not have stayed. seen_flags: flags of which it was looked at whether they stay.
     """
 
@@ -50,6 +53,9 @@ class FolderJob:
     flag_changes: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], array[int]] = field(default_factory=dict)
     copied_flags: dict[int, int] = field(default_factory=dict)
     flag_rows: list[tuple[int, int, int]] = field(default_factory=list)
+    refused: int = 0
+    refusal: MessageFailed | None = None
+    breaking: set[int] = field(default_factory=set)
     flags_open: bool = False
     seen_flags: set[bytes] = field(default_factory=set)
     source_list_complete: bool = True

@@ -24,7 +24,7 @@ from imapsync.report.events import Reason, Side, Skip
 from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.session.session import Message
 from imapsync.transfer.content import Content, ContentError
-from imapsync.transfer.failures import message_failed, message_skipped
+from imapsync.transfer.failures import give_up_rest, message_failed, message_skipped, refuses_everything
 from imapsync.transfer.flagging import tell_keyword
 from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.resolve import arrived_unseen, find_copies
@@ -140,6 +140,9 @@ class Lane:
             piece, self._next = self._next or next(pieces, None), None
             if piece is None:
                 return
+            if refuses_everything(self._run, piece[0]):
+                give_up_rest(self._run, *piece)
+                continue
             if self._comes_too_early(*piece):
                 self._next = piece
                 return
@@ -202,6 +205,10 @@ class Lane:
         except CommandRefused as error:
             self._give_up(batch, error, Reason.SELECT)
             return False
+        if refuses_everything(self._run, job):
+            _discard(batch)
+            give_up_rest(self._run, job, batch.rows)
+            return False
         if (selected.uidvalidity or 0) == job.source_uidvalidity:
             return True
         gone = MessageGone("the folder was replaced while it was read", side=self._ends.source.side)
@@ -209,9 +216,7 @@ class Lane:
         return False
 
     def _give_up(self, batch: _Batch, error: CommandRefused | MessageGone, reason: Reason) -> None:
-        for answer in (batch.stream, batch.body):
-            if answer is not None:
-                answer.discard()
+        _discard(batch)
         for row in batch.rows:
             message_failed(self._run, batch.job, row, error, side=Side.SOURCE, reason=reason)
 
@@ -480,3 +485,10 @@ class Lane:
         if number is None:
             number = self._flag_numbers[flags] = journal.flags_number(canonical_flags(flags))
         return number
+
+
+def _discard(batch: _Batch) -> None:
+    """Drop what was asked for."""
+    for answer in (batch.stream, batch.body):
+        if answer is not None:
+            answer.discard()

@@ -26,6 +26,16 @@ def lacks(index: MessageIndex, selected: Selected | None) -> bool:
     return selected is not None and index.seen < selected.exists
 
 
+def all_from(first: int, job: FolderJob) -> bytes:
+    """Give the set of all UIDs from `first` on but those at which the source hangs up."""
+    parts = []
+    for uid in sorted(uid for uid in job.breaking if uid >= first):
+        if first < uid:
+            parts.append(b"%d:%d" % (first, uid - 1))
+        first = uid + 1
+    return b",".join([*parts, b"%d:*" % first])
+
+
 async def read_rest(
     run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex
 ) -> None:
@@ -48,7 +58,7 @@ async def read_pieces(
     run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex, *, missing: UidSet
 ) -> None:
     """Read listed messages; halves whatever is refused or left out until each is read or reported."""
-    pieces = list(missing.split(PIECE))
+    pieces = list(missing.without(job.breaking).split(PIECE))
     while pieces:
         piece = pieces.pop()
         text = "the server lists the message but does not tell about it"

@@ -170,6 +170,8 @@ class Sender:
     ) -> None:
         """Record that messages are on the destination; uids: theirs there, none when nobody told."""
         run = self._run
+        run.errors += max(0, job.refused - 1)
+        job.refused = 0
         for at, row in enumerate(rows):
             job.close_row(row, DONE)
             if uids:

@@ -11,7 +11,8 @@ from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.session.errors import AskedToWait, ConnectionFailed
 from imapsync.transfer.arrivals import check_arrivals
-from imapsync.transfer.compare import compare, groups
+from imapsync.transfer.careful import compare_in_spite
+from imapsync.transfer.compare import groups
 from imapsync.transfer.connect import STEP_ATTEMPTS, reconnect
 from imapsync.transfer.copy import MAX_STRIKES, Copier
 from imapsync.transfer.creating import create_folders
@@ -120,7 +121,7 @@ class Steps:
         self._reading = reading = Reading(state)
         self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock), reading)
         for group in groups(jobs):
-            working = await self._persist(partial(compare, state, self._focus, group, reading))
+            working = await self._persist(partial(compare_in_spite, state, self._focus, group, reading))
             self._open = working
             if state.dry:
                 _skip_all(state, working)

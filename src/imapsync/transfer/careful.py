@@ -1,0 +1,125 @@
+"""Compare folders in spite of a server that hangs up: the folder, then the message, is singled out.
+
+A server that breaks the connection whenever it is asked about one message would end each run at the same
+place. So a group that was cut short again and again is compared folder by folder, and a folder that does it
+alone is read in halves until the message stands alone; it is a failure, and everything else is done.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.report import events
+from imapsync.report.events import Reason, Side
+from imapsync.session.errors import AskedToWait, CommandRefused, ConnectionFailed, TimedOut
+from imapsync.transfer.compare import compare
+from imapsync.transfer.connect import reconnect
+from imapsync.transfer.planning import abandon
+
+if TYPE_CHECKING:
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
+
+#: Lost connections after which it is no longer taken for the network's fault.
+TRIES = 2
+#: Messages of one folder that may break the connection; beyond, the folder is given up.
+MOST_BREAKING = 20
+
+
+async def compare_in_spite(
+    run: Run, focus: Focus, group: list[FolderJob], reading: Reading
+) -> list[FolderJob]:
+    """Compare a group as `compare` does.
+
+    Raises ConnectionFailed only when a server cannot be reached, and TimedOut for one that is silent.
+    """
+    losses = 0
+    while losses < TRIES:
+        try:
+            working = await compare(run, focus, group, reading)
+        except ConnectionFailed as error:
+            # Who is silent is silent about all, and each try costs the whole timeout.
+            if isinstance(error, TimedOut):
+                raise
+            losses += not isinstance(error, AskedToWait)
+            await _again(run, focus, error)
+        else:
+            run.patience.progressed()
+            return working
+    working = []
+    for job in group:
+        working += await _compare_alone(run, focus, job, reading)
+    return working
+
+
+async def _compare_alone(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> list[FolderJob]:
+    losses = 0
+    last: ConnectionFailed | None = None
+    while losses <= TRIES:
+        try:
+            if losses == TRIES:
+                await _single_out(run, focus, job, reading)
+            working = await compare(run, focus, [job], reading)
+        except ConnectionFailed as error:
+            losses += not isinstance(error, AskedToWait)
+            await _again(run, focus, error)
+            last = error
+        else:
+            run.patience.progressed()
+            return working
+    abandon(run, job)
+    if last is not None:
+        run.problem(last, f"folder {job.name} breaks the connection", folder=job.name)
+    return []
+
+
+async def _single_out(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+    """Find the source messages that break the connection, and report them."""
+    reader = reading.source(identity=True, flags=True)
+    await focus.source(job)
+    pieces = [await run.source.search("ALL")]
+    suspects: set[int] = set()
+    while pieces:
+        piece = pieces.pop()
+        await focus.source(job)
+        try:
+            await reader.read(reader.ask(run.source, piece), reading.table)
+        except CommandRefused:
+            continue  # that is for the comparison to find out
+        except ConnectionFailed as error:
+            if isinstance(error, TimedOut):
+                raise
+            await _again(run, focus, error)
+            run.patience.progressed()
+            first = next(iter(piece))
+            if isinstance(error, AskedToWait):
+                pieces.append(piece)
+            elif len(piece) > 1:
+                pieces += piece.split((len(piece) + 1) // 2)
+            elif first not in suspects:
+                suspects.add(first)
+                pieces.append(piece)
+            else:
+                job.breaking.add(first)
+                if len(job.breaking) > MOST_BREAKING:
+                    raise
+    for uid in sorted(job.breaking):
+        job.failed = True
+        text = "the connection broke each time this message was asked for"
+        run.sink(events.WorkPlanned(1, 0))
+        run.sink(events.MessageFailed(job.name, uid, Reason.CONNECTION, text, side=Side.SOURCE))
+        run.count_error()
+
+
+async def _again(run: Run, focus: Focus, error: ConnectionFailed) -> None:
+    """Open both sides anew; what that raises is the end, and not tried once more by who called."""
+    if not error.retryable:
+        raise error
+    try:
+        await reconnect(run, error)
+    except ConnectionFailed as last:
+        last.retryable = False
+        raise
+    focus.forget()
