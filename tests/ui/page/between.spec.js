@@ -159,6 +159,34 @@ test("a task that another browser deletes leaves the list and the selection", as
   await expect(frame.getByText("1 selected")).toHaveCount(0);
 });
 
+test("a bulk action goes on while the reader looks at another page, and a reload is asked about", async ({
+  page,
+  node,
+  open,
+}) => {
+  node.actions["list-tasks"] = () => taskList(manyTasks(12));
+  const waiting = [];
+  node.actions["stop-task"] = () => new Promise((resolve) => waiting.push(resolve));
+  const frame = await open("tasks", "&length=25");
+  await frame.getByRole("checkbox", { name: "Select the tasks of this page" }).check();
+  const bar = frame.getByRole("group", { name: "Selected tasks" });
+  await bar.getByRole("button", { name: "Stop" }).click();
+  await expect(bar.getByText("Stopping tasks: 0 of 12")).toBeVisible();
+  await frame.locator("nav a", { hasText: "Status" }).click();
+  await expect(frame.getByRole("heading", { name: "Status" })).toBeVisible();
+  const asked = new Promise((resolve) =>
+    page.once("dialog", (dialog) => resolve(dialog.dismiss().then(() => dialog.type()))),
+  );
+  page.reload().catch(() => {});
+  expect(await asked).toBe("beforeunload");
+  await expect
+    .poll(() => {
+      waiting.splice(0).forEach((go) => go(null));
+      return node.inputsOf("stop-task").length;
+    })
+    .toBe(12);
+});
+
 for (const width of [1440, 390]) {
   test.describe(`${width} px`, () => {
     test.use({ viewport: { width, height: 844 } });

@@ -62,18 +62,27 @@ export async function shoot(page, name, { folder = "page" } = {}) {
   expect.soft(problems, `layout of ${name} at ${size.width} px`).toEqual([]);
 }
 
-/** NS8's own blue on buttons and links is too light: core.css decides that, not this page. */
-const isOfTheFrame = (id, { html }) =>
-  id === "color-contrast" && /^<[^>]*class="[^"]*bx--(btn|link)\b/.test(html);
+/** NS8's own blue on buttons and links is too light: core.css decides that, and the menu's colours, not this page. */
+async function isOfTheFrame(page, id, { target }) {
+  return (
+    id === "color-contrast" &&
+    (await app(page)
+      .locator(target.at(-1))
+      .evaluate((element) => Boolean(element.closest(".bx--btn, .bx--link, .app-side-nav"))))
+  );
+}
 
 /** No serious violation of accessibility rules. */
 export async function expectAccessible(page, name) {
   const { violations } = await new AxeBuilder({ page }).analyze();
-  const serious = violations
-    .filter(({ impact }) => ["serious", "critical"].includes(impact))
-    .map(({ id, nodes }) => ({ id, nodes: nodes.filter((node) => !isOfTheFrame(id, node)) }))
-    .filter(({ nodes }) => nodes.length > 0)
-    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+  const serious = [];
+  for (const { id, impact, nodes } of violations) {
+    for (const node of ["serious", "critical"].includes(impact) ? nodes : []) {
+      if (!(await isOfTheFrame(page, id, node))) {
+        serious.push(`${id}: ${node.html}`);
+      }
+    }
+  }
   expect.soft(serious, `accessibility of ${name}`).toEqual([]);
 }
 
