@@ -1,6 +1,6 @@
 """The one table from what went wrong to the number that the process ends with.
 
-Names and numbers are the original's; 122 to 124 are ours. docs/exit-codes.md is checked against this table.
+Names and numbers are the original's; 121 to 126 are ours. docs/exit-codes.md is checked against this table.
 """
 
 from __future__ import annotations
@@ -43,9 +43,12 @@ class Exit(enum.Enum):
     EXIT_ERR_SELECT = (117, "folders could not be selected")
     EXIT_TRANSFER_EXCEEDED = (118, "the transfer limit is reached")
     EXIT_ERR_APPEND_VIRUS = (119, "host2 refused messages because of viruses")
+    EXIT_NOT_VERIFIED = (121, "not every message of host1 was proven on host2")
     EXIT_BRAKE_SOURCE_EMPTY = (122, "host1 is suddenly empty, nothing was deleted on host2")
     EXIT_BRAKE_DELETE = (123, "too much would be deleted on host2, nothing was")
     EXIT_PARKED = (124, "a server asked to wait, run again later")
+    EXIT_BRAKE_VANISHED = (125, "too many copies vanished from host2, nothing was deleted on host1")
+    EXIT_SOURCE_INCOMPLETE = (126, "host1 does not show all of its messages")
     EXIT_AUTHENTICATION_FAILURE_USER1 = (161, "cannot log in to host1")
     EXIT_AUTHENTICATION_FAILURE_USER2 = (162, "cannot log in to host2")
     EXIT_TESTS_FAILED = (254, "the self check failed")
@@ -103,7 +106,10 @@ FATAL: Mapping[Reason, Exit | Mapping[Side | None, Exit]] = {
     Reason.TRANSFER_EXCEEDED: Exit.EXIT_TRANSFER_EXCEEDED,
     Reason.BRAKE_SOURCE_EMPTY: Exit.EXIT_BRAKE_SOURCE_EMPTY,
     Reason.BRAKE_DELETE: Exit.EXIT_BRAKE_DELETE,
-    Reason.VERIFY: Exit.EXIT_WITH_ERRORS,
+    Reason.BRAKE_VANISHED: Exit.EXIT_BRAKE_VANISHED,
+    Reason.SOURCE_INCOMPLETE: Exit.EXIT_SOURCE_INCOMPLETE,
+    Reason.FOLDER_REPLACED: Exit.EXIT_WITH_ERRORS,
+    Reason.VERIFY: Exit.EXIT_NOT_VERIFIED,
     Reason.PROTOCOL: Exit.EX_UNAVAILABLE,
     Reason.THROTTLED: Exit.EXIT_PARKED,
     Reason.PARKED: Exit.EXIT_PARKED,
@@ -129,6 +135,8 @@ COUNTED: Mapping[Reason, Exit] = {
         Exit.EXIT_ERR_CREATE,
         Exit.EXIT_ERR_SELECT,
         Exit.EXIT_ERR_APPEND_VIRUS,
+        Exit.EXIT_SOURCE_INCOMPLETE,
+        Exit.EXIT_NOT_VERIFIED,
     )
 }
 
@@ -148,6 +156,7 @@ def exit_of(stop: Stop, reasons: Mapping[Reason, int], *, missing: int, dry: boo
         Stop.TRANSFER_EXCEEDED: Exit.EXIT_TRANSFER_EXCEEDED,
         Stop.BRAKE_SOURCE_EMPTY: Exit.EXIT_BRAKE_SOURCE_EMPTY,
         Stop.BRAKE_DELETE: Exit.EXIT_BRAKE_DELETE,
+        Stop.BRAKE_VANISHED: Exit.EXIT_BRAKE_VANISHED,
         Stop.SUBFOLDER_MISSING: Exit.EXIT_SUBFOLDER1_NO_EXISTS,
         Stop.SIGNAL: Exit.EXIT_BY_SIGNAL,
     }

@@ -277,6 +277,7 @@ class _Rules:
             destination_folders_only=only,
             destination_folders_but_not=but_not,
             max_destination=self._count("maxdelete2"),
+            max_vanished=self._count("maxvanished2"),
             recopy_deleted=flag("recopydeleted"),
         )
 

@@ -3,6 +3,6 @@
 The journal itself is `imapsync.journal.journal.Journal`; importing it is left to who needs SQLite.
 """
 
-from imapsync.journal.values import GONE, SKIPPED_DUPLICATE, FolderState, JournalError, Pairs
+from imapsync.journal.values import JournalError, Pairs
 
-__all__ = ["GONE", "SKIPPED_DUPLICATE", "FolderState", "JournalError", "Pairs"]
+__all__ = ["JournalError", "Pairs"]

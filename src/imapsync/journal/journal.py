@@ -10,19 +10,33 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from imapsync.journal.storage import close_quietly, is_damage, move_aside, open_storage
-from imapsync.journal.values import GONE, FolderState, JournalError, Pairs
+from imapsync.journal.values import JournalError, Pairs
+from imapsync.terms import FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
-_ALL_FOLDERS = (
-    "SELECT id, source, destination, source_uidvalidity, destination_uidvalidity, source_uidnext,"
-    " source_modseq, source_messages, destination_uidnext, destination_messages, removed, settled, rules"
-    " FROM folder"
+_NUMBERS = "{0}_uidvalidity, {0}_uidnext, {0}_messages, {0}_modseq, {0}_size"
+_RECORD = ", ".join(
+    (
+        _NUMBERS.format("source"),
+        _NUMBERS.format("destination"),
+        "removed, copies, destination_seen, settled, rules, looked_at",
+    )
 )
+_ALL_FOLDERS = f"SELECT id, source, destination, {_RECORD} FROM folder"  # noqa: S608 - our own names
+_UPDATE = f"UPDATE folder SET ({_RECORD}) = ({','.join('?' * 16)}) WHERE id=?"  # noqa: S608 - our own names
 _KEY = "SELECT value FROM meta WHERE name='digest_key'"
-_GONE = "SELECT source_uid FROM pair WHERE folder=? AND destination_uid=?"
-_FIND = "SELECT source_uid, destination_uid, flags FROM pair WHERE folder=? AND source_uid IN "
+_PAIR = "source_uid, destination_uid, flags, digest, size"
+_FIND = f"SELECT {_PAIR} FROM pair WHERE folder=? AND source_uid IN "  # noqa: S608 - our own names
+_LAST = f"SELECT {_PAIR} FROM pair WHERE folder=? AND destination_uid>0 ORDER BY source_uid DESC LIMIT ?"  # noqa: S608
+_ALIVE = f"SELECT {_PAIR} FROM pair WHERE folder=? AND destination_uid>0 AND digest<>0"  # noqa: S608 - our own names
+_COUNT = (
+    "SELECT sum(destination_uid>0 OR destination_uid IN (-2, -3)),"
+    " sum(destination_uid<=0 AND destination_uid<>-1) FROM pair WHERE folder=?"
+)
+_MARKED_AS = f"SELECT {_PAIR} FROM pair WHERE folder=? AND destination_uid IN "  # noqa: S608 - our own names
 #: SQLite integers are signed; digests are not.
 _SIGN = 1 << 63
 _WRAP = 1 << 64
@@ -72,50 +86,62 @@ class Journal:
 
     # -- folder pairs
 
-    def folders(self) -> dict[tuple[str, str], FolderState]:
+    def folders(self) -> dict[tuple[str, str], FolderRecord]:
         """Give all folder pairs by (source, destination) name."""
         with self._told():
-            states = [_state(row) for row in self._connection.execute(_ALL_FOLDERS)]
-        return {(state.source, state.destination): state for state in states}
+            records = [_record(row) for row in self._connection.execute(_ALL_FOLDERS)]
+        return {(record.source_name, record.destination_name): record for record in records}
 
-    def begin(self, state: FolderState) -> FolderState:
+    def begin(self, record: FolderRecord) -> FolderRecord:
         """Record a folder pair with its UIDVALIDITYs, without any message pair.
 
         An older record of it is dropped.
         """
+        names = (record.source_name, record.destination_name)
+        validities = (record.source.uidvalidity, record.destination.uidvalidity)
         with self._writing() as connection:
             row = connection.execute(
-                "SELECT id FROM folder WHERE source=? AND destination=?", (state.source, state.destination)
+                "SELECT id FROM folder WHERE source=? AND destination=?", names
             ).fetchone()
             if row is not None:
                 self._forget(row[0])
             cursor = connection.execute(
                 "INSERT INTO folder (source, destination, source_uidvalidity, destination_uidvalidity)"
                 " VALUES (?, ?, ?, ?)",
-                (state.source, state.destination, state.source_uidvalidity, state.destination_uidvalidity),
+                (*names, *validities),
             )
             number = int(cursor.lastrowid or 0)
-        return FolderState(
-            number, state.source, state.destination, state.source_uidvalidity, state.destination_uidvalidity
-        )
+        here, there = (Numbers(validity, messages=0) for validity in validities)
+        return FolderRecord(number, *names, here, there)
 
-    def update(self, state: FolderState) -> None:
+    def restart(self, folder: int) -> None:
+        """Drop the pairs of a first comparison that did not come to its end.
+
+        What is to be filtered, what we marked on the source and what came from there stays noted.
+        """
+        with self._writing() as connection:
+            connection.execute("DELETE FROM pair WHERE folder=?", (folder,))
+            connection.execute("DELETE FROM loose WHERE folder=? AND moved=0", (folder,))
+
+    def update(self, record: FolderRecord) -> None:
         """Replace what is recorded of a folder pair."""
+        values = (*record.source, *record.destination, *record[5:])
+        with self._writing() as connection:
+            connection.execute(_UPDATE, (*values, record.id))
+
+    def confirm(self, record: FolderRecord) -> None:
+        """Replace the numbers of the destination only."""
         with self._writing() as connection:
             connection.execute(
-                "UPDATE folder SET source_uidnext=?, source_modseq=?, source_messages=?,"
-                " destination_uidnext=?, destination_messages=?, removed=?, settled=?, rules=? WHERE id=?",
-                (
-                    state.source_uidnext,
-                    state.source_modseq,
-                    state.source_messages,
-                    state.destination_uidnext,
-                    state.destination_messages,
-                    state.removed,
-                    int(state.settled),
-                    state.rules,
-                    state.id,
-                ),
+                "UPDATE folder SET destination_modseq=?, destination_size=? WHERE id=?",
+                (record.destination.modseq, record.destination.size, record.id),
+            )
+
+    def settle(self, folders: Iterable[int]) -> None:
+        """Note that nothing is left to be done in these folder pairs."""
+        with self._writing() as connection:
+            connection.executemany(
+                "UPDATE folder SET settled=1 WHERE id=?", ((number,) for number in folders)
             )
 
     def unsettle(self, folder: int) -> None:
@@ -148,39 +174,94 @@ class Journal:
         pairs = Pairs()
         with self._told():
             cursor = self._connection.execute(
-                "SELECT source_uid, destination_uid, flags FROM pair WHERE folder=? ORDER BY source_uid",
+                f"SELECT {_PAIR} FROM pair WHERE folder=? ORDER BY source_uid",  # noqa: S608 - our own names
                 (folder,),
             )
             while rows := cursor.fetchmany(_ROWS_AT_ONCE):
-                source_uids, destination_uids, flags = zip(*rows, strict=True)
+                source_uids, destination_uids, flags, digests, sizes = zip(*rows, strict=True)
                 pairs.source_uids.extend(source_uids)
                 pairs.destination_uids.extend(destination_uids)
                 pairs.flags.extend(flags)
+                pairs.digests.extend([digest % _WRAP for digest in digests])
+                pairs.sizes.extend(sizes)
         return pairs
 
-    def find(self, folder: int, source_uids: Iterable[int]) -> dict[int, tuple[int, int]]:
-        """Give source UID -> (destination UID, flags number) for those of the UIDs that are known."""
-        found: dict[int, tuple[int, int]] = {}
-        wanted = list(source_uids)
-        with self._told():
-            for start in range(0, len(wanted), _VALUES_AT_ONCE):
-                some = wanted[start : start + _VALUES_AT_ONCE]
-                query = _FIND + "(" + ",".join("?" * len(some)) + ")"
-                for source_uid, destination_uid, flags in self._connection.execute(query, (folder, *some)):
-                    found[source_uid] = (destination_uid, flags)
-        return found
+    def find(self, folder: int, source_uids: Iterable[int]) -> dict[int, Pair]:
+        """Give source UID -> pair for those of the UIDs that are known."""
+        return {pair.source_uid: pair for pair in self._some(_FIND, folder, source_uids)}
 
-    def gone(self, folder: int) -> set[int]:
-        """Give the source UIDs whose copies the user removed."""
+    def last(self, folder: int, count: int) -> list[Pair]:
+        """Give the last pairs that have a copy, by source UID."""
         with self._told():
-            rows = self._connection.execute(_GONE, (folder, GONE))
-            return {row[0] for row in rows}
+            return [_pair(row) for row in self._connection.execute(_LAST, (folder, count))]
 
-    def add(self, folder: int, rows: Iterable[tuple[int, int, int]]) -> None:
-        """Record pairs (source UID, destination UID, flags number) over what was known of them."""
+    def identified(self, folder: int) -> Iterator[Pair]:
+        """Give the pairs that have a copy and whose message is known by digest and size."""
+        with self._told():
+            yield from map(_pair, self._connection.execute(_ALIVE, (folder,)))
+
+    def unidentified(self, folder: int) -> bool:
+        """Tell whether of some pair it is not known who its message is."""
+        with self._told():
+            query = "SELECT 1 FROM pair WHERE folder=? AND digest=0 AND destination_uid>=-1 LIMIT 1"
+            return self._connection.execute(query, (folder,)).fetchone() is not None
+
+    def identify(self, folder: int, rows: Iterable[tuple[int, int, int]]) -> None:
+        """Record who messages are: (source UID, digest, size) of pairs that are known."""
         with self._writing() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO pair VALUES (?, ?, ?, ?)", ((folder, *row) for row in rows)
+                "UPDATE pair SET digest=?, size=? WHERE folder=? AND source_uid=?",
+                ((_signed(digest), size, folder, uid) for uid, digest, size in rows),
+            )
+
+    def count(self, folder: int) -> tuple[int, int]:
+        """Give how many copies a folder has, those that vanished unjudged included, and how many are gone."""
+        with self._told():
+            alive, gone = self._connection.execute(_COUNT, (folder,)).fetchone()
+            return alive or 0, gone or 0
+
+    def see(self, folder: int) -> None:
+        """Note that a later run has seen all copies of the folder alive."""
+        with self._writing() as connection:
+            connection.execute("UPDATE folder SET destination_seen=destination_uidnext WHERE id=?", (folder,))
+
+    def marked_as(self, folder: int, marks: Iterable[int]) -> list[Pair]:
+        """Give the pairs without a copy that carry one of these marks (`Copy`)."""
+        return list(self._some(_MARKED_AS, folder, marks))
+
+    def add(self, folder: int, pairs: Iterable[Pair]) -> None:
+        """Record pairs over what was known of them."""
+        with self._writing() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO pair VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (folder, uid, copy, flags, _signed(digest), size)
+                    for uid, copy, flags, digest, size in pairs
+                ),
+            )
+
+    def mark(self, folder: int, marks: Iterable[tuple[int, int]]) -> None:
+        """Put a mark (`Copy`) in place of the copies of some source UIDs."""
+        with self._writing() as connection:
+            connection.executemany(
+                "UPDATE pair SET destination_uid=? WHERE folder=? AND source_uid=?",
+                ((int(mark), folder, uid) for uid, mark in marks),
+            )
+
+    def mark_copies(self, folder: int, copies: Iterable[int], mark: int) -> None:
+        """Put a mark (`Copy`) in place of these destination UIDs."""
+        with self._writing() as connection:
+            connection.executemany(
+                "UPDATE pair SET destination_uid=? WHERE folder=? AND destination_uid=?",
+                ((int(mark), folder, copy) for copy in copies),
+            )
+
+    def set_flags(self, folder: int, rows: Iterable[tuple[int, int]]) -> None:
+        """Record (source UID, flags number): the flags that the copies have got now."""
+        with self._writing() as connection:
+            connection.executemany(
+                "UPDATE pair SET flags=? WHERE folder=? AND source_uid=?",
+                ((flags, folder, uid) for uid, flags in rows),
             )
 
     def remove(self, folder: int, source_uids: Iterable[int]) -> None:
@@ -188,6 +269,28 @@ class Journal:
         with self._writing() as connection:
             connection.executemany(
                 "DELETE FROM pair WHERE folder=? AND source_uid=?", ((folder, uid) for uid in source_uids)
+            )
+
+    # -- what we are about to delete on the source
+
+    def marked(self, folder: int) -> set[int]:
+        """Give the source UIDs that we have marked as deleted, or were about to, and not seen gone."""
+        with self._told():
+            rows = self._connection.execute("SELECT source_uid FROM marked WHERE folder=?", (folder,))
+            return {row[0] for row in rows}
+
+    def add_marked(self, folder: int, source_uids: Iterable[int]) -> None:
+        r"""Note before it is done that we set \Deleted on these."""
+        with self._writing() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO marked VALUES (?, ?)", ((folder, uid) for uid in source_uids)
+            )
+
+    def remove_marked(self, folder: int, source_uids: Iterable[int]) -> None:
+        """Note that these are gone."""
+        with self._writing() as connection:
+            connection.executemany(
+                "DELETE FROM marked WHERE folder=? AND source_uid=?", ((folder, uid) for uid in source_uids)
             )
 
     # -- messages that are only on the destination
@@ -200,15 +303,21 @@ class Journal:
             )
             return {uid: (digest % _WRAP, size) for uid, digest, size in rows}
 
-    def add_loose(self, folder: int, rows: Iterable[tuple[int, int, int]]) -> None:
+    def moved(self, folder: int) -> set[int]:
+        """Give the destination UIDs of copies whose originals we have deleted: they may be the last ones."""
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT destination_uid FROM loose WHERE folder=? AND moved=1", (folder,)
+            )
+            return {row[0] for row in rows}
+
+    def add_loose(self, folder: int, rows: Iterable[tuple[int, int, int]], *, moved: bool = False) -> None:
         """Record messages without a partner: (destination UID, digest, size)."""
         with self._writing() as connection:
             connection.executemany(
-                "INSERT OR REPLACE INTO loose VALUES (?, ?, ?, ?)",
-                (
-                    (folder, uid, digest - _WRAP if digest >= _SIGN else digest, size)
-                    for uid, digest, size in rows
-                ),
+                "INSERT INTO loose VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " digest=excluded.digest, size=excluded.size, moved=max(moved, excluded.moved)",
+                ((folder, uid, _signed(digest), size, int(moved)) for uid, digest, size in rows),
             )
 
     def remove_loose(self, folder: int, destination_uids: Iterable[int]) -> None:
@@ -286,6 +395,15 @@ class Journal:
                 self._failure += f"; kept as {aside}, the next run compares messages by their headers"
             raise JournalError(self._failure) from error
 
+    def _some(self, query: str, folder: int, values: Iterable[int]) -> Iterator[Pair]:
+        """Ask for pairs by a list of values of any length."""
+        wanted = [int(value) for value in values]
+        with self._told():
+            for start in range(0, len(wanted), _VALUES_AT_ONCE):
+                some = wanted[start : start + _VALUES_AT_ONCE]
+                places = "(" + ",".join("?" * len(some)) + ")"
+                yield from map(_pair, self._connection.execute(query + places, (folder, *some)).fetchall())
+
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._told():
@@ -294,10 +412,33 @@ class Journal:
             yield self._connection
 
     def _forget(self, folder: int) -> None:
-        for table in ("pair", "loose", "unfiltered"):
+        for table in ("pair", "loose", "unfiltered", "marked"):
             self._connection.execute(f"DELETE FROM {table} WHERE folder=?", (folder,))  # noqa: S608 - our own names
         self._connection.execute("DELETE FROM folder WHERE id=?", (folder,))
 
 
-def _state(row: tuple[int, str, str, int, int, int, int, int, int, int, int, int, str]) -> FolderState:
-    return FolderState(*row[:11], bool(row[11]), row[12])
+def _record(row: tuple[Any, ...]) -> FolderRecord:
+    number, source_name, destination_name = row[:3]
+    source, destination = Numbers(*row[3:8]), Numbers(*row[8:13])
+    removed, copies, seen, settled, rules, looked_at = row[13:]
+    return FolderRecord(
+        number,
+        source_name,
+        destination_name,
+        source,
+        destination,
+        removed,
+        copies,
+        seen,
+        bool(settled),
+        rules,
+        looked_at,
+    )
+
+
+def _pair(row: tuple[int, int, int, int, int]) -> Pair:
+    return Pair(row[0], row[1], row[2], row[3] % _WRAP, row[4])
+
+
+def _signed(digest: int) -> int:
+    return digest - _WRAP if digest >= _SIGN else digest

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Marks the file as ours (PRAGMA application_id): "IMSY".
 APPLICATION_ID = 0x494D5359
-#: Version of the tables (PRAGMA user_version). Another version is moved aside, not converted.
-FORMAT_VERSION = 1
+#: Version of the tables (PRAGMA user_version). Version 1 is converted, any other is moved aside.
+FORMAT_VERSION = 2
 #: How long a second run waits for the first to let go of the file, in seconds.
 LOCK_WAIT_S = 1.0
 DIGEST_KEY_BYTES = 32
@@ -48,6 +48,12 @@ CREATE TABLE folder (
     removed INTEGER NOT NULL DEFAULT 0,
     settled INTEGER NOT NULL DEFAULT 0,
     rules TEXT NOT NULL DEFAULT '',
+    source_size INTEGER NOT NULL DEFAULT -1,
+    destination_modseq INTEGER NOT NULL DEFAULT 0,
+    destination_size INTEGER NOT NULL DEFAULT -1,
+    copies INTEGER NOT NULL DEFAULT 0,
+    destination_seen INTEGER NOT NULL DEFAULT 0,
+    looked_at INTEGER NOT NULL DEFAULT 0,
     UNIQUE (source, destination)
 );
 CREATE TABLE pair (
@@ -55,6 +61,8 @@ CREATE TABLE pair (
     source_uid INTEGER NOT NULL,
     destination_uid INTEGER NOT NULL,
     flags INTEGER NOT NULL,
+    digest INTEGER NOT NULL DEFAULT 0,
+    size INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (folder, source_uid)
 ) WITHOUT ROWID;
 CREATE TABLE loose (
@@ -62,7 +70,13 @@ CREATE TABLE loose (
     destination_uid INTEGER NOT NULL,
     digest INTEGER NOT NULL,
     size INTEGER NOT NULL,
+    moved INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (folder, destination_uid)
+) WITHOUT ROWID;
+CREATE TABLE marked (
+    folder INTEGER NOT NULL,
+    source_uid INTEGER NOT NULL,
+    PRIMARY KEY (folder, source_uid)
 ) WITHOUT ROWID;
 CREATE TABLE unfiltered (
     folder INTEGER NOT NULL,
@@ -71,15 +85,38 @@ CREATE TABLE unfiltered (
     PRIMARY KEY (folder, destination_uid)
 ) WITHOUT ROWID;
 CREATE TABLE flagset (id INTEGER PRIMARY KEY, flags TEXT NOT NULL UNIQUE);
+CREATE TABLE name (
+    source TEXT NOT NULL,
+    wanted TEXT NOT NULL,
+    used TEXT NOT NULL,
+    PRIMARY KEY (source, wanted)
+) WITHOUT ROWID;
 """
-#: Tables that files of the same format may lack, because they are younger.
-LATER_SCHEMA = """
+#: From version 1 to 2. Whether somebody had seen a copy before it went was not recorded, so what is gone is
+#: no proof: `Copy.KEPT`.
+_FROM_1 = """
+ALTER TABLE folder ADD COLUMN source_size INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE folder ADD COLUMN destination_modseq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folder ADD COLUMN destination_size INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE folder ADD COLUMN copies INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folder ADD COLUMN destination_seen INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE folder ADD COLUMN looked_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pair ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pair ADD COLUMN size INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE loose ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE marked (
+    folder INTEGER NOT NULL,
+    source_uid INTEGER NOT NULL,
+    PRIMARY KEY (folder, source_uid)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS name (
     source TEXT NOT NULL,
     wanted TEXT NOT NULL,
     used TEXT NOT NULL,
     PRIMARY KEY (source, wanted)
 ) WITHOUT ROWID;
+UPDATE pair SET destination_uid=-5 WHERE destination_uid=0;
+UPDATE folder SET copies=(SELECT count(*) FROM pair WHERE pair.folder=folder.id AND destination_uid>0);
 """
 
 
@@ -158,7 +195,7 @@ def _check_or_create(connection: sqlite3.Connection, accounts: str) -> None:
         _create(connection, accounts)
     elif application != APPLICATION_ID:
         raise _UnusableError("it belongs to another program")
-    elif version != FORMAT_VERSION:
+    elif version not in (1, FORMAT_VERSION):
         raise _UnusableError(f"it has format {version}, this is format {FORMAT_VERSION}")
     else:
         found = dict(connection.execute("SELECT name, value FROM meta"))
@@ -166,7 +203,9 @@ def _check_or_create(connection: sqlite3.Connection, accounts: str) -> None:
             raise _UnusableError("it is damaged (its key is missing)")
         if found.get("accounts") != accounts:
             raise _UnusableError("it belongs to other accounts")
-    _execute_all(connection, LATER_SCHEMA)
+        if version == 1:
+            _execute_all(connection, _FROM_1)
+            connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
     connection.execute("COMMIT")
 
 

@@ -54,6 +54,8 @@ class FlagTranslator:
         if _NAMEABLE.match(flag) is None:
             return False
         lowered = flag.lower()
+        if self._rules.skip_deleted and lowered == b"\\deleted":
+            return False
         if self._rules.filter_buggy and lowered.startswith(b"\\") and lowered not in SYSTEM_FLAGS:
             return False
         if self._allowed is None or lowered in self._allowed:

@@ -24,6 +24,11 @@ TEXT_BYTES = 8_192
 #: "No identity": the headers that should identify are not there. Real digests are never 0.
 UNIDENTIFIED = 0
 
+#: What of a header counts as content, beside the text.
+CONTENT_FIELDS = b"SUBJECT FROM TO CC DATE"
+#: So much of a text is compared.
+CONTENT_BYTES = 512 * 1024
+
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 #: Cyrus puts an X in place of each character of a header that is not ASCII.
 _MUNGED = bytes(range(128)) + b"X" * 128
@@ -119,6 +124,14 @@ class Identity:
     def another(self, digest: int, number: int) -> int:
         """Give the digest of the `number`-th message, from 0, that has a digest and may yet be another."""
         return digest if not number else self._digest(b"\0\0\0%d %d" % (digest, number))
+
+    def of_message(self, fields: bytes, text: bytes) -> int:
+        """Give the digest of what a message says, for messages that nothing else tells apart. Never 0.
+
+        fields: those of `CONTENT_FIELDS`. White space does not count.
+        """
+        squeezed = b"\n".join(sorted(b"".join(line.split()) for line in _FOLD.sub(b"", fields).split(b"\n")))
+        return self._digest(b"\1" + squeezed.lower().translate(_MUNGED) + b"\n\n" + b"".join(text.split()))
 
     def _digest(self, text: bytes) -> int:
         digest = int.from_bytes(blake2b(text, digest_size=DIGEST_BYTES, key=self._key).digest(), "little")

@@ -49,13 +49,15 @@ class MessageIndex:
 
     uids, digests (`identity`), sizes (bytes, as the server says), flags (numbers of `flag_table`) and dates
     (internal dates, epoch seconds) run in parallel; columns that were not asked for stay empty. excluded:
-    UIDs that are known but not selected for copying. dropped: UIDs that stand in no column, because they are
-    not selected and nobody needs to know more of them.
+    UIDs that are known but not selected for copying. contents: UID -> digest of the whole message, for the
+    few that nothing else tells apart. dropped: UIDs that stand in no column, because they are not selected
+    and nobody needs to know more of them.
     """
 
     __slots__ = (
         "_highest",
         "_known",
+        "contents",
         "dates",
         "digests",
         "dropped",
@@ -73,6 +75,7 @@ class MessageIndex:
         self.sizes = array("Q")
         self.flags = array("I")
         self.excluded: set[int] = set()
+        self.contents: dict[int, int] = {}
         self.dropped = array("I")
         self._highest = 0
         self._known: set[int] | None = None
@@ -102,6 +105,7 @@ class MessageIndex:
         """Give the index of the other messages."""
         kept = MessageIndex(self.flag_table)
         kept.excluded = self.excluded
+        kept.contents = self.contents
         kept.dropped = self.dropped
         kept._highest = self._highest
         for row, uid in enumerate(self.uids):

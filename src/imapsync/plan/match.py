@@ -1,24 +1,30 @@
-"""Pair the messages of two folders by identity. The one place that decides "this is already there".
+"""Pair the messages of two folders. The one place that decides "this is already there". Pure.
 
-Rules. Messages pair when their digests are equal. Among several of one digest, equal sizes pair first; what
-is left pairs in order, because servers may count a size differently. A source folder may hold several
-messages of one digest: with the same size they are duplicates (copied once, unless duplicates are wanted,
-then as often as they are there), with another size they are other messages. Nothing pairs twice, so a second
-run finds for every copy exactly its original.
+Rules. What the journal knows pairs first. Then messages of equal digest and size pair. Several of one digest
+and size in a folder are told apart by their content (`doubts` says whose content is needed): equal content
+is a duplicate (copied once, unless duplicates are wanted, then as often as it is there), other content is
+another message. Equal digest and another size is another message too, for example a draft that was edited;
+it pairs only when its content was read and is the same, because some servers count sizes in their own way.
+Nothing pairs twice, so a second run finds for every copy exactly its original.
 """
 
 from __future__ import annotations
 
 from array import array
+from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from imapsync.plan.index import MessageIndex
 
 #: "No partner" in the columns of a Matching.
 NONE = -1
+#: Of messages with equal digest and other sizes so many are read; when all are the same after all, the
+#: destination counts sizes in its own way and the others are believed.
+SAMPLE = 20
 _MASK = (1 << 64) - 1
 _SIZE_FACTOR = 0x9E3779B97F4A7C15  # odd: spreads sizes over 64 bits
 
@@ -28,7 +34,8 @@ class Matching(NamedTuple):
 
     partner[i] is the destination row of source row i, or NONE. `missing` are source rows to copy,
     `duplicates` source rows left out because the same message stands earlier in the folder; `extra`
-    destination rows without partner.
+    destination rows without partner. Rows of messages that are not selected may have a partner, and are
+    neither missing nor duplicates.
     """
 
     partner: array[int]
@@ -37,68 +44,241 @@ class Matching(NamedTuple):
     extra: array[int]
 
 
-def match(source: MessageIndex, destination: MessageIndex, *, sync_duplicates: bool) -> Matching:
-    """Pair two indexes; both need their digests and sizes.
+class Doubts(NamedTuple):
+    """Rows whose content has to be read before two folders can be matched.
+
+    same_size: digest and size cannot tell them apart. other_size: only the size does.
+    """
+
+    source_same_size: list[int]
+    destination_same_size: list[int]
+    source_other_size: list[int]
+    destination_other_size: list[int]
+
+
+def doubts(
+    source: MessageIndex,
+    destination: MessageIndex,
+    *,
+    sync_duplicates: bool,
+    mirrors: bool = False,
+    known: Mapping[int, int] = MappingProxyType({}),
+) -> Doubts:
+    """Tell whose content is needed. mirrors: what is extra on the destination will be deleted."""
+    here, there = _free_rows(source, destination, known)
+    keys_here, keys_there = _keys(source), _keys(destination)
+    count_here = _counted(keys_here, here)
+    count_there = _counted(keys_there, there)
+    unclear = {
+        key
+        for key, count in count_here.items()
+        if (count > 1 and (key in count_there or not sync_duplicates) and count != count_there.get(key, 0))
+        or (mirrors and count_there.get(key, 0) > count)
+    }
+    here_left = [row for row in here if keys_here[row] not in count_there]
+    there_left = [row for row in there if keys_there[row] not in count_here]
+    loose: set[int] = set()
+    if here_left and there_left:
+        loose = {source.digests[row] for row in here_left} & {destination.digests[row] for row in there_left}
+    return Doubts(
+        [row for row in here if keys_here[row] in unclear] if unclear else [],
+        [row for row in there if keys_there[row] in unclear] if unclear else [],
+        [row for row in here_left if source.digests[row] in loose] if loose else [],
+        [row for row in there_left if destination.digests[row] in loose] if loose else [],
+    )
+
+
+class PairingRules(NamedTuple):
+    """How two folders are paired.
+
+    sync_duplicates: duplicates are wanted, too. known: source UID -> destination UID that pair whatever they
+    look like. sizes_differ: this destination is known to count sizes in its own way.
+    keep_copies_of_duplicates: a duplicate whose copy is there all the same (made when duplicates were wanted)
+    is a pair. partners_gone: destination UIDs whose original is known and gone; those never pair with another
+    size.
+    """
+
+    sync_duplicates: bool
+    known: Mapping[int, int] = MappingProxyType({})
+    sizes_differ: bool = False
+    keep_copies_of_duplicates: bool = True
+    partners_gone: frozenset[int] | set[int] = frozenset()
+
+
+def match(source: MessageIndex, destination: MessageIndex, rules: PairingRules) -> Matching:
+    """Pair two indexes; both need digests and sizes, and the contents that `doubts` asks for.
 
     Time and memory grow with the sum of the lengths.
     """
+    sync_duplicates = rules.sync_duplicates
     partner = array("i", [NONE]) * len(source)
-    wanted, duplicates = _without_duplicates(source, sync_duplicates)
-    if len(destination) == 0:
-        return Matching(partner, array("I", wanted), duplicates, array("I"))
+    keys = _exact_keys(source)
     taken = bytearray(len(destination))
-    exact = _Chains(_exact_keys(destination), range(len(destination)))
+    _pair_known(source, destination, rules.known, partner, taken)
+    wanted, duplicates = _without_duplicates(source, keys, partner, sync_duplicates=sync_duplicates)
+    if not len(destination):
+        return Matching(partner, _selected(source, wanted), duplicates, array("I"))
+    free = [row for row, is_taken in enumerate(taken) if not is_taken]
+    keys_there = _exact_keys(destination)
+    exact = _Chains((keys_there[row] for row in free), free)
     left = array("I")
     for row in wanted:
-        found = exact.pop(_exact(source.digests[row], source.sizes[row]))
+        found = exact.pop(keys[row])
         if found == NONE:
             left.append(row)
         else:
             partner[row] = found
             taken[found] = 1
-    del exact
-    missing = left
-    if left:
-        free = [row for row in range(len(destination)) if not taken[row]]
-        loose = _Chains((destination.digests[row] for row in free), free)
-        missing = array("I")
-        for row in left:
-            found = loose.pop(source.digests[row])
-            if found == NONE:
-                missing.append(row)
-            else:
+    if rules.keep_copies_of_duplicates:
+        for row in duplicates:
+            found = exact.pop(keys[row])
+            if found != NONE:
                 partner[row] = found
                 taken[found] = 1
-    extra = array("I", (row for row in range(len(destination)) if not taken[row]))
-    return Matching(partner, missing, duplicates, extra)
+        duplicates = array("I", (row for row in duplicates if partner[row] == NONE))
+    del exact
+    if left:
+        free = [
+            row
+            for row, is_taken in enumerate(taken)
+            if not is_taken and destination.uids[row] not in rules.partners_gone
+        ]
+        left = _pair_other_sizes(
+            Matching(partner, left, duplicates, array("I", free)),
+            source,
+            destination,
+            sizes_differ=rules.sizes_differ,
+        )
+        for row in partner:
+            if row != NONE:
+                taken[row] = 1
+    extra = array("I", (row for row, is_taken in enumerate(taken) if not is_taken))
+    return Matching(partner, _selected(source, left), duplicates, extra)
 
 
 def duplicate_rows(index: MessageIndex) -> array[int]:
-    """Give the rows whose digest and size stand earlier in the same index."""
-    return _without_duplicates(index, sync_duplicates=False)[1]
+    """Give the rows whose digest, size and content stand earlier in the same index."""
+    nobody = array("i", [NONE]) * len(index)
+    return _without_duplicates(index, _exact_keys(index), nobody, sync_duplicates=False)[1]
 
 
-def _exact_keys(index: MessageIndex) -> Iterable[int]:
+def _selected(source: MessageIndex, rows: Iterable[int]) -> array[int]:
+    """Give rows to copy in the folder's order, without those of messages that are not selected."""
+    if source.excluded:
+        return array("I", sorted(row for row in rows if source.uids[row] not in source.excluded))
+    return array("I", rows)
+
+
+def _counted(keys: list[int], rows: list[int]) -> Counter[int]:
+    return Counter(keys) if len(rows) == len(keys) else Counter(keys[row] for row in rows)
+
+
+def _free_rows(
+    source: MessageIndex, destination: MessageIndex, known: Mapping[int, int]
+) -> tuple[list[int], list[int]]:
+    if not known:
+        return list(range(len(source))), list(range(len(destination)))
+    there = set(destination.uids)
+    claimed = {known[uid] for uid in source.uids if known.get(uid) in there}
+    return (
+        [row for row, uid in enumerate(source.uids) if known.get(uid) not in there],
+        [row for row, uid in enumerate(destination.uids) if uid not in claimed],
+    )
+
+
+def _in_order(source: MessageIndex) -> Iterable[int]:
+    """Give the rows, those of selected messages first: none is a duplicate of one that is not selected."""
+    if not source.excluded:
+        return range(len(source))
+    return sorted(range(len(source)), key=lambda row: source.uids[row] in source.excluded)
+
+
+def _pair_known(
+    source: MessageIndex,
+    destination: MessageIndex,
+    known: Mapping[int, int],
+    partner: array[int],
+    taken: bytearray,
+) -> None:
+    if not known:
+        return
+    rows = {uid: row for row, uid in enumerate(destination.uids)}
+    for row, uid in enumerate(source.uids):
+        found = rows.get(known.get(uid, 0), NONE)
+        if found != NONE and not taken[found]:
+            partner[row] = found
+            taken[found] = 1
+
+
+def _pair_other_sizes(
+    so_far: Matching, source: MessageIndex, destination: MessageIndex, *, sizes_differ: bool
+) -> array[int]:
+    """Pair equal digests of other sizes where the content was read and is the same, or sizes say nothing.
+
+    Fills the partners of `so_far` from its missing and extra rows; gives the rows that are left.
+    """
+    free = so_far.extra
+    by_content = _Chains(
+        (
+            _mixed(destination.digests[row], destination.contents.get(destination.uids[row], 0))
+            for row in free
+        ),
+        free,
+    )
+    missing = array("I")
+    for row in so_far.missing:
+        content = source.contents.get(source.uids[row], 0)
+        found = NONE
+        if content or sizes_differ:
+            found = by_content.pop(_mixed(source.digests[row], content))
+        if found == NONE:
+            missing.append(row)
+        else:
+            so_far.partner[row] = found
+    return missing
+
+
+def _keys(index: MessageIndex) -> list[int]:
     """Give digest and size of each row mixed into one number."""
-    return map(_exact, index.digests, index.sizes)
+    return list(map(_key, index.digests, index.sizes))
 
 
-def _exact(digest: int, size: int) -> int:
+def _key(digest: int, size: int) -> int:
     return (digest + size * _SIZE_FACTOR) & _MASK
 
 
-def _without_duplicates(index: MessageIndex, sync_duplicates: bool) -> tuple[Iterable[int], array[int]]:
+def _exact_keys(index: MessageIndex) -> list[int]:
+    """Give digest, size and, where it was read, content of each row mixed into one number."""
+    keys = _keys(index)
+    if index.contents:
+        contents = index.contents
+        keys = [_mixed(key, contents.get(uid, 0)) for key, uid in zip(keys, index.uids, strict=True)]
+    return keys
+
+
+def _mixed(key: int, content: int) -> int:
+    return (key ^ (content * _SIZE_FACTOR)) & _MASK
+
+
+def _without_duplicates(
+    index: MessageIndex, keys: list[int], partner: array[int], *, sync_duplicates: bool
+) -> tuple[Iterable[int], array[int]]:
+    """Cut the rows without partner into those to look for and duplicates; selected messages come first."""
     duplicates = array("I")
     if sync_duplicates:
-        return range(len(index)), duplicates
-    seen: set[int] = set()
+        return (row for row, found in enumerate(partner) if found == NONE), duplicates
+    seen = {keys[row] for row, found in enumerate(partner) if found != NONE}
+    excluded = index.excluded
     wanted = array("I")
-    for row, key in enumerate(_exact_keys(index)):
-        if key in seen:
-            duplicates.append(row)
-        else:
+    for row in _in_order(index):
+        if partner[row] != NONE:
+            continue
+        key = keys[row]
+        if key not in seen:
             seen.add(key)
             wanted.append(row)
+        elif not excluded or index.uids[row] not in excluded:
+            duplicates.append(row)
     return wanted, duplicates
 
 

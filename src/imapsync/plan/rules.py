@@ -86,6 +86,7 @@ class FlagRules(NamedTuple):
     resync: bool = True  # --resyncflags
     rewrite: tuple[Callable[[str], str], ...] = ()  # --regexflag, on the space separated list
     filter_buggy: bool = False  # --filterbuggyflags
+    skip_deleted: bool = False  # \Deleted on the source may be our own doing, and is nobody's wish
     set_on_source: tuple[str, ...] = ()  # --setflag1, after the copy is proven
 
 
@@ -106,6 +107,7 @@ class DeletionRules(NamedTuple):
     destination_folders_only: tuple[Callable[[str], bool], ...] = ()  # --delete2foldersonly
     destination_folders_but_not: tuple[Callable[[str], bool], ...] = ()  # --delete2foldersbutnot
     max_destination: int | None = None  # --maxdelete2: this many messages may go; overrides the brakes
+    max_vanished: int | None = None  # --maxvanished2: so many copies may be gone from host2
     recopy_deleted: bool = False  # --recopydeleted: copy again what the user removed on the destination
 
     @property

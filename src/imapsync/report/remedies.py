@@ -66,6 +66,15 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
         "confirm_deletion",
         "Check what would be deleted with --dry; if it is right, allow it with --maxdelete2.",
     ),
+    Reason.BRAKE_VANISHED: (
+        "confirm_removal",
+        "Look at host2: removed on purpose? Say so with --maxvanished2, or copy again with --recopydeleted.",
+    ),
+    Reason.SOURCE_INCOMPLETE: (
+        "look_at_source",
+        "Ask the source server's administrator why it does not show all messages, then run again.",
+    ),
+    Reason.FOLDER_REPLACED: ("run_again", "Run again: the folder is compared anew."),
     Reason.VERIFY: ("run_again", "Run a sync again, then verify again."),
     Reason.PROTOCOL: (
         "try_again_later",

@@ -141,6 +141,11 @@ def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
         lines.append(
             f"With --dry nothing was changed; {counters.skipped[Skip.DRY]} messages would be copied."
         )
+    elif complete and not counters.missing and not counters.doubtful and counters.mismatches:
+        lines.append(
+            f"All messages of host1 are on host2 or were removed there, with the"
+            f" {sum(counters.mismatches.values())} exceptions above."
+        )
     elif complete and not counters.missing and not counters.doubtful:
         lines.append(f"The sync looks good, all {counters.proven} identified messages in host1 are on host2.")
     elif complete and not counters.missing:

@@ -50,7 +50,7 @@ async def check_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading:
 
 async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: Numbers) -> None:
     done = [row for row, state in enumerate(job.states) if state == DONE]
-    before = Numbers(job.destination_count, job.floor)
+    before = Numbers(_there(job), job.floor)
     agrees = not job.pair.shared and all_there(before, now, len(done))
     if agrees:
         wanted = _needs_uids(run) or job.flags_open
@@ -73,6 +73,11 @@ async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: 
         job.flags_open = False
 
 
+def _there(job: FolderJob) -> int:
+    """Give how many messages the destination folder had when it was compared."""
+    return job.destination_selected.exists if job.destination_selected is not None else 0
+
+
 def _needs_uids(run: Run) -> bool:
     rules = run.settings
     return (
@@ -85,12 +90,13 @@ def _needs_uids(run: Run) -> bool:
 
 def _record(run: Run, job: FolderJob, rows: list[int]) -> None:
     """Write the pairs that were found into the journal."""
-    if run.journal is None or job.state is None or not rows:
+    if run.journal is None or job.record is None or not rows:
         return
-    known = run.journal.find(job.state.id, [job.uids[row] for row in rows])
-    flags = {uid: number for uid, (_, number) in known.items()} | job.copied_flags
-    pairs = [(job.uids[row], job.copies[row], flags.get(job.uids[row], 0)) for row in rows]
-    run.journal.add(job.state.id, pairs)
+    known = run.journal.find(job.record.id, [job.uids[row] for row in rows])
+    numbers = {uid: pair.flags for uid, pair in known.items()} | job.copied_flags
+    copies = [job.copies[row] for row in rows]
+    flags = [numbers.get(job.uids[row], 0) for row in rows]
+    run.journal.add(job.record.id, job.pairs(rows, copies, flags))
     if run.settings.sieve_delivery:
-        run.journal.add_unfiltered(job.state.id, [copy for _, copy, _ in pairs])
+        run.journal.add_unfiltered(job.record.id, copies)
     run.journal.commit()

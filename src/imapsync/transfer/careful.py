@@ -14,7 +14,7 @@ from imapsync.report.events import Reason, Side
 from imapsync.session.errors import AskedToWait, CommandRefused, ConnectionFailed, TimedOut
 from imapsync.transfer.compare import compare
 from imapsync.transfer.connect import reconnect
-from imapsync.transfer.planning import abandon
+from imapsync.transfer.telling import abandon
 
 if TYPE_CHECKING:
     from imapsync.transfer.context import Run

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.belief import Trust, trust
 from imapsync.report import events
 from imapsync.report.events import Phase
-from imapsync.transfer import planning
-from imapsync.transfer.delta import DeltaComparison, is_unchanged, known_state
+from imapsync.transfer import telling
+from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
+from imapsync.transfer.job import numbers_of
+from imapsync.transfer.planning import wishes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
@@ -46,17 +50,13 @@ def groups(jobs: list[FolderJob]) -> Iterator[list[FolderJob]]:
 async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> list[FolderJob]:
     """Compare a group. Gives the jobs that still have something to do; reports all of them."""
     run.sink(events.PhaseChanged(Phase.COMPARING))
-    states = run.journal.folders() if run.journal is not None else {}
-    comparisons: list[FullComparison | DeltaComparison] = []
+    records = run.journal.folders() if run.journal is not None else {}
+    comparisons = []
     for job in jobs:
-        state = known_state(job, states)
-        if state is not None and is_unchanged(run, job, state, reading):
-            _tell_unchanged(run, job, state.removed)
-        elif state is not None:
-            job.state = state
-            comparisons.append(DeltaComparison(run, focus, job, reading, state))
-        else:
-            comparisons.append(FullComparison(run, focus, job, reading))
+        record = records.get((job.name, job.pair.destination))
+        comparison = _comparison(run, focus, job, reading, record)
+        if comparison is not None:
+            comparisons.append(comparison)
     for comparison in comparisons:
         comparison.ask()
     for comparison in comparisons:
@@ -64,35 +64,47 @@ async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Readin
     working = []
     for comparison in comparisons:
         job = comparison.job
-        if isinstance(comparison, DeltaComparison) and comparison.invalid:
-            job.state = None
-            comparison = FullComparison(run, focus, job, reading)  # noqa: PLW2901 - the other way to do the same
-            comparison.ask()
-            await comparison.take()
-        if job.finished:
-            continue
-        await comparison.conclude()
+        if not comparison.invalid and not job.finished:
+            await comparison.conclude()
+        if comparison.invalid:
+            job.record = None
+            again = FullComparison(run, focus, job, reading)
+            again.ask()
+            await again.take()
+            if not job.finished:
+                await again.conclude()
         if not job.finished:
             working.append(job)
     return working
 
 
-def _tell_unchanged(run: Run, job: FolderJob, removed: int) -> None:
-    source = job.source_status
-    destination = job.destination_status
-    messages = (source.messages if source else None) or 0
-    run.sink(
-        events.FolderCompared(
-            job.name,
-            job.pair.destination,
-            source_messages=messages,
-            destination_messages=(destination.messages if destination else None) or 0,
-            identified=messages,
-            unchanged=True,
-        )
-    )
-    planning.tell_present(run, job, messages, removed)
-    job.finished = True
+def _comparison(
+    run: Run, focus: Focus, job: FolderJob, reading: Reading, record: FolderRecord | None
+) -> FullComparison | DeltaComparison | None:
+    """Give how a folder pair is to be compared, None when equal numbers say that nothing is to be done."""
+    if not job.pair.exists or job.pair.shared:
+        record = None
+    source, destination = numbers_of(job.source_status), numbers_of(job.destination_status)
+    believed = trust(record, source, destination, wishes_of(run, job, reading))
+    if record is None or believed is Trust.NOTHING:
+        return FullComparison(run, focus, job, reading)
+    job.record = record
+    if believed is Trust.BEGUN:
+        return FullComparison(run, focus, job, reading, record)
+    if believed is Trust.KNOWN:
+        return DeltaComparison(run, focus, job, reading, record)
+    _unchanged(run, job, record)
+    return None
+
+
+def _unchanged(run: Run, job: FolderJob, record: FolderRecord) -> None:
+    if run.journal is not None and not run.dry and record.destination_seen < record.destination.uidnext:
+        run.journal.see(record.id)
+    messages = max(0, record.source.messages)
+    there = max(0, record.destination.messages)
+    telling.compared(run, job, source=messages, destination=there, unchanged=True)
+    telling.present(run, job, messages, record.removed)
+    job.finished = job.unchanged = True
 
 
 def _messages(job: FolderJob) -> int:

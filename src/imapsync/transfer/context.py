@@ -62,6 +62,8 @@ class Run:
     told_keywords: set[bytes] = field(default_factory=set)
     started_at: float = 0.0
     errors: int = 0
+    #: How many copies the journal knew of when the run began.
+    copies_before: int = 0
     copied_bytes: int = 0
     copied_messages: int = 0
     incomplete_listing: bool = False

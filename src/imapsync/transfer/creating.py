@@ -16,8 +16,8 @@ from imapsync.plan.spelling import caseless, key_of, plainer_names, unique_name
 from imapsync.report import events
 from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
-from imapsync.transfer.planning import abandon
 from imapsync.transfer.prepare import accounts
+from imapsync.transfer.telling import abandon
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.brakes import Brake, MirrorPlan, brake_of
 from imapsync.plan.mapping import folders_to_delete
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.expunging import expunge
+from imapsync.transfer.focus import FolderReplaced
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.prepare import accounts
@@ -62,45 +64,36 @@ def _doomed_folders(run: Run) -> list[FolderView]:
 
 def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderView]) -> None:
     """Stop when the deletions look like the consequence of an accident on the source."""
-    rules = run.settings.deletion
     in_folders = sum((view.status.messages if view.status else None) or 0 for view in folders)
-    total_doomed = doomed + in_folders
-    if rules.max_destination is not None:
-        if total_doomed > rules.max_destination:
-            _stop(run, Stop.BRAKE_DELETE, Reason.BRAKE_DELETE, total_doomed, "more than --maxdelete2 allows")
-        return
-    if not total_doomed:
-        return
     source_messages = sum(
         (job.source_selected.exists if job.source_selected else 0)
         or (job.source_status.messages if job.source_status else None)
         or 0
         for job in jobs
     )
-    if source_messages == 0:
-        _stop(run, Stop.BRAKE_SOURCE_EMPTY, Reason.BRAKE_SOURCE_EMPTY, total_doomed, "host1 is empty")
     layout = run.destination_view.layout
     before = sum(
         (view.status.messages if view.status else None) or 0
         for view in run.destination_view.folders
         if not layout.is_foreign(view.folder.name)
     )
-    present = before + run.copied_messages
-    if total_doomed * 2 > present:
-        _stop(
-            run,
-            Stop.BRAKE_DELETE,
-            Reason.BRAKE_DELETE,
-            total_doomed,
-            f"more than half of the {present} there",
-        )
-
-
-def _stop(run: Run, stop: Stop, reason: Reason, count: int, why: str) -> None:
-    text = f"{count} messages would be deleted on host2: {why}; nothing was deleted"
-    text += f" (--maxdelete2 {count} allows it)"
-    run.sink(events.Problem(reason, text, Side.DESTINATION, details={"messages": str(count)}))
-    raise StopRun(stop)
+    plan = MirrorPlan(
+        doomed + in_folders,
+        before + run.copied_messages,
+        source_messages,
+        run.settings.deletion.max_destination,
+    )
+    brake = brake_of(plan)
+    if brake is None:
+        return
+    empty = brake is Brake.SOURCE_EMPTY
+    text = (
+        f"{plan.doomed} messages would be deleted on host2, where {plan.present} are: {brake.value};"
+        f" nothing was deleted (--maxdelete2 {plan.doomed} allows it)"
+    )
+    reason = Reason.BRAKE_SOURCE_EMPTY if empty else Reason.BRAKE_DELETE
+    run.sink(events.Problem(reason, text, Side.DESTINATION, details={"messages": str(plan.doomed)}))
+    raise StopRun(Stop.BRAKE_SOURCE_EMPTY if empty else Stop.BRAKE_DELETE)
 
 
 async def _delete_messages(run: Run, focus: Focus, job: FolderJob) -> None:
@@ -112,10 +105,11 @@ async def _delete_messages(run: Run, focus: Focus, job: FolderJob) -> None:
         run.sink(events.MessagesDeleted(Side.DESTINATION, name, len(job.doomed), duplicates=duplicates))
         return
     try:
-        await focus.destination(job)
+        await focus.same_destination(job)
         for some in UidSet.of(job.doomed).split(UIDS_PER_QUESTION):
             await run.destination.store(some, b"+FLAGS", _DELETED)
-    except CommandRefused as error:
+    except (CommandRefused, FolderReplaced) as error:
+        job.failed = True
         run.problem(error, f"messages of {name} cannot be deleted", folder=job.name, reason=Reason.DELETE)
         return
     gone = rules.destination_expunge and await expunge(
@@ -124,20 +118,22 @@ async def _delete_messages(run: Run, focus: Focus, job: FolderJob) -> None:
     run.sink(
         events.MessagesDeleted(Side.DESTINATION, name, len(job.doomed), expunged=gone, duplicates=duplicates)
     )
-    if gone and run.journal is not None and job.state is not None:
+    if gone:
         _forget(run, job)
 
 
 def _forget(run: Run, job: FolderJob) -> None:
     """Take the deleted messages out of the journal."""
-    if run.journal is None or job.state is None:
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
         return
-    run.journal.remove_loose(job.state.id, job.doomed)
-    state = run.journal.folders().get((job.name, job.pair.destination))
-    if state is not None and state.destination_messages >= 0:
-        messages = state.destination_messages - len(job.doomed)
-        run.journal.update(state._replace(destination_messages=messages))
-    run.journal.commit()
+    journal.remove_loose(record.id, job.doomed)
+    there = record.destination
+    if there.messages >= 0:
+        there = there._replace(messages=there.messages - len(job.doomed), modseq=0, size=-1)
+        job.record = record._replace(destination=there)
+        journal.update(job.record)
+    journal.commit()
 
 
 async def _delete_folder(run: Run, view: FolderView) -> None:

@@ -1,210 +1,244 @@
 """Compare a folder pair that the journal knows: only what is new or different is read.
 
-Both sides' numbers (STATUS) are set against those of the last run. Source: changed flags by CHANGEDSINCE (or
-all flags where the server counts no changes), new messages by UID, vanished ones by QRESYNC or, when the
-counts say that some are missing, by listing UIDs. Destination: new messages by UID, removed ones when the
-count fell. Then the one rule: source messages without a partner are compared by identity with destination
-messages without a partner.
+What the listing told decides what is asked together with the opening of both folders; what the opening
+tells decides whether that was enough, and is what the next run builds on. Then the one rule: source messages
+without a partner are compared by identity with destination messages without a partner.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.belief import PAIRS_LOOKED_AT, Flags, Questions, questions, same_messages
 from imapsync.session.errors import CommandRefused
-from imapsync.transfer import planning
+from imapsync.terms import Numbers
+from imapsync.transfer import planning, telling
 from imapsync.transfer.deltaplan import DeltaPlan
 from imapsync.transfer.focus import opened
+from imapsync.transfer.job import numbers_of, opened_numbers
 from imapsync.transfer.salvage import all_from
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from imapsync.journal import FolderState
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
-    from imapsync.session.session import Selected
+    from imapsync.session.session import Selected, Session
+    from imapsync.terms import FolderRecord, Pair
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
-    from imapsync.wire.responses import StatusItems
-
-
-def known_state(job: FolderJob, states: dict[tuple[str, str], FolderState]) -> FolderState | None:
-    """Give what the journal knows of a folder pair, None when it does not fit what the servers say now.
-
-    UIDVALIDITY changed: another folder of the same name. UIDNEXT went back: the server was restored from a
-    backup and may give UIDs a second time. Both make every recorded UID meaningless.
-    """
-    state = states.get((job.name, job.pair.destination))
-    if state is None or not job.pair.exists or job.pair.shared:
-        return None
-    source, destination = job.source_status, job.destination_status
-    if source is None or destination is None:
-        return None
-    fits = _same_folder(source, state.source_uidvalidity, state.source_uidnext) and _same_folder(
-        destination, state.destination_uidvalidity, state.destination_uidnext
-    )
-    return state if fits else None
-
-
-def _same_folder(status: StatusItems, uidvalidity: int, uidnext: int) -> bool:
-    return (
-        bool(uidvalidity) and status.uidvalidity == uidvalidity and (status.uidnext or 0) >= max(uidnext, 1)
-    )
-
-
-def is_unchanged(run: Run, job: FolderJob, state: FolderState, reading: Reading) -> bool:
-    """Tell whether equal numbers prove that nothing is to be done for this pair."""
-    source, destination = job.source_status, job.destination_status
-    if source is None or destination is None or not state.settled or state.rules != reading.rules:
-        return False
-    rules = run.settings.deletion
-    if rules.source_older_days is not None or rules.source_expunge or rules.destination_expunge_first:
-        return False
-    if run.settings.selection.min_age_days is not None or rules.recopy_deleted:
-        return False
-    if job.pair.subscribe:
-        return False
-    return (
-        source.messages == state.source_messages
-        and source.uidnext == state.source_uidnext
-        and destination.messages == state.destination_messages
-        and destination.uidnext == state.destination_uidnext
-        and (_modseq(source) == state.source_modseq if _modseq(source) else not reading.resync)
-    )
 
 
 class DeltaComparison:
     """One known folder pair.
 
-    `ask` sends, `take` reads the first answers, `conclude` asks the rest and decides.
+    `ask` sends, `take` reads the first answers, `conclude` asks the rest and decides. invalid: the messages
+    are not those that the journal knows; the pair has to be compared from scratch.
     """
 
-    def __init__(self, run: Run, focus: Focus, job: FolderJob, reading: Reading, state: FolderState) -> None:
+    def __init__(
+        self, run: Run, focus: Focus, job: FolderJob, reading: Reading, record: FolderRecord
+    ) -> None:
         self.job = job
         self.invalid = False
         self._run = run
         self._focus = focus
         self._reading = reading
-        self._state = state
+        self._record = record
+        self._wishes = planning.wishes_of(run, job, reading)
         self._source_reader = reading.source(identity=True, flags=True)
         self._destination_reader = reading.destination()
-        self._wants_list = (
-            not state.settled
-            or state.rules != reading.rules
-            or bool(reading.source_search)
-            or run.settings.selection.min_age_days is not None
-        )
-        self._qresync = False
+        self._asked = self._questions(numbers_of(job.source_status), numbers_of(job.destination_status))
         self._source_open: Pending[Selected] | None = None
         self._destination_open: Pending[Selected] | None = None
         self._changes: FetchStream | None = None
         self._new: FetchStream | None = None
         self._listed: Pending[UidSet] | None = None
+        self._source_look: FetchStream | None = None
         self._destination_new: FetchStream | None = None
-        self._plan = DeltaPlan(run, focus, job, reading, state)
+        self._destination_look: FetchStream | None = None
+        self._last: list[Pair] = []
+        self._plan = DeltaPlan(run, focus, job, reading, record)
 
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
-        run, job, state = self._run, self.job, self._state
-        status = job.source_status
-        self._source_open = self._focus.source(job, condstore=planning.wants_modseq(run))
+        run, job = self._run, self.job
+        if run.journal is not None:
+            self._last = run.journal.last(self._record.id, PAIRS_LOOKED_AT)
+        self._source_open = self._focus.source(job)
         if run.settings.deletion.source_expunge and not run.dry:
             run.source.expunge()
-        # Of a folder whose first run was interrupted nothing but pairs is known: the flags of all are looked
-        # at.
-        last = state.source_uidnext - 1 if state.source_uidnext else (status.uidnext if status else None) or 2
-        old = UidSet(((1, max(1, last)),))
-        modseq = _modseq(status)
-        counted = bool(modseq and state.source_modseq)
-        if state.source_uidnext == 1 or (counted and modseq == state.source_modseq):
-            pass  # there was nothing, or nothing changed
-        elif counted:
-            self._ask_changes(old)
-        elif self._reading.resync:
-            self._changes = run.source.fetch(old, b"(UID FLAGS)")
-        if self._wants_list:
-            self._listed = run.source.search(self._reading.source_search or "ALL")
-        elif status is not None and (status.uidnext or 0) > state.source_uidnext:
-            self._new = self._source_reader.ask(run.source, all_from(max(1, state.source_uidnext), self.job))
-        there = job.destination_status
-        if there is None or there.uidnext != state.destination_uidnext or run.settings.deletion.destination:
-            self._destination_open = self._focus.destination(job)
-            if there is not None and (there.uidnext or 0) > state.destination_uidnext:
-                first = b"%d:*" % max(1, state.destination_uidnext)
-                self._destination_new = self._destination_reader.ask(run.destination, first)
+        self._ask_source(self._asked)
+        self._source_look = self._look(run.source, [pair.source_uid for pair in self._last])
+        self._destination_open = self._focus.destination(job)
+        if run.settings.deletion.destination_expunge_first and not run.dry:
+            run.destination.expunge()
+        self._ask_destination(self._asked)
+        self._destination_look = self._look(run.destination, [pair.copy for pair in self._last])
 
     async def take(self) -> None:
         """Read the answers in the order of the questions.
 
         Sets `invalid` when the journal turns out not to fit.
         """
-        job, plan, state = self.job, self._plan, self._state
-        if self._source_open is None:
+        await self._take()
+        if self.invalid:
+            for stream in (
+                self._changes,
+                self._new,
+                self._source_look,
+                self._destination_new,
+                self._destination_look,
+            ):
+                if stream is not None:
+                    stream.discard()
+
+    async def _take(self) -> None:
+        job, record = self.job, self._record
+        if self._source_open is None or self._destination_open is None:
             return
         source = await opened(self._source_open)
-        if isinstance(source, CommandRefused) or source.uidvalidity != state.source_uidvalidity:
+        if isinstance(source, CommandRefused) or source.uidvalidity != record.source.uidvalidity:
             self.invalid = True
             return
         job.source_selected = source
-        job.source_uidvalidity = state.source_uidvalidity
+        job.source_uidvalidity = record.source.uidvalidity
         try:
-            if self._changes is not None:
-                async for batch in self._changes:
-                    plan.note_flags((fetch.uid, fetch.flags) for fetch in batch)
-            if self._listed is not None:
-                plan.listed = await self._listed
-            if self._new is not None:
-                await self._source_reader.read(
-                    self._new, self._reading.table, at_least=state.source_uidnext, into=plan.new
-                )
-            if self._destination_open is not None:
-                await self._take_destination()
+            await self._take_source()
+            here = await _digests(self._source_look, self._reading)
+            destination = await opened(self._destination_open)
+            if (
+                isinstance(destination, CommandRefused)
+                or destination.uidvalidity != record.destination.uidvalidity
+            ):
+                self.invalid = True
+                return
+            job.destination_selected = destination
+            await self._take_destination()
+            there = await _digests(self._destination_look, self._reading)
         except CommandRefused:
+            self.invalid = True
+            return
+        content = self._run.settings.content
+        altered = bool(content.rewrite or content.pipe or content.add_header)
+        last = self._last
+        if record.rules != self._reading.rules:  # perhaps other headers identify messages now
+            last = [pair._replace(digest=0) for pair in last]
+        if not same_messages(last, here, there, altered=altered):
+            self._run.warn(
+                f"folder {job.name}: other messages have the numbers that the state file knows (restored from"
+                " a backup?); all of it is compared again"
+            )
             self.invalid = True
 
     async def conclude(self) -> None:
-        """Complete the picture and fill the job."""
-        if self._reading.selector.oversized:
-            planning.tell_oversized(self._run, self.job, self._reading)
-        await self._plan.conclude(self._source_reader, self._destination_reader, qresync=self._qresync)
-
-    async def _take_destination(self) -> None:
-        job, state = self.job, self._state
-        if self._destination_open is None:
+        """Ask what the opened folders ask for besides, complete the picture and fill the job."""
+        await self._ask_again()
+        if self.invalid:
             return
-        destination = await opened(self._destination_open)
-        if (
-            isinstance(destination, CommandRefused)
-            or destination.uidvalidity != state.destination_uidvalidity
-        ):
-            self.invalid = True
-            return
-        job.destination_selected = destination
-        if self._destination_new is not None:
-            await self._destination_reader.read(
-                self._destination_new,
-                self._reading.table,
-                at_least=state.destination_uidnext,
-                into=self._plan.destination_new,
-            )
+        telling.oversized(self._run, self.job, self._reading)
+        qresync = self._asked.flags is Flags.CHANGED and "QRESYNC" in self._run.source.enabled
+        await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
 
-    def _ask_changes(self, uids: UidSet) -> None:
+    # -- questions
+
+    def _questions(self, source: Numbers | None, destination: Numbers | None) -> Questions:
+        return questions(self._record, source or Numbers(), destination or Numbers(), self._wishes)
+
+    def _ask_source(self, wanted: Questions) -> None:
+        run, record = self._run, self._record
+        old = UidSet(((1, max(1, record.source.uidnext - 1)),))
+        if wanted.flags is Flags.CHANGED:
+            self._changes = self._ask_changes(old)
+        elif wanted.flags is Flags.ALL:
+            self._changes = run.source.fetch(old, b"(UID FLAGS)")
+        if wanted.source_list:
+            self._listed = run.source.search(self._reading.source_search or "ALL")
+        elif wanted.source_new:
+            self._new = self._source_reader.ask(run.source, all_from(wanted.source_new, self.job))
+
+    def _ask_changes(self, uids: UidSet) -> FetchStream | None:
         """Ask what changed since the last run; with QRESYNC the answer names what vanished, too."""
-        source, since = self._run.source, self._state.source_modseq
+        source, since = self._run.source, self._record.source.modseq
         if "QRESYNC" in source.enabled:
-            self._qresync = True
-            self._changes = source.fetch(
+            return source.fetch(
                 uids,
                 b"(UID FLAGS)",
                 changedsince=since,
                 vanished=True,
                 on_vanished=self._plan.note_vanished,
             )
-        elif self._reading.resync:
-            self._changes = source.fetch(uids, b"(UID FLAGS)", changedsince=since)
+        return source.fetch(uids, b"(UID FLAGS)", changedsince=since) if self._reading.resync else None
+
+    def _ask_destination(self, wanted: Questions) -> None:
+        if wanted.destination_new:
+            first = b"%d:*" % wanted.destination_new
+            self._destination_new = self._destination_reader.ask(self._run.destination, first)
+
+    def _look(self, session: Session, uids: list[int]) -> FetchStream | None:
+        reader = self._reading.plain()
+        return reader.ask(session, UidSet.of(uids)) if uids else None
+
+    async def _ask_again(self) -> None:
+        """Ask what the listing had given no reason to ask, and the opened folders do."""
+        job, before = self.job, self._asked
+        if job.source_selected is None or job.destination_selected is None:
+            return
+        source = opened_numbers(job.source_selected, job.source_status)
+        destination = opened_numbers(job.destination_selected, job.destination_status)
+        now = self._questions(source, destination)
+        self._asked = now
+        more = Questions(
+            Flags.NOBODY if before.flags is not Flags.NOBODY else now.flags,
+            0 if before.source_new or before.source_list else now.source_new,
+            now.source_list and not before.source_list,
+            0 if before.destination_new else now.destination_new,
+            now.destination_list,
+        )
+        if before.flags is not Flags.NOBODY:
+            self._asked = self._asked._replace(flags=before.flags)
+        self._changes = self._new = self._listed = self._destination_new = None
+        try:
+            if more.flags is not Flags.NOBODY or more.source_new or more.source_list:
+                await self._focus.source(job)
+                self._ask_source(more)
+                await self._take_source()
+            if more.destination_new:
+                await self._focus.destination(job)
+                self._ask_destination(more)
+                await self._take_destination()
+        except CommandRefused:
+            self.invalid = True
+        self._plan.wanted = now
+
+    # -- answers
+
+    async def _take_source(self) -> None:
+        plan = self._plan
+        if self._changes is not None:
+            async for batch in self._changes:
+                plan.note_flags((fetch.uid, fetch.flags) for fetch in batch)
+        if self._listed is not None:
+            plan.listed = await self._listed
+        if self._new is not None:
+            await self._source_reader.read(
+                self._new, self._reading.table, at_least=self._record.source.uidnext, into=plan.new
+            )
+
+    async def _take_destination(self) -> None:
+        if self._destination_new is not None:
+            await self._destination_reader.read(
+                self._destination_new,
+                self._reading.table,
+                at_least=self._record.destination.uidnext,
+                into=self._plan.destination_new,
+            )
 
 
-def _modseq(status: StatusItems | None) -> int:
-    return (status.highestmodseq if status else None) or 0
+async def _digests(stream: FetchStream | None, reading: Reading) -> dict[int, int]:
+    """Give UID -> digest of the messages looked at."""
+    if stream is None:
+        return {}
+    index = await reading.plain().read(stream, reading.table)
+    return dict(zip(index.uids, index.digests, strict=True))

@@ -1,26 +1,42 @@
-"""What has changed in a folder pair that the journal knows, and what follows from it."""
+"""Gather what has changed in a folder pair that the journal knows, and let `plan` decide what follows."""
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from imapsync.account.index import identify_poor
-from imapsync.journal import GONE
+from imapsync.plan.belief import Questions, adds_up
+from imapsync.plan.changes import (
+    flag_change,
+    late_duplicates,
+    originals_of,
+    removed_copies,
+    take_over,
+    vanished,
+    without_our_marks,
+)
+from imapsync.plan.decisions import Compared
 from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.index import MessageIndex, canonical_flags
-from imapsync.plan.match import NONE
-from imapsync.transfer import planning
+from imapsync.plan.match import PairingRules
+from imapsync.report.events import Skip
+from imapsync.terms import GONE, Copy, Pair
+from imapsync.transfer import planning, telling
+from imapsync.transfer.contents import read_contents, tell_apart
+from imapsync.transfer.job import opened_numbers
 from imapsync.transfer.pairing import pair
-from imapsync.transfer.salvage import read_pieces
+from imapsync.transfer.salvage import list_all, read_pieces
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imapsync.account.index import IndexReader
-    from imapsync.journal import FolderState, Pairs
+    from imapsync.journal import Pairs
     from imapsync.journal.journal import Journal
+    from imapsync.terms import FolderRecord, Numbers
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
@@ -31,33 +47,37 @@ LOOKUP = 2_000
 
 
 class DeltaPlan:
-    """Gathers the changes of one folder pair, then fills its job.
+    """Gathers the changes of one folder pair, then fills its job. Nothing is written before all is known.
 
     vanished: source UIDs that are gone. new: source messages the journal does not know. listed: source UIDs
     that are selected now, when they had to be listed. destination_new: messages on the destination since the
-    last run.
+    last run. wanted: what the numbers of the opened folders ask for.
     """
 
-    def __init__(self, run: Run, focus: Focus, job: FolderJob, reading: Reading, state: FolderState) -> None:
+    def __init__(
+        self, run: Run, focus: Focus, job: FolderJob, reading: Reading, record: FolderRecord
+    ) -> None:
         self.vanished: set[int] = set()
         self.new = MessageIndex(reading.table)
         self.listed: UidSet | None = None
         self.destination_new = MessageIndex(reading.table)
+        self.wanted: Questions | None = None
         self._run = run
         self._focus = focus
         self._job = job
         self._reading = reading
-        self._state = state
+        self._record = record
         self._changed: list[tuple[int, tuple[bytes, ...]]] = []
-        self._flag_rows: dict[int, tuple[int, int, int]] = {}
+        self._flag_rows: dict[int, int] = {}
+        self._marks: dict[int, Copy] = {}
+        self._taken_over: dict[int, int] = {}
         self._pairs: Pairs | None = None
-        self._orphans: list[int] = []
-        self._told_vanished: list[tuple[int, int]] = []
-        self._known_new = 0
-
-    def note_vanished(self, uids: UidSet) -> None:
-        """Note what the server says is gone, be it that some of it has never been (RFC 7162 §3.2.10)."""
-        self._told_vanished.extend(uids.ranges)
+        self._orphans: list[Pair] = []
+        self._present: set[int] | None = None
+        self._everything: set[int] | None = None
+        self._arrived = 0
+        self._late: set[int] = set()
+        self._ours: set[int] | None = None
 
     @property
     def _journal(self) -> Journal:
@@ -71,16 +91,24 @@ class DeltaPlan:
         if len(self._changed) >= LOOKUP:
             self._look_up_flags()
 
+    def note_vanished(self, uids: UidSet) -> None:
+        """Take source UIDs that the server says are gone; some may have never been (RFC 7162 §3.2.10)."""
+        pairs = self._known_pairs().source_uids
+        for first, last in uids.ranges:
+            self.vanished.update(pairs[bisect_left(pairs, first) : bisect_right(pairs, last)])
+
     async def conclude(
         self, source_reader: IndexReader, destination_reader: IndexReader, *, qresync: bool
     ) -> None:
         """Ask what is left to ask, match, and fill the job."""
         self._look_up_flags()
         await self._unknown_source(source_reader)
-        await self._fill_holes(source_reader)
-        await self._find_vanished(qresync=qresync)
-        await self._find_removed()
+        await self._complete_source(source_reader, qresync=qresync)
+        if self._job.finished:
+            return
+        await self._find_removed(source_reader)
         await self._gather_loose(destination_reader)
+        await self._find_late_duplicates()
         await self._decide()
 
     # -- flags
@@ -90,223 +118,277 @@ class DeltaPlan:
         if not changed or not self._reading.resync:
             return
         journal = self._journal
-        known = journal.find(self._state.id, (uid for uid, _ in changed))
+        if self._ours is None:
+            self._ours = journal.marked(self._record.id)
+        known = journal.find(self._record.id, (uid for uid, _ in changed))
         translator = planning.translator_of(self._run, self._job)
         for uid, flags in changed:
-            row = known.get(uid)
-            if row is None:
+            pair = known.get(uid)
+            if pair is None:
                 continue
-            copy, before = row
-            now = canonical_flags(flags)
-            number = journal.flags_number(now)
-            if number == before:
+            before = without_our_marks(journal.flags(pair.flags), uid, self._ours)
+            now = without_our_marks(canonical_flags(flags), uid, self._ours)
+            if now == before:
                 continue
-            self._flag_rows[uid] = (uid, copy, number)
-            if copy <= GONE:
-                continue
-            change = translator.three_way(journal.flags(before), now)
-            if change[0] or change[1]:
-                self._job.flag_changes.setdefault(change, array("I")).append(copy)
+            self._flag_rows[uid] = journal.flags_number(now)
+            change = flag_change(translator, before, now) if pair.copy > 0 else None
+            if change is not None:
+                self._job.flag_changes.setdefault(change, array("I")).append(pair.copy)
 
     # -- the source
+
+    @property
+    def _source_now(self) -> Numbers:
+        return planning.source_numbers(self._job)
 
     async def _unknown_source(self, reader: IndexReader) -> None:
         """Read the source messages that have no partner in the journal."""
         job, run = self._job, self._run
         if self.listed is not None:
-            pairs = self._known_pairs()
-            known = set(pairs.source_uids)
+            known = set(self._known_pairs().source_uids)
             unknown = UidSet.of(uid for uid in self.listed if uid not in known)
-            self._prove_again(pairs, self.listed)
+            self.new = self._reading.new_index()
             if unknown:
-                self._focus.source(job)
+                await self._focus.source(job)
                 for some in unknown.split(planning.UIDS_PER_QUESTION):
                     await reader.read(reader.ask(run.source, some), self._reading.table, into=self.new)
-        elif self.new.uids:
-            known = set(self._journal.find(self._state.id, self.new.uids))
-            self._known_new = len(known)
+        elif self.new.seen:
+            self._arrived = self.new.seen
+            known = set(self._journal.find(self._record.id, self.new.uids))
             if known:
                 self.new = self.new.without(known)
-        if UNIDENTIFIED in self.new.digests:
-            self._focus.source(job)
-            await reader.complete(run.source, self.new)
 
-    async def _fill_holes(self, reader: IndexReader) -> None:
-        """Hold what the server told of new messages against its count, and ask for those that it left out."""
-        job, state, selected = self._job, self._state, self._job.source_selected
-        if selected is None or self.listed is not None or not state.settled:
+    async def _complete_source(self, reader: IndexReader, *, qresync: bool) -> None:
+        """Hold what is known of the source against its count; find what vanished and what is kept back."""
+        job, record = self._job, self._record
+        searched = self.listed is not None and bool(self._reading.source_search)
+        if self.listed is not None and not searched:
+            await self._list_source(self.listed)
+        elif record.settled and not searched:
+            told = len(self.vanished) if qresync else 0
+            arrived = self._arrived - told
+            if not adds_up(record.source, self._source_now, arrived):
+                await self._list_source(None)
+        elif not qresync:
+            await self._list_source(None)
+        if job.finished or self._everything is None:
             return
-        arrived = self.new.seen + self._known_new
-        if state.source_messages + arrived >= selected.exists:
-            return
-        self._focus.source(job)
-        everything = await self._run.source.search("ALL")
-        known = set(self._known_pairs().source_uids)
-        got = {*self.new.uids, *self.new.dropped}
-        missing = UidSet.of(
-            uid for uid in everything if uid >= state.source_uidnext and uid not in known and uid not in got
-        )
+        got = {*self.new.uids, *self.new.dropped, *self._known_pairs().source_uids}
+        floor = 0 if self.listed is not None else record.source.uidnext
+        if not searched:
+            missing = UidSet.of(uid for uid in self._everything if uid >= floor and uid not in got)
+        else:
+            missing = UidSet.of(uid for uid in self.listed or () if uid not in got)
         if missing:
+            await self._focus.source(job)
             await read_pieces(self._run, job, self._run.source, reader, self.new, missing=missing)
+        self.vanished |= vanished(self._known_pairs().source_uids, self._everything)
 
-    def _prove_again(self, pairs: Pairs, selected: UidSet) -> None:
-        """Take known messages that are selected as proven.
-
-        The last run could not mark them, or had no need to.
-        """
-        settings = self._run.settings
-        if settings.flags.set_on_source or settings.deletion.source:
-            proven = {
-                uid
-                for uid, copy in zip(pairs.source_uids, pairs.destination_uids, strict=True)
-                if copy >= GONE
-            }
-            self._job.proven.extend(uid for uid in selected if uid in proven)
-
-    async def _find_vanished(self, *, qresync: bool) -> None:
-        """Find pairs whose source message is gone; their copies are without a partner from now on."""
-        job, state, selected = self._job, self._state, self._job.source_selected
-        if selected is None:
-            return
-        if not qresync:
-            known_before = state.source_messages
-            arrived = sum(1 for uid in self.new.uids if uid >= state.source_uidnext)
-            if self.listed is not None and not self._reading.source_search:
-                everything: Iterable[int] = self.listed
-            elif state.settled and known_before + arrived <= selected.exists:
-                return
-            else:
-                self._focus.source(job)
-                everything = await self._run.source.search("ALL")
-            present = set(everything)
-            pairs = self._known_pairs()
-            self.vanished.update(uid for uid in pairs.source_uids if uid not in present)
-        told = UidSet(self._told_vanished)
-        if told:
-            # A long list is held against what is known; a short one is looked up.
-            self.vanished.update(told if len(told) <= LOOKUP else told.among(self._known_pairs().source_uids))
-        if not self.vanished:
-            return
-        found = self._journal.find(state.id, self.vanished)
-        self._orphans = [copy for copy, _ in found.values() if copy > GONE]
-        for uid in self.vanished:
-            self._flag_rows.pop(uid, None)
-        if not self._run.dry:
-            self._journal.remove(state.id, self.vanished)
+    async def _list_source(self, listed: UidSet | None) -> None:
+        """Know all UIDs of the source; a list that is shorter than the count is asked for again."""
+        job = self._job
+        if listed is None or len(listed) < self._run.source.exists:
+            await self._focus.source(job)
+            listed = await list_all(self._run, job, self._run.source)
+        self._everything = set(listed) if listed is not None else None
 
     # -- the destination
 
-    async def _find_removed(self) -> None:
-        """Find copies that the user removed on the destination: they stay in the journal, as gone."""
-        job, state = self._job, self._state
-        status = job.destination_status
-        if status is None:
+    async def _find_removed(self, reader: IndexReader) -> None:
+        """Find copies that the user removed on the destination, and originals that vanished."""
+        job, record, journal = self._job, self._record, self._journal
+        destination = job.destination_selected
+        gone = [pair for pair in journal.find(record.id, self.vanished).values() if pair.copy > 0]
+        if destination is None:
             return
-        arrived = len(self.destination_new)
-        recopy = self._run.settings.deletion.recopy_deleted
-        if (
-            not recopy
-            and state.destination_messages >= 0
-            and (status.messages or 0) >= state.destination_messages + arrived
-            and state.settled
+        now = opened_numbers(destination, job.destination_status)
+        wanted = self.wanted
+        if (wanted is not None and wanted.destination_list) or not adds_up(
+            record.destination, now, self.destination_new.seen
         ):
-            return
-        self._focus.destination(job)
-        present = set(await self._run.destination.search("ALL"))
-        pairs = self._known_pairs()
-        removed = [
-            row
-            for row, copy in enumerate(pairs.destination_uids)
-            if (copy > GONE and copy not in present) or (copy == GONE and recopy)
-        ]
-        vanished = self.vanished
-        removed = [row for row in removed if pairs.source_uids[row] not in vanished]
-        loose_gone = [uid for uid in self._journal.loose(state.id) if uid not in present]
-        self._orphans = [uid for uid in self._orphans if uid in present]
-        if self._run.dry:
-            return
-        self._journal.remove_loose(state.id, loose_gone)
-        if recopy:
-            await self._recopy([pairs.source_uids[row] for row in removed])
-            return
-        for row in removed:
-            uid = pairs.source_uids[row]
-            flags = self._flag_rows.pop(uid, (0, 0, pairs.flags[row]))[2]
-            self._journal.add(state.id, [(uid, GONE, flags)])
+            await self._focus.destination(job)
+            listed = await list_all(self._run, job, self._run.destination)
+            if listed is None:
+                return  # who knows which copies are there; nothing is concluded from it
+            self._present = set(listed)
+            pairs = self._known_pairs()
+            self._marks = removed_copies(
+                pairs.source_uids, pairs.destination_uids, self._present, record.destination_seen
+            )
+            for uid in self.vanished:
+                self._marks.pop(uid, None)
+            gone = [pair for pair in gone if pair.copy in self._present]
+            if self._run.settings.deletion.recopy_deleted:
+                await self._recopy(reader)
+        self._orphans = gone
+        duplicates = journal.marked_as(record.id, [Copy.DUPLICATE]) if gone else []
+        if duplicates:
+            gone = await self._identified(gone)
+        heirs = take_over(gone, [pair for pair in duplicates if pair.source_uid not in self.vanished])
+        self._taken_over = {heir.source_uid: heir.copy for heir in heirs}
+        inherited = set(self._taken_over.values())
+        self._orphans = [pair for pair in gone if pair.copy not in inherited]
 
-    async def _recopy(self, uids: list[int]) -> None:
+    async def _identified(self, gone: list[Pair]) -> list[Pair]:
+        """Learn from the copies who vanished messages were, where the journal does not say."""
+        unknown = [pair.copy for pair in gone if not pair.digest]
+        if not unknown:
+            return gone
+        await self._focus.destination(self._job)
+        reader = self._reading.plain()
+        index = await reader.read(reader.ask(self._run.destination, UidSet.of(unknown)), self._reading.table)
+        await reader.complete(self._run.destination, index)
+        who = dict(zip(index.uids, zip(index.digests, index.sizes, strict=True), strict=True))
+        return [
+            pair if pair.digest else pair._replace(digest=who[pair.copy][0], size=who[pair.copy][1])
+            for pair in gone
+            if pair.digest or pair.copy in who
+        ]
+
+    async def _identify_pairs(self) -> None:
+        """Learn who all source messages are, where an older journal, or other options, did not record it."""
+        run, journal, record = self._run, self._journal, self._record
+        if not journal.unidentified(record.id):
+            return
+        await self._focus.source(self._job)
+        reader = self._reading.source_plain()
+        index = await reader.read(reader.ask(run.source, b"1:*"), self._reading.table)
+        await reader.complete(run.source, index)
+        if not run.dry:
+            journal.identify(record.id, zip(index.uids, index.digests, index.sizes, strict=True))
+
+    async def _recopy(self, reader: IndexReader) -> None:
         """Treat source messages whose copies were removed as unknown (--recopydeleted)."""
+        job = self._job
+        pairs = self._known_pairs()
+        uids = {
+            uid for uid, copy in zip(pairs.source_uids, pairs.destination_uids, strict=True) if copy in GONE
+        }
+        uids = (uids | set(self._marks)) - self.vanished
+        self._marks.clear()
         if not uids:
             return
-        self._journal.remove(self._state.id, uids)
+        if not self._run.dry:
+            self._journal.remove(self._record.id, uids)
         for uid in uids:
             self._flag_rows.pop(uid, None)
-        self._focus.source(self._job)
-        reader = self._reading.source(identity=True, flags=True)
+        await self._focus.source(job)
         for some in UidSet.of(uids).split(planning.UIDS_PER_QUESTION):
             await reader.read(reader.ask(self._run.source, some), self._reading.table, into=self.new)
-        if UNIDENTIFIED in self.new.digests:
-            await reader.complete(self._run.source, self.new)
 
     async def _gather_loose(self, reader: IndexReader) -> None:
         """Complete what is known of destination messages without a partner."""
-        job, run, state = self._job, self._run, self._state
-        if self.destination_new.uids and not (state.settled and state.destination_messages >= 0):
-            claimed = {copy for copy in self._known_pairs().destination_uids if copy > GONE}
+        job, run = self._job, self._run
+        record = self._record
+        if self.destination_new.uids and not (record.settled and record.destination.messages >= 0):
+            claimed = {copy for copy in self._known_pairs().destination_uids if copy > 0}
             self.destination_new = self.destination_new.without(claimed)
         if self._orphans:
-            self._focus.destination(job)
-            for some in UidSet.of(self._orphans).split(planning.UIDS_PER_QUESTION):
+            await self._focus.destination(job)
+            for some in UidSet.of(pair.copy for pair in self._orphans).split(planning.UIDS_PER_QUESTION):
                 await reader.read(
                     reader.ask(run.destination, some), self._reading.table, into=self.destination_new
                 )
         index = self.destination_new
         poor = {index.uids[row]: row for row, digest in enumerate(index.digests) if digest == UNIDENTIFIED}
         if poor:
-            self._focus.destination(job)
+            await self._focus.destination(job)
             await identify_poor(run.destination, self._reading.identity, index, poor)
-        if index.uids and not run.dry:
-            self._journal.add_loose(state.id, zip(index.uids, index.digests, index.sizes, strict=True))
+
+    async def _find_late_duplicates(self) -> None:
+        """Find new messages that are duplicates of messages whose copies are there."""
+        run, job, new = self._run, self._job, self.new
+        if UNIDENTIFIED in new.digests:
+            await self._focus.source(job)
+            await self._reading.source(identity=True, flags=True).complete(run.source, new)
+        if self._reading.sync_duplicates or not new.uids:
+            return
+        keys = {
+            uid: (digest, size)
+            for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)
+            if uid not in new.excluded
+        }
+        await self._identify_pairs()
+        without_copy = self.vanished | self._marks.keys()
+        originals = {
+            key: [pair for pair in pairs if pair.source_uid not in without_copy]
+            for key, pairs in originals_of(keys.values(), self._journal.identified(self._record.id)).items()
+        }
+        suspects = {uid for uid, key in keys.items() if originals.get(key)}
+        if not suspects:
+            return
+        known = {pair.source_uid for uid in suspects for pair in originals[keys[uid]]}
+        await self._focus.source(job)
+        contents = await read_contents(run.source, suspects | known, self._reading.identity)
+        self._late = late_duplicates({uid: keys[uid] for uid in suspects}, originals, contents)
 
     # -- the decision
 
     async def _decide(self) -> None:
-        run, job, state, reading = self._run, self._job, self._state, self._reading
+        run, job, reading, journal, record = (
+            self._run,
+            self._job,
+            self._reading,
+            self._journal,
+            self._record,
+        )
+        late = self._late_rows()
+        new = self.new.without(self._late) if self._late else self.new
         loose = self._loose_index()
-        matching = await pair(
-            run,
-            self._focus,
-            job,
-            self.new,
-            loose,
-            identity=run.identity,
-            sync_duplicates=reading.sync_duplicates,
-        )
-        paired = [row for row, partner in enumerate(matching.partner) if partner != NONE]
-        if job.destination_selected is None and (matching.missing or job.flag_changes or job.doomed):
-            job.destination_selected = await self._focus.destination(job)
-        status = job.destination_status
-        selected = job.destination_selected
-        destination_messages = selected.exists if selected else (status.messages if status else 0) or 0
+        sizes_differ = await tell_apart(run, self._focus, job, reading, (new, loose))
+        gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
+        rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
+        matching = await pair(run, self._focus, job, (new, loose), identity=run.identity, rules=rules)
         if not run.dry:
-            self._journal.unsettle(state.id)
-            job.flag_rows = list(self._flag_rows.values())
-            self._journal.remove_loose(state.id, (loose.uids[matching.partner[row]] for row in paired))
-        planning.plan_delta(
-            run, job, planning.Compared(self.new, loose, matching), reading, destination_messages
+            self._write(late)
+        telling.left_out(run, job, self.new, late, Skip.DUPLICATE)
+        destination = job.destination_selected
+        status = job.destination_status
+        there = destination.exists if destination else (status.messages if status else 0) or 0
+        planning.plan_known(run, job, Compared(new, loose, matching), reading, there)
+
+    def _late_rows(self) -> list[int]:
+        return [row for row, uid in enumerate(self.new.uids) if uid in self._late]
+
+    def _write(self, late: list[int]) -> None:
+        """Bring all that was found into the journal at once: half of it would be a lie."""
+        journal, record, job = self._journal, self._record, self._job
+        journal.unsettle(record.id)
+        gone = journal.find(record.id, self.vanished)
+        ours = journal.marked(record.id) & self.vanished
+        journal.remove(record.id, self.vanished)
+        index = self.destination_new
+        journal.add_loose(record.id, zip(index.uids, index.digests, index.sizes, strict=True))
+        moved = [pair for uid, pair in gone.items() if uid in ours and pair.copy > 0]
+        journal.add_loose(record.id, ((pair.copy, pair.digest, pair.size) for pair in moved), moved=True)
+        journal.remove_marked(record.id, self.vanished)
+        if self._present is not None:
+            present = self._present
+            journal.remove_loose(record.id, [uid for uid in journal.loose(record.id) if uid not in present])
+        journal.mark(record.id, self._marks.items())
+        heirs = journal.find(record.id, self._taken_over)
+        journal.add(record.id, (pair._replace(copy=self._taken_over[uid]) for uid, pair in heirs.items()))
+        plain = journal.flags_number(())
+        new = self.new
+        journal.add(
+            record.id,
+            (Pair(new.uids[row], Copy.DUPLICATE, plain, new.digests[row], new.sizes[row]) for row in late),
         )
+        for uid in self.vanished:
+            self._flag_rows.pop(uid, None)
+        job.flag_rows = list(self._flag_rows.items())
 
     def _loose_index(self) -> MessageIndex:
         loose = MessageIndex(self._reading.table)
         if not self.new.uids and not self._run.settings.deletion.destination:
             return loose
-        known = self._journal.loose(self._state.id)
-        if self._run.dry:
-            new = self.destination_new
-            known.update(
-                (uid, (digest, size))
-                for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)
-            )
+        known = self._journal.loose(self._record.id)
+        if self._present is not None:
+            known = {uid: who for uid, who in known.items() if uid in self._present}
+        new = self.destination_new
+        known.update(
+            (uid, (digest, size)) for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)
+        )
         for uid in sorted(known):
             digest, size = known[uid]
             loose.uids.append(uid)
@@ -316,5 +398,5 @@ class DeltaPlan:
 
     def _known_pairs(self) -> Pairs:
         if self._pairs is None:
-            self._pairs = self._journal.pairs(self._state.id)
+            self._pairs = self._journal.pairs(self._record.id)
         return self._pairs

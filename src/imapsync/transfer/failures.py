@@ -93,8 +93,8 @@ def message_lost(run: Run, job: FolderJob, row: int) -> None:
     run.copied_messages -= 1
     run.copied_bytes -= job.sizes[row]
     uid = job.uids[row]
-    if run.journal is not None and job.state is not None:
-        run.journal.remove(job.state.id, [uid])
+    if run.journal is not None and job.record is not None:
+        run.journal.remove(job.record.id, [uid])
         run.journal.commit()
     run.sink(events.CopyLost(job.name, uid, job.sizes[row]))
     text = "the server confirmed the message, but it is not there"

@@ -1,16 +1,16 @@
-"""Finish a folder pair.
-
-Apply flags, run the filter, change the source, settle the journal.
-"""
+"""Finish a folder pair: apply flags, run the filter, write down what was compared."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.account.folders import status_items
+from imapsync.plan.settling import Done, confirmed, settled
 from imapsync.report import events
+from imapsync.session.errors import CommandRefused
 from imapsync.transfer.flagging import change_flags
-from imapsync.transfer.job import DONE
-from imapsync.transfer.marks import mark_source
+from imapsync.transfer.job import numbers_of
+from imapsync.transfer.planning import destination_numbers, source_numbers
 from imapsync.transfer.sieve import deliver
 
 if TYPE_CHECKING:
@@ -24,62 +24,82 @@ async def finish(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> No
     """Do all that follows the copying of one folder pair; nothing else may be in flight."""
     if job.finished:
         return
+    expunged = 0
+    touched = bool(job.flag_changes)
     if not run.dry:
         await change_flags(run, focus, job)
-        if run.journal is not None and job.state is not None and job.flag_rows and not job.failed:
-            run.journal.add(job.state.id, job.flag_rows)
+        if run.journal is not None and job.record is not None and job.flag_rows and not job.failed:
+            run.journal.set_flags(job.record.id, job.flag_rows)
             job.flag_rows.clear()
+        if run.settings.sieve_delivery:
+            expunged = await deliver(run, focus, job)
     elif job.flag_changes:
         run.note(f"would change flags of {sum(map(len, job.flag_changes.values()))} messages of {job.name}")
-    _prove_copied(run, job)
-    expunged = 0
-    if run.settings.sieve_delivery and not run.dry:
-        expunged = await deliver(run, focus, job)
-    await mark_source(run, focus, job)
-    settle(run, job, reading, expunged)
+    settle(run, job, reading, expunged=expunged, touched=touched)
     job.finished = True
     run.sink(events.FolderFinished(job.name, job.pair.destination))
 
 
-def settle(run: Run, job: FolderJob, reading: Reading, expunged: int = 0) -> None:
-    """Write down what both folders look like now, so that the next run can see whether anything changed.
+def settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int, touched: bool) -> None:
+    """Write down under which numbers both folders were compared.
 
-    The destination's numbers are foreseen: UIDNEXT and count as they were, plus what was copied. If the UIDs
-    of the copies have gaps, somebody else put messages there too; then the old UIDNEXT stays, and the next
-    run looks.
+    A folder in which something is still to be deleted, on either side, is settled when that is done
+    (`is_complete` and the end of the run), so that an interrupted or stopped deletion is planned anew.
     """
-    journal, state = run.journal, job.state
-    if journal is None or state is None or run.dry:
+    journal, record = run.journal, job.record
+    if journal is None or record is None or run.dry:
         return
-    selected, status = job.source_selected, job.source_status
-    copied = [copy for row, copy in enumerate(job.copies) if job.states[row] == DONE]
-    known = 0 not in copied
-    contiguous = known and (not copied or max(copied) - job.floor + 1 == len(copied))
-    complete = job.open_rows == 0 and not job.failed
-    journal.update(
-        state._replace(
-            source_uidnext=(selected.uidnext if selected else None)
-            or (status.uidnext if status else None)
-            or 0,
-            source_modseq=(
-                (selected.highestmodseq if selected else None)
-                or (status.highestmodseq if status else None)
-                or 0
-            ),
-            source_messages=selected.exists if selected else (status.messages if status else None) or 0,
-            destination_uidnext=job.floor + len(copied) if contiguous else job.floor,
-            destination_messages=job.destination_count + len(copied) - expunged if contiguous else -1,
-            removed=len(journal.gone(state.id)),
-            settled=complete and known,
-            rules=reading.rules,
-        )
+    copies, removed = journal.count(record.id)
+    done = Done(
+        source=source_numbers(job),
+        destination=destination_numbers(job),
+        copied=job.copies_done,
+        expunged=expunged,
+        touched=touched,
+        removed=removed,
+        copies=copies,
+        complete=is_complete(job) and not deletes_later(run, job),
+        rules=reading.rules,
+        now=int(run.started_at),
     )
+    job.record = settled(record, done)
+    journal.update(job.record)
     journal.commit()
 
 
-def _prove_copied(run: Run, job: FolderJob) -> None:
-    rules = run.settings
-    if rules.deletion.empties_source or rules.flags.set_on_source:
-        job.proven.extend(
-            job.uids[row] for row, state in enumerate(job.states) if state == DONE and job.copies[row]
-        )
+def is_complete(job: FolderJob) -> bool:
+    """Tell whether everything selected has arrived and the source showed all that it has."""
+    return job.open_rows == 0 and not job.failed and not job.incomplete
+
+
+def deletes_later(run: Run, job: FolderJob) -> bool:
+    """Tell whether the end of the run may still delete or mark messages of this pair."""
+    settings = run.settings
+    return bool(job.doomed) or settings.deletion.empties_source or bool(settings.flags.set_on_source)
+
+
+async def confirm_numbers(run: Run, jobs: list[FolderJob]) -> None:
+    """Ask what destination folders look like after our changes, all at once.
+
+    What shows just what was foreseen is taken over, so that the next run sees a folder that was restored or
+    changed meanwhile.
+    """
+    journal, session = run.journal, run.destination
+    if journal is None or run.dry or not (session.has("CONDSTORE") or session.has("STATUS=SIZE")):
+        return
+    items = status_items(session, sizes=True)
+    asked = [
+        (job.record, session.status(job.destination_mailbox, items))
+        for job in jobs
+        if job.record is not None
+        and not job.unchanged
+        and (not job.record.destination.modseq or job.record.destination.size < 0)
+    ]
+    for record, answer in asked:
+        try:
+            now = numbers_of(await answer)
+        except CommandRefused:
+            continue
+        if now is not None:
+            journal.confirm(confirmed(record, now))
+    journal.commit()

@@ -9,6 +9,7 @@ from imapsync.plan.flags import is_keyword
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.session.errors import CommandRefused
+from imapsync.transfer.focus import FolderReplaced
 from imapsync.transfer.job import DONE
 from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of
 from imapsync.wire.uidset import UidSet
@@ -34,7 +35,13 @@ async def change_flags(run: Run, focus: Focus, job: FolderJob) -> None:
     if not job.flag_changes:
         return
     run.sink(events.PhaseChanged(Phase.FLAGS))
-    focus.destination(job)
+    try:
+        await focus.same_destination(job)
+    except (CommandRefused, FolderReplaced) as error:
+        job.failed = True
+        text = f"flags of {job.pair.destination} cannot be set"
+        run.problem(error, text, folder=job.name, reason=Reason.FLAGS)
+        return
     asked: list[tuple[_Store, Pending[UidSet]]] = []
     touched: set[int] = set()
     for (add, remove), uids in job.flag_changes.items():

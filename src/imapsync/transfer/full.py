@@ -1,19 +1,24 @@
 """Compare a folder pair of which nothing is known: both sides are read and matched by identity.
 
-When the destination is empty nothing is read there, and of the source only what the copy needs.
+When the destination is empty nothing is read there, and of the source only what the copy needs. What is asked
+before the folders are open is chosen by what the listing told; what opening them tells decides whether it was
+enough.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.decisions import Compared
 from imapsync.plan.index import MessageIndex
+from imapsync.plan.match import PairingRules
 from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
-from imapsync.transfer import planning
+from imapsync.transfer import planning, telling
+from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.focus import opened
 from imapsync.transfer.pairing import pair
-from imapsync.transfer.salvage import all_from, lacks, read_rest
+from imapsync.transfer.salvage import all_from, lacks, read_pieces, read_rest
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
     from imapsync.session.session import Selected
+    from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
@@ -32,22 +38,24 @@ ALL = b"1:*"
 class FullComparison:
     """One folder pair.
 
-    `ask` sends, `take` reads the first answers, `conclude` asks what is left and decides.
+    `ask` sends, `take` reads the first answers, `conclude` asks what is left and decides. begun: the record
+    of a first comparison that was interrupted; its pairs count.
     """
 
-    def __init__(self, run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+    def __init__(
+        self, run: Run, focus: Focus, job: FolderJob, reading: Reading, begun: FolderRecord | None = None
+    ) -> None:
         self.job = job
         self._run = run
         self._focus = focus
         self._reading = reading
+        self._begun = begun
         there = job.destination_status
         self._destination_known = job.pair.exists or not run.dry
         self._destination_filled = job.pair.shared or (
             job.pair.exists and (there is None or there.messages is None or there.messages > 0)
         )
-        recognise = self._destination_filled or not reading.sync_duplicates
-        self._source_reader = reading.source(identity=recognise, flags=self._destination_filled)
-        self._destination_reader = reading.destination()
+        self._set_readers()
         self._source_open: Pending[Selected] | None = None
         self._destination_open: Pending[Selected] | None = None
         self._source_stream: FetchStream | None = None
@@ -61,10 +69,15 @@ class FullComparison:
         self._selected: UidSet | None = None
         self._there: UidSet | None = None
 
+    def _set_readers(self) -> None:
+        recognise = self._destination_filled or not self._reading.sync_duplicates
+        self._source_reader = self._reading.source(identity=recognise, flags=self._destination_filled)
+        self._destination_reader = self._reading.destination()
+
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
         job, run, reading = self.job, self._run, self._reading
-        self._source_open = self._focus.source(job, condstore=planning.wants_modseq(run))
+        self._source_open = self._focus.source(job)
         if run.settings.deletion.source_expunge and not run.dry:
             run.source.expunge()
         if self._destination_known:
@@ -73,15 +86,19 @@ class FullComparison:
                 run.destination.expunge()
         status = job.source_status
         if status is None or status.messages is None or status.messages > 0:
-            if reading.source_search:
-                self._source_search = run.source.search(reading.source_search)
-            if not reading.source_search or reading.mirrors:
-                self._source_stream = self._source_reader.ask(run.source, all_from(1, job))
+            self._ask_source()
         if self._destination_known and self._destination_filled:
             if reading.destination_search:
                 self._destination_search = run.destination.search(reading.destination_search)
             else:
                 self._destination_stream = self._destination_reader.ask(run.destination, ALL)
+
+    def _ask_source(self) -> None:
+        reading, source = self._reading, self._run.source
+        if reading.source_search:
+            self._source_search = source.search(reading.source_search)
+        if not reading.source_search or reading.mirrors:
+            self._source_stream = self._source_reader.ask(source, all_from(1, self.job))
 
     async def take(self) -> None:
         """Read the answers; a folder that cannot be opened is reported and finished."""
@@ -95,33 +112,46 @@ class FullComparison:
         else:
             job.source_selected = source
             job.source_uidvalidity = source.uidvalidity or 0
-            self._selected, self._source_refused = await _found(self._source_search)
-            if self._source_refused is None:
-                self._source_refused = await _read(self._source_reader, self._source_stream, self._source)
+            await self._take_source()
         if self._destination_open is not None:
             destination = await opened(self._destination_open)
             if isinstance(destination, CommandRefused):
                 refused.append((destination, Side.DESTINATION))
             else:
                 job.destination_selected = destination
-                self._there, self._destination_refused = await _found(self._destination_search)
-                if self._destination_refused is None:
-                    self._destination_refused = await _read(
-                        self._destination_reader, self._destination_stream, self._destination
-                    )
+                await self._take_destination()
         if refused:
-            planning.abandon(run, job)
+            telling.abandon(run, job)
             for error, side in refused:
                 name = job.name if side is Side.SOURCE else job.pair.destination
                 run.problem(error, f"folder {name} cannot be opened", folder=job.name, reason=Reason.SELECT)
         job.source_list_complete = self._source_refused is None and not reading.source_search
 
+    async def _take_source(self) -> None:
+        self._selected, self._source_refused = await _found(self._source_search)
+        if self._source_refused is not None:
+            error = self._source_refused
+            telling.abandon(self._run, self.job)
+            text = f"folder {self.job.name} cannot be searched"
+            self._run.problem(error, text, folder=self.job.name, reason=Reason.FETCH)
+        else:
+            self._source_refused = await _read(self._source_reader, self._source_stream, self._source)
+
+    async def _take_destination(self) -> None:
+        self._there, self._destination_refused = await _found(self._destination_search)
+        if self._destination_refused is None:
+            self._destination_refused = await _read(
+                self._destination_reader, self._destination_stream, self._destination
+            )
+
     async def conclude(self) -> None:
         """Read what needed a first answer, match, and fill the job."""
         job, run, reading = self.job, self._run, self._reading
+        if job.finished:
+            return
+        await self._what_came_since_the_listing()
         await self._second_questions()
-        if reading.selector.oversized:
-            planning.tell_oversized(run, job, reading)
+        telling.oversized(run, job, reading)
         source, destination = self._source, self._destination
         if self._selected is not None and reading.mirrors:
             chosen = set(self._selected)
@@ -129,49 +159,99 @@ class FullComparison:
         if not source.digests and not destination.uids:
             planning.plan_copy_of_all(run, job, source, reading)
             return
-        matching = await pair(
-            run,
-            self._focus,
-            job,
-            source,
-            destination,
-            identity=run.identity,
-            sync_duplicates=reading.sync_duplicates,
+        known = self._known_pairs()
+        sizes_differ = await tell_apart(run, self._focus, job, reading, (source, destination), known=known)
+        rules = PairingRules(
+            reading.sync_duplicates,
+            known,
+            sizes_differ,
+            keep_copies_of_duplicates=not run.settings.deletion.destination_duplicates,
         )
-        planning.plan_full(run, job, planning.Compared(source, destination, matching), reading)
+        matching = await pair(
+            run, self._focus, job, (source, destination), identity=run.identity, rules=rules
+        )
+        planning.plan_first(run, job, Compared(source, destination, matching), reading)
+
+    async def _what_came_since_the_listing(self) -> None:
+        """Ask what was not asked because a folder was empty when it was listed, and no longer is."""
+        job, run, reading = self.job, self._run, self._reading
+        source, destination = job.source_selected, job.destination_selected
+        fills = (
+            not self._destination_filled
+            and destination is not None
+            and (run.destination.exists if job.pair.exists else destination.exists) > 0
+        )
+        asked = self._source_stream is not None or self._source_search is not None
+        if fills:
+            self._destination_filled = True
+            self._set_readers()
+            self._destination_reader = reading.destination()
+            await self._focus.destination(job)
+            if reading.destination_search:
+                self._destination_search = run.destination.search(reading.destination_search)
+            else:
+                self._destination_stream = self._destination_reader.ask(run.destination, ALL)
+            await self._take_destination()
+            if asked:
+                self._source = reading.new_index()
+        if source is not None and source.exists and (not asked or fills):
+            await self._focus.source(job)
+            self._ask_source()
+            await self._take_source()
+
+    def _known_pairs(self) -> dict[int, int]:
+        """Give the pairs that an interrupted first comparison has left."""
+        if self._begun is None or self._run.journal is None:
+            return {}
+        pairs = self._run.journal.pairs(self._begun.id)
+        return {
+            uid: copy for uid, copy in zip(pairs.source_uids, pairs.destination_uids, strict=True) if copy > 0
+        }
 
     async def _second_questions(self) -> None:
         run, job = self._run, self.job
         if self._selected is not None and not self._reading.mirrors and self._selected:
-            self._focus.source(job)
+            await self._focus.source(job)
             for some in self._selected.without(job.breaking).split(planning.UIDS_PER_QUESTION):
                 stream = self._source_reader.ask(run.source, some)
                 self._source_refused = self._source_refused or await _read(
                     self._source_reader, stream, self._source
                 )
         if self._there:
-            self._focus.destination(job)
+            await self._focus.destination(job)
             for some in self._there.split(planning.UIDS_PER_QUESTION):
                 stream = self._destination_reader.ask(run.destination, some)
                 self._destination_refused = self._destination_refused or await _read(
                     self._destination_reader, stream, self._destination
                 )
-        if self._source_refused is not None or (
-            self._source_stream is not None and lacks(self._source, job.source_selected)
-        ):
-            self._focus.source(job)
-            await read_rest(run, job, run.source, self._source_reader, self._source)
+        await self._complete_source()
         if self._destination_refused is not None or (
             self._destination_stream is not None and lacks(self._destination, job.destination_selected)
         ):
-            self._focus.destination(job)
+            await self._focus.destination(job)
             await read_rest(run, job, run.destination, self._destination_reader, self._destination)
         if 0 in self._source.digests:
-            self._focus.source(job)
+            await self._focus.source(job)
             await self._source_reader.complete(run.source, self._source)
         if 0 in self._destination.digests:
-            self._focus.destination(job)
+            await self._focus.destination(job)
             await self._destination_reader.complete(run.destination, self._destination)
+
+    async def _complete_source(self) -> None:
+        """Hold what the source told against its count; what it keeps back is looked for, then reported."""
+        run, job, index = self._run, self.job, self._source
+        if self._selected is not None and not self._reading.mirrors:
+            known = {*index.uids, *index.dropped}
+            left = UidSet.of(uid for uid in self._selected if uid not in known)
+            if left:
+                await self._focus.source(job)
+                await read_pieces(run, job, run.source, self._source_reader, index, missing=left)
+            return
+        if self._source_refused is not None or (
+            self._source_stream is not None and lacks(index, job.source_selected)
+        ):
+            await self._focus.source(job)
+            await read_rest(run, job, run.source, self._source_reader, index)
 
     @property
     def invalid(self) -> bool:

@@ -1,4 +1,4 @@
-"""One folder pair under way: which messages are to be copied, and how far each of them is."""
+"""One folder pair under way: what was seen of it, what is to be copied, and how far each message is."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from imapsync.terms import Numbers, Pair
+
 if TYPE_CHECKING:
-    from imapsync.journal import FolderState
+    from collections.abc import Iterable
+
     from imapsync.plan.mapping import FolderPair
     from imapsync.report.events import MessageFailed
     from imapsync.session.session import Selected
+    from imapsync.terms import FolderRecord
     from imapsync.wire.mailbox import MailboxName
     from imapsync.wire.responses import StatusItems
 
@@ -20,15 +24,18 @@ WAITING, SENT, DONE, FAILED, SKIPPED = range(5)
 
 @dataclass(slots=True)
 class FolderJob:
-    """A folder pair. Rows of the copy list: `uids`, `sizes`, `states`, `copies` run in parallel.
+    """A folder pair. Rows of the copy list: `uids`, `sizes`, `digests`, `states`, `copies` run in parallel.
 
-    copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before anything was copied in
-    this run: whatever this run puts there has a UID of at least this. flag_rows: journal rows to write once
-    the flag changes are made. proven: source UIDs whose copy is known to exist, to be deleted or flagged on
-    the source. doomed: destination UIDs to be deleted. refused: messages that failed while none has arrived;
-    together they count as one error; refusal: the last of them. breaking: source UIDs at which the
-    server hangs up. flags_open: the copies' flags are to be looked at once
-    more, because they may not have stayed. seen_flags: flags of which it was looked at whether they stay.
+    source_status, destination_status: what the listing told. source_selected, destination_selected: what the
+    opening told that the comparison was made under; its UIDVALIDITY must be met again before anything is
+    changed by UID. copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before
+    anything was copied in this run: whatever this run puts there has a UID of at least this. found: source
+    and destination UIDs that the comparison has paired. filed: source UIDs whose copies the user's script has
+    filed elsewhere. doomed: destination UIDs to be deleted. incomplete: the source keeps messages from us, so
+    nothing may be concluded from what it does not show. refused: messages that failed while none has arrived;
+    together they count as one error; refusal: the last of them. breaking: source UIDs at which the server
+    hangs up. flags_open: the copies' flags are to be looked at once more, because they may not have stayed.
+    seen_flags: flags that were looked at whether they stay.
     """
 
     pair: FolderPair
@@ -41,36 +48,50 @@ class FolderJob:
     destination_selected: Selected | None = None
     source_uidvalidity: int = 0
     floor: int = 1
-    state: FolderState | None = None
+    record: FolderRecord | None = None
     uids: array[int] = field(default_factory=lambda: array("I"))
     sizes: array[int] = field(default_factory=lambda: array("Q"))
+    digests: array[int] = field(default_factory=lambda: array("Q"))
     states: bytearray = field(default_factory=bytearray)
     copies: array[int] = field(default_factory=lambda: array("Q"))
     open_rows: int = 0
     vanished: int = 0
-    proven: array[int] = field(default_factory=lambda: array("I"))
+    found_uids: array[int] = field(default_factory=lambda: array("I"))
+    found_copies: array[int] = field(default_factory=lambda: array("I"))
+    filed: set[int] = field(default_factory=set)
     doomed: array[int] = field(default_factory=lambda: array("I"))
     flag_changes: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], array[int]] = field(default_factory=dict)
     copied_flags: dict[int, int] = field(default_factory=dict)
-    flag_rows: list[tuple[int, int, int]] = field(default_factory=list)
+    flag_rows: list[tuple[int, int]] = field(default_factory=list)
     refused: int = 0
     refusal: MessageFailed | None = None
     breaking: set[int] = field(default_factory=set)
     flags_open: bool = False
     seen_flags: set[bytes] = field(default_factory=set)
     source_list_complete: bool = True
+    incomplete: bool = False
     failed: bool = False
     finished: bool = False
-    destination_count: int = 0
+    unchanged: bool = False
 
     @property
     def name(self) -> str:
         """The source folder's name, by which people know the pair."""
         return self.pair.source.name
 
-    def plan_copies(self, uids: array[int], sizes: array[int]) -> None:
-        """Set the copy list."""
-        self.uids, self.sizes = uids, sizes
+    @property
+    def destination_uidvalidity(self) -> int:
+        """The UIDVALIDITY under which the destination was compared."""
+        return (self.destination_selected.uidvalidity if self.destination_selected else 0) or 0
+
+    @property
+    def copies_done(self) -> list[int]:
+        """Destination UIDs of what was copied in this run, 0 for copies that nobody named."""
+        return [copy for copy, state in zip(self.copies, self.states, strict=True) if state == DONE]
+
+    def plan_copies(self, uids: array[int], sizes: array[int], digests: array[int]) -> None:
+        """Set the copy list; `digests` is empty where nobody asked who the messages are."""
+        self.uids, self.sizes, self.digests = uids, sizes, digests
         self.states = bytearray(len(uids))
         self.copies = array("Q", bytes(8 * len(uids)))
         self.open_rows = len(uids)
@@ -80,3 +101,37 @@ class FolderJob:
         if self.states[row] not in (DONE, FAILED, SKIPPED):
             self.open_rows -= 1
         self.states[row] = state
+
+    def pairs(self, rows: Iterable[int], copies: Iterable[int], flags: Iterable[int]) -> Iterable[Pair]:
+        """Give what is to be recorded of copied rows: destination UIDs and numbers of flags in parallel."""
+        digests, sizes = self.digests, self.sizes
+        for row, copy, number in zip(rows, copies, flags, strict=True):
+            yield Pair(self.uids[row], copy, number, digests[row] if digests else 0, sizes[row])
+
+
+def numbers_of(status: StatusItems | None) -> Numbers | None:
+    """Give what a STATUS told, None when there was none."""
+    if status is None:
+        return None
+    return Numbers(
+        status.uidvalidity or 0,
+        status.uidnext or 0,
+        -1 if status.messages is None else status.messages,
+        status.highestmodseq or 0,
+        -1 if status.size is None else status.size,
+    )
+
+
+def opened_numbers(selected: Selected, status: StatusItems | None) -> Numbers:
+    """Give what opening a folder told; what SELECT does not tell comes from a STATUS that says the same."""
+    listed = numbers_of(status) or Numbers()
+    now = Numbers(
+        selected.uidvalidity or 0,
+        selected.uidnext or (listed.uidnext if listed.messages == selected.exists else 0),
+        selected.exists,
+        selected.highestmodseq or 0,
+    )
+    same = (now.uidnext, now.messages) == (listed.uidnext, listed.messages)
+    if same and (not now.modseq or now.modseq == listed.modseq):
+        now = now._replace(modseq=listed.modseq, size=listed.size)
+    return now

@@ -15,6 +15,7 @@ class Stop(Enum):
     TRANSFER_EXCEEDED = "transfer_exceeded"  # --exitwhenover reached
     BRAKE_SOURCE_EMPTY = "brake_source_empty"  # the source is suddenly empty and deletions were asked
     BRAKE_DELETE = "brake_delete"  # deletions would remove more than half of the destination
+    BRAKE_VANISHED = "brake_vanished"  # more than half of the copies are gone, and originals were to go
     SUBFOLDER_MISSING = "subfolder_missing"  # --subfolder1 names a folder that the source does not have
     SIGNAL = "signal"  # asked to stop (the task was cancelled)
 

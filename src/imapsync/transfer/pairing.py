@@ -10,7 +10,7 @@ from imapsync.plan.match import match
 if TYPE_CHECKING:
     from imapsync.plan.identity import Identity
     from imapsync.plan.index import MessageIndex
-    from imapsync.plan.match import Matching
+    from imapsync.plan.match import Matching, PairingRules
     from imapsync.transfer.context import Ends
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
@@ -20,20 +20,20 @@ async def pair(
     ends: Ends,
     focus: Focus,
     job: FolderJob,
-    source: MessageIndex,
-    destination: MessageIndex,
+    sides: tuple[MessageIndex, MessageIndex],
     *,
     identity: Identity,
-    sync_duplicates: bool,
+    rules: PairingRules,
 ) -> Matching:
     """Pair two indexes of the job's folders, over the sessions of `ends`.
 
     Costs a question only where both sides have messages without a partner.
     """
-    matching = match(source, destination, sync_duplicates=sync_duplicates)
+    source, destination = sides
+    matching = match(source, destination, rules)
     if not (matching.missing and matching.extra):
         return matching
     await focus.destination(job)
     if await recognise(ends.destination, identity, source, destination, matching):
-        matching = match(source, destination, sync_duplicates=sync_duplicates)
+        matching = match(source, destination, rules)
     return matching

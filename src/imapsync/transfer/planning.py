@@ -1,21 +1,23 @@
-"""From a matching to a job: what is copied, which flags change, what is proven, what is to be deleted."""
+"""Carry a comparison into its job and the journal: what is copied, believed, told and to be deleted."""
 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from imapsync.journal import SKIPPED_DUPLICATE, FolderState
+from imapsync.plan.belief import Wishes
+from imapsync.plan.decisions import Compared, FolderFacts, crossing_rows, doomed, exact_flags
 from imapsync.plan.flags import FlagTranslator
-from imapsync.plan.match import NONE, duplicate_rows
 from imapsync.report import events
 from imapsync.report.events import Skip
+from imapsync.terms import Copy, FolderRecord, Numbers, Pair
+from imapsync.transfer import telling
+from imapsync.transfer.job import opened_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from imapsync.plan.index import MessageIndex
-    from imapsync.plan.match import Matching
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -24,46 +26,19 @@ if TYPE_CHECKING:
 UIDS_PER_QUESTION = 20_000
 
 
-class Compared(NamedTuple):
-    """Two indexes and how their messages pair."""
-
-    source: MessageIndex
-    destination: MessageIndex
-    matching: Matching
-
-
-def wants_modseq(run: Run) -> bool:
-    """Tell whether source folders are to be opened so that the server says its HIGHESTMODSEQ."""
-    return run.journal is not None and run.source.has("CONDSTORE")
-
-
-def abandon(run: Run, job: FolderJob) -> None:
-    """Give a folder pair up: nothing more is done with it, and nothing may be concluded from its absence."""
-    job.finished = True
-    job.failed = True
-    job.source_list_complete = False
-    run.incomplete_listing = True
-    status = job.source_status
-    if status is not None and status.messages and not job.uids:
-        run.sink(events.WorkPlanned(status.messages, status.size or 0))  # and none of them will arrive
-
-
-def tell_oversized(run: Run, job: FolderJob, reading: Reading) -> None:
-    """Report the messages left out for their size since the last call."""
-    selector = reading.selector
-    run.sink(
-        events.MessagesSkipped(job.name, selector.oversized, Skip.SIZE, size_bytes=selector.oversized_bytes)
+def wishes_of(run: Run, job: FolderJob, reading: Reading) -> Wishes:
+    """Give what the options mean for what has to be looked at in this folder pair."""
+    settings = run.settings
+    rules = settings.deletion
+    opens = (
+        rules.source_older_days is not None
+        or bool(rules.source_expunge)
+        or rules.destination_expunge_first
+        or job.pair.subscribe
+        or settings.selection.min_age_days is not None
     )
-    selector.oversized = selector.oversized_bytes = 0
-
-
-def tell_present(run: Run, job: FolderJob, messages: int, removed: int) -> None:
-    """Report messages that need no copy: those that have one, and those whose copy the user removed."""
-    removed = min(removed, messages)
-    if messages > removed:
-        run.sink(events.MessagesSkipped(job.name, messages - removed, Skip.PRESENT))
-    if removed:
-        run.sink(events.MessagesSkipped(job.name, removed, Skip.REMOVED_BY_USER))
+    lists = bool(reading.source_search) or settings.selection.min_age_days is not None
+    return Wishes(reading.rules, reading.resync, opens, lists, rules.recopy_deleted, int(run.started_at))
 
 
 def translator_of(run: Run, job: FolderJob) -> FlagTranslator:
@@ -85,237 +60,169 @@ def floor_of(job: FolderJob, destination: MessageIndex | None) -> int:
 
 def plan_copy_of_all(run: Run, job: FolderJob, source: MessageIndex, reading: Reading) -> None:
     """Plan for an empty destination when duplicates are wanted: everything that is selected."""
-    rows = (
-        [row for row, uid in enumerate(source.uids) if uid not in source.excluded]
-        if source.excluded
-        else None
-    )
     job.floor = floor_of(job, None)
-    job.destination_count = job.destination_selected.exists if job.destination_selected else 0
-    begin_journal(run, job)
-    if rows is None:
-        _plan(run, job, source.uids, source.sizes)
-    else:
-        _plan_rows(run, job, source, rows, reading)
-    _tell(run, job, source, 0, unidentified=0)
+    begin_record(run, job)
+    rows: Iterable[int] = range(len(source))
+    if source.excluded:
+        rows = [row for row, uid in enumerate(source.uids) if uid not in source.excluded]
+    _plan_rows(run, job, source, rows, reading)
+    telling.compared(run, job, source=len(source), destination=0)
 
 
-def plan_full(run: Run, job: FolderJob, compared: Compared, reading: Reading) -> None:
+def plan_first(run: Run, job: FolderJob, compared: Compared, reading: Reading) -> None:
     """Plan from a complete matching."""
     source, destination, matching = compared
     job.floor = floor_of(job, destination)
-    selected = job.destination_selected
-    job.destination_count = selected.exists if selected else 0
-    begin_journal(run, job)
-    paired = [row for row, partner in enumerate(matching.partner) if partner != NONE]
-    record_matches(run, job, compared, paired)
-    _record_duplicates(run, job, source, matching.duplicates)
-    if run.journal is not None and job.state is not None:
-        extra = matching.extra
-        loose = ((destination.uids[row], destination.digests[row], destination.sizes[row]) for row in extra)
-        run.journal.add_loose(job.state.id, loose)
+    begin_record(run, job)
+    paired = compared.paired()
+    _record(run, job, compared, paired)
     if reading.resync and source.flags and destination.flags:
-        _plan_flags(run, job, compared, paired)
-    _prove(run, job, (source.uids[row] for row in paired if source.uids[row] not in source.excluded))
-    _doom(run, job, destination, matching)
-    rows = [row for row in matching.missing if source.uids[row] not in source.excluded]
-    _plan_rows(run, job, source, rows, reading)
+        job.flag_changes = exact_flags(compared, paired, translator_of(run, job))
+    _note_found(job, compared, paired)
+    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared)
+    _plan_rows(run, job, source, matching.missing, reading)
     if paired:
         run.sink(events.MessagesSkipped(job.name, len(paired), Skip.PRESENT))
-    if matching.duplicates:
-        run.sink(
-            events.MessagesSkipped(
-                job.name,
-                len(matching.duplicates),
-                Skip.DUPLICATE,
-                sum(source.sizes[row] for row in matching.duplicates),
-                [source.uids[row] for row in matching.duplicates],
-            )
-        )
-    _tell(
+    telling.left_out(run, job, source, matching.duplicates, Skip.DUPLICATE)
+    telling.compared(
         run,
         job,
-        source,
-        len(destination),
-        unidentified=0,
+        source=len(source),
+        destination=len(destination),
         duplicates=len(matching.duplicates),
         extra=len(matching.extra),
     )
 
 
-def plan_delta(
+def plan_known(
     run: Run, job: FolderJob, compared: Compared, reading: Reading, destination_messages: int
 ) -> None:
     """Plan from a matching of only the unpaired messages of both sides."""
     new, loose, matching = compared
-    status = job.destination_status
     job.floor = floor_of(job, None)
-    job.destination_count = destination_messages
-    paired = [row for row, partner in enumerate(matching.partner) if partner != NONE]
-    if not run.dry:
-        record_matches(run, job, compared, paired)
-        _record_duplicates(run, job, new, matching.duplicates)
-    _prove(run, job, (new.uids[row] for row in paired))
-    _doom(run, job, loose, matching)
-    _plan_rows(run, job, new, [row for row in matching.missing if new.uids[row] not in new.excluded], reading)
+    paired = compared.paired()
+    moved: set[int] = set()
+    removed = 0
+    if run.journal is not None and job.record is not None:
+        if not run.dry:
+            run.journal.remove_loose(job.record.id, [loose.uids[matching.partner[row]] for row in paired])
+            _record(run, job, compared, paired, extra=False)
+        moved = run.journal.moved(job.record.id)
+        removed = len(run.journal.marked_as(job.record.id, GONE_MARKS))
+    _note_found(job, compared, paired)
+    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, moved)
+    _plan_rows(run, job, new, matching.missing, reading)
     selected = job.source_selected
     total = selected.exists if selected else len(new)
-    removed = len(run.journal.gone(job.state.id)) if run.journal is not None and job.state is not None else 0
-    tell_present(run, job, max(0, total - len(job.uids)), removed)
-    run.sink(
-        events.FolderCompared(
-            job.name,
-            job.pair.destination,
-            source_messages=total,
-            destination_messages=(status.messages if status else 0) or 0,
-            identified=total,
-            to_copy=len(job.uids),
-            missing_source=len(matching.extra),
-        )
-    )
+    telling.left_out(run, job, new, matching.duplicates, Skip.DUPLICATE)
+    telling.present(run, job, max(0, total - len(job.uids) - len(matching.duplicates)), removed)
+    telling.compared(run, job, source=total, destination=destination_messages, extra=len(matching.extra))
 
 
-def begin_journal(run: Run, job: FolderJob) -> None:
-    """Start the journal of a folder pair that is compared from scratch."""
+#: Marks that stand for a copy that was there once.
+GONE_MARKS = tuple(mark for mark in Copy if mark is not Copy.DUPLICATE)
+
+
+def begin_record(run: Run, job: FolderJob) -> None:
+    """Start the record of a folder pair that is compared from scratch, or one that was only begun anew."""
     if run.journal is None or run.dry:
         return
-    selected = job.destination_selected
-    job.state = run.journal.begin(
-        FolderState(
+    if job.record is not None:
+        run.journal.restart(job.record.id)
+        return
+    job.record = run.journal.begin(
+        FolderRecord(
             0,
             job.name,
             job.pair.destination,
-            job.source_uidvalidity,
-            (selected.uidvalidity if selected else 0) or 0,
+            Numbers(job.source_uidvalidity),
+            Numbers(job.destination_uidvalidity),
         )
     )
 
 
-def record_matches(run: Run, job: FolderJob, compared: Compared, paired: Iterable[int]) -> None:
-    """Put the pairs that were found into the journal."""
-    source, destination, matching = compared
-    if run.journal is None or job.state is None:
+def source_numbers(job: FolderJob) -> Numbers:
+    """Give the numbers under which the source folder was compared."""
+    if job.source_selected is None:
+        return Numbers(job.source_uidvalidity)
+    return opened_numbers(job.source_selected, job.source_status)
+
+
+def destination_numbers(job: FolderJob) -> Numbers:
+    """Give the numbers under which the destination folder was compared; its UIDNEXT is the floor."""
+    if job.destination_selected is None:
+        return job.record.destination if job.record is not None else Numbers()
+    numbers = opened_numbers(job.destination_selected, job.destination_status)
+    return numbers._replace(uidnext=job.floor)
+
+
+def _facts(run: Run, job: FolderJob) -> FolderFacts:
+    layout = run.destination_view.layout
+    rules = run.settings.deletion
+    if job.pair.shared and (rules.destination or rules.destination_duplicates):
+        run.warn(f"nothing is deleted in {job.pair.destination}: several host1 folders share it")
+    return FolderFacts(
+        shared=job.pair.shared,
+        foreign=layout.is_foreign(job.pair.destination),
+        complete=job.source_list_complete and not job.failed and not job.incomplete,
+    )
+
+
+def _record(run: Run, job: FolderJob, compared: Compared, paired: list[int], *, extra: bool = True) -> None:
+    """Put what was found into the journal: pairs, duplicates, and what lies loose on the destination."""
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
         return
-    journal = run.journal
+    source, destination, matching = compared
     numbers: dict[int, int] = {}
+    plain = journal.flags_number(())
 
     def number(row: int) -> int:
         if not source.flags:
-            return journal.flags_number(())
+            return plain
         known = source.flags[row]
         if known not in numbers:
             numbers[known] = journal.flags_number(source.flag_table.flags(known))
         return numbers[known]
 
-    partner = matching.partner
-    journal.add(
-        job.state.id, ((source.uids[row], destination.uids[partner[row]], number(row)) for row in paired)
-    )
+    def pairs() -> Iterator[Pair]:
+        uids, digests, sizes = source.uids, source.digests, source.sizes
+        for row in paired:
+            copy = destination.uids[matching.partner[row]]
+            yield Pair(uids[row], copy, number(row), digests[row], sizes[row])
+        for row in matching.duplicates:
+            yield Pair(uids[row], Copy.DUPLICATE, plain, digests[row], sizes[row])
+
+    journal.add(record.id, pairs())
+    if extra:
+        loose = (
+            (destination.uids[row], destination.digests[row], destination.sizes[row])
+            for row in matching.extra
+        )
+        journal.add_loose(record.id, loose)
 
 
-def _record_duplicates(run: Run, job: FolderJob, source: MessageIndex, rows: array[int]) -> None:
-    if run.journal is not None and job.state is not None and rows:
-        plain = run.journal.flags_number(())
-        run.journal.add(job.state.id, ((source.uids[row], SKIPPED_DUPLICATE, plain) for row in rows))
-
-
-def _plan_flags(run: Run, job: FolderJob, compared: Compared, paired: Iterable[int]) -> None:
-    """Without a journal the source's flags count: the copy gets exactly those that its folder can keep."""
+def _note_found(job: FolderJob, compared: Compared, paired: Iterable[int]) -> None:
+    """Note which selected messages were found on the destination."""
     source, destination, matching = compared
-    translator = translator_of(run, job)
-    table = source.flag_table
-    changes: dict[tuple[int, int], tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {}
     for row in paired:
-        partner = matching.partner[row]
-        key = (source.flags[row], destination.flags[partner])
-        if key[0] == key[1]:
-            wanted = translator.translate(table.flags(key[0]))
-            if wanted == table.flags(key[0]):
-                continue
-        change = changes.get(key)
-        if change is None:
-            wanted = translator.translate(table.flags(key[0]))
-            change = changes[key] = translator.change(wanted, table.flags(key[1]))
-        if change[0] or change[1]:
-            job.flag_changes.setdefault(change, array("I")).append(destination.uids[partner])
+        if source.uids[row] not in source.excluded:
+            job.found_uids.append(source.uids[row])
+            job.found_copies.append(destination.uids[matching.partner[row]])
 
 
-def _prove(run: Run, job: FolderJob, uids: Iterable[int]) -> None:
-    """Note source messages whose copy was found; only when the source is to be changed."""
-    settings = run.settings
-    if (
-        settings.deletion.source
-        or settings.flags.set_on_source
-        or settings.deletion.source_older_days is not None
-    ):
-        job.proven.extend(uids)
-
-
-def _doom(run: Run, job: FolderJob, destination: MessageIndex, matching: Matching) -> None:
-    """Note destination messages that have to go (--delete2, --delete2duplicates)."""
-    rules = run.settings.deletion
-    if job.pair.shared:
-        if rules.destination or rules.destination_duplicates:
-            run.warn(f"nothing is deleted in {job.pair.destination}: several host1 folders share it")
-        return
-    if rules.destination and not rules.empties_source and job.source_list_complete and not job.failed:
-        job.doomed.extend(destination.uids[row] for row in matching.extra)
-    elif rules.destination_duplicates:
-        extra = set(matching.extra)
-        job.doomed.extend(destination.uids[row] for row in duplicate_rows(destination) if row in extra)
-
-
-def _plan_rows(run: Run, job: FolderJob, source: MessageIndex, rows: list[int], reading: Reading) -> None:
+def _plan_rows(run: Run, job: FolderJob, source: MessageIndex, rows: Iterable[int], reading: Reading) -> None:
     seen = reading.cross_duplicates
     if seen is not None and source.digests:
-        crossing = [row for row in rows if source.digests[row] in seen]
-        seen.update(source.digests)
-        if crossing:
-            skipped = set(crossing)
-            rows = [row for row in rows if row not in skipped]
-            run.sink(
-                events.MessagesSkipped(
-                    job.name,
-                    len(crossing),
-                    Skip.CROSS_DUPLICATE,
-                    sum(source.sizes[row] for row in crossing),
-                    [source.uids[row] for row in crossing],
-                )
-            )
-    _plan(
-        run,
-        job,
-        array("I", (source.uids[row] for row in rows)),
-        array("Q", (source.sizes[row] for row in rows)),
-    )
-
-
-def _plan(run: Run, job: FolderJob, uids: array[int], sizes: array[int]) -> None:
-    job.plan_copies(uids, sizes)
+        rows, crossing = crossing_rows(source, rows, seen)
+        telling.left_out(run, job, source, crossing, Skip.CROSS_DUPLICATE)
+    if isinstance(rows, range):
+        uids, sizes, digests = source.uids, source.sizes, source.digests
+    else:
+        rows = list(rows)
+        uids = array("I", [source.uids[row] for row in rows])
+        sizes = array("Q", [source.sizes[row] for row in rows])
+        digests = array("Q", [source.digests[row] for row in rows] if source.digests else [])
+    job.plan_copies(uids, sizes, digests)
     if uids:
         run.sink(events.WorkPlanned(len(uids), sum(sizes)))
-
-
-def _tell(
-    run: Run,
-    job: FolderJob,
-    source: MessageIndex,
-    destination_messages: int,
-    *,
-    unidentified: int,
-    duplicates: int = 0,
-    extra: int = 0,
-) -> None:
-    run.sink(
-        events.FolderCompared(
-            job.name,
-            job.pair.destination,
-            source_messages=len(source),
-            destination_messages=destination_messages,
-            identified=len(source) - unidentified,
-            unidentified=unidentified,
-            source_duplicates=duplicates,
-            to_copy=len(job.uids),
-            missing_source=extra,
-        )
-    )

@@ -23,8 +23,8 @@ from imapsync.transfer.context import StopRun
 from imapsync.transfer.emptied import put_back
 from imapsync.transfer.job import FolderJob
 from imapsync.transfer.outcome import Stop
-from imapsync.transfer.planning import abandon
 from imapsync.transfer.settings import Mode
+from imapsync.transfer.telling import abandon
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ async def list_both(run: Run) -> None:
     settings = run.settings
     if settings.deletion.source_empty_folders and settings.mode is Mode.SYNC and not run.dry:
         await put_back(run)
-    sizes = settings.sizes_at_start
+    sizes = (
+        settings.sizes_at_start or run.journal is not None
+    )  # of a restored folder only the size may differ
     if settings.destination is None:
         run.source_view = await discover(run.source, sizes=sizes)
         _tell_notes(run, run.source_view, Side.SOURCE)
@@ -208,11 +210,12 @@ def tell_folders(
 
     `mapped`: name -> name on the other side, for those worked on.
     """
+    sizes = at_end or run.settings.sizes_at_start or run.settings.mode is Mode.SIZES
     totals = tuple(
         events.FolderTotals(
             item.folder.name,
             item.status.messages if item.status else None,
-            item.status.size if item.status else None,
+            item.status.size if item.status and sizes else None,
             selected=item.folder.name in mapped,
             mapped_to=mapped.get(item.folder.name, ""),
             special_use=special_use(item.folder),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.match import NONE
+from imapsync.plan.match import NONE, PairingRules
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer.job import DONE, WAITING
@@ -78,7 +78,13 @@ async def find_copies(
     claimed = {copy for copy in job.copies if copy}
     destination = everything.without(claimed)
     matching = await pair(
-        ends, focus, job, source, destination, identity=reading.identity, sync_duplicates=True
+        ends,
+        focus,
+        job,
+        (source, destination),
+        identity=reading.identity,
+        # What arrived here a moment ago is what was sent, however its size is counted.
+        rules=PairingRules(sync_duplicates=True, sizes_differ=True),
     )
     found: dict[int, Found] = {}
     for row, partner in enumerate(matching.partner):
@@ -119,10 +125,11 @@ def arrived_unseen(run: Run, job: FolderJob, row: int, found: Found) -> None:
     uid, size, copy = job.uids[row], job.sizes[row], found.copy
     job.close_row(row, DONE)
     job.copies[row] = copy
-    if run.journal is not None and job.state is not None:
-        run.journal.add(job.state.id, [(uid, copy, run.journal.flags_number(found.flags))])
+    if run.journal is not None and job.record is not None:
+        number = run.journal.flags_number(found.flags)
+        run.journal.add(job.record.id, job.pairs([row], [copy], [number]))
         if run.settings.sieve_delivery:
-            run.journal.add_unfiltered(job.state.id, [copy])
+            run.journal.add_unfiltered(job.record.id, [copy])
         run.journal.commit()
     run.copied_messages += 1
     run.copied_bytes += size

@@ -35,6 +35,9 @@ async def run(settings: Settings, sink: events.Sink, clock: Callable[[], float] 
     Cancel the task that awaits this to stop: what was sent is settled within WIND_DOWN_S, the journal is
     written, and the outcome is Stop.SIGNAL.
     """
+    if settings.deletion.empties_source:
+        # A mark on the source may be ours, of a run that was killed: it says nothing about the copy.
+        settings = settings._replace(flags=settings.flags._replace(skip_deleted=True))
     state = Run(settings, sink, clock)
     state.started_at = clock()
     engine = _Engine(state)
@@ -90,8 +93,6 @@ class _Engine:
                     await self._steps.wind_down()
         if state.journal is not None:
             try:
-                if self._steps is not None:
-                    self._steps.settle_open()
                 state.journal.close()
             except JournalError as error:
                 if outcome.stop is Stop.DONE:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.belief import is_all
 from imapsync.report import events
 from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
 from imapsync.session.errors import Side as SessionSide
+from imapsync.transfer import telling
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 #: A first cut of what is left, so that one bad message does not cost a question for each good one.
 PIECE = 500
+#: Messages come and go while a folder is listed: so often its count is compared before it is believed.
+COUNTS = 3
 
 
 def lacks(index: MessageIndex, selected: Selected | None) -> bool:
@@ -42,16 +46,40 @@ async def read_rest(
     """Complete an index whose reading was refused or had holes; the folder must be selected.
 
     Messages that cannot even be indexed are reported (on the source as failed messages, on the destination as
-    a warning, since they can only be missed as copies), and the folder counts as not completely known.
+    a warning, since they can only be missed as copies), and the folder counts as not completely known. So
+    does a source folder that holds more messages than its server lists.
     """
-    try:
-        everything = await session.search("ALL")
-    except CommandRefused as error:
-        run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
-        job.failed = True
+    everything = await list_all(run, job, session)
+    if everything is None:
         return
     missing = everything.without([*index.uids, *index.dropped])
     await read_pieces(run, job, session, reader, index, missing=missing)
+
+
+async def list_all(run: Run, job: FolderJob, session: Session) -> UidSet | None:
+    """List the UIDs of the selected folder and hold them against the server's own count.
+
+    None when the server refuses, or a destination lists fewer than it has; a source that does is reported.
+    """
+    listed = UidSet()
+    try:
+        for _ in range(COUNTS):
+            listed = await session.search("ALL")
+            await session.noop()
+            if is_all(len(listed), session.exists):
+                return listed
+    except CommandRefused as error:
+        run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
+        telling.abandon(run, job)
+        return None
+    if session.side is not SessionSide.DESTINATION:
+        telling.source_incomplete(run, job, len(listed), session.exists)
+    else:
+        job.failed = True
+        text = f"{job.pair.destination} holds {session.exists} messages and the server lists {len(listed)}"
+        run.warn(text, Side.DESTINATION)
+        return None
+    return listed
 
 
 async def read_pieces(

@@ -177,10 +177,10 @@ class Sender:
             if uids:
                 job.copies[row] = uids[at]
         source_uids = [job.uids[row] for row in rows]
-        if run.journal is not None and job.state is not None and uids:
-            run.journal.add(job.state.id, zip(source_uids, uids, flags, strict=True))
+        if run.journal is not None and job.record is not None and uids:
+            run.journal.add(job.record.id, job.pairs(rows, uids, flags))
             if run.settings.sieve_delivery:
-                run.journal.add_unfiltered(job.state.id, uids)
+                run.journal.add_unfiltered(job.record.id, uids)
             run.journal.commit()
         elif run.journal is not None:
             job.copied_flags.update(zip(source_uids, flags, strict=True))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Copy
 from imapsync.transfer.job import DONE
 from imapsync.wire.uidset import UidSet
 
@@ -30,7 +31,9 @@ SETTLE_LOOKS = 12
 
 async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
     """Filter what was copied into the folder; gives how many messages left it."""
-    begun = run.journal.unfiltered(job.state.id) if run.journal is not None and job.state is not None else {}
+    begun = (
+        run.journal.unfiltered(job.record.id) if run.journal is not None and job.record is not None else {}
+    )
     fresh = {job.copies[row] for row, state in enumerate(job.states) if state == DONE and job.copies[row]}
     uids = fresh | set(begun)
     if not uids:
@@ -40,15 +43,15 @@ async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
         run.warn("host2 cannot run Sieve scripts on copied messages (no FILTER=SIEVE)", Side.DESTINATION)
         _done(run, job, uids)
         return 0
-    await focus.destination(job)
+    await focus.same_destination(job)
     interrupted = {uid for uid, was_begun in begun.items() if was_begun}
     marked = await (_settled_marks(run, uids) if interrupted else _marked(run, uids))
     # What was marked before our filter ran is the user's; what is marked although the last run began to
     # filter it and did not come to its end was filed by that filter.
     filed = marked & interrupted
     todo = sorted(uids - marked)
-    if run.journal is not None and job.state is not None:
-        run.journal.begin_filtering(job.state.id)
+    if run.journal is not None and job.record is not None:
+        run.journal.begin_filtering(job.record.id)
         run.journal.commit()
     acted: set[int] = set()
     for start in range(0, len(todo), FILTER_BATCH):
@@ -62,10 +65,19 @@ async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
             if record.status != "OK":
                 run.warn(f"Sieve: message {record.uid} of {job.pair.destination}: {record.text}")
     filed |= await _marked(run, acted | (interrupted & set(todo)))
+    _note_filed(run, job, filed)
     gone = await _expunge(run, job, filed)
     run.sink(events.Filtered(job.pair.destination, len(uids), gone))
     _done(run, job, uids)
     return gone
+
+
+def _note_filed(run: Run, job: FolderJob, filed: set[int]) -> None:
+    """Note before they go from here that the user's own script has filed these copies: that is proof."""
+    job.filed.update(job.uids[row] for row, copy in enumerate(job.copies) if copy in filed)
+    if run.journal is not None and job.record is not None and filed:
+        run.journal.mark_copies(job.record.id, filed, Copy.REMOVED)
+        run.journal.commit()
 
 
 async def _settled_marks(run: Run, uids: set[int]) -> set[int]:
@@ -112,6 +124,6 @@ async def _expunge(run: Run, job: FolderJob, filed: set[int]) -> int:
 
 
 def _done(run: Run, job: FolderJob, uids: set[int]) -> None:
-    if run.journal is not None and job.state is not None:
-        run.journal.remove_unfiltered(job.state.id, uids)
+    if run.journal is not None and job.record is not None:
+        run.journal.remove_unfiltered(job.record.id, uids)
         run.journal.commit()

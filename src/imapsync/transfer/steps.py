@@ -19,9 +19,11 @@ from imapsync.transfer.creating import create_folders
 from imapsync.transfer.deletions import delete_on_destination
 from imapsync.transfer.emptied import delete_empty_source_folders
 from imapsync.transfer.failures import message_failed, message_skipped
-from imapsync.transfer.finish import finish, settle
+from imapsync.transfer.finish import confirm_numbers, finish, is_complete
 from imapsync.transfer.focus import Focus
 from imapsync.transfer.job import DONE, SENT, WAITING
+from imapsync.transfer.judging import judge_vanished
+from imapsync.transfer.originals import change_source, changes_source
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
@@ -47,9 +49,7 @@ class Steps:
         self._run = run
         self._focus = Focus(run, run)
         self.jobs: list[FolderJob] = []
-        self._open: list[FolderJob] = []
         self._copier: Copier | None = None
-        self._reading: Reading | None = None
 
     async def work(self) -> None:
         """Go as far as the mode says."""
@@ -76,6 +76,8 @@ class Steps:
             await self._sync([job for job in jobs if not job.finished])
         await self._persist(partial(delete_on_destination, state, self._focus, jobs))
         if mode is Mode.SYNC:
+            self._settle(jobs)
+            await self._persist(partial(confirm_numbers, state, jobs))
             await self._persist(partial(delete_empty_source_folders, state, jobs))
             if state.settings.sizes_at_end:
                 await self._persist(partial(tell_sizes_at_end, state, self._mapped()))
@@ -84,15 +86,6 @@ class Steps:
         """Take the answers to what was sent; for a run that ends early."""
         if self._copier is not None:
             await self._copier.settle_all()
-
-    def settle_open(self) -> None:
-        """Write down how far the folder pairs under way have come."""
-        if self._reading is None:
-            return
-        for job in self._open:
-            if not job.finished and job.uids:
-                job.failed = True
-                settle(self._run, job, self._reading)
 
     async def _prepare(self) -> None:
         state = self._run
@@ -118,11 +111,12 @@ class Steps:
 
     async def _sync(self, jobs: list[FolderJob]) -> None:
         state = self._run
-        self._reading = reading = Reading(state)
+        reading = Reading(state)
+        if state.journal is not None:
+            state.copies_before = sum(record.copies for record in state.journal.folders().values())
         self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock), reading)
         for group in groups(jobs):
             working = await self._persist(partial(compare_in_spite, state, self._focus, group, reading))
-            self._open = working
             if state.dry:
                 _skip_all(state, working)
             elif any(job.open_rows for job in working):
@@ -132,7 +126,23 @@ class Steps:
                 await self._persist(partial(check_arrivals, state, self._focus, working, reading))
             for job in working:
                 await self._persist(partial(finish, state, self._focus, job, reading))
-            self._open = []
+        await self._persist(partial(judge_vanished, state, self._focus, jobs, reading))
+        if changes_source(state):
+            for job in jobs:
+                await self._persist(partial(change_source, state, self._focus, job, reading))
+
+    def _settle(self, jobs: list[FolderJob]) -> None:
+        """Note which folder pairs have nothing left to be deleted; until now that was open."""
+        journal = self._run.journal
+        if journal is None or self._run.dry:
+            return
+        done = [
+            job.record.id
+            for job in jobs
+            if job.record is not None and not job.unchanged and is_complete(job) and 0 not in job.copies_done
+        ]
+        journal.settle(done)
+        journal.commit()
 
     async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
         """Copy, and go on after a lost connection as long as that moves the work forward."""

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.match import NONE
+from imapsync.plan.match import NONE, PairingRules
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason
+from imapsync.report.events import Phase, Reason, Skip
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Copy
+from imapsync.transfer import telling
+from imapsync.transfer.contents import tell_apart
+from imapsync.transfer.full import ALL
 from imapsync.transfer.pairing import pair
-from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of
+from imapsync.transfer.planning import translator_of
+from imapsync.transfer.salvage import read_pieces, read_rest
 
 if TYPE_CHECKING:
     from imapsync.account.index import IndexReader
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Internal dates may differ by this much: some servers keep minutes only or round.
 DATE_TOLERANCE_S = 1
+#: Copies that were there once and went one by one; those that went by an accident are missing.
+_REMOVED = (Copy.REMOVED, Copy.VANISHED, Copy.UNSEEN, Copy.MISSED, Copy.KEPT)
 
 
 async def verify(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
@@ -44,32 +51,32 @@ async def verify(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading
 
 async def _verify_folder(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
     job.source_selected = await focus.source(job)
-    uids: UidSet | bytes = b"1:*"
+    job.source_uidvalidity = job.source_selected.uidvalidity or 0
+    uids: UidSet | bytes = ALL
     if reading.source_search:
         uids = await run.source.search(reading.source_search)
-    reader = reading.verifier(selected=True)
     source = reading.new_index()
     if run.source.exists:
-        await _read(run.source, reader, source, uids)
+        await _read(run, job, run.source, reading.verifier(selected=True), index=source, uids=uids)
     destination = reading.new_index()
     if job.pair.exists:
         job.destination_selected = await focus.destination(job)
         if run.destination.exists:
-            await _read(run.destination, reading.verifier(selected=False), destination, b"1:*")
-    matching = await pair(
-        run, focus, job, source, destination, identity=run.identity, sync_duplicates=reading.sync_duplicates
+            await _read(
+                run, job, run.destination, reading.verifier(selected=False), index=destination, uids=ALL
+            )
+    sizes_differ = await tell_apart(run, focus, job, reading, (source, destination))
+    rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ)
+    matching = await pair(run, focus, job, (source, destination), identity=run.identity, rules=rules)
+    telling.compared(
+        run,
+        job,
+        source=len(source),
+        destination=len(destination),
+        duplicates=len(matching.duplicates),
+        extra=len(matching.extra),
     )
-    run.sink(
-        events.FolderCompared(
-            job.name,
-            job.pair.destination,
-            source_messages=len(source),
-            destination_messages=len(destination),
-            identified=len(source),
-            source_duplicates=len(matching.duplicates),
-            missing_source=len(matching.extra),
-        )
-    )
+    telling.left_out(run, job, source, matching.duplicates, Skip.DUPLICATE)
     removed = _removed_by_user(run, job)
     for row in matching.missing:
         if source.uids[row] in removed:
@@ -87,20 +94,34 @@ def _removed_by_user(run: Run, job: FolderJob) -> set[int]:
     """Give source UIDs whose copies, by the journal, the user removed on the destination."""
     if run.journal is None:
         return set()
-    state = run.journal.folders().get((job.name, job.pair.destination))
-    if state is None or job.source_selected is None:
+    record = run.journal.folders().get((job.name, job.pair.destination))
+    if record is None or job.source_selected is None:
         return set()
-    if state.source_uidvalidity != job.source_selected.uidvalidity:
+    if record.source.uidvalidity != job.source_selected.uidvalidity:
         return set()
-    return run.journal.gone(state.id)
+    return {pair.source_uid for pair in run.journal.marked_as(record.id, _REMOVED)}
 
 
-async def _read(session: Session, reader: IndexReader, index: MessageIndex, uids: UidSet | bytes) -> None:
+async def _read(
+    run: Run,
+    job: FolderJob,
+    session: Session,
+    reader: IndexReader,
+    *,
+    index: MessageIndex,
+    uids: UidSet | bytes,
+) -> None:
+    """Read a folder; what its server keeps back is looked for, and reported when it cannot be had."""
     if isinstance(uids, bytes):
-        await reader.read(reader.ask(session, uids), index.flag_table, into=index)
+        try:
+            await reader.read(reader.ask(session, uids), index.flag_table, into=index)
+        except CommandRefused:
+            await read_rest(run, job, session, reader, index)
+        else:
+            if index.seen < session.exists:
+                await read_rest(run, job, session, reader, index)
     else:
-        for some in uids.split(UIDS_PER_QUESTION):
-            await reader.read(reader.ask(session, some), index.flag_table, into=index)
+        await read_pieces(run, job, session, reader, index, missing=uids)
     await reader.complete(session, index)
 
 

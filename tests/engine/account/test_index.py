@@ -13,7 +13,7 @@ from tests.servers.dovecot import Dovecot
 from imapsync.account.index import IndexReader, recognise
 from imapsync.plan.identity import UNIDENTIFIED, Identity
 from imapsync.plan.index import FlagTable, MessageIndex
-from imapsync.plan.match import duplicate_rows, match
+from imapsync.plan.match import PairingRules, duplicate_rows, match
 from imapsync.plan.rules import DEFAULT_IDENTITY_HEADERS, SelectionRules
 from imapsync.plan.selection import Selector
 from imapsync.wire.mailbox import MailboxName
@@ -157,10 +157,10 @@ async def test_copies_are_recognised_whatever_a_server_did_to_them(server: Dovec
         await reader.complete(session, index)
         indexes.append(index)
     source, destination = indexes
-    matching = match(source, destination, sync_duplicates=False)
+    matching = match(source, destination, PairingRules(sync_duplicates=False))
     assert len(matching.missing) == 4
     assert await recognise(session, IDENTITY, source, destination, matching)
-    matching = match(source, destination, sync_duplicates=False)
+    matching = match(source, destination, PairingRules(sync_duplicates=False))
     assert [source.uids[row] for row in matching.missing] == [4]
     assert list(matching.partner) == [2, 3, 4, -1]
     assert not await recognise(session, IDENTITY, source, destination, matching)

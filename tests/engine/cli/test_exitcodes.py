@@ -45,7 +45,14 @@ ORIGINAL = {
     "EXIT_AUTHENTICATION_FAILURE_USER1": 161,
     "EXIT_AUTHENTICATION_FAILURE_USER2": 162,
 }
-OURS = {"EXIT_BRAKE_SOURCE_EMPTY": 122, "EXIT_BRAKE_DELETE": 123, "EXIT_PARKED": 124}
+OURS = {
+    "EXIT_NOT_VERIFIED": 121,
+    "EXIT_BRAKE_SOURCE_EMPTY": 122,
+    "EXIT_BRAKE_DELETE": 123,
+    "EXIT_PARKED": 124,
+    "EXIT_BRAKE_VANISHED": 125,
+    "EXIT_SOURCE_INCOMPLETE": 126,
+}
 
 
 def test_names_and_numbers_are_the_documented_ones() -> None:
@@ -108,7 +115,8 @@ def test_every_refusal_has_a_reason(verb: str, words: str) -> None:
         ({Reason.FLAGS: 2, Reason.FETCH: 1}, Exit.EXIT_WITH_ERRORS),
         ({Reason.FLAGS: 1, Reason.DELETE: 1, Reason.FETCH: 2}, Exit.EXIT_WITH_ERRORS),
         ({Reason.CONNECTION: 1}, Exit.EXIT_WITH_ERRORS),
-        ({Reason.VERIFY: 1}, Exit.EXIT_WITH_ERRORS),
+        ({Reason.VERIFY: 1}, Exit.EXIT_NOT_VERIFIED),
+        ({Reason.SOURCE_INCOMPLETE: 1}, Exit.EXIT_SOURCE_INCOMPLETE),
         ({Reason.FOLDER_CREATE: 1}, Exit.EXIT_ERR_CREATE),
         ({Reason.SELECT: 1}, Exit.EXIT_ERR_SELECT),
         ({Reason.VIRUS: 3}, Exit.EXIT_ERR_APPEND_VIRUS),

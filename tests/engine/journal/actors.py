@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _BEGINNING = """
 import os, signal, sys
 from imapsync.journal.journal import Journal
-from imapsync.journal.values import FolderState, JournalError
+from imapsync.journal.values import JournalError
+from imapsync.terms import FolderRecord, Numbers, Pair
 path = sys.argv[1]
 def opened():
     return Journal.open(path, "anna@a\\nbert@b", lambda text: print(text, flush=True))

@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from imapsync.journal.journal import Journal
-from imapsync.journal.values import GONE, SKIPPED_DUPLICATE, FolderState, JournalError
+from imapsync.journal.values import JournalError
+from imapsync.terms import Copy, FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ACCOUNTS = "anna@a\nbert@b"
 LARGEST = 0xFFFFFFFF
+LARGE = (1 << 64) - 1
 
 
 def refuse(warning: str) -> None:
@@ -39,21 +41,21 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 @pytest.fixture
 def folder(journal: Journal) -> int:
-    return journal.begin(FolderState(0, "INBOX", "INBOX", 1, 2)).id
+    return journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(1), Numbers(2))).id
 
 
 def test_a_folder_pair_is_kept_with_all_its_numbers(journal: Journal) -> None:
-    begun = journal.begin(FolderState(0, "Entwürfe/日本", "INBOX.x", LARGEST, LARGEST - 1))
+    begun = journal.begin(FolderRecord(0, "Entwürfe/日本", "INBOX.x", Numbers(LARGEST), Numbers(LARGEST - 1)))
     assert journal.folders() == {("Entwürfe/日本", "INBOX.x"): begun}
     full = begun._replace(
-        source_uidnext=LARGEST,
-        source_modseq=(1 << 63) - 1,
-        source_messages=3,
-        destination_uidnext=4,
-        destination_messages=-1,
+        source=Numbers(LARGEST, LARGEST, 3, (1 << 63) - 1, 1 << 40),
+        destination=Numbers(LARGEST - 1, 4, -1, 5, -1),
         removed=6,
+        copies=7,
+        destination_seen=8,
         settled=True,
         rules="abc",
+        looked_at=1_800_000_000,
     )
     journal.update(full)
     assert journal.folders() == {("Entwürfe/日本", "INBOX.x"): full}
@@ -62,12 +64,12 @@ def test_a_folder_pair_is_kept_with_all_its_numbers(journal: Journal) -> None:
 
 
 def test_beginning_again_drops_what_was_known_of_that_pair_only(journal: Journal, folder: int) -> None:
-    other = journal.begin(FolderState(0, "INBOX", "other", 1, 2)).id
+    other = journal.begin(FolderRecord(0, "INBOX", "other", Numbers(1), Numbers(2))).id
     for each in (folder, other):
-        journal.add(each, [(1, 1, 1)])
+        journal.add(each, [Pair(1, 1, 1)])
         journal.add_loose(each, [(7, 7, 7)])
         journal.add_unfiltered(each, [1])
-    again = journal.begin(FolderState(0, "INBOX", "INBOX", 9, 9)).id
+    again = journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(9), Numbers(9))).id
     for each, left in ((again, 0), (other, 1)):
         assert len(journal.pairs(each)) == len(journal.loose(each)) == len(journal.unfiltered(each)) == left
     journal.forget(other)
@@ -76,22 +78,25 @@ def test_beginning_again_drops_what_was_known_of_that_pair_only(journal: Journal
 
 
 def test_pairs_come_sorted_and_the_latest_word_counts(journal: Journal, folder: int) -> None:
-    journal.add(folder, [(LARGEST, LARGEST, 1), (5, SKIPPED_DUPLICATE, 1), (2, 30, 2)])
-    journal.add(folder, [(2, GONE, 3)])
+    journal.add(folder, [Pair(LARGEST, LARGEST, 1), Pair(5, Copy.DUPLICATE, 1, LARGE, 9), Pair(2, 30, 2)])
+    journal.add(folder, [Pair(2, Copy.REMOVED, 3)])
     pairs = journal.pairs(folder)
     assert [*pairs.source_uids] == [2, 5, LARGEST]
-    assert [*pairs.destination_uids] == [GONE, SKIPPED_DUPLICATE, LARGEST]
+    assert [*pairs.destination_uids] == [Copy.REMOVED, Copy.DUPLICATE, LARGEST]
     assert [*pairs.flags] == [3, 1, 1]
-    assert journal.gone(folder) == {2}
-    assert journal.find(folder, [5, 2, 4, 5]) == {5: (SKIPPED_DUPLICATE, 1), 2: (GONE, 3)}
+    assert journal.marked_as(folder, [Copy.REMOVED]) == [Pair(2, Copy.REMOVED, 3)]
+    assert journal.find(folder, [5, 2, 4, 5]) == {
+        5: Pair(5, Copy.DUPLICATE, 1, LARGE, 9),
+        2: Pair(2, Copy.REMOVED, 3),
+    }
     journal.remove(folder, [2, 4])
-    assert journal.gone(folder) == set()
+    assert journal.marked_as(folder, [Copy.REMOVED]) == []
     assert [*journal.pairs(folder).source_uids] == [5, LARGEST]
 
 
 def test_thousands_are_found_in_any_number(journal: Journal, folder: int) -> None:
-    journal.add(folder, ((uid, uid * 2, 0) for uid in range(1, 5002)))
-    assert journal.find(folder, range(0, 6000, 3)) == {uid: (uid * 2, 0) for uid in range(3, 5002, 3)}
+    journal.add(folder, (Pair(uid, uid * 2) for uid in range(1, 5002)))
+    assert journal.find(folder, range(0, 6000, 3)) == {uid: Pair(uid, uid * 2) for uid in range(3, 5002, 3)}
     assert journal.find(folder, []) == {}
     assert len(journal.pairs(folder)) == 5001
 
@@ -149,6 +154,7 @@ class Known:
     pairs: dict[int, tuple[int, int]] = field(default_factory=dict)
     loose: dict[int, tuple[int, int]] = field(default_factory=dict)
     unfiltered: dict[int, bool] = field(default_factory=dict)
+    marked: set[int] = field(default_factory=set)
     settled: bool = False
 
 
@@ -165,7 +171,7 @@ class KeptOverKills(RuleBasedStateMachine):
         self.generation = 0
         self.journal = Journal.open(str(self.path), ACCOUNTS, refuse)
         self.now = Known()
-        self.state = self.journal.begin(FolderState(0, "s", "d", 1, 1))
+        self.state = self.journal.begin(FolderRecord(0, "s", "d", Numbers(1), Numbers(1)))
         self.journal.commit()
         self.lasting = deepcopy(self.now)
 
@@ -173,10 +179,33 @@ class KeptOverKills(RuleBasedStateMachine):
         self.journal.close()
         self.scratch.cleanup()
 
-    @rule(uid=UIDS, copy=st.sampled_from([GONE, SKIPPED_DUPLICATE, 1, 5, LARGEST]), flags=st.integers(0, 2))
+    @rule(
+        uid=UIDS, copy=st.sampled_from([Copy.REMOVED, Copy.DUPLICATE, 1, 5, LARGEST]), flags=st.integers(0, 2)
+    )
     def pair(self, uid: int, copy: int, flags: int) -> None:
-        self.journal.add(self.state.id, [(uid, copy, flags)])
+        self.journal.add(self.state.id, [Pair(uid, copy, flags)])
         self.now.pairs[uid] = (copy, flags)
+
+    @rule(uids=st.sets(UIDS), ours=st.booleans())
+    def mark(self, uids: set[int], ours: bool) -> None:
+        if ours:
+            self.journal.add_marked(self.state.id, uids)
+            self.now.marked |= uids
+        else:
+            self.journal.remove_marked(self.state.id, uids)
+            self.now.marked -= uids
+
+    @rule(uids=st.sets(UIDS), mark=st.sampled_from([Copy.REMOVED, Copy.DUPLICATE]))
+    def lose_copies(self, uids: set[int], mark: Copy) -> None:
+        self.journal.mark(self.state.id, [(uid, mark) for uid in uids])
+        for uid in uids & self.now.pairs.keys():
+            self.now.pairs[uid] = (mark, self.now.pairs[uid][1])
+
+    @rule()
+    def restart(self) -> None:
+        self.journal.restart(self.state.id)
+        self.now.pairs.clear()
+        self.now.loose.clear()
 
     @rule(uids=st.sets(UIDS))
     def vanish(self, uids: set[int]) -> None:
@@ -215,7 +244,7 @@ class KeptOverKills(RuleBasedStateMachine):
 
     @rule()
     def begin_again(self) -> None:
-        self.state = self.journal.begin(FolderState(0, "s", "d", 1, 1))
+        self.state = self.journal.begin(FolderRecord(0, "s", "d", Numbers(1), Numbers(1)))
         self.now = Known()
 
     @rule()
@@ -251,8 +280,13 @@ class KeptOverKills(RuleBasedStateMachine):
         pairs = self.journal.pairs(number)
         columns = zip(pairs.source_uids, pairs.destination_uids, pairs.flags, strict=True)
         assert {uid: (copy, flags) for uid, copy, flags in columns} == self.now.pairs
-        assert self.journal.find(number, range(10)) == self.now.pairs
-        assert self.journal.gone(number) == {uid for uid, (copy, _) in self.now.pairs.items() if copy == GONE}
+        known = self.journal.find(number, range(10)).values()
+        assert {pair.source_uid: (pair.copy, pair.flags) for pair in known} == self.now.pairs
+        removed = {pair.source_uid for pair in self.journal.marked_as(number, [Copy.REMOVED])}
+        assert removed == {uid for uid, (copy, _) in self.now.pairs.items() if copy == Copy.REMOVED}
+        alive = sum(copy > 0 for copy, _ in self.now.pairs.values())
+        assert self.journal.count(number) == (alive, len(removed))
+        assert self.journal.marked(number) == self.now.marked
         assert self.journal.loose(number) == self.now.loose
         assert self.journal.unfiltered(number) == self.now.unfiltered
         (state,) = self.journal.folders().values()
@@ -265,11 +299,8 @@ TestKeptOverKills.settings = settings(
 )
 
 
-def test_names_of_folders_are_kept_and_an_older_file_gets_room_for_them(tmp_path: Path) -> None:
+def test_names_of_folders_are_kept(tmp_path: Path) -> None:
     path = str(tmp_path / "state")
-    Journal.open(path, ACCOUNTS, refuse).close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP TABLE name")
     journal = Journal.open(path, ACCOUNTS, refuse)
     assert journal.names() == {}
     journal.remember_name("a.b", "a.b", "a_x")
@@ -278,3 +309,62 @@ def test_names_of_folders_are_kept_and_an_older_file_gets_room_for_them(tmp_path
     journal = Journal.open(path, ACCOUNTS, refuse)
     assert journal.names() == {("a.b", "a.b"): "a_b"}
     journal.close()
+
+
+#: The tables of format 1, as files in the field have them.
+FORMAT_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE folder (id INTEGER PRIMARY KEY, source TEXT NOT NULL, destination TEXT NOT NULL,
+    source_uidvalidity INTEGER NOT NULL, destination_uidvalidity INTEGER NOT NULL,
+    source_uidnext INTEGER NOT NULL DEFAULT 0, source_modseq INTEGER NOT NULL DEFAULT 0,
+    source_messages INTEGER NOT NULL DEFAULT 0, destination_uidnext INTEGER NOT NULL DEFAULT 0,
+    destination_messages INTEGER NOT NULL DEFAULT 0, removed INTEGER NOT NULL DEFAULT 0,
+    settled INTEGER NOT NULL DEFAULT 0, rules TEXT NOT NULL DEFAULT '', UNIQUE (source, destination));
+CREATE TABLE pair (folder INTEGER NOT NULL, source_uid INTEGER NOT NULL, destination_uid INTEGER NOT NULL,
+    flags INTEGER NOT NULL, PRIMARY KEY (folder, source_uid)) WITHOUT ROWID;
+CREATE TABLE loose (folder INTEGER NOT NULL, destination_uid INTEGER NOT NULL, digest INTEGER NOT NULL,
+    size INTEGER NOT NULL, PRIMARY KEY (folder, destination_uid)) WITHOUT ROWID;
+CREATE TABLE unfiltered (folder INTEGER NOT NULL, destination_uid INTEGER NOT NULL,
+    begun INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (folder, destination_uid)) WITHOUT ROWID;
+CREATE TABLE flagset (id INTEGER PRIMARY KEY, flags TEXT NOT NULL UNIQUE);
+INSERT INTO folder VALUES (3, 'INBOX', 'INBOX', 11, 12, 6, 77, 5, 9, 4, 1, 1, 'abc');
+INSERT INTO pair VALUES (3, 1, 5, 1), (3, 2, 0, 1), (3, 4, -1, 1);
+INSERT INTO loose VALUES (3, 8, -2, 500);
+INSERT INTO flagset VALUES (1, '');
+"""
+
+
+def test_a_file_of_the_first_format_is_read_and_what_had_gone_is_no_proof(tmp_path: Path) -> None:
+    path = str(tmp_path / "state")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(FORMAT_1)
+        connection.execute(
+            "INSERT INTO meta VALUES ('accounts', ?), ('digest_key', ?)", (ACCOUNTS, b"k" * 32)
+        )
+        connection.execute("PRAGMA application_id=0x494D5359")
+        connection.execute("PRAGMA user_version=1")
+        connection.commit()
+    for _ in range(2):
+        journal = Journal.open(path, ACCOUNTS, refuse)
+        assert journal.folders() == {
+            ("INBOX", "INBOX"): FolderRecord(
+                3,
+                "INBOX",
+                "INBOX",
+                Numbers(11, 6, 5, 77),
+                Numbers(12, 9, 4),
+                removed=1,
+                copies=1,
+                settled=True,
+                rules="abc",
+            )
+        }
+        assert list(journal.find(3, [1, 2, 4]).values()) == [
+            Pair(1, 5, 1),
+            Pair(2, Copy.KEPT, 1),
+            Pair(4, Copy.DUPLICATE, 1),
+        ]
+        assert journal.loose(3) == {8: (LARGE - 1, 500)}
+        assert journal.names() == {}
+        journal.close()

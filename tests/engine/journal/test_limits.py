@@ -10,6 +10,7 @@ from tests.engine.journal import actors
 
 from imapsync.journal.journal import Journal
 from imapsync.journal.values import JournalError
+from imapsync.terms import Pair
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,11 +21,11 @@ LIMIT_MIB = 160
 
 WRITER = """
 journal = opened()
-state = journal.begin(FolderState(0, "INBOX", "INBOX", 1, 1))
+state = journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(1), Numbers(1)))
 batch = 0
 while True:
     batch += 1
-    journal.add(state.id, ((uid, uid, batch) for uid in range(1, 401)))
+    journal.add(state.id, (Pair(uid, uid, batch) for uid in range(1, 401)))
     journal.update(state._replace(removed=batch))
     journal.commit()
     print(batch, flush=True)
@@ -33,8 +34,8 @@ while True:
 FULL = """
 import resource
 journal = opened()
-state = journal.begin(FolderState(0, "INBOX", "INBOX", 1, 1))
-journal.add(state.id, [(1, 1, 1)])
+state = journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(1), Numbers(1)))
+journal.add(state.id, [Pair(1, 1, 1)])
 journal.update(state._replace(settled=True))
 journal.commit()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -45,7 +46,8 @@ def attempt(act):
         act()
     except JournalError as error:
         failures.append(str(error))
-attempt(lambda: (journal.begin(state), journal.add(state.id, ((uid, uid, 1) for uid in range(1, 900_000)))))
+many = (Pair(uid, uid, 1) for uid in range(1, 900_000))
+attempt(lambda: (journal.begin(state), journal.add(state.id, many)))
 attempt(lambda: journal.update(state._replace(removed=7)))
 attempt(journal.commit)
 journal.close()
@@ -67,9 +69,9 @@ except JournalError as error:
 HALF_A_MILLION = """
 import resource
 journal = opened()
-state = journal.begin(FolderState(0, "INBOX", "INBOX", 1, 1))
+state = journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(1), Numbers(1)))
 for start in range(0, 500_000, 1000):
-    journal.add(state.id, ((uid, uid + 7, 1) for uid in range(start + 1, start + 1001)))
+    journal.add(state.id, (Pair(uid, uid + 7, 1) for uid in range(start + 1, start + 1001)))
     journal.commit()
 journal.close()
 journal = opened()
@@ -137,7 +139,7 @@ def test_a_failed_journal_is_let_go_so_that_another_can_have_it(tmp_path: Path) 
     path = str(tmp_path / "state")
     journal = Journal.open(path, ACCOUNTS, refuse)
     with pytest.raises(JournalError):
-        journal.add(1, [(1, 1, None)])  # type: ignore[list-item]
+        journal.add(1, [Pair(1, 1, None)])  # type: ignore[arg-type]
     again = Journal.open(path, ACCOUNTS, refuse)
     assert again.folders() == {}
     again.close()

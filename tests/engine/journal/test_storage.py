@@ -16,7 +16,8 @@ from tests.engine.journal import actors
 
 from imapsync.journal.journal import Journal
 from imapsync.journal.storage import APPLICATION_ID, FORMAT_VERSION
-from imapsync.journal.values import FolderState, JournalError
+from imapsync.journal.values import JournalError
+from imapsync.terms import FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +32,8 @@ def refuse(warning: str) -> None:
 def make(path: Path, rows: int = 3) -> None:
     """Begin a state file with a folder pair of some message pairs, and close it."""
     journal = Journal.open(str(path), ACCOUNTS, refuse)
-    state = journal.begin(FolderState(0, "INBOX", "INBOX", 1, 2))
-    journal.add(state.id, ((uid, uid + 100, 1) for uid in range(1, rows + 1)))
+    state = journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(1), Numbers(2)))
+    journal.add(state.id, (Pair(uid, uid + 100, 1) for uid in range(1, rows + 1)))
     journal.close()
 
 
@@ -65,7 +66,7 @@ def test_a_new_file_is_private_marked_and_alone(path: Path) -> None:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT_VERSION,)
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
-        assert tables == {"meta", "folder", "pair", "loose", "unfiltered", "flagset", "name"}
+        assert tables == {"meta", "folder", "pair", "loose", "unfiltered", "flagset", "name", "marked"}
     connection.close()
 
 
@@ -73,7 +74,7 @@ def test_what_lies_beside_an_open_file_is_private_too(path: Path) -> None:
     before = os.umask(0)
     try:
         journal = Journal.open(str(path), ACCOUNTS, refuse)
-        journal.begin(FolderState(0, "INBOX", "INBOX", 1, 2))
+        journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(1), Numbers(2)))
         journal.commit()
         names = {entry.name: mode_of(entry) for entry in path.parent.iterdir()}
         journal.close()
@@ -182,7 +183,7 @@ def test_another_accounts_file_is_kept_aside_and_each_gets_its_own_name(path: Pa
     warnings: list[str] = []
     for accounts in ("a", "b", "c"):
         journal = Journal.open(str(path), accounts, warnings.append)
-        journal.begin(FolderState(0, accounts, "x", 1, 1))
+        journal.begin(FolderRecord(0, accounts, "x", Numbers(1), Numbers(1)))
         journal.close()
     assert sorted(entry.name for entry in path.parent.iterdir()) == [
         "task.state", "task.state.aside-1", "task.state.aside-2"
@@ -196,7 +197,7 @@ def test_another_accounts_file_is_kept_aside_and_each_gets_its_own_name(path: Pa
 
 KILLED = """
 journal = opened()
-journal.begin(FolderState(0, 'x', 'y', 1, 1))
+journal.begin(FolderRecord(0, 'x', 'y', Numbers(1), Numbers(1)))
 journal.commit()
 os.kill(os.getpid(), signal.SIGKILL)
 """

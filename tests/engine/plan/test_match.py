@@ -11,13 +11,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.engine.plan.builders import Message, index_of
 
 from imapsync.plan.index import FlagTable, MessageIndex, canonical_flags
-from imapsync.plan.match import NONE, Matching, duplicate_rows, match
+from imapsync.plan.match import NONE, Matching, PairingRules, duplicate_rows, match
 
 A, B, C = 101, 202, (1 << 64) - 1
 
 
 def matched(source: list[Message], destination: list[Message], *, sync_duplicates: bool = False) -> Matching:
-    return match(index_of(source), index_of(destination), sync_duplicates=sync_duplicates)
+    return match(index_of(source), index_of(destination), PairingRules(sync_duplicates))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def matched(source: list[Message], destination: list[Message], *, sync_duplicate
         pytest.param([(A, 1), (B, 2)], [], False, [NONE, NONE], [0, 1], [], [], id="empty destination"),
         pytest.param([], [(A, 1)], False, [], [], [], [0], id="empty source"),
         pytest.param([(A, 1), (B, 2)], [(B, 2), (A, 1)], False, [1, 0], [], [], [], id="another order"),
-        pytest.param([(A, 1)], [(A, 9)], False, [0], [], [], [], id="a server that counts sizes differently"),
+        pytest.param([(A, 1)], [(A, 9)], False, [NONE], [0], [], [0], id="an edited draft"),
         pytest.param(
             [(A, 1), (A, 1)], [], False, [NONE, NONE], [0], [1], [], id="a duplicate is copied once"
         ),
@@ -47,7 +47,14 @@ def matched(source: list[Message], destination: list[Message], *, sync_duplicate
             [(A, 1), (A, 2)], [(A, 2)], False, [NONE, 0], [0], [], [], id="same id: equal sizes pair first"
         ),
         pytest.param(
-            [(A, 1), (A, 2)], [(A, 3), (A, 4)], False, [0, 1], [], [], [], id="same id: then in order"
+            [(A, 1), (A, 2)],
+            [(A, 3), (A, 4)],
+            False,
+            [NONE, NONE],
+            [0, 1],
+            [],
+            [0, 1],
+            id="same id, other sizes",
         ),
         pytest.param(
             [(A, 1)],
@@ -65,11 +72,11 @@ def matched(source: list[Message], destination: list[Message], *, sync_duplicate
             [(A, 1), (B, 5), (A, 2)],
             [(A, 7), (A, 2)],
             False,
-            [0, NONE, 1],
-            [1],
+            [NONE, NONE, 1],
+            [0, 1],
             [],
-            [],
-            id="exact, loose and missing",
+            [0],
+            id="exact and missing",
         ),
     ],
 )

@@ -132,6 +132,14 @@ ROWS: tuple[Option, ...] = (
         ours=True,
     ),
     Option(
+        "maxvanished2",
+        Kind.INT,
+        DELETION,
+        "With --state: up to this many copies were removed from host2 on purpose, so that --delete1 and "
+        "--delete1older go on, in place of the brake (more than half of the copies are gone).",
+        ours=True,
+    ),
+    Option(
         "recopydeleted",
         Kind.FLAG,
         DELETION,

@@ -1,0 +1,180 @@
+"""What may be believed of the journal, and what has to be asked to know the rest. Pure.
+
+The journal says what was compared last time. It is believed only as far as both servers' numbers still fit,
+and equal numbers only for a day: then, and whenever a folder is opened anyway, its last pairs are held
+against the messages that lie there now, because a server that was restored from a backup may give UIDs a
+second time under the same UIDVALIDITY.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from imapsync.plan.identity import UNIDENTIFIED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imapsync.terms import FolderRecord, Numbers, Pair
+
+#: Equal numbers are believed for so long without a look at the messages themselves.
+LOOK_AGAIN_S = 86_400
+#: So many of the last pairs are looked at: the user may have removed some of them.
+PAIRS_LOOKED_AT = 3
+
+
+class Trust(enum.Enum):
+    """How much of what is recorded of a folder pair holds."""
+
+    UNCHANGED = "unchanged"  # nothing is to be done, nothing is opened
+    KNOWN = "known"  # only what is new or different is read
+    BEGUN = "begun"  # a first comparison was interrupted: all is read, known pairs count
+    NOTHING = "nothing"  # all is read and compared by identity
+
+
+class Wishes(NamedTuple):
+    """What the options of a run mean for what has to be looked at.
+
+    rules: their fingerprint. resync: flags are compared. opens: something is done in every folder, changed or
+    not. lists: which source messages are selected can change without the source changing (a search, an age).
+    recopies: copies that are gone are made again. now: epoch seconds.
+    """
+
+    rules: str = ""
+    resync: bool = True
+    opens: bool = False
+    lists: bool = False
+    recopies: bool = False
+    now: int = 0
+
+
+class Flags(enum.Enum):
+    """Whose flags are to be asked for."""
+
+    NOBODY = "nobody"
+    CHANGED = "changed"  # CHANGEDSINCE the recorded HIGHESTMODSEQ
+    ALL = "all"
+
+
+class Questions(NamedTuple):
+    """What has to be asked of a known folder pair under some numbers.
+
+    source_new, destination_new: from which UID on messages are unknown; 0 for none. source_list,
+    destination_list: all UIDs have to be listed.
+    """
+
+    flags: Flags
+    source_new: int
+    source_list: bool
+    destination_new: int
+    destination_list: bool
+
+
+def trust(
+    record: FolderRecord | None, source: Numbers | None, destination: Numbers | None, wishes: Wishes
+) -> Trust:
+    """Tell how much of a record holds under the numbers that both folders have now.
+
+    UIDVALIDITY changed: another folder of the same name (RFC 3501 §2.3.1.1). UIDNEXT or HIGHESTMODSEQ went
+    back: the server was restored from a backup. Each makes every recorded UID meaningless.
+    """
+    if record is None or source is None or destination is None:
+        return Trust.NOTHING
+    if not _same_uids(source, record.source) or not _same_uids(destination, record.destination):
+        return Trust.NOTHING
+    if record.begun:
+        return Trust.BEGUN
+    if _went_back(source, record.source) or _went_back(destination, record.destination):
+        return Trust.NOTHING
+    return Trust.UNCHANGED if _is_unchanged(record, source, destination, wishes) else Trust.KNOWN
+
+
+def questions(record: FolderRecord, source: Numbers, destination: Numbers, wishes: Wishes) -> Questions:
+    """Give what has to be asked of a known pair; asked again with the numbers that opening it told."""
+    listed = not record.settled or record.rules != wishes.rules or wishes.lists
+    return Questions(
+        flags=_flags_to_ask(record, source, wishes),
+        source_new=record.source.uidnext if not listed and source.uidnext > record.source.uidnext else 0,
+        source_list=listed or source.messages < record.source.messages,
+        destination_new=max(1, record.destination.uidnext)
+        if destination.uidnext > record.destination.uidnext
+        else 0,
+        destination_list=wishes.recopies
+        or not record.settled
+        or record.destination.messages < 0
+        or destination.messages < record.destination.messages,
+    )
+
+
+def adds_up(before: Numbers, now: Numbers, arrived: int) -> bool:
+    """Tell whether a folder holds just what it held and what arrived.
+
+    Else something left it, or is kept from us: then its UIDs are listed.
+    """
+    return before.messages >= 0 and before.messages + arrived == now.messages
+
+
+def is_all(listed: int, exists: int) -> bool:
+    """Tell whether a server that says `exists` messages has shown them all."""
+    return listed >= exists
+
+
+def same_messages(
+    pairs: Sequence[Pair], source: Mapping[int, int], destination: Mapping[int, int], *, altered: bool
+) -> bool:
+    """Hold recorded pairs against the messages that have their UIDs now (UID -> digest).
+
+    A UID that is absent says nothing: messages get removed. A digest 0 says nothing either: a message without
+    identifying headers, which servers add to. altered: copies get other headers on their way.
+    """
+    for pair in pairs:
+        here = source.get(pair.source_uid, UNIDENTIFIED)
+        there = destination.get(pair.copy, UNIDENTIFIED)
+        if here and there and here != there and not altered:
+            return False
+        if here and pair.digest and here != pair.digest:
+            return False
+    return True
+
+
+def _same_uids(now: Numbers, before: Numbers) -> bool:
+    return (
+        bool(before.uidvalidity)
+        and now.uidvalidity == before.uidvalidity
+        and now.uidnext >= max(before.uidnext, 1)
+    )
+
+
+def _went_back(now: Numbers, before: Numbers) -> bool:
+    return bool(before.modseq and now.modseq) and now.modseq < before.modseq
+
+
+def _is_unchanged(record: FolderRecord, source: Numbers, destination: Numbers, wishes: Wishes) -> bool:
+    if not record.settled or record.rules != wishes.rules or wishes.opens or wishes.recopies:
+        return False
+    if wishes.now - record.looked_at >= LOOK_AGAIN_S or wishes.now < record.looked_at:
+        return False
+    if wishes.resync and not source.modseq:
+        return False  # flags may have changed without any number saying so
+    return _equal(source, record.source) and _equal(destination, record.destination)
+
+
+def _equal(now: Numbers, before: Numbers) -> bool:
+    """Compare all that was told both times; a HIGHESTMODSEQ that was never recorded proves nothing."""
+    sizes_fit = now.size < 0 or before.size < 0 or now.size == before.size
+    return (now.uidnext, now.messages, now.modseq) == (
+        before.uidnext,
+        before.messages,
+        before.modseq,
+    ) and sizes_fit
+
+
+def _flags_to_ask(record: FolderRecord, source: Numbers, wishes: Wishes) -> Flags:
+    if record.source.uidnext == 1:
+        return Flags.NOBODY  # there was nobody
+    if record.rules != wishes.rules:
+        return Flags.ALL if wishes.resync else Flags.NOBODY
+    if source.modseq and record.source.modseq:
+        return Flags.NOBODY if source.modseq == record.source.modseq else Flags.CHANGED
+    return Flags.ALL if wishes.resync else Flags.NOBODY

@@ -1,0 +1,99 @@
+"""What has changed in a folder pair that the journal knows. Pure: from lists of UIDs to what follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from imapsync.terms import Copy
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from imapsync.plan.flags import Flags, FlagTranslator
+    from imapsync.terms import Pair
+
+_DELETED = b"\\deleted"
+
+
+def vanished(pairs: Iterable[int], present: Collection[int]) -> set[int]:
+    """Give the source UIDs of pairs that the source no longer lists."""
+    return {uid for uid in pairs if uid not in present}
+
+
+def removed_copies(
+    source_uids: Sequence[int], copies: Sequence[int], present: Collection[int], seen_below: int
+) -> dict[int, Copy]:
+    """Give source UID -> mark for the pairs whose copy the destination no longer lists.
+
+    seen_below: copies under this UID had been seen alive by a later run than the one that made them.
+    """
+    return {
+        uid: Copy.VANISHED if copy < seen_below else Copy.UNSEEN
+        for uid, copy in zip(source_uids, copies, strict=True)
+        if copy > 0 and copy not in present
+    }
+
+
+class FreedDuplicate(NamedTuple):
+    """A message that was left out as a duplicate takes over the copy whose own original is gone."""
+
+    source_uid: int
+    copy: int
+
+
+def take_over(gone: Iterable[Pair], duplicates: Iterable[Pair]) -> list[FreedDuplicate]:
+    """Give the duplicates that inherit the copies of vanished originals of the same digest and size.
+
+    Duplicates are a set: as long as one of them is on the source, their copy is not extra.
+    """
+    waiting: dict[tuple[int, int], list[int]] = {}
+    for pair in duplicates:
+        if pair.digest:
+            waiting.setdefault((pair.digest, pair.size), []).append(pair.source_uid)
+    taken = []
+    for pair in gone:
+        heirs = waiting.get((pair.digest, pair.size))
+        if pair.copy > 0 and heirs:
+            taken.append(FreedDuplicate(heirs.pop(0), pair.copy))
+    return taken
+
+
+def without_our_marks(flags: Flags, uid: int, marked: Collection[int]) -> Flags:
+    r"""Give a source message's flags without the \Deleted that we have set ourselves."""
+    return tuple(flag for flag in flags if flag.lower() != _DELETED) if uid in marked else flags
+
+
+def flag_change(translator: FlagTranslator, before: Flags, now: Flags) -> tuple[Flags, Flags] | None:
+    """Give (add, remove) that bring a change of the source's flags to the copy, None when there is none."""
+    add, remove = translator.three_way(before, now)
+    return (add, remove) if add or remove else None
+
+
+def originals_of(
+    digests: Iterable[tuple[int, int]], known: Iterable[Pair]
+) -> dict[tuple[int, int], list[Pair]]:
+    """Give (digest, size) -> pairs that are on both sides, for those that are asked for."""
+    wanted = set(digests)
+    found: dict[tuple[int, int], list[Pair]] = {}
+    for pair in known:
+        if (pair.digest, pair.size) in wanted:
+            found.setdefault((pair.digest, pair.size), []).append(pair)
+    return found
+
+
+def late_duplicates(
+    new: Mapping[int, tuple[int, int]],
+    originals: Mapping[tuple[int, int], Sequence[Pair]],
+    contents: Mapping[int, int],
+) -> set[int]:
+    """Give the new source UIDs that are duplicates of messages whose copies are there.
+
+    new: UID -> (digest, size). contents: UID -> content digest, of the new ones and of their originals; what
+    could not be read is no duplicate.
+    """
+    return {
+        uid
+        for uid, key in new.items()
+        if (content := contents.get(uid))
+        and any(contents.get(pair.source_uid) == content for pair in originals.get(key, ()))
+    }

@@ -1,0 +1,99 @@
+"""Which originals may go, and what to think of copies that are gone. Pure.
+
+Proof is now: an original goes only when its copy was seen a moment ago. A copy that is no longer there proves
+nothing by itself; what counts as proof stands in `may_go`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, NamedTuple
+
+from imapsync.terms import Copy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Sight(enum.Enum):
+    """What a look at a copy showed a moment ago."""
+
+    ALIVE = "alive"  # it is there, and is that message
+    OTHER = "other"  # another message has its UID
+    ABSENT = "absent"
+    UNKNOWN = "unknown"  # nobody could look
+
+
+def may_go(copy: int, sight: Sight, *, found_elsewhere: bool) -> bool:
+    """Tell whether the original of a copy may be deleted or marked on the source.
+
+    copy: destination UID, or the `Copy` that stands for it. A copy that a later run had seen and that then
+    went alone was removed by its owner; one that was found in another folder of the destination was filed.
+    """
+    if copy > 0:
+        return sight is Sight.ALIVE or found_elsewhere
+    return copy == Copy.REMOVED or (copy != Copy.DUPLICATE and found_elsewhere)
+
+
+class Judgement(NamedTuple):
+    """What becomes of copies that have vanished. marks: source UID -> mark, folder by folder."""
+
+    marks: dict[int, dict[int, Copy]]
+    doubted: int
+
+
+def is_accident(vanished: int, copies: int) -> bool:
+    """Tell whether copies went as by an accident: more than half of all that were there (`copies`)."""
+    return vanished * 2 > copies
+
+
+def judge(
+    gone: Mapping[int, Mapping[int, int]],
+    copies: int,
+    found: Mapping[int, Iterable[int]],
+    *,
+    looked: bool,
+    allowed: int | None,
+) -> Judgement:
+    """Judge the copies that are gone, over the whole account.
+
+    gone: folder -> source UID -> mark it has now (`Copy`). copies: how many there were when the run began,
+    those in `gone` that are not judged included. found: folder -> source UIDs whose copy lies in another
+    folder of the destination. looked: whether it was looked for. allowed: --maxvanished2.
+    """
+    left = {
+        folder: {uid: mark for uid, mark in marks.items() if uid not in set(found.get(folder, ()))}
+        for folder, marks in gone.items()
+    }
+    fresh = sum(mark in (Copy.VANISHED, Copy.UNSEEN) for marks in left.values() for mark in marks.values())
+    doubted = sum(mark == Copy.DOUBTED for marks in left.values() for mark in marks.values())
+    accident = is_accident(fresh, copies)
+    if accident:
+        doubted += fresh
+    released = allowed is not None and doubted <= allowed
+    judged: dict[int, dict[int, Copy]] = {}
+    for folder, marks in gone.items():
+        judged[folder] = {
+            uid: _judged(
+                Copy(mark),
+                found=uid not in left[folder],
+                accident=accident,
+                released=released,
+                looked=looked,
+            )
+            for uid, mark in marks.items()
+        }
+    return Judgement(judged, 0 if released else doubted)
+
+
+def _judged(mark: Copy, *, found: bool, accident: bool, released: bool, looked: bool) -> Copy:
+    if found:
+        return Copy.REMOVED
+    fresh = mark in (Copy.VANISHED, Copy.UNSEEN)
+    if mark is Copy.DOUBTED or (fresh and accident):
+        return Copy.REMOVED if released else Copy.DOUBTED
+    if mark is Copy.VANISHED:
+        return Copy.REMOVED
+    if mark in (Copy.UNSEEN, Copy.MISSED):
+        return Copy.KEPT if looked else Copy.MISSED
+    return mark

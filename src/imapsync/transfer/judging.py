@@ -1,0 +1,191 @@
+"""Judge the copies that vanished from the destination, over the whole account, before any original goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imapsync.plan.proof import is_accident, judge
+from imapsync.report import events
+from imapsync.report.events import Reason, Side
+from imapsync.session.errors import CommandRefused
+from imapsync.terms import UNJUDGED, Copy
+from imapsync.transfer.contents import read_contents
+from imapsync.transfer.context import StopRun
+from imapsync.transfer.outcome import Stop
+from imapsync.transfer.planning import UIDS_PER_QUESTION
+from imapsync.wire.uidset import UidSet
+
+if TYPE_CHECKING:
+    from imapsync.plan.index import MessageIndex
+    from imapsync.terms import Pair
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
+
+    #: Job position -> pairs whose copy is gone.
+    Gone = dict[int, list[Pair]]
+    #: Digest -> originals that are looked for, with the position of their job.
+    Wanted = dict[int, list[tuple[int, Pair]]]
+
+#: Marks whose copies are looked for in other folders before the run deletes originals.
+_LOOKED_FOR = (Copy.VANISHED, Copy.UNSEEN, Copy.DOUBTED, Copy.MISSED)
+
+
+async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+    """Mark what vanished as removed by its owner, as kept, or as an accident; StopRun in the last case.
+
+    The brake holds in every run until the copies are back or --maxvanished2 says that they may be gone.
+    """
+    journal = run.journal
+    if journal is None or run.dry:
+        return
+    empties = run.settings.deletion.empties_source
+    marks = _LOOKED_FOR if empties else tuple(UNJUDGED)
+    gone: Gone = {}
+    for job in jobs:
+        if job.record is not None and not job.unchanged:
+            pairs = journal.marked_as(job.record.id, marks)
+            if pairs:
+                gone[job.position] = pairs
+    if not gone:
+        return
+    found = await _found_elsewhere(run, focus, jobs, reading, _worth_looking(run, gone)) if empties else {}
+    judgement = judge(
+        {at: {pair.source_uid: pair.copy for pair in pairs} for at, pairs in gone.items()},
+        run.copies_before,
+        found,
+        looked=empties,
+        allowed=run.settings.deletion.max_vanished,
+    )
+    for job in jobs:
+        if job.record is not None and job.position in judgement.marks:
+            journal.mark(job.record.id, judgement.marks[job.position].items())
+    journal.commit()
+    _tell_kept(run, judgement.marks)
+    if judgement.doubted and empties:
+        _stop(run, judgement.doubted)
+
+
+def _worth_looking(run: Run, gone: Gone) -> Gone:
+    """Give those that have to be looked for: all when it may be an accident, else what nobody saw alive."""
+    marks = [pair.copy for pairs in gone.values() for pair in pairs]
+    fresh = sum(mark in UNJUDGED for mark in marks)
+    if Copy.DOUBTED in marks or is_accident(fresh, run.copies_before):
+        return gone
+    return {
+        at: some
+        for at, pairs in gone.items()
+        if (some := [pair for pair in pairs if pair.copy != Copy.VANISHED])
+    }
+
+
+async def _found_elsewhere(
+    run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading, gone: Gone
+) -> dict[int, set[int]]:
+    """Give job position -> source UIDs whose message lies in some folder of the destination."""
+    wanted = await _wanted(run, focus, jobs, reading, gone)
+    found: dict[int, set[int]] = {}
+    layout = run.destination_view.layout
+    for view in run.destination_view.folders:
+        if not wanted:
+            break
+        if not view.folder.selectable or layout.is_foreign(view.folder.name):
+            continue
+        try:
+            selected = await focus.look(view.mailbox)
+            if selected.exists:
+                await _look_into(run, focus, jobs, reading, wanted=wanted, found=found)
+        except CommandRefused:
+            continue
+    return found
+
+
+async def _wanted(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading, gone: Gone) -> Wanted:
+    """Give digest -> originals; who they are is read from the source where the journal does not say."""
+    wanted: Wanted = {}
+    for job in jobs:
+        pairs = gone.get(job.position, [])
+        if not pairs:
+            continue
+        await focus.same_source(job)
+        index = reading.new_index()
+        reader = reading.source_plain()
+        for some in UidSet.of(pair.source_uid for pair in pairs).split(UIDS_PER_QUESTION):
+            await reader.read(reader.ask(run.source, some), reading.table, into=index)
+        await reader.complete(run.source, index)
+        by_uid = {pair.source_uid: pair for pair in pairs}
+        for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True):
+            pair = by_uid[uid]._replace(digest=digest, size=size)
+            wanted.setdefault(digest, []).append((job.position, pair))
+    return wanted
+
+
+async def _look_into(
+    run: Run,
+    focus: Focus,
+    jobs: list[FolderJob],
+    reading: Reading,
+    *,
+    wanted: Wanted,
+    found: dict[int, set[int]],
+) -> None:
+    """Look for wanted messages in the destination folder that is open; take what is found out of `wanted`."""
+    reader = reading.plain()
+    index = await reader.read(reader.ask(run.destination, b"1:*"), reading.table)
+    await reader.complete(run.destination, index)
+    rows = [row for row, digest in enumerate(index.digests) if digest in wanted]
+    contents = await read_contents(run.destination, _other_sizes(index, rows, wanted), reading.identity)
+    for row in rows:
+        for position, pair in wanted.get(index.digests[row], []):
+            if index.sizes[row] == pair.size or await _same_content(
+                run, focus, jobs, position, pair=pair, content=contents.get(index.uids[row], 0)
+            ):
+                found.setdefault(position, set()).add(pair.source_uid)
+        left = [
+            (position, pair)
+            for position, pair in wanted.pop(index.digests[row], [])
+            if pair.source_uid not in found.get(position, set())
+        ]
+        if left:
+            wanted[index.digests[row]] = left
+
+
+def _other_sizes(index: MessageIndex, rows: list[int], wanted: Wanted) -> list[int]:
+    """Give destination UIDs of messages that are wanted but for their size: their content decides."""
+    return [
+        index.uids[row]
+        for row in rows
+        if all(pair.size != index.sizes[row] for _, pair in wanted[index.digests[row]])
+    ]
+
+
+async def _same_content(
+    run: Run, focus: Focus, jobs: list[FolderJob], position: int, *, pair: Pair, content: int
+) -> bool:
+    if not content:
+        return False
+    job = next(job for job in jobs if job.position == position)
+    await focus.same_source(job)
+    contents = await read_contents(run.source, [pair.source_uid], run.identity)
+    return contents.get(pair.source_uid) == content
+
+
+def _tell_kept(run: Run, marks: dict[int, dict[int, Copy]]) -> None:
+    kept = sum(mark is Copy.KEPT for of_folder in marks.values() for mark in of_folder.values())
+    if kept:
+        run.warn(
+            f"{kept} copies vanished from host2 before any later run had seen them, and are in no other"
+            " folder: their originals stay on host1",
+            Side.DESTINATION,
+        )
+
+
+def _stop(run: Run, doubted: int) -> None:
+    text = (
+        f"{doubted} of the {run.copies_before} copies on host2 have vanished since the last run: nothing is"
+        f" deleted on host1 (--maxvanished2 {doubted} says that they were removed on purpose)"
+    )
+    details = {"messages": str(doubted), "of": str(run.copies_before)}
+    run.sink(events.Problem(Reason.BRAKE_VANISHED, text, Side.DESTINATION, details=details))
+    raise StopRun(Stop.BRAKE_VANISHED)
