@@ -134,6 +134,8 @@ class _Scan:
         while self._index < len(words):
             word = words[self._index]
             self._index += 1
+            if not word:
+                continue  # as in the original: wrappers pass values that may be empty
             if word == "--":
                 self.problems.extend(
                     _not_an_option(extra, self._after_secret) for extra in words[self._index :]

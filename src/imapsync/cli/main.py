@@ -8,12 +8,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from imapsync.cli.getopt import Parser
-from imapsync.cli.options import TABLE
-from imapsync.cli.secrets import blank_traces, take_from_environment
+from imapsync.cli import signals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from imapsync.cli.getopt import Parser
 
 
 def entry() -> NoReturn:
@@ -22,6 +22,8 @@ def entry() -> NoReturn:
     Ends without taking the interpreter apart: all files are written and closed by then, and a login check
     would pay a quarter of its time for it.
     """
+    # Before all other imports: the end may be asked for while they last.
+    signals.watch()
     # No garbage of importance comes from importing; the runner switches collection on again.
     gc.disable()
     code = main(sys.argv[1:])
@@ -33,6 +35,10 @@ def entry() -> NoReturn:
 
 def main(words: Sequence[str]) -> int:
     """Run a command line; give the exit code. Never raises."""
+    from imapsync.cli.getopt import Parser
+    from imapsync.cli.options import TABLE
+    from imapsync.cli.secrets import blank_traces, take_from_environment
+
     environment = take_from_environment()
     parser = Parser(TABLE)
     blank_traces(parser, words)

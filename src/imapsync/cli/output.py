@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
+import stat
 import sys
 import time
 
@@ -44,10 +46,11 @@ class Output:
         try:
             if directory and not os.path.isdir(directory):
                 os.makedirs(directory, mode=0o700, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+            descriptor = _open_plain(path)
         except OSError as error:
+            why = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror or error
             raise OutputError(
-                f"The log file '{path}' cannot be written: {error.strerror or error}. "
+                f"The log file '{path}' cannot be written: {why}. "
                 "Choose another with --logfile, or none with --nolog."
             ) from None
         with contextlib.suppress(OSError):
@@ -77,6 +80,19 @@ class Output:
             with contextlib.suppress(OSError):
                 os.close(self._log)
             self._log = None
+
+
+def _open_plain(path: str) -> int:
+    """Open a plain file for writing from its beginning: no link is followed, no pipe or device waited for."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags, 0o600)
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        os.ftruncate(descriptor, 0)
+    elif not stat.S_ISCHR(kind):  # /dev/null is welcome
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a plain file")
+    return descriptor
 
 
 def _write_all(descriptor: int, content: bytes) -> OSError | None:

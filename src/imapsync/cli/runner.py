@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from imapsync import __version__
+from imapsync.cli import signals
 from imapsync.cli.errors import InputError, OutputError, PatternTimeout, PidFileError, UsageError
 from imapsync.cli.exitcodes import Exit, exit_of, fatal_exit
 from imapsync.cli.options import TABLE, Status
@@ -26,7 +26,6 @@ from imapsync.report.safe import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import FrameType
 
     from imapsync.cli.getopt import Parsed, Parser
     from imapsync.transfer import Outcome, Settings
@@ -37,7 +36,6 @@ GRACE_S = 4.0
 TICK_S = 0.5
 #: Allocations between two collections; the usual 700 makes them run all the time while an index is read.
 GC_THRESHOLDS = (50_000, 20, 20)
-_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Runner:
@@ -62,8 +60,7 @@ class Runner:
 
     def run(self, problems: Sequence[str] = ()) -> int:
         """Do it all; give the exit code. `problems` are those that reading the command line found."""
-        for number in _ENDING_SIGNALS:
-            signal.signal(number, _interrupt)
+        signals.watch()
         try:
             code = self._guarded(problems)
         except UsageError as error:
@@ -89,6 +86,7 @@ class Runner:
         return code.number
 
     def _guarded(self, problems: Sequence[str]) -> Exit:
+        signals.raise_if_received()
         if problems:
             raise UsageError(*problems)
         options = complete(self._given)
@@ -114,6 +112,7 @@ class Runner:
                 )
         import asyncio
 
+        signals.raise_if_received()
         return asyncio.run(self._work(self._settings))
 
     async def _work(self, wanted: Settings) -> Exit:
@@ -138,18 +137,19 @@ class Runner:
             work.cancel()
             loop.call_later(GRACE_S, self._leave_at_once)
 
-        for number in _ENDING_SIGNALS:
+        for number in signals.ENDING:
             loop.add_signal_handler(number, stop, number.name)
+        early = signals.received()
+        if early is not None:
+            stop(early.name)
         try:
             outcome = await work
         except asyncio.CancelledError:
             return Exit.EXIT_BY_SIGNAL
         finally:
             ticker.cancel()
-            for number in _ENDING_SIGNALS:
-                # What is left is to tell the end: too late to be ended.
-                loop.remove_signal_handler(number)
-                signal.signal(number, signal.SIG_IGN)
+            # The handlers of the loop go with it: none of them may be in between.
+            signals.ignore(lambda: [loop.remove_signal_handler(number) for number in signals.ENDING])
         return self._code(outcome)
 
     async def _tick(self) -> None:
@@ -246,8 +246,7 @@ class Runner:
 
     def _end(self, code: Exit) -> None:
         """Write the statistics, the reports and the last lines; release the pid file."""
-        for number in _ENDING_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        signals.ignore()
         ended_at = time.time()
         if self._began:
             self._tell_work(ended_at)
@@ -361,10 +360,6 @@ def pid_file_path(options: Parsed) -> str:
             ) from None
     # As the original's; PidFile opens it without following links and never trusts what it holds.
     return os.path.join(folder or os.environ.get("TMPDIR") or "/tmp", DEFAULT_NAME)  # noqa: S108 - see above
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _shell_word(word: str) -> str:

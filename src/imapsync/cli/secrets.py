@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from imapsync.cli import signals
 from imapsync.cli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def read_first_line(path: str, option: str) -> str:
     """Give the first line of a file, pipe or /dev/fd/N without its line end. InputError names the option."""
     try:
         # Unbuffered: two passwords on two lines of one pipe are both found.
-        with open(path, "rb", buffering=0) as file:
+        with signals.interruptible(), open(path, "rb", buffering=0) as file:
             line = file.readline(MAX_SECRET_BYTES + 1)
     except OSError as error:
         raise InputError(
@@ -66,7 +67,10 @@ def find_password(options: Parsed, side: int, environment: dict[str, str], user:
     import getpass
 
     try:
-        return getpass.getpass(f"What's the password for {user} on host{side}? (not shown while you type): ")
+        with signals.interruptible():
+            return getpass.getpass(
+                f"What's the password for {user} on host{side}? (not shown while you type): "
+            )
     except EOFError:
         raise UsageError(f"The password of user{side} is missing.") from None
 

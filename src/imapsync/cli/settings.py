@@ -215,17 +215,9 @@ class _Rules:
         for header in headers:
             if not header or not header.isascii() or any(char <= " " or char in ":\x7f" for char in header):
                 raise UsageError(f"Option --useheader: '{header}' is no header name.", option="useheader")
-        by_uid = self._flag("useuid")
-        if by_uid and not self._options.text("state"):
-            raise UsageError(
-                "--useuid needs --state FILE, where the UIDs are remembered: without it each run would copy "
-                "everything again.",
-                option="useuid",
-            )
         return IdentityRules(
             headers=headers or DEFAULT_IDENTITY_HEADERS,
             sync_duplicates=self._flag("syncduplicates"),
-            by_uid=by_uid,
         )
 
     def content(self) -> ContentRules:
@@ -265,7 +257,6 @@ class _Rules:
         return DeletionRules(
             source=flag("delete1"),
             source_older_days=self._amount("delete1older"),
-            source_expunge_each_batch=flag("expungeaftereach", default=True),
             source_expunge=flag("expunge1") if options.given("expunge1") else None,
             source_empty_folders=flag("delete1emptyfolders"),
             destination=flag("delete2"),

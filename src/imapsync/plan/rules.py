@@ -65,7 +65,6 @@ class IdentityRules(NamedTuple):
 
     headers: tuple[str, ...] = DEFAULT_IDENTITY_HEADERS  # --useheader
     sync_duplicates: bool = False  # --syncduplicates
-    by_uid: bool = False  # --useuid: only the journal pairs messages
 
 
 class ContentRules(NamedTuple):
@@ -95,7 +94,6 @@ class DeletionRules(NamedTuple):
 
     source: bool = False  # --delete1
     source_older_days: float | None = None  # --delete1older
-    source_expunge_each_batch: bool = True  # --noexpungeaftereach makes it False
     source_expunge: bool | None = None  # --expunge1 / --noexpunge1; None: only what we deleted
     source_empty_folders: bool = False  # --delete1emptyfolders
     destination: bool = False  # --delete2

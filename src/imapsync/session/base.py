@@ -81,6 +81,10 @@ class SessionBase:
         """Whether commands can still be sent."""
         return self._link.error is None
 
+    def clean(self, text: str) -> str:
+        """Take what we logged in with out of a text of the server."""
+        return self._link.redactor.clean(text)
+
     def has(self, capability: str) -> bool:
         """Tell whether the server announced a capability (in capitals)."""
         return capability in self.capabilities

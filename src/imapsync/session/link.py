@@ -26,6 +26,7 @@ from imapsync.session.errors import (
 from imapsync.session.fragments import Fragments
 from imapsync.session.gate import Activity, IdleClock, ReadGate
 from imapsync.session.outbox import Outbox
+from imapsync.session.redact import Redactor
 from imapsync.wire.errors import LimitExceeded, ProtocolError
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.reader import Reader
@@ -35,6 +36,7 @@ from imapsync.wire.responses import (
     Continuation,
     Expunge,
     Fetch,
+    ServerId,
     Status,
     Tagged,
     Unreadable,
@@ -63,6 +65,10 @@ WRITE_PIECE_BYTES = 128 * 1024
 MAX_ODD = 1000
 #: A body counts as progress by pieces of so many bytes: one byte a minute is none.
 PROGRESS_BYTES = 4096
+
+
+#: Responses that hold words of a server.
+_WORDY = (Status, Tagged, Unreadable, ServerId)
 
 
 class Counters:
@@ -103,6 +109,8 @@ class Link(asyncio.BufferedProtocol):
         self.early_odd: list[Unreadable] = []
         #: Commands sent or queued, oldest first.
         self.in_flight: dict[bytes, Pending[Any]] = {}
+        #: Knows the secrets of this connection.
+        self.redactor = trace.redactor if trace is not None else Redactor()
         self._trace = trace
         self._reader = Reader(limits)
         self._loop = asyncio.get_running_loop()
@@ -311,9 +319,11 @@ class Link(asyncio.BufferedProtocol):
             response = next_response() if self._error is None else None
             if response is None:
                 return
+            kind = type(response)
+            if kind in _WORDY:
+                response = self._cleaned(response)
             if trace is not None:
                 trace.received(response)
-            kind = type(response)
             if kind is Fetch or kind is BodyChunk or kind is BodyStart:
                 if not self._offer(response):
                     self._route(response)
@@ -328,6 +338,17 @@ class Link(asyncio.BufferedProtocol):
                 self._take_odd(response)
             else:
                 self._route(response)
+
+    def _cleaned(self, response: Response) -> Response:
+        """Take our secrets out of the words of a response, before anybody sees them."""
+        clean = self.redactor.clean
+        if isinstance(response, Status | Tagged):
+            return response._replace(text=clean(response.text))
+        if isinstance(response, Unreadable):
+            return response._replace(line=clean(response.line.decode("utf-8", "replace")).encode())
+        if isinstance(response, ServerId):
+            return ServerId(tuple((clean(key), clean(value)) for key, value in response.fields))
+        return response
 
     def _offer(self, response: Response) -> bool:
         """Offer a message or a piece of one to the commands that read messages; tell whether one took it."""

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 CLIENT_ID = (("name", "imapsync"),)
 #: No mechanism of ours needs more exchanges.
 _MAX_CHALLENGES = 5
-#: A secret shorter than this is not searched for in server texts: it would match by chance.
-_LEAST_SECRET = 4
 
 
 async def open_session(
@@ -65,10 +63,10 @@ async def open_session(
     if credentials is not None and credentials.are_asked_for:
         credentials = await _asked(credentials, side)
     lines = Trace(trace) if trace is not None else None
-    if lines is not None and credentials is not None:
-        lines.hide(*(secret.reveal() for secret in _secrets(credentials)))
     greeted = await connect(endpoint, side, lines, limits)
     link = greeted.link
+    if credentials is not None:
+        link.redactor.hide(*(secret.reveal() for secret in _secrets(credentials)))
     try:
         session = Session(link, greeted.endpoint, frozenset())
         session.ignored_capabilities = ignore_capabilities
@@ -184,7 +182,7 @@ async def _authenticate(
         return await _attempt(greeted, known, credentials, command)
     initial = exchange.initial
     if initial is not None and "SASL-IR" in known:
-        command.phrase(base64.b64encode(initial) or b"=")
+        command.phrase(_coded(greeted.link, initial) or b"=")
         initial = None
     answers = 0
 
@@ -203,7 +201,7 @@ async def _authenticate(
                 greeted.link.end(AuthenticationFailed(message, side=greeted.link.side))
                 return
             answers += 1
-        greeted.link.write(base64.b64encode(reply) + b"\r\n")
+        greeted.link.write(_coded(greeted.link, reply) + b"\r\n")
 
     return await _attempt(greeted, known, credentials, command, answer)
 
@@ -244,7 +242,7 @@ async def _attempt(
     try:
         return await link.submit(pending, command)
     except CommandRefused as refusal:
-        text = _redact(refusal.server_text, credentials)
+        text = refusal.server_text
         later = asked_to_wait("LOGIN", refusal.response_code, text, source=link.side is Side.SOURCE)
         if later is not None:
             message = f"the server asks to wait before a login as {credentials.user}: {text}"
@@ -264,8 +262,15 @@ async def _attempt(
         raise _dropped(link, failure, credentials) from None
 
 
+def _coded(link: Link, reply: bytes) -> bytes:
+    """Code an answer of AUTHENTICATE; from now on it is no word for a log."""
+    coded = base64.b64encode(reply)
+    link.redactor.hide(coded.decode("ascii"))
+    return coded
+
+
 def _dropped(link: Link, failure: ConnectionFailed, credentials: Credentials) -> LoginDropped:
-    text = _redact(link.bye, credentials)
+    text = link.bye
     message = f"the server closed the connection during the login of {credentials.user}"
     return LoginDropped(
         f"{message}: {text}" if text else message, side=link.side, server_text=text or str(failure)
@@ -275,11 +280,3 @@ def _dropped(link: Link, failure: ConnectionFailed, credentials: Credentials) ->
 def _secrets(credentials: Credentials) -> list[Secret]:
     candidates = (credentials.password, credentials.token, credentials.oauth_direct)
     return [secret for secret in candidates if secret is not None]
-
-
-def _redact(text: str, credentials: Credentials) -> str:
-    """Take secrets out of what the server said: some echo the command."""
-    for secret in _secrets(credentials):
-        if len(secret.reveal()) >= _LEAST_SECRET:
-            text = text.replace(secret.reveal(), "***")
-    return text

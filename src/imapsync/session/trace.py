@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from imapsync.session.redact import Redactor
 from imapsync.wire.responses import BodyChunk, BodyStart, Continuation, Fetch, Tagged
 
 if TYPE_CHECKING:
@@ -23,11 +24,8 @@ class Trace:
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
-        self._secrets: tuple[str, ...] = ()
-
-    def hide(self, *secrets: str) -> None:
-        """Mask these texts wherever they appear from now on."""
-        self._secrets = tuple(secret for secret in secrets if secret)
+        #: What is masked wherever it appears.
+        self.redactor = Redactor()
 
     def sent(self, segment: bytes, tag: bytes, verb: str, *, secret: bool) -> None:
         """Note bytes sent; of a secret command only tag and verb, of literals only the length."""
@@ -59,8 +57,7 @@ class Trace:
         self._line(f"-- {text}")
 
     def _line(self, text: str) -> None:
-        for secret in self._secrets:
-            text = text.replace(secret, _MASK)
+        text = self.redactor.clean(text)
         self._write("".join(char if char.isprintable() else "?" for char in text[:_MAX_LINE]))
 
 

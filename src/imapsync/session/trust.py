@@ -8,7 +8,9 @@ later man in the middle fails, whether the server's own certificate is self-sign
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.session.errors import CertificateChanged, CertificateUntrusted, TlsFailed
@@ -77,8 +79,7 @@ class TrustStore:
         import json
 
         try:
-            with open(self._path, "rb") as file:
-                content = json.loads(file.read(_MAX_FILE_BYTES))
+            content = json.loads(_read_plain(self._path))
             return {
                 server: Remembered(str(entry["sha256"]), entry["ca"] is True)
                 for server, entry in content["servers"].items()
@@ -89,6 +90,15 @@ class TrustStore:
             raise TlsFailed(f"cannot read the trust file {self._path}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise TlsFailed(f"the trust file {self._path} is damaged; remove it to start anew") from None
+
+
+def _read_plain(path: str) -> bytes:
+    """Read a plain file; a pipe or a device would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return file.read(_MAX_FILE_BYTES)
+    raise OSError(errno.EINVAL, "it is not a plain file")
 
 
 class Judge:

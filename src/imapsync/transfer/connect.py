@@ -177,9 +177,14 @@ def _tell(run: Run, side: Side, session: Session) -> None:
         run.settings.source_credentials if side is Side.SOURCE else run.settings.destination_credentials
     )
     if credentials is not None:
+        names = [name for name in session.capabilities if session.clean(name) == name]
         server = " ".join(session.server_id.get(key, "") for key in ("name", "version")).strip()
         run.sink(
             events.LoggedIn(
-                side, credentials.user, session.mechanism, tuple(sorted(session.capabilities)), server
+                side,
+                credentials.user,
+                session.mechanism,
+                tuple(sorted(names)),
+                server,
             )
         )

@@ -228,3 +228,10 @@ def _numbers(values: dict[str, str]) -> dict[str, object]:
         name: float(value.replace("_", "")) if name in ("port1", "maxage") else value
         for name, value in values.items()
     }
+
+
+def test_empty_words_are_passed_over() -> None:
+    parsed, problems = Parser(TABLE).read(["", "--host1", "a", "", "--dry", ""])
+    assert problems == []
+    assert parsed.text("host1") == "a"
+    assert parsed.flag("dry")

@@ -116,7 +116,6 @@ def test_one_side_is_enough_to_log_in_and_to_measure() -> None:
         (["--sep1", "//"], "sep1", "one character"),
         (["--f1f2", "a="], "f1f2", "no folder of host2"),
         (["--useheader", "Message Id"], "useheader", "no header name"),
-        (["--useuid"], "useuid", "--state"),
         (["--connections", "0"], "connections", "between 1 and"),
         (["--errorsmax", "0"], "errorsmax", "at least 1"),
         (["--maxsize", "-1"], "maxsize", "negative"),

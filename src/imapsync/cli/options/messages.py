@@ -152,9 +152,11 @@ ROWS: tuple[Option, ...] = (
         "useuid",
         Kind.FLAG,
         IDENTITY,
-        "Recognise messages by the UIDs that the --state file holds instead of by headers.",
+        "Would recognise messages by UIDs instead of by headers.",
         negatable=True,
-        note="needs --state; without it the option is refused, because each run would copy everything again",
+        status=Status.NO_EFFECT,
+        note="with --state the UIDs of what was copied decide anyway; without, headers keep a second run "
+        "from copying everything again",
     ),
     Option(
         "skipsize",

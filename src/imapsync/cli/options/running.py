@@ -86,9 +86,10 @@ ROWS: tuple[Option, ...] = (
         "expungeaftereach",
         Kind.FLAG,
         DELETION,
-        "Expunge host1 after each batch; --noexpungeaftereach: once per folder.",
+        "Would expunge host1 after each message.",
         negatable=True,
-        default="yes",
+        status=Status.NO_EFFECT,
+        note="what --delete1 deletes is expunged once a folder, as soon as its copies are proven",
     ),
     Option(
         "delete2",

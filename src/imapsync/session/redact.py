@@ -1,0 +1,91 @@
+"""Keeps secrets out of what a server says: some echo the login command, plain or coded."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import string
+import urllib.parse
+
+MASK = "***"
+#: Keeps each character at its place, which lower() does not.
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+#: A secret shorter than this is not searched for in server texts: it would match by chance.
+LEAST_SECRET = 4
+#: Servers cut what they repeat: so much of a form gives it away, too, and of a long one (base64) so many
+#: characters.
+TELLING_SHARE = 0.75
+LONG_FORM = 24
+TELLING = 12
+
+
+class Redactor:
+    """Takes secrets out of texts, in every coding that a server may repeat them in."""
+
+    def __init__(self) -> None:
+        self._secrets: list[str] = []
+        self._forms: tuple[str, ...] | None = None
+
+    def hide(self, *secrets: str) -> None:
+        """Mask these texts from now on."""
+        self._secrets += [secret for secret in secrets if len(secret) >= LEAST_SECRET]
+        self._forms = None
+
+    def clean(self, text: str) -> str:
+        """Give the text without secrets."""
+        if not self._secrets or not text:
+            return text
+        if self._forms is None:
+            # What was coded once may be coded once more, such as the answer of AUTHENTICATE in a URL.
+            once = {form for secret in self._secrets for form in _forms(secret)}
+            twice = {form for secret in once for form in _forms(secret)}
+            self._forms = tuple(sorted(once | twice, key=len, reverse=True))
+        # Whole ones first: the beginning of one form may lie within another.
+        for form in self._forms:
+            text = _masked(text, form, len(form))
+        for form in self._forms:
+            text = _masked(text, form, TELLING if len(form) > LONG_FORM else _telling(len(form)))
+        return text
+
+
+def _masked(text: str, form: str, least: int) -> str:
+    """Mask what begins with `least` characters of a form, in any case, as far as it goes on like it."""
+    lower, form = text.translate(_LOWER), form.translate(_LOWER)
+    while (at := lower.find(form[:least])) >= 0:
+        end = at + least
+        while end - at < len(form) and end < len(text) and lower[end] == form[end - at]:
+            end += 1
+        text = text[:at] + MASK + text[end:]
+        lower = text.translate(_LOWER)
+    return text
+
+
+def _telling(length: int) -> int:
+    return max(LEAST_SECRET, min(length, 8), int(length * TELLING_SHARE))
+
+
+def _forms(secret: str) -> set[str]:
+    """Give how a text may look when it is repeated: plain, quoted, hex, by URL, HTML or base64."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    forms = {
+        secret,
+        secret.replace("\\", "\\\\").replace('"', '\\"'),
+        repr(secret)[1:-1],
+        raw.hex(),
+        raw.hex(" "),
+        raw.hex(":"),
+        "".join(f"\\x{byte:02x}" for byte in raw),
+        "".join(f"%{byte:02x}" for byte in raw),
+        urllib.parse.quote(secret, safe="", errors="replace"),
+        urllib.parse.quote(secret, errors="replace"),
+        urllib.parse.quote_plus(secret, errors="replace"),
+        html.escape(secret),
+        binascii.b2a_qp(raw, quotetabs=True).decode("ascii").replace("=\n", ""),
+    }
+    for shift in range(3):
+        # Base64 of a longer text that holds this one: what the neighbours change is left out.
+        coded = base64.b64encode(b"\0" * shift + raw).decode("ascii").rstrip("=")
+        whole = coded[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6]
+        forms |= {whole, whole.replace("+", "-").replace("/", "_")}
+    return {form for form in forms if len(form) >= LEAST_SECRET and form.strip("*")}
