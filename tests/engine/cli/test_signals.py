@@ -56,6 +56,7 @@ def check(run: subprocess.Popen[str], folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ends_in_order_at_any_moment(tmp_path: Path) -> None:
     with Scripted(wait_for_the_end) as silent:
         for moment in range(MOMENTS):
