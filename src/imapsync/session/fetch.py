@@ -156,7 +156,7 @@ class FetchStream(_Consumer):
         self._missing = -1
         if not isinstance(uids, bytes) and (body is not None or self._wants_date):
             self._missing = len(uids)
-        ranges = [(1, MAX_NUMBER)] if isinstance(uids, bytes) else sorted(uids.ranges)
+        ranges = [(first_of(uids), MAX_NUMBER)] if isinstance(uids, bytes) else sorted(uids.ranges)
         self._first = [first for first, _ in ranges]
         self._last = [last for _, last in ranges]
 
@@ -289,6 +289,15 @@ class FetchStream(_Consumer):
     def _asked_for(self, uid: int) -> bool:
         at = bisect_right(self._first, uid) - 1
         return at >= 0 and uid <= self._last[at]
+
+
+def first_of(uids: bytes) -> int:
+    """Give the lowest UID of a set such as b"7:*".
+
+    That answers with the last message, too, when all UIDs are lower (RFC 3501 §9): nobody asked for that one.
+    """
+    first = uids.partition(b":")[0]
+    return int(first) if first.isdigit() else 1
 
 
 def _with_empty_section(part: Fetch) -> Fetch:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from imapsync.session.base import SessionBase
 from imapsync.session.errors import AnswerUnusable
+from imapsync.session.fetch import first_of
 from imapsync.session.pending import Pending
 from imapsync.wire.uidset import MAX_NUMBER, UidSet
 
@@ -124,8 +125,7 @@ def _as_set(uids: UidSet | bytes) -> UidSet:
     """Give an open set such as b"7:*" as the numbers that it may stand for."""
     if isinstance(uids, UidSet):
         return uids
-    first = uids.partition(b":")[0]
-    return UidSet(((int(first) if first.isdigit() else 1, MAX_NUMBER),))
+    return UidSet(((first_of(uids), MAX_NUMBER),))
 
 
 def _told_below(code: Code | None) -> int:

@@ -238,6 +238,26 @@ async def test_a_body_in_a_batch_that_is_too_large_comes_as_its_size(dovecot: Do
         ]
 
 
+async def test_records_of_a_later_command_before_the_end_of_an_earlier_one_with_an_open_set() -> None:
+    """Dovecot holds completions back; what lies below an open set belongs to the command behind it."""
+
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(r"UID FETCH 11:\* \(UID RFC822.SIZE\)")
+        first = peer.tag
+        await peer.expect(r"UID FETCH 8:9 \(UID RFC822.SIZE\)")
+        rows = [b"* %d FETCH (UID %d RFC822.SIZE %d)" % (uid, uid, uid) for uid in (11, 8, 9)]
+        await peer.send(*rows, first + b" OK done")
+        await peer.answer()
+        await peer.expect("LOGOUT")
+
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        new = session.fetch(b"11:*", b"(UID RFC822.SIZE)")
+        known = session.fetch(UidSet(((8, 9),)), b"(UID RFC822.SIZE)")
+        assert [record.uid for record in await new.collect()] == [11]
+        assert [record.uid for record in await known.collect()] == [8, 9]
+
+
 async def test_a_message_that_is_gone(dovecot: Dovecot) -> None:
     dovecot.add_user("gone")
     dovecot.fill("gone", {"INBOX": [NewMessage(b"a: 1\r\n\r\n")]})
