@@ -101,10 +101,11 @@ class World:
         report, output = self.folder / "report.json", self.folder / "output"
         report.unlink(missing_ok=True)
         with contextlib.ExitStack() as stack:
-            ports = {}
-            if watch is not None:
-                for side, server in self.servers.items():
-                    ports[side] = stack.enter_context(CommandProxy(server, side, watch)).port
+            # Without a watch, too: its end is the end of what the servers have to do with the run.
+            ports = {
+                side: stack.enter_context(CommandProxy(server, side, watch or Watch())).port
+                for side, server in self.servers.items()
+            }
             running = self._zygote.start(self.words(*options, state=state, ports=ports), output)
             if begun is not None:
                 begun(running)
