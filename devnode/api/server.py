@@ -48,6 +48,8 @@ class Server:
         app.router.add_post(f"{api}/logout", self._guard(self.logout))
         app.router.add_get(f"{api}/modules", self._guard(self.modules))
         app.router.add_get(f"{api}/nodes", self._guard(self.nodes))
+        app.router.add_get(f"{api}/2FA", self._guard(self.second_factor))
+        app.router.add_get(f"{api}/audit", self._guard(self.audit))
         app.router.add_get(api + "/module/{id}/http-basic/{action}", self._guard(self.basic))
         for path in AGENT_PATHS:
             app.router.add_post(f"{api}/{path}/tasks", self._guard(self.post_task))
@@ -175,6 +177,16 @@ class Server:
         """GET /api/nodes."""
         self._user(request)
         return answer(200, "success", {"list": ["1"], "queue": "node"})
+
+    async def second_factor(self, request: web.Request) -> web.Response:
+        """GET /api/2FA: nobody of this node has a second factor."""
+        self._user(request)
+        return answer(200, "success", {"status": False})
+
+    async def audit(self, request: web.Request) -> web.Response:
+        """GET /api/audit: this node keeps no records."""
+        self._user(request)
+        return answer(200, "success", {"audits": []})
 
     async def unknown(self, _request: web.Request) -> web.Response:
         """Answer a path that the API does not have."""

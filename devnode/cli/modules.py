@@ -64,7 +64,8 @@ def _run(action: str, data: dict[str, object]) -> tuple[int, Any]:
     from agent import tasks
 
     try:
-        result = tasks.run("cluster", action, data, endpoint="redis://cluster-leader")
+        extra = {"title": f"cluster/{action}", "isNotificationHidden": False}
+        result = tasks.run("cluster", action, data, endpoint="redis://cluster-leader", extra=extra)
     except tasks.TaskError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1, None

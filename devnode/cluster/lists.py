@@ -8,6 +8,7 @@ import agent
 from devnode_module import podman
 
 from . import step
+from .host import logo
 from .instances import environment_file
 
 
@@ -27,10 +28,11 @@ def installed_modules() -> None:
                     "node": "1",
                     "node_ui_name": node_name,
                     "ui_name": rdb.get(f"module/{module_id}/ui_name") or "",
+                    "ui_note": rdb.get(f"module/{module_id}/ui_note") or "",
                     "digest": str(podman.inspect_image(url).get("Digest", "")),
                     "source": source,
                     "module": module_id.rstrip("0123456789"),
-                    "logo": "",
+                    "logo": logo(node, module_id),
                     "flags": sorted(rdb.smembers(f"module/{module_id}/flags")),
                 }
             )
@@ -86,6 +88,8 @@ def cluster_status() -> None:
         answer = {
             "initialized": True,
             "leader": True,
+            "leader_url": "",
+            "default_password": False,
             "ui_name": rdb.get("cluster/ui_name") or "",
             "vpn": {"network": rdb.get("cluster/network")},
             "nodes": [
@@ -94,7 +98,7 @@ def cluster_status() -> None:
                     "local": True,
                     "online": True,
                     "ui_name": name,
-                    "vpn": {"ip_address": node.address(2)},
+                    "vpn": {"ip_address": node.address(2), "listen_port": 55820},
                 }
             ],
         }
