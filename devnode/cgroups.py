@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path("/sys/fs/cgroup")
+DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads", "tasks")
+"""Files of a group that its owner writes."""
 KILL_WAIT_S = 5.0
 """How long killed processes may take to vanish; more means they hang in the kernel."""
 
@@ -28,11 +30,16 @@ def hierarchies() -> list[Path]:
     return sorted(path.parent for path in ROOT.glob("*/cgroup.procs"))
 
 
-def enter(group: str) -> None:
-    """Move this process into the group, in each hierarchy that lets it (cpuset of v1 does not)."""
+def enter(group: str, owner: tuple[int, int] | None = None) -> None:
+    """Move this process into the group, in each hierarchy that lets it (cpuset of v1 does not).
+
+    The owner (user and group) may then make groups below it and move processes among them.
+    """
     for hierarchy in hierarchies():
         folder = hierarchy / group
         folder.mkdir(parents=True, exist_ok=True)
+        if owner:
+            _delegate(folder, owner)
         try:
             (folder / "cgroup.procs").write_text(str(os.getpid()))
         except OSError:
@@ -77,6 +84,12 @@ def groups(prefix: str) -> list[str]:
     return sorted(
         {path.name for hierarchy in hierarchies() for path in hierarchy.glob(f"{prefix}*") if path.is_dir()}
     )
+
+
+def _delegate(folder: Path, owner: tuple[int, int]) -> None:
+    for path in (folder, *(folder / name for name in DELEGATED)):
+        if path.exists():
+            os.chown(path, *owner)
 
 
 def _tree(folder: Path) -> Iterator[Path]:

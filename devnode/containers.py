@@ -2,12 +2,13 @@
 
 One store a home keeps the container names `imapsync` and `dovecot` of several instances and nodes apart.
 Images are shared: the node's own store and root's default store are read-only additional stores of every
-home.
+home. A rootless home has no others: it pulls, as on a node, from the node's registry, a folder of archives.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -31,16 +32,18 @@ def shared_store(node: Node) -> Path:
     return node.state / "storage"
 
 
-def configure(node: Node, owner: str, graph: Path, runtime: Path) -> dict[str, str]:
+def configure(
+    node: Node, owner: str, graph: Path, runtime: Path, *, rootless: bool = False
+) -> dict[str, str]:
     """Write containers.conf and storage.conf of one store; give the variables that name them."""
     folder = node.etc / owner
-    stores = [] if graph == shared_store(node) else [shared_store(node)]
-    if (ROOT_STORE / "overlay-images").is_dir():
+    stores = [] if rootless or graph == shared_store(node) else [shared_store(node)]
+    if not rootless and (ROOT_STORE / "overlay-images").is_dir():
         stores.append(ROOT_STORE)
     tmp = runtime / "libpod"
     return {
         "CONTAINERS_CONF": str(
-            render("containers.conf.j2", folder / "containers.conf", owner=owner, tmp=tmp)
+            render("containers.conf.j2", folder / "containers.conf", owner=owner, tmp=tmp, rootless=rootless)
         ),
         "CONTAINERS_STORAGE_CONF": str(
             render(
@@ -69,6 +72,34 @@ def create_shared_store(node: Node) -> None:
         check=True,
         stdout=subprocess.DEVNULL,
     )
+
+
+def publish(node: Node, url: str) -> None:
+    """Put an image of root's stores into the node's registry, unless it is there as it is now."""
+    inspect = ["podman", "image", "inspect", "--format", "{{.Id}}", url]
+    found = subprocess.run(inspect, check=False, capture_output=True, text=True)
+    if found.returncode != 0:
+        return  # whoever pulls it says so
+    image_id = found.stdout.strip()
+    node.registry.mkdir(exist_ok=True)
+    archive = node.registry / f"{image_id}.tar"
+    if not archive.exists():
+        part = archive.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        subprocess.run(
+            ["podman", "save", "--quiet", "--format", "docker-archive", "--output", str(part), url],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        part.chmod(0o644)
+        part.rename(archive)
+    catalogue = node.registry / f"{image_file(url)}.json"
+    catalogue.write_text(json.dumps({"url": url, "id": image_id}))
+
+
+def image_file(url: str) -> str:
+    """Give the name under which the registry knows an image."""
+    return hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def remove_store(graph: Path, environment: dict[str, str]) -> None:

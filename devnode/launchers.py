@@ -36,6 +36,23 @@ from {module} import {function}
 
 sys.exit({function}())
 """
+_SYSTEMCTL = """\
+#!/bin/sh
+# rendered by devnode: the node's system manager is the one of its core services
+core() {{
+    XDG_RUNTIME_DIR={runtime} /usr/bin/systemctl --user "$@"
+}}
+case " $* " in
+    *" --user "*) exec /usr/bin/systemctl "$@" ;;
+    *" is-system-running "*)
+        # systemctl itself says offline where systemd is not process 1.
+        state=$(core show --property=SystemState --value)
+        echo "$state"
+        [ "$state" = running ]
+        ;;
+    *) core "$@" ;;
+esac
+"""
 
 
 def create(node: Node) -> None:
@@ -46,8 +63,17 @@ def create(node: Node) -> None:
         _write(node, node.bin / tool, f"devnode.cli.{module}", function or "main")
         if node.name == DEMO:
             _link(node, tool)
+    systemctl = login_tools(node) / "systemctl"
+    systemctl.parent.mkdir(exist_ok=True)
+    systemctl.write_text(_SYSTEMCTL.format(runtime=node.run / "core"))
+    systemctl.chmod(0o755)
     _write(node, libexec(node) / "agent", "devnode.agentd.main", "main")
     _write(node, libexec(node) / "api-server", "devnode.api.main", "main")
+
+
+def login_tools(node: Node) -> Path:
+    """Give the folder of the tools that only a login on the node finds."""
+    return node.state / "sbin"
 
 
 def libexec(node: Node) -> Path:
@@ -66,7 +92,9 @@ def remove_links(node: Node) -> None:
 def _write(node: Node, path: Path, module: str, function: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(
-        _SCRIPT.format(python=node.python, repo=node.repo, name=node.name, module=module, function=function)
+        _SCRIPT.format(
+            python=node.interpreter, repo=str(node.code), name=node.name, module=module, function=function
+        )
     )
     path.chmod(0o755)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from . import faults
 from .managers import LOGIN_PATH, Manager
 from .settings import Node, NodeError
 
@@ -51,7 +52,7 @@ def module_ids(node: Node) -> list[str]:
 
 
 def home_record(node: Node, module_id: str) -> Path:
-    """Give the file that says that devnode made this home; it outlives a removal that preserves the data."""
+    """Give the file that says whose home devnode made, and where; it outlives a removal that keeps it."""
     return node.state / "homes" / module_id
 
 
@@ -69,7 +70,7 @@ def write_common_env(node: Node) -> None:
     """Write what all agents of the node share."""
     registry = node.etc / "registry.json"
     if not registry.exists():
-        write_secret(registry, '{"auths": {}}\n')
+        registry.write_text('{"auths": {}}\n')
     common_env_file(node).write_text(
         f"AGENT_BASEACTIONS_DIR={node.actions / 'module'}\n"
         f"REDIS_ADDRESS={node.redis}\n"
@@ -77,7 +78,8 @@ def write_common_env(node: Node) -> None:
         f"REGISTRY_AUTH_FILE={registry}\n"
         f"DEVNODE_API={node.api}\n"
         f"DEVNODE_BACKUPS={node.backups}\n"
-        f"HOME_BASEDIR={node.homes}\n"
+        f"DEVNODE_FAULTS={faults.file(node)}\n"
+        f"HOME_BASEDIR={node.homes}\n" + (f"DEVNODE_REGISTRY={node.registry}\n" if node.rootless else "")
     )
 
 

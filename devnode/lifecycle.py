@@ -7,15 +7,15 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import cgroups, containers, launchers, layout, pyenv, redis_setup, services, users
+from . import cgroups, containers, launchers, layout, machine, pyenv, redis_setup, services, users
 from .managers import Manager, core, wait_for
-from .settings import BASE, RUN_BASE, Node, NodeError, claim, find
+from .settings import BASE, RUN_BASE, Node, NodeError, check_name, claim, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PROGRAMS = {
     "redis-server": "redis-server",
@@ -27,14 +27,23 @@ PROGRAMS = {
 """Programs a node needs and the Debian packages that bring them."""
 
 
-def up(name: str, number: int | None, say: Callable[[str], None] = print) -> Node:
-    """Bring the node up, or bring back what of it is missing; safe to repeat."""
+def up(
+    name: str, number: int | None, say: Callable[[str], None] = print, *, rootless: bool | None = None
+) -> Node:
+    """Bring the node up, or bring back what of it is missing; safe to repeat.
+
+    A node keeps its mode. A new one is rootless where the machine allows it, unless `rootless` says
+    otherwise; a machine that does not is a NodeError when it is asked for.
+    """
     missing = sorted({package for program, package in PROGRAMS.items() if not shutil.which(program)})
     if missing:
         raise NodeError(f"missing: apt-get install {' '.join(missing)}")
-    node = claim(name, number)
+    node = claim(name, number, rootless=_mode(name, rootless))
+    how = "rootless modules" if node.rootless else "modules run as root"
+    if not node.rootless and rootless is None and (hindrances := machine.hindrances()):
+        how += f" because {' and '.join(hindrances)}"
     steps: list[tuple[str, Callable[[], None]]] = [
-        (f"node {node.name} on {node.address(0)}/24, state in {node.state}", lambda: _folders(node)),
+        (f"node {node.name} on {node.address(1)}, {how}, state in {node.state}", lambda: _folders(node)),
         ("Python environment of the modules", lambda: pyenv.create(node)),
         ("image store", lambda: containers.create_shared_store(node)),
         ("service manager", core(node).start),
@@ -68,8 +77,8 @@ def down(name: str, say: Callable[[str], None] = print) -> None:
     steps: list[tuple[str, Callable[[], None]]] = [
         (f"processes and containers of {manager.name}", manager.kill) for manager in managers
     ]
-    homes = sorted(path.name for path in (node.state / "homes").glob("*"))
-    steps += [(f"home of {module_id}", _home_remover(node, module_id)) for module_id in homes]
+    homes = sorted((node.state / "homes").glob("*"))
+    steps += [(f"home of {record.name}", _home_remover(record)) for record in homes]
     steps.append((f"commands, mounts and folders of {name}", lambda: _remove_folders(node)))
     for position, (title, action) in enumerate(steps, start=1):
         say(f"[{position}/{len(steps)}] {title}")
@@ -101,6 +110,13 @@ def _folders(node: Node) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     for private in (node.state / "redis", node.logs, node.backups):
         private.mkdir(mode=0o700, exist_ok=True)
+    if node.rootless:
+        machine.prepare(node)
+        users.create_group(node)
+        # A module reaches its own log; all modules write to the backup repository, each its own files.
+        node.logs.chmod(0o711)
+        shutil.chown(node.backups, group=users.group(node))
+        node.backups.chmod(0o2770)
     launchers.create(node)
     layout.write_common_env(node)
 
@@ -132,10 +148,22 @@ def _module_starter(node: Node, module_id: str) -> Callable[[], None]:
     return start
 
 
-def _home_remover(node: Node, module_id: str) -> Callable[[], None]:
+def _mode(name: str, rootless: bool | None) -> bool:
+    present = find(check_name(name))
+    hindrances = machine.hindrances()
+    if rootless and hindrances:
+        raise NodeError(f"modules cannot be rootless here: {'; '.join(hindrances)}")
+    if rootless is None:
+        return present.rootless if present else not hindrances
+    return rootless
+
+
+def _home_remover(record: Path) -> Callable[[], None]:
+    user, _, home = record.read_text().partition(" ")
+
     def remove() -> None:
-        users.remove(node, module_id)
-        remove_tree(layout.home(node, module_id))
+        users.remove(user, Path(home))
+        remove_tree(Path(home))
 
     return remove
 
@@ -147,6 +175,8 @@ def _remove_folders(node: Node) -> None:
         containers.unmount_below(folder)
         remove_tree(folder)
     cgroups.remove("libpod_parent")
+    users.remove_group(node)
+    machine.restore(node)
     for base in (RUN_BASE, BASE):
         _remove_if_empty(base)
 
@@ -162,5 +192,5 @@ def remove_tree(folder: Path) -> None:
 
 
 def _remove_if_empty(base: Path) -> None:
-    if base.is_dir() and {path.name for path in base.iterdir()} <= {".lock", ".start.lock"}:
+    if base.is_dir() and {path.name for path in base.iterdir()} <= {".lock", ".start.lock", ".machine.lock"}:
         shutil.rmtree(base)

@@ -54,7 +54,7 @@ def prepare(node: Node) -> None:
     for user, password in passwords.items():
         rules = API_SERVER_RULES if user == "api-server" else "~* &* +@all"
         lines.append(f"user {user} on #{sha256(password)} {rules}")
-        write_agent_env(node, credentials_file(node, user), user, password, pythonpath=node.repo)
+        write_agent_env(node, credentials_file(node, user), user, password, pythonpath=str(node.code))
     lines.append(f"user {ADMIN} on #{sha256(ADMIN_PASSWORD)} resetkeys resetchannels -@all")
     write_secret(users, "\n".join(lines) + "\n")
 

@@ -16,7 +16,8 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,15}")
 NUMBERS = range(1, 250)
 """127.77.N.x: one byte for the node, the last ones are left alone."""
 DEMO = "demo"
-"""The node whose homes are in /home and whose commands are in /usr/local/bin, as on a real one."""
+"""The node whose commands are in /usr/local/bin, as on a real one."""
+HOME = Path("/home")
 REDIS_PORT = 6379
 API_PORT = 9311
 WEB_PORT = 8080
@@ -34,6 +35,10 @@ class Node:
     number: int
     python: str = sys.executable
     repo: str = str(Path(__file__).resolve().parent.parent)
+    rootless: bool = False
+    """Modules run as users of their own, in user namespaces, with private container networks."""
+    plain_names: bool = False
+    """Homes are /home/ID and users are called ID, as on a real node; one node of the machine at a time."""
 
     @property
     def state(self) -> Path:
@@ -48,7 +53,7 @@ class Node:
     @property
     def homes(self) -> Path:
         """Folder of the module homes."""
-        return Path("/home") if self.name == DEMO else self.state / "home"
+        return HOME if self.plain_names else self.state / "home"
 
     @property
     def bin(self) -> Path:
@@ -81,13 +86,39 @@ class Node:
         return self.state / "backup"
 
     @property
+    def registry(self) -> Path:
+        """Folder that plays the image registry, where each rootless module has a store of its own."""
+        return self.state / "registry"
+
+    @property
+    def code(self) -> Path:
+        """Folder of the devnode that the node runs: a copy that the modules' users can read, else ours."""
+        return self.state / "lib" if self.rootless else Path(self.repo)
+
+    @property
+    def interpreter(self) -> str:
+        """Give the Python of the node's own programs."""
+        return str(self.pyenv / "bin/python3") if self.rootless else self.python
+
+    @property
     def actions(self) -> Path:
-        """Folder of the core actions: module/, cluster/, node/."""
-        return Path(self.repo) / "devnode" / "actions"
+        """Folder of the core actions: module/, cluster/."""
+        return self.code / "devnode" / "actions"
 
     def address(self, host: int) -> str:
-        """Give the loopback address of one role (see README.md, "Addresses")."""
-        return f"127.77.{self.number}.{host}"
+        """Give the address of one role (README.md, "What is where"); host 0 is the cluster's network.
+
+        A rootless container has a loopback of its own, so what it has to reach is elsewhere: Mail in the
+        cluster's network, the remote servers in 198.18.0.0/15, which no real network uses.
+        """
+        if host == 1 or not self.rootless:
+            return f"127.77.{self.number}.{host}"
+        return f"{self.networks[0 if host in {0, 2} else 1]}.{host}"
+
+    @property
+    def networks(self) -> tuple[str, str]:
+        """First numbers of the networks that only a rootless node has: the cluster's, the remote servers'."""
+        return f"10.77.{self.number}", f"198.18.{self.number}"
 
     @property
     def redis(self) -> str:
@@ -148,7 +179,14 @@ def find(name: str) -> Node | None:
         stored = json.loads((BASE / check_name(name) / "node.json").read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return Node(str(stored["name"]), int(stored["number"]), str(stored["python"]), str(stored["repo"]))
+    return Node(
+        str(stored["name"]),
+        int(stored["number"]),
+        str(stored["python"]),
+        str(stored["repo"]),
+        bool(stored["rootless"]),
+        bool(stored["plain_names"]),
+    )
 
 
 def load(name: str | None = None) -> Node:
@@ -160,11 +198,12 @@ def load(name: str | None = None) -> Node:
     return node
 
 
-def claim(name: str, number: int | None) -> Node:
+def claim(name: str, number: int | None, *, rootless: bool) -> Node:
     """Give the node of that name its number and store it; the same call later gives the same node.
 
     Without a number, `demo` takes 1 and others the lowest free one from 2 on. A number that another node
-    holds is a NodeError. A lock file makes two claims at once safe.
+    holds is a NodeError, and so is a node that is up in the other mode. The first rootless node of the
+    machine has the plain names. A lock file makes two claims at once safe.
     """
     check_name(name)
     if number is not None and number not in NUMBERS:
@@ -173,12 +212,20 @@ def claim(name: str, number: int | None) -> Node:
     with (BASE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         present = find(name)
-        taken = {node.number: node.name for node in map(find, _names()) if node and node.name != name}
+        others = [node for node in map(find, _names()) if node and node.name != name]
+        taken = {node.number: node.name for node in others}
+        if present and present.rootless != rootless:
+            mode = "rootless" if present.rootless else "as root"
+            raise NodeError(f"the node {name!r} is up {mode}: take it down first")
         if number is None:
             number = present.number if present else _free(name, set(taken))
         if number in taken:
             raise NodeError(f"number {number} belongs to the node {taken[number]!r}")
-        node = Node(name, number)
+        if present:
+            plain_names = present.plain_names
+        else:
+            plain_names = (rootless or name == DEMO) and not any(node.plain_names for node in others)
+        node = Node(name, number, rootless=rootless, plain_names=plain_names)
         node.save()
         return node
 

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from . import launchers
 from .managers import LOGIN_PATH
 from .templates import render
 
@@ -48,7 +49,7 @@ def up(node: Node) -> None:
         folder=home,
         address=node.address(1),
         name=node.name,
-        path=f"{node.bin}:{LOGIN_PATH}",
+        path=f"{launchers.login_tools(node)}:{node.bin}:{LOGIN_PATH}",
     )
     PRIVILEGE_SEPARATION.mkdir(exist_ok=True)
     # sshd wants to be started by its absolute path: it starts itself again for each session.

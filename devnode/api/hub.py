@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from aiohttp import WSMsgType, web
 from .tokens import TokenError, Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis.asyncio import Redis
 
 AUTHORIZE_WITHIN_S = 10.0
@@ -28,7 +31,9 @@ MAX_WAITING = 1000
 class Hub:
     """All websocket sessions."""
 
-    def __init__(self, connection: Redis, tokens: Tokens) -> None:
+    def __init__(self, connection: Redis, tokens: Tokens, longest_life: Callable[[], float | None]) -> None:
+        """`longest_life` gives the seconds after which a session is dropped at the latest, None for never."""
+        self._longest_life = longest_life
         self._redis = connection
         self._tokens = tokens
         self._sessions: dict[web.WebSocketResponse, asyncio.Queue[object]] = {}
@@ -40,6 +45,7 @@ class Hub:
         await socket.prepare(request)
         timer = asyncio.get_running_loop().call_later(AUTHORIZE_WITHIN_S, self._close_stranger, socket)
         messages: asyncio.Queue[object] = asyncio.Queue(MAX_WAITING)
+        dropping = self._drop_some_time(request)
         sender = asyncio.create_task(_send(socket, messages))
         try:
             async for message in socket:
@@ -47,6 +53,8 @@ class Hub:
                     self._sessions[socket] = messages
         finally:
             timer.cancel()
+            if dropping:
+                dropping.cancel()
             sender.cancel()
             self._sessions.pop(socket, None)
         return socket
@@ -98,6 +106,14 @@ class Hub:
                 self._close(socket)
             else:
                 messages.put_nowait(message)
+
+    def _drop_some_time(self, request: web.Request) -> asyncio.TimerHandle | None:
+        """Cut the connection at a random moment, without a word, when that is asked for."""
+        longest = self._longest_life()
+        if longest is None or request.transport is None:
+            return None
+        moment = random.uniform(0, longest)  # noqa: S311 - no secret
+        return asyncio.get_running_loop().call_later(moment, request.transport.abort)
 
     def _close_stranger(self, socket: web.WebSocketResponse) -> None:
         if socket not in self._sessions:

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from redis.asyncio import Redis
 
+from devnode import faults
 from devnode.settings import API_PORT, WEB_PORT, Node, load
 
 from .access import Access
@@ -39,7 +40,7 @@ async def _serve(node: Node) -> None:
         protocol=3,
     )
     tokens = Tokens.from_file(node.state / "api-server/state/jwt.key")
-    hub = Hub(connection, tokens)
+    hub = Hub(connection, tokens, lambda: faults.websocket_seconds(node))
     server = Server(connection, Access(connection, host, int(port)), tokens, hub)
     internal, public = (web.Application(client_max_size=MAX_BODY_BYTES) for _ in range(2))
     server.add_routes(internal, "")

@@ -15,8 +15,9 @@ def main() -> int:
         print("usage: runagent -m ID module-backup BACKUP_ID", file=sys.stderr)
         return 2
     use_agent_package()
-    from devnode_module import backup
+    from devnode_module import backup, podman
 
+    podman.enter_user_namespace()
     try:
         print(json.dumps(backup.back_up(sys.argv[1])))
     except (subprocess.CalledProcessError, ValueError) as error:

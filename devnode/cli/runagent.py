@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from devnode import layout
+from devnode import cgroups, layout, users
 from devnode.agentd import environment
 from devnode.settings import Node, NodeError, load
 
@@ -47,6 +47,8 @@ def main() -> int:
             parser.print_usage(sys.stderr)
             return 2
         command = [variables["SHELL"]]
+    if agent_id.startswith("module/"):
+        _become_user(node, agent_id.removeprefix("module/"))
     if not arguments.current_dir:
         os.chdir(variables["AGENT_STATE_DIR"])
     return _execute(command, variables)
@@ -62,6 +64,16 @@ def _agent_id(wanted: str | None) -> str:
     if wanted in {None, "cluster"}:
         return "cluster"
     return "node/1" if wanted == "node" else f"module/{wanted}"
+
+
+def _become_user(node: Node, module_id: str) -> None:
+    """Let root go on as the module's user, in its control group, so that all of it ends with the module."""
+    if not node.rootless or os.geteuid() != 0:
+        return
+    manager = layout.manager(node, module_id)
+    identity = manager.identity()
+    cgroups.enter(f"{manager.group}/login", (identity["user"], identity["group"]))
+    users.become(identity)
 
 
 def _environment(node: Node, agent_id: str) -> dict[str, str] | None:

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import agent
 
+from devnode import containers
+
 from .step import refuse
 
 if TYPE_CHECKING:
     import redis
+
+    from devnode.settings import Node
 
 DEFAULT_REPOSITORY = "ghcr.io/nethserver"
 
@@ -23,6 +27,13 @@ def resolve(rdb: redis.Redis, wanted: str) -> str:
             refuse("image", wanted, "image_url_invalid")
         return wanted
     return str(rdb.hget("cluster/override/modules", wanted) or f"{DEFAULT_REPOSITORY}/{wanted}:latest")
+
+
+def publish(node: Node, url: str, labels: dict[str, str]) -> None:
+    """Put a module image and those that it asks for where a rootless module pulls from."""
+    if node.rootless:
+        for image in (url, *labels.get("org.nethserver.images", "").split()):
+            containers.publish(node, image)
 
 
 def image_name(url: str) -> str:

@@ -30,8 +30,8 @@ def create(node: Node, rdb: redis.Redis, module_id: str, *, module_uuid: str, ur
     home = layout.home(node, module_id)
     if home.exists():
         raise FileExistsError(f"{home} exists already")
-    users.create(node, module_id)
-    layout.home_record(node, module_id).touch()
+    users.create(node, module_id, home)
+    layout.home_record(node, module_id).write_text(f"{users.name(node, module_id)} {home}")
     (node.state / "modules" / module_id).touch()
     home.mkdir(mode=0o700, parents=True)
     install, state = layout.install_dir(node, agent_id), layout.state_dir(node, agent_id)
@@ -44,6 +44,7 @@ def create(node: Node, rdb: redis.Redis, module_id: str, *, module_uuid: str, ur
     )
     agent.write_envfile(state / "environment", variables)
     imageroot.unpack_imageroot(url, install, inside)
+    users.own(node, module_id, home, deep=True)
     rdb.execute_command(  # type: ignore[no-untyped-call]
         "ACL", "SETUSER", agent_id, "reset", "on", f"#{sha256(password)}", *module_rules(module_id)
     )
@@ -59,7 +60,7 @@ def remove(node: Node, rdb: redis.Redis, module_id: str, *, preserve_data: bool)
     agent_id = f"module/{module_id}"
     manager = layout.manager(node, module_id)
     manager.stop()
-    users.remove(node, module_id)
+    users.remove(manager.user, manager.home)
     if not preserve_data:
         lifecycle.remove_tree(manager.home)
         layout.home_record(node, module_id).unlink(missing_ok=True)

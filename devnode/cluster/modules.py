@@ -48,6 +48,7 @@ def install(node: Node, rdb: redis.Redis, url: str, module_uuid: str | None) -> 
     """Install an instance of the image and run its create-module; a new UUID is made unless one is given."""
     name = images.image_name(url)
     found = podman.labels(url)
+    images.publish(node, url, found)
     agent.set_progress(5)
     sequence = rdb.incr(f"cluster/module_sequence/{name}")
     module_id, module_uuid = f"{name}{sequence}", module_uuid or str(uuid.uuid4())
@@ -88,6 +89,7 @@ def update() -> None:
                 step.refuse("instances", module_id, "image_name_mismatch")
             run_action(f"module/{module_id}", "list-actions", None)
         found = podman.labels(url)
+        images.publish(node, url, found)
         force = bool(request.get("force"))
         updated = [_update_one(node, rdb, item, url=url, found=found, force=force) for item in wanted]
     step.answer([])

@@ -53,7 +53,10 @@ LABELS = {
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[Node]:
-    """Bring up a node for this test run; what an interrupted run left is taken away first."""
+    """Bring up a node for this test run; what an interrupted run left is taken away first.
+
+    It is rootless where the machine allows it, unless DEVNODE_TEST_MODE is `as-root`.
+    """
     if os.geteuid() != 0:
         pytest.skip("a devnode needs root")
     for path in settings.BASE.glob("pytest-*"):
@@ -61,7 +64,8 @@ def node() -> Iterator[Node]:
         if not os.path.exists(f"/proc/{owner}"):
             lifecycle.down(path.name, lambda _line: None)
     name = f"pytest-{os.getpid()}"
-    found = lifecycle.up(name, None, lambda _line: None)
+    as_root = os.environ.get("DEVNODE_TEST_MODE") == "as-root"
+    found = lifecycle.up(name, None, lambda _line: None, rootless=False if as_root else None)
     build_image(found, IMAGE, FILES, LABELS)
     yield found
     lifecycle.down(name, lambda _line: None)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from devnode.settings import Node
 
 FINAL = {"completed", "aborted", "validation-failed"}
-TIMEOUT_S = 20.0
+TIMEOUT_S = 90.0
 
 
 @dataclass
@@ -158,7 +158,7 @@ def tool(
         text=True,
         input=text,
         env=clean | {"PATH": path},
-        timeout=60,
+        timeout=TIMEOUT_S,
     )
     assert not check or done.returncode == 0, (
         f"{name} {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -14,6 +14,8 @@ import pytest
 from devnode.agentd import environment
 from tests.devnode.support import wait_until
 
+from devnode import faults
+
 if TYPE_CHECKING:
     from devnode.settings import Node
     from tests.devnode.support import Module
@@ -184,6 +186,18 @@ async def test_websocket_refuses_a_bad_token(node: Node) -> None:
         assert (await socket.receive_json(timeout=5))["type"] == "authorize-error"
         message = await socket.receive(timeout=5)
         assert (message.type, message.data, message.extra) == (aiohttp.WSMsgType.CLOSE, 1000, "Bye")
+
+
+async def test_a_websocket_can_be_dropped_without_a_word(node: Node, token: str) -> None:
+    faults.arm(node, [], 0.2)
+    try:
+        async with aiohttp.ClientSession() as session, session.ws_connect(f"{node.api}/ws") as socket:
+            await socket.send_json({"action": "authorize", "payload": {"jwt": token}})
+            message = await socket.receive(timeout=5)
+            assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+            assert socket.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
+    finally:
+        faults.arm(node, [], None)
 
 
 def test_pages(node: Node, probe: Module) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import subprocess
+import sys
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from tests.devnode.conftest import FILES, IMAGE, LABELS
 from tests.devnode.support import Caller, Module, build_image, tool, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from devnode.settings import Node
@@ -129,6 +130,9 @@ def test_update_with_another_module_is_refused(node: Node, shared: Module) -> No
 
 
 def test_second_update_at_once_is_refused(shared: Module) -> None:
+    lock = shared.state / ".update-module.lock"
+    lock.touch()
+    lock.chmod(0o666)
     with subprocess.Popen(["flock", str(shared.state / ".update-module.lock"), "sleep", "30"]) as holder:
         wait_until(lambda: shared.run("update-module", {"module_url": IMAGE}).exit_code == 2)
         holder.terminate()
@@ -172,6 +176,58 @@ def test_backup_and_restore(node: Node, fresh: Module) -> None:
         assert not fresh.install.exists()
     finally:
         tool(node, "remove-module", "--no-preserve", replaced.module_id)
+
+
+@pytest.fixture
+def faults(node: Node) -> Iterator[Callable[..., None]]:
+    """Let the node do something wrong on demand, for one test."""
+
+    def ask(*words: str) -> None:
+        command = [sys.executable, "-m", "devnode", "faults", "--name", node.name, *words]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+
+    yield ask
+    ask()
+
+
+def test_a_restore_that_stops_half_way_fails(node: Node, fresh: Module, faults: Callable[..., None]) -> None:
+    (fresh.state / "data").mkdir()
+    for number in range(10):
+        (fresh.state / f"data/{number}").touch()
+    backup_id = cluster(node, "add-backup", {"instances": [fresh.module_id]})["id"]
+    cluster(node, "run-backup", {"id": backup_id})
+    uuid = environment.read(fresh.state / "environment")["MODULE_UUID"]
+    request = {"repository": str(backup_id), "path": f"probe/{uuid}", "snapshot": "latest", "replace": False}
+    faults("restore-module")
+    done = Caller(node, "cluster").run("restore-module", request | {"node": 1})
+    assert done.exit_code == 1
+    assert "restore-module stops half-way" in done.error
+    half = max(node.homes.glob("probe*"), key=lambda home: int(home.name.removeprefix("probe")))
+    assert 0 < len(list((half / ".config/state/data").iterdir())) < 10
+    tool(node, "remove-module", "--no-preserve", half.name)
+
+
+@pytest.mark.parametrize("action", ["clone-module", "transfer-state"])
+def test_a_clone_that_stops_half_way_fails(
+    node: Node, fresh: Module, faults: Callable[..., None], action: str
+) -> None:
+    fresh.run("configure-module", {})
+    faults(action)
+    request = {"module": fresh.module_id, "node": 1, "replace": False}
+    done = Caller(node, "cluster").run("clone-module", request)
+    assert done.exit_code == 1
+    assert f"{action} stops half-way" in done.error
+    half = max(node.homes.glob("probe*"), key=lambda home: int(home.name.removeprefix("probe")))
+    assert list((half / ".config/state").glob("*.clone-module"))
+    assert is_active(fresh)
+    tool(node, "remove-module", "--no-preserve", half.name)
+
+
+def test_only_known_actions_can_be_made_to_fail(node: Node) -> None:
+    command = [sys.executable, "-m", "devnode", "faults", "--name", node.name, "add-module"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "restore-module, clone-module, transfer-state can" in done.stderr
 
 
 def test_backup_fails_when_its_hook_fails(shared: Module) -> None:

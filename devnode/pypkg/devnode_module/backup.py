@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import agent
 
-from . import volumes
-from .podman import podman
+from . import faults, volumes
+from .podman import enter_user_namespace, podman
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +49,10 @@ def back_up(backup_id: str) -> dict[str, Any]:
     try:
         image = agent.get_image_name_from_url(os.environ["IMAGE_URL"])
         folder = snapshot_folder(backup_id, f"{image}/{os.environ['MODULE_UUID']}")
+        os.umask(0o007)  # the repository belongs to the group of all modules
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{secrets.token_hex(4)}.tar"
-        target.touch(mode=0o600)
+        target.touch(mode=0o660)
         names = _write(target, install)
         (folder / METADATA).write_text(json.dumps(_metadata()))
     finally:
@@ -69,6 +70,7 @@ def back_up(backup_id: str) -> dict[str, Any]:
 
 def restore() -> None:
     """Step restore-module/10restore: bring back state/ and the volumes, without `environment`."""
+    enter_user_namespace()
     request = json.load(sys.stdin)
     folder = snapshot_folder(str(request["repository"]), str(request["path"]))
     name = str(request.get("snapshot") or "latest")
@@ -80,7 +82,10 @@ def restore() -> None:
         archive.extraction_filter = lambda member, _path: (
             member
         )  # our own archive: owners and modes come back
-        for member in archive:
+        members = archive.getmembers()
+        for position, member in enumerate(members):
+            if position == len(members) // 2:
+                faults.strike("restore-module")
             if member.name != ALWAYS:
                 _restore_one(archive, member)
 

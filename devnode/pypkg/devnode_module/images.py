@@ -14,7 +14,7 @@ from typing import Any
 import agent
 
 from .imageroot import unpack_imageroot
-from .podman import inspect_image
+from .podman import inspect_image, pull
 
 LOCK = ".update-module.lock"
 OWN = ("IMAGE_URL", "IMAGE_ID", "IMAGE_DIGEST", "IMAGE_REOPODIGEST")
@@ -44,7 +44,7 @@ def create() -> None:
     images = list(request.get("images", []))
     agent.mset_env({variable_name(image): image for image in images})
     for image in images:
-        inspect_image(image)
+        pull(image)
 
 
 def update() -> None:
@@ -67,6 +67,7 @@ def update() -> None:
         }
         json.dump([fault], sys.stdout)
         sys.exit(2)
+    pull(url)
     before = agent.read_envfile(Path(os.environ["AGENT_STATE_DIR"]) / "environment")
     if (
         before.get("IMAGE_ID") == inspect_image(url)["Id"]
@@ -78,7 +79,7 @@ def update() -> None:
     images = demanded(url)
     new = own_variables(url) | {variable_name(image): image for image in images}
     for image in images:
-        inspect_image(image)
+        pull(image)
     unpack_imageroot(url, Path(os.environ["AGENT_INSTALL_DIR"]))
     subprocess.run(["systemctl", "--user", "daemon-reload"], check=True)
     previous = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,12 +18,14 @@ from typing import TYPE_CHECKING
 
 import agent
 
-from .podman import podman
+from . import faults
+from .podman import in_own_namespace, podman
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONNECT_TIMEOUT_S = 30.0
+PID = "rsyncd.pid"
 SUFFIX = ".clone-module"
 ENVIRONMENT = f"environment{SUFFIX}"
 UNITS = f"units{SUFFIX}"
@@ -79,17 +83,21 @@ def receive() -> None:
     request = Request.read()
     with tempfile.TemporaryDirectory(prefix="recvstate.") as name:
         folder = Path(name)
-        done = folder / "done"
-        config = _daemon_config(request, folder, done)
-        command = ["rsync", "--daemon", "--no-detach", f"--config={config}"]
-        with subprocess.Popen([*command, f"--address={request.address}", f"--port={request.port}"]) as daemon:
+        done, given_up = folder / "done", folder / "given-up"
+        config = _daemon_config(request, folder, {"terminate": done, "give-up": given_up})
+        listen = [f"--config={config}", f"--address={request.address}", f"--port={request.port}"]
+        command = in_own_namespace("rsync", "--daemon", "--no-detach", *listen)
+        with subprocess.Popen(command) as daemon:
             try:
                 while not done.exists():
                     if daemon.poll() is not None:
                         sys.exit("the rsync server ended before the transfer did")
+                    if given_up.exists():
+                        sys.exit("the sender gave up")
                     time.sleep(0.05)
             finally:
-                daemon.terminate()
+                _end(folder / PID)
+    faults.strike("clone-module")
     _merge_environment()
 
 
@@ -107,10 +115,15 @@ def send() -> None:
         shutil.copy(state / "environment", extra / ENVIRONMENT)
         (extra / UNITS).write_text("".join(f"{unit}\n" for unit in units))
         _wait_for_server(request, password)
-        _copy_all(request, password, state, extra)
-        if units:
-            subprocess.run(["systemctl", "--user", "stop", *units], check=True)
-        _copy_all(request, password, state, extra)
+        try:
+            _copy_all(request, password, state, extra)
+            faults.strike("transfer-state")
+            if units:
+                subprocess.run(["systemctl", "--user", "stop", *units], check=True)
+            _copy_all(request, password, state, extra)
+        except BaseException:
+            _rsync(password, request.url("give-up"))  # else the receiver waits for ever
+            raise
         _rsync(password, request.url("terminate"))
     if units and not request.replace:
         subprocess.run(["systemctl", "--user", "start", *units], check=True)
@@ -127,20 +140,27 @@ def finalize() -> None:
         path.unlink()
 
 
-def _daemon_config(request: Request, folder: Path, done: Path) -> Path:
+def _end(pid_file: Path) -> None:
+    """End the rsync server, which may be a grandchild; the one that serves the last request lives on."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        os.kill(int(pid_file.read_text()), signal.SIGTERM)
+
+
+def _daemon_config(request: Request, folder: Path, signals: dict[str, Path]) -> Path:
     secrets = folder / "secrets"
     secrets.touch(mode=0o600)
     secrets.write_text(f"{request.user}:{request.secret}\n")
     areas = {"state": os.environ["AGENT_STATE_DIR"]}
     for volume in request.volumes:
         areas[volume] = podman("volume", "inspect", "--format", "{{.Mountpoint}}", volume).strip()
-    lines = ["use chroot = no", "uid = 0", "gid = 0", "log file = /dev/stderr"]
+    lines = ["use chroot = no", "uid = 0", "gid = 0", "log file = /dev/stderr", f"pid file = {folder / PID}"]
     lines += [f"auth users = {request.user}", f"secrets file = {secrets}", "read only = no"]
     for area, path in areas.items():
         lines += [f"[{area}]", f"path = {path}"]
         if area == "state":
             lines.append("exclude = " + " ".join(f"/{name}" for name in KEPT))
-    lines += ["[terminate]", f"path = {folder}", f"pre-xfer exec = touch {done}"]
+    for area, mark in signals.items():
+        lines += [f"[{area}]", f"path = {folder}", f"pre-xfer exec = touch {mark}"]
     config = folder / "rsyncd.conf"
     config.write_text("\n".join(lines) + "\n")
     return config
@@ -209,4 +229,5 @@ def _copy_all(request: Request, password: Path, state: Path, extra: Path) -> Non
 
 
 def _rsync(password: Path, *arguments: str) -> None:
-    subprocess.run(["rsync", f"--password-file={password}", *arguments], check=True, stdout=sys.stderr)
+    command = in_own_namespace("rsync", f"--password-file={password}", *arguments)
+    subprocess.run(command, check=True, stdout=sys.stderr)
