@@ -94,7 +94,12 @@ ROWS: tuple[Option, ...] = (
         default="yes",
     ),
     Option(
-        "subscribeall", Kind.FLAG, FOLDERS, "Subscribe on host2 to every folder of the run.", negatable=True
+        "subscribeall",
+        Kind.FLAG,
+        FOLDERS,
+        "Subscribe on host2 to every folder of the run.",
+        negatable=True,
+        aliases=("subscribe_all",),
     ),
     *both(
         "prefix",
