@@ -1,0 +1,296 @@
+"""A small IMAP server in memory, in threads of this process, each of whose answers can be bent on its way out.
+
+It is honest by itself. ``bend`` gets every response with its number, counted over all connections, and gives
+what the client shall see instead; raising ``Drop`` closes the connection. What arrived can be looked at without
+any client.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.servers.hostile import Scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from io import BufferedReader
+
+RICH = b"IMAP4rev1 LITERAL+ UIDPLUS MULTIAPPEND NAMESPACE LIST-EXTENDED LIST-STATUS ESEARCH UNSELECT"
+BARE = b"IMAP4rev1"
+_LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n\Z")
+_TOKEN = re.compile(rb'"((?:\\.|[^"\\])*)"|\{(\d+)\+?\}\r\n|([^ ()\r\n"]+)')
+_SYSTEM_FLAGS = b"\\Answered \\Flagged \\Deleted \\Seen \\Draft"
+
+
+@dataclass
+class Mail:
+    """A message as it is stored."""
+
+    uid: int
+    content: bytes
+    flags: set[bytes] = field(default_factory=set)
+    date: bytes = b"01-Jan-2024 00:00:00 +0000"
+
+
+@dataclass
+class Folder:
+    """A folder; its messages in order."""
+
+    uidvalidity: int = 1
+    uidnext: int = 1
+    mails: list[Mail] = field(default_factory=list)
+
+    def add(self, content: bytes, flags: Iterable[bytes] = (), date: bytes = b"") -> Mail:
+        """Append a message and give it."""
+        mail = Mail(self.uidnext, content, set(flags), date or Mail.date)
+        self.uidnext += 1
+        self.mails.append(mail)
+        return mail
+
+
+@dataclass(frozen=True)
+class Said:
+    """A response before it was bent: its number, the folder that was selected, all its bytes."""
+
+    number: int
+    folder: bytes
+    response: bytes
+
+
+class MemoryServer(Scripted):
+    """One account for every user and password; use as a context manager."""
+
+    def __init__(
+        self, capabilities: bytes = RICH, bend: Callable[[Said], bytes] = lambda said: said.response
+    ) -> None:
+        super().__init__(lambda connection: _Connection(self, connection).run())
+        self.capabilities = capabilities
+        self.bend = bend
+        self.folders: dict[bytes, Folder] = {b"INBOX": Folder()}
+        self.lock = threading.Lock()
+        self.responses = 0
+
+    def contents(self) -> dict[bytes, list[bytes]]:
+        """Give the messages of each folder, sorted."""
+        with self.lock:
+            return {
+                name: sorted(mail.content for mail in folder.mails) for name, folder in self.folders.items()
+            }
+
+
+class _Connection:
+    def __init__(self, server: MemoryServer, connection: socket.socket) -> None:
+        self.server = server
+        self.connection = connection
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.selected = b""
+        self.stream: BufferedReader = connection.makefile("rb")
+
+    def run(self) -> None:
+        with self.stream:
+            self.say(b"* OK [CAPABILITY %s] ready\r\n" % self.server.capabilities)
+            while command := self.read_command():
+                tag, _, rest = command[0].partition(b" ")
+                verb = rest.split(b" ", 1)[0].strip().upper()
+                if verb == b"UID":
+                    verb += b" " + rest.split(b" ", 2)[1].upper()
+                method = getattr(self, "do_" + verb.decode("ascii", "replace").lower().replace(" ", "_"), None)
+                with self.server.lock:
+                    answers = list(method(rest[len(verb) :].strip(b" "), command)) if method else []
+                last = b"OK done" if method else b"BAD unknown command"
+                if answers and not answers[-1].startswith(b"* "):
+                    last = answers.pop()
+                for answer in answers:
+                    self.say(answer + b"\r\n")
+                self.say(tag + b" " + last + b"\r\n")
+                if verb == b"LOGOUT":
+                    return
+
+    def say(self, response: bytes) -> None:
+        """Send a response, bent."""
+        server = self.server
+        with server.lock:
+            number = server.responses
+            server.responses += 1
+        self.connection.sendall(server.bend(Said(number, self.selected, response)))
+
+    def read_command(self) -> list[bytes]:
+        """Give the lines and literals of the next command, [] at the end."""
+        parts = [self.stream.readline()]
+        while literal := _LITERAL.search(parts[-1]):
+            if not literal[2]:
+                self.say(b"+ go on\r\n")
+            parts.append(self.stream.read(int(literal[1])))
+            parts.append(self.stream.readline())
+        return parts if parts[-1].endswith(b"\r\n") else []
+
+    # -- what each command answers: untagged responses, then perhaps the words of the tagged one
+
+    def do_capability(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        yield b"* CAPABILITY " + self.server.capabilities
+
+    def do_noop(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        if self.selected:
+            yield b"* %d EXISTS" % len(self.folder.mails)
+
+    def do_login(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        yield b"OK [CAPABILITY %s] logged in" % self.server.capabilities
+
+    def do_subscribe(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        yield b"OK done"
+
+    do_enable = do_id = do_unsubscribe = do_subscribe
+
+    def do_logout(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        yield b"* BYE good bye"
+
+    def do_namespace(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        yield b'* NAMESPACE (("" "/")) NIL NIL'
+
+    def do_list(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        if _words(rest)[-1:] == [b""]:
+            yield b'* LIST (\\Noselect) "/" ""'
+            return
+        for name in sorted(self.server.folders):
+            yield b'* LIST (\\HasNoChildren) "/" "%s"' % name
+            if b"STATUS (" in rest:
+                yield self.status(name)
+
+    def do_lsub(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        for name in sorted(self.server.folders):
+            yield b'* LSUB () "/" "%s"' % name
+
+    def do_status(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        name = _words(rest)[0]
+        if name not in self.server.folders:
+            yield b"NO no such folder"
+            return
+        yield self.status(name)
+
+    def do_create(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        name = _words(rest)[0]
+        if name in self.server.folders:
+            yield b"NO [ALREADYEXISTS] it exists"
+        self.server.folders[name] = Folder()
+        yield b"OK made"
+
+    def do_select(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        self.selected = b""
+        name = _words(rest)[0]
+        if name not in self.server.folders:
+            yield b"NO [NONEXISTENT] no such folder"
+            return
+        self.selected = name
+        folder = self.folder
+        yield b"* FLAGS (%s)" % _SYSTEM_FLAGS
+        yield b"* OK [PERMANENTFLAGS (%s \\*)] kept" % _SYSTEM_FLAGS
+        yield b"* %d EXISTS" % len(folder.mails)
+        yield b"* 0 RECENT"
+        yield b"* OK [UIDVALIDITY %d] valid" % folder.uidvalidity
+        yield b"* OK [UIDNEXT %d] next" % folder.uidnext
+        yield b"OK [READ-WRITE] selected"
+
+    do_examine = do_select
+
+    def do_unselect(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        self.selected = b""
+        yield b"OK done"
+
+    do_close = do_unselect
+
+    def do_uid_search(self, rest: bytes, command: list[bytes]) -> Iterator[bytes]:
+        found = [mail.uid for mail in self.folder.mails]
+        if b"RETURN" in rest.upper():
+            every = b" ALL " + b",".join(b"%d" % uid for uid in found) if found else b""
+            yield b'* ESEARCH (TAG "%s") UID%s' % (command[0].split(b" ")[0], every)
+        else:
+            yield b" ".join([b"* SEARCH", *(b"%d" % uid for uid in found)])
+
+    def do_uid_fetch(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        chosen, _, items = rest.partition(b" ")
+        for number, mail in enumerate(self.folder.mails, 1):
+            if _in_set(mail.uid, chosen, self.folder.uidnext - 1):
+                yield b"* %d FETCH (%s)" % (number, b" ".join(_facts(mail, items.upper())))
+
+    def do_uid_store(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        chosen, how, flags = rest.split(b" ", 2)
+        changed = set(flags.strip(b"\r\n()").split())
+        for mail in self.folder.mails:
+            if _in_set(mail.uid, chosen, self.folder.uidnext - 1):
+                mail.flags = {
+                    b"+": mail.flags | changed, b"-": mail.flags - changed,
+                }.get(how[:1], changed)  # fmt: skip
+        yield b"OK stored"
+
+    def do_append(self, rest: bytes, command: list[bytes]) -> Iterator[bytes]:
+        name = _words(rest)[0]
+        folder = self.server.folders.get(name)
+        if folder is None:
+            yield b"NO [TRYCREATE] no such folder"
+            return
+        uids = []
+        for head, content in zip(command[::2], command[1::2], strict=False):
+            flags = re.search(rb"\(([^)]*)\)", head)
+            date = re.search(rb'"([^"]*\d\d:\d\d:\d\d [^"]*)"', head)
+            uids.append(folder.add(content, flags[1].split() if flags else (), date[1] if date else b"").uid)
+        if self.selected == name:
+            yield b"* %d EXISTS" % len(folder.mails)
+        if b"UIDPLUS" in self.server.capabilities:
+            span = b"%d:%d" % (uids[0], uids[-1]) if len(uids) > 1 else b"%d" % uids[0]
+            yield b"OK [APPENDUID %d %s] stored" % (folder.uidvalidity, span)
+        else:
+            yield b"OK stored"
+
+    @property
+    def folder(self) -> Folder:
+        """The selected folder."""
+        return self.server.folders[self.selected]
+
+    def status(self, name: bytes) -> bytes:
+        folder = self.server.folders[name]
+        unseen = sum(b"\\Seen" not in mail.flags for mail in folder.mails)
+        return b'* STATUS "%s" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d UNSEEN %d)' % (
+            name, len(folder.mails), folder.uidnext, folder.uidvalidity, unseen,
+        )  # fmt: skip
+
+
+def _facts(mail: Mail, items: bytes) -> Iterator[bytes]:
+    yield b"UID %d" % mail.uid
+    if b"RFC822.SIZE" in items:
+        yield b"RFC822.SIZE %d" % len(mail.content)
+    if b"FLAGS" in items:
+        yield b"FLAGS (%s)" % b" ".join(sorted(mail.flags))
+    if b"INTERNALDATE" in items:
+        yield b'INTERNALDATE "%s"' % mail.date
+    header = mail.content[: mail.content.index(b"\r\n\r\n") + 4]
+    if fields := re.search(rb"BODY\.PEEK\[(HEADER\.FIELDS \(([^)]*)\))\]", items):
+        wanted = fields[2].split()
+        lines = [line for line in header.split(b"\r\n") if line.partition(b":")[0].upper() in wanted]
+        shown = b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+        yield b"BODY[%s] {%d}\r\n%s" % (fields[1], len(shown), shown)
+    elif b"BODY.PEEK[HEADER]" in items:
+        yield b"BODY[HEADER] {%d}\r\n%s" % (len(header), header)
+    elif part := re.search(rb"BODY\.PEEK\[\](?:<(\d+)\.(\d+)>)?", items):
+        shown = mail.content if part[1] is None else mail.content[int(part[1]) :][: int(part[2])]
+        origin = b"" if part[1] is None else b"<%s>" % part[1]
+        yield b"BODY[]%s {%d}\r\n%s" % (origin, len(shown), shown)
+
+
+def _words(rest: bytes) -> list[bytes]:
+    return [
+        re.sub(rb"\\(.)", rb"\1", match[1]) if match[1] is not None else match[3] or b""
+        for match in _TOKEN.finditer(rest)
+    ]
+
+
+def _in_set(uid: int, chosen: bytes, last: int) -> bool:
+    for part in chosen.split(b","):
+        first, _, end = part.partition(b":")
+        bounds = sorted(last if number == b"*" else int(number) for number in (first, end or first))
+        if bounds[0] <= uid <= bounds[1]:
+            return True
+    return False
