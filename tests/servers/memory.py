@@ -1,8 +1,8 @@
-"""A small IMAP server in memory, in threads of this process, each of whose answers can be bent on its way out.
+"""A small IMAP server in memory, in threads of this process, each of whose answers can be bent.
 
 It is honest by itself. ``bend`` gets every response with its number, counted over all connections, and gives
-what the client shall see instead; raising ``Drop`` closes the connection. What arrived can be looked at without
-any client.
+what the client shall see instead; raising ``Drop`` closes the connection. What arrived can be looked at
+without any client.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ class _Connection:
                 verb = rest.split(b" ", 1)[0].strip().upper()
                 if verb == b"UID":
                     verb += b" " + rest.split(b" ", 2)[1].upper()
-                method = getattr(self, "do_" + verb.decode("ascii", "replace").lower().replace(" ", "_"), None)
+                method = getattr(
+                    self, "do_" + verb.decode("ascii", "replace").lower().replace(" ", "_"), None
+                )
                 with self.server.lock:
                     answers = list(method(rest[len(verb) :].strip(b" "), command)) if method else []
                 last = b"OK done" if method else b"BAD unknown command"
@@ -211,7 +213,7 @@ class _Connection:
             yield b" ".join([b"* SEARCH", *(b"%d" % uid for uid in found)])
 
     def do_uid_fetch(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
-        chosen, _, items = rest.partition(b" ")
+        chosen, items = rest.split(b" ", 1)
         for number, mail in enumerate(self.folder.mails, 1):
             if _in_set(mail.uid, chosen, self.folder.uidnext - 1):
                 yield b"* %d FETCH (%s)" % (number, b" ".join(_facts(mail, items.upper())))

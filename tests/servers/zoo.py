@@ -50,6 +50,11 @@ class Kind(NamedTuple):
         return name if name.upper() == "INBOX" else self.prefix + name
 
 
+def _without_zeros(message: bytes) -> bytes:
+    """Dovecot gives the octet 128 in place of a NUL, which no literal of a message may have."""
+    return message.replace(b"\0", b"\x80")
+
+
 def _munged(message: bytes) -> bytes:
     """Cyrus' munge8bit: each octet above 127 of the header becomes an X."""
     end = re.search(rb"\r?\n\r?\n", message)
@@ -57,9 +62,14 @@ def _munged(message: bytes) -> bytes:
     return re.sub(rb"[\x80-\xff]", b"X", message[:at]) + message[at:]
 
 
+def _without_blank_start(message: bytes) -> bytes:
+    """Pymap puts an empty line before a message whose first line is no field, and drops it before others."""
+    return message.lstrip(b"\r\n")
+
+
 KINDS = (
-    Kind(Dovecot),
-    Kind(Dovecot24),
+    Kind(Dovecot, gives=_without_zeros),
+    Kind(Dovecot24, gives=_without_zeros),
     Kind(Cyrus),
     Kind(CyrusDebian, prefix="INBOX.", separator=".", gives=_munged),
     Kind(Courier, prefix="INBOX.", separator="."),
@@ -67,7 +77,7 @@ KINDS = (
     Kind(Imap4dMbox, keywords=False),
     Kind(Hoodiecrow),
     Kind(HoodiecrowGmail),
-    Kind(Pymap, keywords=False),
+    Kind(Pymap, keywords=False, gives=_without_blank_start),
     Kind(GoImap),
 )
 

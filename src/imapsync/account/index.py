@@ -107,7 +107,10 @@ class IndexReader:
 
     def _take(self, fetch: Fetch, index: MessageIndex, at_least: int) -> None:
         uid, size = fetch.uid, fetch.size or 0
-        if uid is None or uid < at_least or not index.is_new(uid):
+        if uid is None or uid < at_least:
+            return
+        if not index.is_new(uid):
+            self._doubt(uid, fetch.body, index)
             return
         if self._selector is not None:
             date = epoch_of(fetch.internaldate) if fetch.internaldate else None
@@ -125,20 +128,34 @@ class IndexReader:
         if self._identity is not None:
             index.digests.append(self._identity.of_header(fetch.body or b""))
 
+    def _doubt(self, uid: int, header: bytes | None, index: MessageIndex) -> None:
+        """Take the identity from a row whose UID came a second time with another header: `complete` asks."""
+        if self._identity is None or header is None:
+            return
+        row = bisect_left(index.uids, uid)
+        if (
+            row < len(index.uids)
+            and index.uids[row] == uid
+            and index.digests[row] != self._identity.of_header(header)
+        ):
+            index.digests[row] = UNIDENTIFIED
+
 
 async def identify_poor(
     session: Session, identity: Identity, index: MessageIndex, rows: dict[int, int]
 ) -> None:
     """Give digests to rows (UID -> row) whose messages lack the identifying headers.
 
-    Messages that may differ in what was not looked at are counted, not taken for duplicates: the second of
-    them has another digest than the first, on both sides.
+    The identifying headers are looked for once more in the message itself: a server that finds the header's
+    end elsewhere does not show them. Messages that may differ in what was not looked at are counted, not
+    taken for duplicates: the second of them has another digest than the first, on both sides.
     """
     unproven: dict[tuple[int, int], int] = {}
     async for uid, content in _contents(session, index, rows):
         row = rows[uid]
-        digest = identity.of_content(content)
-        if not proves_sameness(content):
+        shown = identity.wherever_cut(content)
+        digest = shown[0] or shown[1]
+        if not shown[0] and not proves_sameness(content):
             alike = digest, index.sizes[row]
             number = unproven.get(alike, 0)
             unproven[alike] = number + 1

@@ -158,7 +158,7 @@ async def test_copies_are_recognised_whatever_a_server_did_to_them(server: Dovec
         indexes.append(index)
     source, destination = indexes
     matching = match(source, destination, PairingRules(sync_duplicates=False))
-    assert len(matching.missing) == 4
+    assert [source.uids[row] for row in matching.missing] == [1, 2, 4], "a blank line hides no header"
     assert await recognise(session, IDENTITY, source, destination, matching)
     matching = match(source, destination, PairingRules(sync_duplicates=False))
     assert [source.uids[row] for row in matching.missing] == [4]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = pytest.mark.servers
 
 FEW, MANY = 150, 10_000
 
@@ -22,7 +22,19 @@ def fuzz(first: int, count: int) -> list[str]:
     )  # fmt: skip
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert told.pop()["counts"]["cases"] == count
-    keys = ("seed", "side", "rich", "way", "wrong", "exit_code", "folder", "missing", "doubled", "before", "after")
+    keys = (
+        "seed",
+        "side",
+        "rich",
+        "way",
+        "wrong",
+        "exit_code",
+        "folder",
+        "missing",
+        "doubled",
+        "before",
+        "after",
+    )
     return [" ".join(f"{key}={case.get(key)}" for key in keys) for case in told]
 
 
@@ -31,7 +43,7 @@ def test_an_answer_that_is_bent_costs_one_thing() -> None:
     assert not fuzz(0, FEW)
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.timeout(7_200)
 def test_ten_thousand_answers_that_are_bent() -> None:
     assert not fuzz(1_000, MANY)
