@@ -157,10 +157,11 @@ async def test_copies_are_recognised_whatever_a_server_did_to_them(server: Dovec
         await reader.complete(session, index)
         indexes.append(index)
     source, destination = indexes
-    matching = match(source, destination, PairingRules(sync_duplicates=False))
+    rules = PairingRules(sync_duplicates=False, sizes_differ=True)
+    matching = match(source, destination, rules)
     assert [source.uids[row] for row in matching.missing] == [1, 2, 4], "a blank line hides no header"
     assert await recognise(session, IDENTITY, source, destination, matching)
-    matching = match(source, destination, PairingRules(sync_duplicates=False))
+    matching = match(source, destination, rules)
     assert [source.uids[row] for row in matching.missing] == [4]
     assert list(matching.partner) == [2, 3, 4, -1]
     assert not await recognise(session, IDENTITY, source, destination, matching)

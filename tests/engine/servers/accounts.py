@@ -138,6 +138,6 @@ class Account:
         def normal(message: bytes) -> bytes:
             shown = self.kind.gives(message)
             shown = gives(shown) if callable(gives) else shown
-            return shown.replace(b"\r\n", b"\n")
+            return shown.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
         return self.server.snapshot(self.user, normal)

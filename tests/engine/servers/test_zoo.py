@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.servers.base import ImapServer
     from tests.servers.zoo import Kind
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 HOME = KINDS[0]
 LIMIT_S = 200
@@ -110,7 +110,9 @@ def check(source: Account, destination: Account, folder: Path) -> None:
 #: What stands against a kind as a source or a destination; each is to fail until it is mended.
 SOURCE_MISSING: dict[str, str] = {
     "Imap4d": "UIDs do not outlive an opening, and messages count as vanished",
-    "Imap4dMbox": "not tried to the end",
+    "Hoodiecrow": "a message whose size the destination counts otherwise comes again",
+    "HoodiecrowGmail": "a message whose size the destination counts otherwise comes again",
+    "Pymap": "a message whose size the destination counts otherwise comes again",
     "GoImap": "the listing of one message makes the server hang up, and no folder is copied",
 }
 DESTINATION_MISSING: dict[str, str] = {
@@ -118,6 +120,7 @@ DESTINATION_MISSING: dict[str, str] = {
     "Imap4dMbox": "the server makes one message of two",
     "Hoodiecrow": "a folder with a quote in its name is not found again",
     "HoodiecrowGmail": "a folder with a quote in its name is not found again",
+    "Pymap": "a message whose size the destination counts otherwise comes again",
     "GoImap": "the server never shows messages that it took",
 }
 
@@ -141,7 +144,6 @@ def test_to_it(
     check(here, there, tmp_path)
 
 
-@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with(
     kind: Kind, there: Account, here: Account, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
