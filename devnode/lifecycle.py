@@ -170,13 +170,13 @@ def _home_remover(record: Path) -> Callable[[], None]:
 
 def _remove_folders(node: Node) -> None:
     launchers.remove_links(node)
+    users.remove_group(node)
+    machine.restore(node)
     containers.remove_store(containers.shared_store(node), {"PATH": "/usr/bin:/bin"})
     for folder in (node.run, node.state):
         containers.unmount_below(folder)
         remove_tree(folder)
     cgroups.remove("libpod_parent")
-    users.remove_group(node)
-    machine.restore(node)
     for base in (RUN_BASE, BASE):
         _remove_if_empty(base)
 

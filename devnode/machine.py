@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from .settings import RUN_BASE
+from .settings import BASE, RUN_BASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,15 +82,16 @@ def prepare(node: Node) -> None:
 
 
 def restore(node: Node) -> None:
-    """Take the node's networks away; with the last rootless node the machine is as it was."""
+    """Take the node's networks away; with the last rootless node the machine is as it was.
+
+    Nodes whose state folder is gone go, too: their own way down was cut off.
+    """
     with _record() as record:
         nodes = record.get("nodes", {})
-        if node.name not in nodes:
-            return
-        number = nodes.pop(node.name)
-        for network in type(node)(node.name, number).networks:
-            _ip("del", f"{network}.0/24")
-        if not nodes:
+        for name in [name for name in nodes if name == node.name or not (BASE / name).exists()]:
+            for network in type(node)(name, nodes.pop(name)).networks:
+                _ip("del", f"{network}.0/24")
+        if record and not nodes:
             TUN.chmod(record["tun_mode"])
             FIRST_PORT.write_text(f"{record['first_port']}\n")
             record.clear()

@@ -171,6 +171,17 @@ def test_the_networks_of_a_node_go_with_it(name: str) -> None:
     assert f"devnode-{name}:" not in Path("/etc/group").read_text()
 
 
+def test_a_way_down_that_was_cut_off_keeps_nothing_of_the_machine(name: str) -> None:
+    assert devnode("up", "--name", name, "--rootless").returncode == 0
+    cut_off = settings.load(name)
+    assert devnode("down", "--name", name).returncode == 0
+    machine.prepare(cut_off)
+    other = f"{name[:14]}z"
+    assert devnode("up", "--name", other, "--rootless", "--number", "249").returncode == 0
+    assert devnode("down", "--name", other).returncode == 0
+    assert not any(f"{network}.0/24" in routes() for network in cut_off.networks)
+
+
 def test_a_machine_that_lacks_a_program_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for program in machine.PROGRAMS.keys() - {"slirp4netns"}:
         (tmp_path / program).symlink_to(shutil.which(program) or "")
