@@ -1,4 +1,4 @@
-"""list-changes and count-tasks: a page that stays open is told only what happened."""
+"""list-changes and get-task-counts: a page that stays open is told only what happened."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_tasks_are_counted_without_listing_them(idle: Node) -> None:
     for name, change in zip(names, ({}, {"exit_code": 6}, {"messages_failed": 3}), strict=False):
         idle.paths.result(name).write_text(json.dumps(result | change))
     idle.paths.env(names[4]).write_text("REMOTEPORT=none\n")
-    step = idle.action("count-tasks")
+    step = idle.action("get-task-counts")
     assert step.exit_code == 0, step.error
     counted = step.output
     assert counted == {
@@ -153,7 +153,7 @@ def test_tasks_are_counted_without_listing_them(idle: Node) -> None:
         "schedules_paused": False,
     }
     idle.action("start-task", {"localuser": "a"})
-    assert idle.action("count-tasks").output["running"] == 1
+    assert idle.action("get-task-counts").output["running"] == 1
 
 
 def test_mailboxes_have_an_action_of_their_own(idle: Node) -> None:

@@ -1,4 +1,4 @@
-"""What list-changes and count-tasks tell: only what is no longer as a reader has seen it.
+"""What list-changes and get-task-counts tell: only what is no longer as a reader has seen it.
 
 A page that stays open asks every few seconds, and cluster-admin keeps each answer in each open tab: an answer
 must be as small as what happened. `.changes` remembers how each task looked and at which version it changed
@@ -73,8 +73,8 @@ def list_changes(request: Json) -> Json:
     }
 
 
-def count_tasks(_request: Json) -> Json:
-    """Give the answer of count-tasks."""
+def task_counts(_request: Json) -> Json:
+    """Give the answer of get-task-counts."""
     _, look = _look()
     states = [state.state for state in look.states.values()]
     outcomes = [entry.outcome for entry in look.history.entries.values()]

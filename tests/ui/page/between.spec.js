@@ -409,3 +409,56 @@ test("a hundred looks at 200 tasks leave less than 1 MiB in this tab and in anot
     .poll(() => page.evaluate(() => window.core.taskBus.kept.size), { timeout: 20_000 })
     .toBeLessThan(10);
 });
+
+async function loadFile(frame) {
+  await frame.locator("input[type=file]").setInputFiles({
+    name: "users.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from("localusername"),
+  });
+}
+
+test("a CSV file with a header only says that it has no rows", async ({ node, open }) => {
+  const check = node.actions["check-csv-tasks"]();
+  node.actions["check-csv-tasks"] = () => ({
+    ...check,
+    rows: [],
+    counts: { new: 0, existing: 0, repeated: 0, invalid: 0 },
+  });
+  const frame = await open("import");
+  await loadFile(frame);
+  await expect(frame.getByText("The file has no rows")).toBeVisible();
+  await expect(frame.getByRole("table")).toHaveCount(0);
+});
+
+test("a row of a CSV file says what is missing and what would be right, in the reader's words", async ({
+  node,
+  open,
+}) => {
+  const check = node.actions["check-csv-tasks"]();
+  const [row] = check.rows;
+  const wrong = (field, error, text) => ({ field, error, text });
+  node.actions["check-csv-tasks"] = () => ({
+    ...check,
+    rows: [
+      {
+        ...row,
+        status: "invalid",
+        errors: [
+          wrong("remotepassword", "missing", "Missing required value: remotepassword"),
+          wrong("security", "invalid_value", "Invalid security 'magic'"),
+          wrong("localusername", "invalid_value", "Invalid localusername"),
+        ],
+      },
+    ],
+    counts: { new: 0, existing: 0, repeated: 0, invalid: 1 },
+  });
+  const frame = await open("import");
+  await loadFile(frame);
+  const shown = frame.locator("[data-row]");
+  await expect(shown).toContainText("remotepassword: Required");
+  await expect(shown).toContainText("Write tls (STARTTLS), ssl (SSL/TLS) or nothing");
+  await expect(shown).toContainText("This cannot be the name of a local user");
+  await expect(shown.getByText("missing", { exact: true })).toBeVisible();
+  await expect(shown.getByText("••••••")).toHaveCount(0);
+});

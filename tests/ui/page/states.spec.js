@@ -98,6 +98,16 @@ const STATES = {
     },
     ready: "[data-task]",
   },
+  "tasks-service-down": {
+    page: "tasks",
+    actions: {
+      "get-status": () => ({
+        ...actions()["get-status"](),
+        services: [{ name: "imapsync", active: false, failed: false, enabled: true }],
+      }),
+    },
+    act: (app, t) => expect(app.getByText(t("tasks.service_down"))).toBeVisible(),
+  },
   "tasks-error": { page: "tasks", actions: { "list-tasks": () => new Failure("Agent is busy") } },
   "tasks-no-results": { page: "tasks", act: (app) => app.locator("#im-search").fill("nobody") },
   "tasks-selected": {
@@ -122,6 +132,15 @@ const STATES = {
   "task-required": {
     page: "task",
     act: (app, t) => app.getByRole("button", { name: t("edit.create"), exact: true }).click(),
+  },
+  "task-restored": {
+    page: "task",
+    act: async (app, t) => {
+      await app.getByLabel(t("edit.remotehostname")).fill("imap.example.org");
+      await app.locator(".im-back a").click();
+      await app.getByRole("button", { name: t("tasks.create"), exact: true }).click();
+      await expect(app.getByText(t("edit.restored"), { exact: true })).toBeVisible();
+    },
   },
   "task-edit": { page: "task", query: "&localuser=fabio&task_id=auth01&copy=false" },
   "task-provider": {

@@ -399,7 +399,7 @@ export function followers(listTasks) {
         queue: since < 0 || moved ? waiting : null,
       };
     }),
-    "count-tasks": from(({ user_properties: tasks, schedules_paused: paused }) => ({
+    "get-task-counts": from(({ user_properties: tasks, schedules_paused: paused }) => ({
       total: tasks.length,
       running: tasks.filter(({ state }) => state === "running").length,
       queued: tasks.filter(({ state }) => state === "queued").length,
