@@ -84,6 +84,19 @@ class Journal:
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
 
+    # -- the accounts as a whole
+
+    def restored(self) -> int:
+        """Give how many copies were in destination folders that were found put back to an older state."""
+        with self._told():
+            row = self._connection.execute("SELECT value FROM meta WHERE name='restored'").fetchone()
+            return int(row[0]) if row is not None else 0
+
+    def note_restored(self, copies: int) -> None:
+        """Keep that number until somebody says that it was on purpose; 0 forgets it."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('restored', ?)", (copies,))
+
     # -- folder pairs
 
     def folders(self) -> dict[tuple[str, str], FolderRecord]:

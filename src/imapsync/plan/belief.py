@@ -90,6 +90,14 @@ def trust(
     return Trust.UNCHANGED if _is_unchanged(record, source, destination, wishes) else Trust.KNOWN
 
 
+def is_put_back(record: FolderRecord, destination: Numbers) -> bool:
+    """Tell whether the destination is the folder that the record knows, in an older state than recorded."""
+    before = record.destination
+    if not before.uidvalidity or destination.uidvalidity != before.uidvalidity or record.begun:
+        return False
+    return 0 < destination.uidnext < before.uidnext or _went_back(destination, before)
+
+
 def questions(record: FolderRecord, source: Numbers, destination: Numbers, wishes: Wishes) -> Questions:
     """Give what has to be asked of a known pair; asked again with the numbers that opening it told."""
     listed = not record.settled or record.rules != wishes.rules or wishes.lists

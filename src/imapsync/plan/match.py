@@ -62,9 +62,14 @@ def doubts(
     *,
     sync_duplicates: bool,
     mirrors: bool = False,
+    suspicious: bool = False,
     known: Mapping[int, int] = MappingProxyType({}),
 ) -> Doubts:
-    """Tell whose content is needed. mirrors: what is extra on the destination will be deleted."""
+    """Tell whose content is needed.
+
+    mirrors: what is extra on the destination will be deleted. suspicious: what lies on the destination may be
+    the copy of an older version that its source no longer has; so may the copy of any draft.
+    """
     here, there = _free_rows(source, destination, known)
     keys_here, keys_there = _keys(source), _keys(destination)
     count_here = _counted(keys_here, here)
@@ -73,8 +78,9 @@ def doubts(
         key
         for key, count in count_here.items()
         if (count > 1 and (key in count_there or not sync_duplicates) and count != count_there.get(key, 0))
-        or (mirrors and count_there.get(key, 0) > count)
+        or (key in count_there and (suspicious or (mirrors and count_there[key] > count)))
     }
+    unclear |= {key for row in _drafts(source, here) if (key := keys_here[row]) in count_there}
     here_left = [row for row in here if keys_here[row] not in count_there]
     there_left = [row for row in there if keys_there[row] not in count_here]
     loose: set[int] = set()
@@ -160,6 +166,32 @@ def duplicate_rows(index: MessageIndex) -> array[int]:
     """Give the rows whose digest, size and content stand earlier in the same index."""
     nobody = array("i", [NONE]) * len(index)
     return _without_duplicates(index, _exact_keys(index), nobody, sync_duplicates=False)[1]
+
+
+def twins(source: MessageIndex, matching: Matching) -> dict[int, int]:
+    """Give the UID of each duplicate -> the UID of the message that it is a duplicate of."""
+    if not matching.duplicates:
+        return {}
+    keys = _exact_keys(source)
+    left_out = set(matching.duplicates)
+    first: dict[int, int] = {}
+    for row, key in enumerate(keys):
+        if row not in left_out:
+            first.setdefault(key, source.uids[row])
+    return {source.uids[row]: first[keys[row]] for row in matching.duplicates if keys[row] in first}
+
+
+def _drafts(source: MessageIndex, rows: list[int]) -> list[int]:
+    """Give the rows of drafts: those get other texts under the same identity."""
+    if not source.flags:
+        return []
+    table = source.flag_table
+    drafts = {
+        number
+        for number in set(source.flags)
+        if any(flag.lower() == b"\\draft" for flag in table.flags(number))
+    }
+    return [row for row in rows if source.flags[row] in drafts] if drafts else []
 
 
 def _selected(source: MessageIndex, rows: Iterable[int]) -> array[int]:

@@ -53,13 +53,15 @@ def judge(
     found: Mapping[int, Iterable[int]],
     *,
     looked: bool,
+    restored: int = 0,
     allowed: int | None,
 ) -> Judgement:
     """Judge the copies that are gone, over the whole account.
 
     gone: folder -> source UID -> mark it has now (`Copy`). copies: how many there were when the run began,
     those in `gone` that are not judged included. found: folder -> source UIDs whose copy lies in another
-    folder of the destination. looked: whether it was looked for. allowed: --maxvanished2.
+    folder of the destination. looked: whether it was looked for. restored: copies in destination folders that
+    were put back to an older state. allowed: --maxvanished2.
     """
     left = {
         folder: {uid: mark for uid, mark in marks.items() if uid not in set(found.get(folder, ()))}
@@ -70,6 +72,7 @@ def judge(
     accident = is_accident(fresh, copies)
     if accident:
         doubted += fresh
+    doubted += restored
     released = allowed is not None and doubted <= allowed
     judged: dict[int, dict[int, Copy]] = {}
     for folder, marks in gone.items():

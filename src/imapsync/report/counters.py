@@ -78,6 +78,7 @@ class Counters:
     failed_bytes: int = 0
     identified: int = 0
     only_on_destination: int = 0
+    doubted: int = 0
     flags_changed: int = 0
     filtered: int = 0
     errors: int = 0
@@ -250,6 +251,11 @@ def _(event: events.FlagsChanged, counters: Counters) -> None:
 @_count.register(events.MessagesDeleted)
 def _(event: events.MessagesDeleted, counters: Counters) -> None:
     counters.sides[event.side].deleted += event.count
+
+
+@_count.register(events.CopiesDoubted)
+def _(event: events.CopiesDoubted, counters: Counters) -> None:
+    counters.doubted = event.count
 
 
 @_count.register(events.FolderCreated)

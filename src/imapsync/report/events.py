@@ -297,6 +297,13 @@ class MessagesDeleted:
     duplicates: bool = False  # --delete2duplicates
 
 
+@dataclass(frozen=True)
+class CopiesDoubted:
+    """So many copies vanished from the destination together: nobody knows whether that was on purpose."""
+
+    count: int
+
+
 class FolderCreated(NamedTuple):
     """A folder was made on the destination."""
 
@@ -388,6 +395,7 @@ Event = (
     | MessageFailed
     | FlagsChanged
     | MessagesDeleted
+    | CopiesDoubted
     | FolderCreated
     | FolderDeleted
     | FolderSubscribed

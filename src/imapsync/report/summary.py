@@ -141,6 +141,11 @@ def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
         lines.append(
             f"With --dry nothing was changed; {counters.skipped[Skip.DRY]} messages would be copied."
         )
+    elif complete and not counters.missing and not counters.doubtful and counters.doubted:
+        lines.append(
+            f"{counters.doubted} copies have vanished from host2 together since an earlier run: host2 is not"
+            " complete unless that was on purpose (--maxvanished2); --recopydeleted copies them again."
+        )
     elif complete and not counters.missing and not counters.doubtful and counters.mismatches:
         lines.append(
             f"All messages of host1 are on host2 or were removed there, with the"

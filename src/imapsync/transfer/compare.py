@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.belief import Trust, trust
+from imapsync.plan.belief import Trust, is_put_back, trust
 from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.transfer import telling
 from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.job import numbers_of
-from imapsync.transfer.planning import wishes_of
+from imapsync.transfer.planning import note_restored, wishes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +86,8 @@ def _comparison(
         record = None
     source, destination = numbers_of(job.source_status), numbers_of(job.destination_status)
     believed = trust(record, source, destination, wishes_of(run, job, reading))
+    if record is not None and destination is not None and is_put_back(record, destination):
+        note_restored(run, record)
     if record is None or believed is Trust.NOTHING:
         return FullComparison(run, focus, job, reading)
     job.record = record

@@ -53,6 +53,7 @@ async def tell_apart(
     sides: Sides,
     *,
     known: Mapping[int, int] = MappingProxyType({}),
+    suspicious: bool = False,
 ) -> bool:
     """Read the contents that matching needs into both indexes.
 
@@ -66,6 +67,7 @@ async def tell_apart(
         destination,
         sync_duplicates=reading.sync_duplicates,
         mirrors=rules.destination or rules.destination_duplicates,
+        suspicious=suspicious,
         known=known,
     )
     if not any(found):

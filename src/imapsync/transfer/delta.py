@@ -16,6 +16,7 @@ from imapsync.transfer import planning, telling
 from imapsync.transfer.deltaplan import DeltaPlan
 from imapsync.transfer.focus import opened
 from imapsync.transfer.job import numbers_of, opened_numbers
+from imapsync.transfer.planning import note_restored
 from imapsync.transfer.salvage import all_from
 from imapsync.wire.uidset import UidSet
 
@@ -122,6 +123,10 @@ class DeltaComparison:
             return
         content = self._run.settings.content
         altered = bool(content.rewrite or content.pipe or content.add_header)
+        # What is new by the recorded numbers was read by another question.
+        plan = self._plan
+        here |= dict(zip(plan.new.uids, plan.new.digests, strict=True))
+        there |= dict(zip(plan.destination_new.uids, plan.destination_new.digests, strict=True))
         last = self._last
         if record.rules != self._reading.rules:  # perhaps other headers identify messages now
             last = [pair._replace(digest=0) for pair in last]
@@ -130,6 +135,7 @@ class DeltaComparison:
                 f"folder {job.name}: other messages have the numbers that the state file knows (restored from"
                 " a backup?); all of it is compared again"
             )
+            note_restored(self._run, record)
             self.invalid = True
 
     async def conclude(self) -> None:

@@ -335,7 +335,7 @@ class DeltaPlan:
         late = self._late_rows()
         new = self.new.without(self._late) if self._late else self.new
         loose = self._loose_index()
-        sizes_differ = await tell_apart(run, self._focus, job, reading, (new, loose))
+        sizes_differ = await tell_apart(run, self._focus, job, reading, (new, loose), suspicious=True)
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
         matching = await pair(run, self._focus, job, (new, loose), identity=run.identity, rules=rules)

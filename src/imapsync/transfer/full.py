@@ -176,11 +176,7 @@ class FullComparison:
         """Ask what was not asked because a folder was empty when it was listed, and no longer is."""
         job, run, reading = self.job, self._run, self._reading
         source, destination = job.source_selected, job.destination_selected
-        fills = (
-            not self._destination_filled
-            and destination is not None
-            and (run.destination.exists if job.pair.exists else destination.exists) > 0
-        )
+        fills = not self._destination_filled and destination is not None and destination.exists > 0
         asked = self._source_stream is not None or self._source_search is not None
         if fills:
             self._destination_filled = True

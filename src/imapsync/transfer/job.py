@@ -30,12 +30,13 @@ class FolderJob:
     opening told that the comparison was made under; its UIDVALIDITY must be met again before anything is
     changed by UID. copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before
     anything was copied in this run: whatever this run puts there has a UID of at least this. found: source
-    and destination UIDs that the comparison has paired. filed: source UIDs whose copies the user's script has
-    filed elsewhere. doomed: destination UIDs to be deleted. incomplete: the source keeps messages from us, so
-    nothing may be concluded from what it does not show. refused: messages that failed while none has arrived;
-    together they count as one error; refusal: the last of them. breaking: source UIDs at which the server
-    hangs up. flags_open: the copies' flags are to be looked at once more, because they may not have stayed.
-    seen_flags: flags that were looked at whether they stay.
+    and destination UIDs that the comparison has paired. twins: source UIDs of duplicates, and of what they
+    are duplicates of. filed: source UIDs whose copies the user's script has filed elsewhere. doomed:
+    destination UIDs to be deleted. incomplete: the source keeps messages from us, so nothing may be concluded
+    from what it does not show. refused: messages that failed while none has arrived; together they count as
+    one error; refusal: the last of them. breaking: source UIDs at which the server hangs up. flags_open: the
+    copies' flags are to be looked at once more, because they may not have stayed. seen_flags: flags that were
+    looked at whether they stay.
     """
 
     pair: FolderPair
@@ -58,6 +59,7 @@ class FolderJob:
     vanished: int = 0
     found_uids: array[int] = field(default_factory=lambda: array("I"))
     found_copies: array[int] = field(default_factory=lambda: array("I"))
+    twins: dict[int, int] = field(default_factory=dict)
     filed: set[int] = field(default_factory=set)
     doomed: array[int] = field(default_factory=lambda: array("I"))
     flag_changes: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], array[int]] = field(default_factory=dict)

@@ -48,7 +48,8 @@ async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading:
             pairs = journal.marked_as(job.record.id, marks)
             if pairs:
                 gone[job.position] = pairs
-    if not gone:
+    restored = journal.restored() if empties else 0
+    if not gone and not restored:
         return
     found = await _found_elsewhere(run, focus, jobs, reading, _worth_looking(run, gone)) if empties else {}
     judgement = judge(
@@ -56,11 +57,14 @@ async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading:
         run.copies_before,
         found,
         looked=empties,
+        restored=restored,
         allowed=run.settings.deletion.max_vanished,
     )
     for job in jobs:
         if job.record is not None and job.position in judgement.marks:
             journal.mark(job.record.id, judgement.marks[job.position].items())
+    if restored and not judgement.doubted:
+        journal.note_restored(0)
     journal.commit()
     _tell_kept(run, judgement.marks)
     if judgement.doubted and empties:
@@ -183,8 +187,9 @@ def _tell_kept(run: Run, marks: dict[int, dict[int, Copy]]) -> None:
 
 def _stop(run: Run, doubted: int) -> None:
     text = (
-        f"{doubted} of the {run.copies_before} copies on host2 have vanished since the last run: nothing is"
-        f" deleted on host1 (--maxvanished2 {doubted} says that they were removed on purpose)"
+        f"{doubted} of the {run.copies_before} copies on host2 have vanished, or lie in folders that were"
+        f" put back to an older state: nothing is deleted on host1 (--maxvanished2 {doubted} says that this"
+        " was on purpose)"
     )
     details = {"messages": str(doubted), "of": str(run.copies_before)}
     run.sink(events.Problem(Reason.BRAKE_VANISHED, text, Side.DESTINATION, details=details))

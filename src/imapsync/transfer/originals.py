@@ -71,6 +71,10 @@ async def _change(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> N
     selected, index = await _selected(run, reading, known)
     known = {uid: known[uid] for uid in index.uids}
     go = await _proven(run, focus, job, reading, fresh=fresh, known=known, index=index)
+    # A duplicate goes with the message that it is a duplicate of: one copy proves both.
+    alike = {uid for uid, twin in job.twins.items() if twin in go}
+    fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
+    go |= alike
     doomed = {uid for uid in go if rules.source and (uid in fresh or uid in selected)}
     if older is not None:
         doomed |= go & older

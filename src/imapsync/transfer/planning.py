@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.plan.belief import Wishes
 from imapsync.plan.decisions import Compared, FolderFacts, crossing_rows, doomed, exact_flags
 from imapsync.plan.flags import FlagTranslator
+from imapsync.plan.match import twins
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Copy, FolderRecord, Numbers, Pair
@@ -79,6 +80,7 @@ def plan_first(run: Run, job: FolderJob, compared: Compared, reading: Reading) -
     if reading.resync and source.flags and destination.flags:
         job.flag_changes = exact_flags(compared, paired, translator_of(run, job))
     _note_found(job, compared, paired)
+    job.twins = twins(source, matching)
     job.doomed = doomed(run.settings.deletion, _facts(run, job), compared)
     _plan_rows(run, job, source, matching.missing, reading)
     if paired:
@@ -110,6 +112,7 @@ def plan_known(
         moved = run.journal.moved(job.record.id)
         removed = len(run.journal.marked_as(job.record.id, GONE_MARKS))
     _note_found(job, compared, paired)
+    job.twins |= twins(new, matching)
     job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, moved)
     _plan_rows(run, job, new, matching.missing, reading)
     selected = job.source_selected
@@ -139,6 +142,12 @@ def begin_record(run: Run, job: FolderJob) -> None:
             Numbers(job.destination_uidvalidity),
         )
     )
+
+
+def note_restored(run: Run, record: FolderRecord) -> None:
+    """Keep in mind that a destination folder is not what it was: no original goes until somebody says so."""
+    if run.journal is not None and not run.dry:
+        run.journal.note_restored(run.journal.restored() + max(1, record.copies))
 
 
 def source_numbers(job: FolderJob) -> Numbers:

@@ -10,6 +10,7 @@ from imapsync.plan.folders import select_folders
 from imapsync.report import events
 from imapsync.report.events import Phase, Reason, Side
 from imapsync.session.errors import AskedToWait, ConnectionFailed
+from imapsync.terms import Copy
 from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.careful import compare_in_spite
 from imapsync.transfer.compare import groups
@@ -77,6 +78,7 @@ class Steps:
         await self._persist(partial(delete_on_destination, state, self._focus, jobs))
         if mode is Mode.SYNC:
             self._settle(jobs)
+            self._tell_doubted()
             await self._persist(partial(confirm_numbers, state, jobs))
             await self._persist(partial(delete_empty_source_folders, state, jobs))
             if state.settings.sizes_at_end:
@@ -130,6 +132,16 @@ class Steps:
         if changes_source(state):
             for job in jobs:
                 await self._persist(partial(change_source, state, self._focus, job, reading))
+
+    def _tell_doubted(self) -> None:
+        """Say how many copies vanished together, in this run or an earlier one, and are still in doubt."""
+        journal = self._run.journal
+        if journal is None:
+            return
+        records = [record for record in journal.folders().values() if record.removed]
+        doubted = sum(len(journal.marked_as(record.id, [Copy.DOUBTED])) for record in records)
+        if doubted:
+            self._run.sink(events.CopiesDoubted(doubted))
 
     def _settle(self, jobs: list[FolderJob]) -> None:
         """Note which folder pairs have nothing left to be deleted; until now that was open."""
