@@ -102,6 +102,8 @@ Excluded folders stay out, and a blank entry excludes nothing
     Should Not Contain    ${folders}    Archive/2016
     ${trash}=    Subjects of account    local    u2    Trash
     Should Be Empty    ${trash}
+    ${answer}=    Run task    module/${MID}/get-log    {"localuser": "u2", "task_id": "excl01"}
+    Should Contain    ${answer}[log_content]    Excluding folder [INBOX.Trash]
     [Teardown]    Delete task    u2    excl01
 
 What is deleted on the remote side goes from the local one when asked

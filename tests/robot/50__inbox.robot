@@ -18,6 +18,8 @@ Unseen messages are taken and filed
     Folder should hold    u4    INBOX    mine    note-1    note-2
     Folder should hold    u4    Reports    report-1
     Folder should hold    u4    Other
+    ${answer}=    Run task    module/${MID}/get-log    {"localuser": "u4", "task_id": "inbox1"}
+    Should Contain    ${answer}[log_content]    FILTER SIEVE DELIVERY UID
 
 They are seen on the remote side, new on the local one
     ${remote}=    Flags of account    remote    ${REMOTE}

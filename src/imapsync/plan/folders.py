@@ -90,10 +90,11 @@ class Account(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The chosen source folders in working order, and names that were asked for but do not exist."""
+    """The chosen source folders in working order, names that do not exist, and what --exclude took away."""
 
     folders: tuple[Folder, ...]
     missing: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 def same_name(one: str, other: str) -> bool:
@@ -116,9 +117,10 @@ def select_folders(folders: Iterable[Folder], rules: FolderRules) -> Selection:
         ]
     if rules.include:
         chosen = [folder for folder in chosen if any(rule(folder.name) for rule in rules.include)]
-    if rules.exclude:
-        chosen = [folder for folder in chosen if not any(rule(folder.name) for rule in rules.exclude)]
-    return Selection(tuple(_ordered(chosen, rules)), missing)
+    excluded = {folder.name: any(rule(folder.name) for rule in rules.exclude) for folder in chosen}
+    chosen = [folder for folder in chosen if not excluded[folder.name]]
+    gone = tuple(name for name, is_out in excluded.items() if is_out)
+    return Selection(tuple(_ordered(chosen, rules)), missing, gone)
 
 
 def is_under(name: str, parent: str, separator: str) -> bool:

@@ -213,7 +213,7 @@ def _(event: events.FolderSubscribed) -> list[str]:
 def _(event: events.Filtered) -> list[str]:
     return [
         (
-            f"Host2: folder [{printable(event.folder)}] Sieve ran on {event.count} messages, "
+            f"Host2: folder [{printable(event.folder)}] FILTER SIEVE DELIVERY UID: {event.count} messages, "
             f"{event.moved} left the folder"
         )
     ]

@@ -81,6 +81,8 @@ def make_jobs(run: Run) -> list[FolderJob]:
     _check_subfolder(run, source)
     _check_subscriptions(run)
     selection = select_folders(choosable(source, rules), rules)
+    for name in selection.excluded:
+        run.note(f"Excluding folder [{name}]")
     source_views = run.source_view.by_name()
     chosen = list(selection.folders)
     if rules.skip_empty:
