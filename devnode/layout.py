@@ -79,6 +79,8 @@ def write_common_env(node: Node) -> None:
         f"DEVNODE_API={node.api}\n"
         f"DEVNODE_BACKUPS={node.backups}\n"
         f"DEVNODE_FAULTS={faults.file(node)}\n"
+        # The remote servers stand for hosts of the Internet: imapsync may try any port of them.
+        f"ALLOWED_HOSTS={node.address(3)},{node.address(4)}\n"
         f"HOME_BASEDIR={node.homes}\n" + (f"DEVNODE_REGISTRY={node.registry}\n" if node.rootless else "")
     )
 

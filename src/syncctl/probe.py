@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 from imapsync_tasks import diagnosis, engine, rules
 from imapsync_tasks import task as tasks
 from imapsync_tasks.errors import Json, NoSuchTaskError, RefusedError, TaskFileError
+from imapsync_tasks.reach import Reach
 from syncctl.oneshot import OneShot
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ def check_all(context: Context, requests: IO[bytes], answers: IO[str]) -> None:
     A request is {"id", "task": create-task's input, "timeout_s"?}.
     """
     lock = threading.Lock()
+    reach = Reach(context.store, context.settings())
 
     def handle(line: bytes) -> None:
         request = json.loads(line)
-        refusals = check(context, request["task"], float(request.get("timeout_s", CHECK_S)))
+        refusals = check(context, reach, request["task"], float(request.get("timeout_s", CHECK_S)))
         with lock:
             answers.write(json.dumps({"id": request.get("id"), "refusals": refusals}) + "\n")
             answers.flush()
@@ -46,39 +48,39 @@ def check_all(context: Context, requests: IO[bytes], answers: IO[str]) -> None:
             outcome.result()
 
 
-def check(context: Context, request: Json, seconds: float) -> list[Json]:
+def check(context: Context, reach: Reach, request: Json, seconds: float) -> list[Json]:
     """Log in to both sides as the task would; give the refusals, none when both logins work."""
     try:
         task = tasks.from_request(request)
-        password = rules.password(request)
+        password = rules.PASSWORD.of(request, "remotepassword")
     except RefusedError as refused:
         return refused.as_json()
+    remote = engine.Remote.of(task)
+    reason = reach.refusal(remote)
+    if reason:
+        return [reason.as_json()]
     with OneShot(context) as look:
         words = [
-            *engine.source(
-                engine.Remote.of(task), look.passfile(password), look.truststore(_known(context, task))
-            ),
+            *engine.source(remote, look.passfile(password), look.truststore(_known(context, task))),
             *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
             *engine.selection(task),
             "--justlogin",
             *_timeouts(seconds),
         ]
         report = look.run(words, seconds)
-    return [one.as_json() for one in diagnosis.refusals(report, both=True)]
+    return [one.as_json() for one in diagnosis.refusals(reach.told(remote, report), both=True)]
 
 
 def test_remote(context: Context, request: Json) -> Json:
     """Log in to the remote account; give what the action test-remote answers."""
-    with OneShot(context) as look:
-        report = look.run([*_source(context, look, request), "--justlogin", *_timeouts(CHECK_S)], CHECK_S)
-    return diagnosis.remote_login(report)
+    return diagnosis.remote_login(
+        _look(context, request, "--justlogin", *_timeouts(CHECK_S), seconds=CHECK_S)
+    )
 
 
 def list_remote_folders(context: Context, request: Json) -> Json:
     """Give {"folders": …} of the remote account, or {"refusals": …}."""
-    with OneShot(context) as look:
-        report = look.run([*_source(context, look, request), "--justfoldersizes"], COUNT_S)
-    return diagnosis.folders(report)
+    return diagnosis.folders(_look(context, request, "--justfoldersizes", seconds=COUNT_S))
 
 
 def list_informations(context: Context, name: str) -> Json:
@@ -102,17 +104,19 @@ def list_informations(context: Context, name: str) -> Json:
     return diagnosis.informations(report)
 
 
-def _source(context: Context, look: OneShot, request: Json) -> list[str]:
-    remote = engine.Remote(
-        rules.hostname(request, "remotehostname"),
-        rules.integer(request, "remoteport", rules.PORT_RANGE),
-        rules.text(request, "remoteusername"),
-        rules.choice(request, "security", rules.SECURITIES),
-        rules.text(request, "tls_trust", "tofu"),
-    )
+def _look(context: Context, request: Json, *words: str, seconds: float) -> Json:
+    """Give the report of a run that only looks at a remote account, or one that says why it may not."""
+    remote = engine.Remote.asked(request)
+    password = rules.PASSWORD.of(request, "remotepassword")
     name = request.get("task")
-    known = context.paths.trust(name) if isinstance(name, str) and rules.split_task_name(name) else None
-    return engine.source(remote, look.passfile(rules.password(request)), look.truststore(known))
+    known = context.paths.trust(name) if isinstance(name, str) and rules.is_task_name(name) else None
+    reach = Reach(context.store, context.settings())
+    if reach.refusal(remote):
+        return diagnosis.NOT_ALLOWED
+    with OneShot(context) as look:
+        source = engine.source(remote, look.passfile(password), look.truststore(known))
+        report = look.run([*source, *words], seconds)
+    return reach.told(remote, report)
 
 
 def _known(context: Context, task: Task) -> Path | None:

@@ -122,7 +122,10 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     summary = _summary(report, began, ended, exit_code)
     failures = report.get("failures")
     rows = [row for row in failures if isinstance(row, dict)] if isinstance(failures, list) else []
-    runtime.publish(paths, job.task, summary, rows, int(str(report.get("failures_total", len(rows)))))
+    try:
+        runtime.publish(paths, job.task, summary, rows, int(str(report.get("failures_total", len(rows)))))
+    except OSError as error:  # the line below still tells of the run
+        systemlog.write(f"task {job.task}: the result cannot be written: {error.strerror}")
     return (
         f"task {job.task}: {summary['messages_transferred']} messages transferred, "
         f"{summary['messages_skipped']} skipped, {summary['messages_failed']} failed, "

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from imapsync_tasks.errors import ERRORS
+from imapsync_tasks.errors import ERRORS, EXISTING_SPELLING
 
 ROOT = Path(__file__).parents[2]
 ACTIONS = ROOT / "imageroot" / "actions"
@@ -16,6 +16,7 @@ PAGE = ROOT / "docs" / "actions.md"
 LOGIN = [
     "bad_user_credentials",
     "check_hostname_or_tcp_port",
+    "host_not_allowed",
     "ssl_encryption_error",
     "starttls_not_allowed_use_imaps",
     "encryption_required",
@@ -36,8 +37,17 @@ FORM = ["invalid_value"]
 ACTION_ERRORS: dict[str, list[str]] = {
     "check-csv-tasks": [],
     "configure-module": ["mail_server_is_not_valid", *FORM],
-    "create-task": [*FORM, "invalid_exclude", "invalid_schedule", "password_required", *LOGIN, *LOCAL],
-    "delete-task": [*FORM, "task_still_running"],
+    "create-task": [
+        *FORM,
+        "task_id_taken",
+        "invalid_exclude",
+        "invalid_schedule",
+        "password_required",
+        *LOGIN,
+        *LOCAL,
+        "state_not_writable",
+    ],
+    "delete-task": [*FORM, "task_still_running", "state_not_writable"],
     "get-configuration": [],
     "get-facts": [],
     "get-log": FORM,
@@ -67,13 +77,15 @@ Call an action with `api-cli run module/imapsync1/<action> --data '<json>'`. Inp
 ends with exit code 10 and an answer made by NS8 itself (`[{"field", "parameter", "value", "error"}]`,
 `error` = `<field>_<rule>`, for example `remoteport_number_lte`; a missing field is `(root)_required`). What
 an action refuses on its own has the same form, status `validation-failed` and the keys below. `value` is
-never a password. The element of a certificate error has the certificate as `value`; `invalid_schedule` has
+never a password. Where the existing module has a refusal of its own for what create-task refuses, that comes
+last: field and parameter `createTask`, value `error`, the spelling of the last column. The element of a
+certificate error has the certificate as `value`; `invalid_schedule` has
 the nearest valid schedules in `choices`.
 
 ## Errors
 
-| error | exit code | field | meaning |
-|---|---|---|---|
+| error | exit code | field | meaning | existing module |
+|---|---|---|---|---|
 """
 
 
@@ -163,7 +175,10 @@ def section(action: str, definitions: dict[str, Any]) -> str:
 def render() -> str:
     """Give the whole page."""
     definitions = load(ROOT / "imageroot" / "validator-definitions.json")["definitions"]
-    rows = [f"| `{key}` | {kind.exit_code} | `{kind.field}` | {kind.text} |" for key, kind in ERRORS.items()]
+    rows = [
+        f"| `{key}` | {kind.exit_code} | `{kind.field}` | {kind.text} | {EXISTING_SPELLING.get(key, '')} |"
+        for key, kind in ERRORS.items()
+    ]
     names = sorted(path.parent.name for path in ACTIONS.glob("*/validate-input.json"))
     return HEAD + "\n".join(rows) + "\n\n" + "\n".join(section(name, definitions) for name in names)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from referencing import Registry, Resource
-from tests.module import actions_doc
+from tests.module import actions_doc, schemas
 from tests.module.conftest import IMAGEROOT, ROOT
 
-from imapsync_tasks import rules
+from imapsync_tasks import csvtable
 from imapsync_tasks.errors import ERRORS, is_secret
-from imapsync_tasks.task import KNOWN_KEYS
+from imapsync_tasks.task import FIELDS, KNOWN_KEYS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,15 +62,15 @@ def test_one_place_builds_each_path_env_line_and_cron_line(owner: str, pattern: 
 
 
 def test_env_keys_are_named_in_one_place() -> None:
-    raw_members = {"DELETEFOLDER", "EXPUNGE_REMOTE", "FOLDER_INBOX"}  # list-tasks hands them out raw
-    keys = KNOWN_KEYS - raw_members
+    raw_members = {"DELETEFOLDER", "EXCLUDE", "EXPUNGE_REMOTE", "FOLDER_INBOX"}  # list-tasks: as they stand
+    keys = set(KNOWN_KEYS) - raw_members
     found = {
         path.name
         for path in python_files()
         for key in keys
         if re.search(rf"[\"']{key}[\"']", path.read_text())
     }
-    assert found == {"task.py"}
+    assert found == {"task.py", "fields.py"}
 
 
 def test_the_module_does_not_import_the_engine() -> None:
@@ -86,21 +86,17 @@ def test_imapsync_tasks_needs_only_the_standard_library_at_import() -> None:
         assert not lazily.search(path.read_text()), path
 
 
-def test_the_schemas_hold_the_rules_of_the_code() -> None:
-    for name, definition in DEFINITIONS["definitions"].items():
-        if name in rules.PATTERNS:
-            assert definition["pattern"] == f"^(?:{rules.PATTERNS[name]})$", name
-            assert definition["maxLength"] == rules.MAX_LENGTHS.get(name, 32), name
-    definitions = DEFINITIONS["definitions"]
-    assert set(rules.PATTERNS) <= set(definitions)
-    assert tuple(definitions["security"]["enum"]) == rules.SECURITIES
-    assert tuple(definitions["foldersynchronization"]["enum"]) == rules.FOLDER_MODES
-    for name, bounds in (
-        ("remoteport", rules.PORT_RANGE),
-        ("delete_remote_older", rules.OLDER_RANGE),
-        ("max_parallel", rules.PARALLEL_RANGE),
-    ):
-        assert (definitions[name]["minimum"], definitions[name]["maximum"]) == bounds
+def test_the_schemas_come_from_the_table_of_fields() -> None:
+    """Run `python -m tests.module.schemas` when this fails."""
+    assert {path: path.read_text() for path in schemas.rendered()} == schemas.rendered()
+
+
+def test_csv_columns_come_from_the_table_of_fields() -> None:
+    assert (
+        *("localusername", "remoteusername", "remotepassword", "remotehostname", "remoteport", "security"),
+    ) == csvtable.REQUIRED
+    columns = {csvtable.column_of(name) for name in FIELDS} | {"remotepassword"}
+    assert {*csvtable.REQUIRED, *csvtable.OPTIONAL} == columns
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -175,7 +175,7 @@ def test_an_upstream_instance_keeps_everything(node: Node) -> None:
     )
     (row,) = node.action("list-tasks", {}).output["user_properties"]
     assert (row["exclude"], row["delete_remote"], row["last_sync_exit_code"], row["error"]) == (
-        "a,b",
+        ",a,b",
         True,
         0,
         None,

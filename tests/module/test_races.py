@@ -16,7 +16,7 @@ import pytest
 from tests.module.conftest import Node, request
 from tests.module.waiting import until
 
-from imapsync_tasks import create, instance, operations, runtime, schedule, steps
+from imapsync_tasks import control, create, instance, runtime, schedule, steps
 from imapsync_tasks.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def create_task(port: int) -> None:
 
 def delete_task() -> None:
     """Do delete-task."""
-    operations.delete(dict(WHICH))
+    control.delete(dict(WHICH))
 
 
 def start_task() -> None:
     """Do start-task."""
-    operations.start(dict(WHICH))
+    control.start(dict(WHICH))
 
 
 def configure(number: int) -> None:

@@ -158,11 +158,13 @@ def test_schedules_are_made_anew_and_custom_files_stay(node: Node) -> None:
     node.paths.cron_file(name).write_text("something else\n")
     (node.paths.cron / "gone_a1.cron").write_text("old\n")
     (node.paths.cron / "mine.custom").write_text("mine\n")
-    (node.paths.imapsync / "left_a1.log").write_text("x")
+    for left in ("left_a1.log", "left_a1.lock", "half_a1.pwd", "half_a1.lock", "own_script.log"):
+        (node.paths.imapsync / left).write_text("x")
     node.publish(mail_host="10.5.4.2")
     assert {path.name for path in node.paths.cron.iterdir()} == {f"{name}.cron", "mine.custom"}
     assert "MAIL_HOST=10.5.4.2\n" in node.paths.cron_file(name).read_text()
-    assert not (node.paths.imapsync / "left_a1.log").exists()
+    found = {path.name for path in node.paths.imapsync.iterdir() if not path.name.startswith((name, "."))}
+    assert found == {"half_a1.pwd", "half_a1.lock", "own_script.log", "vmail.pwd"}
     node.publish(schedules_paused=True)
     assert {path.name for path in node.paths.cron.iterdir()} == {"mine.custom"}
     assert node.store.load(node.save(cron="9m")).cron == "9m"

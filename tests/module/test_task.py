@@ -73,7 +73,8 @@ def test_a_file_without_our_oldest_keys_still_means_something() -> None:
         ("foo_a1", "REMOTEPORT=x", "missing or wrong: remoteport"),
         ("foo_a1", "REMOTEPORT=99999", "missing or wrong: remoteport"),
         ("foo_a1", "LOCALUSER=bar", "LOCALUSER and TASK_ID do not match the file name"),
-        ("foo bar_a1", "", "the file name is not <localuser>_<task_id>.env"),
+        ("foobar", "", "the file name is not <localuser>_<task_id>.env"),
+        ("*_a1", "", "missing or wrong: localuser"),
         ("foo_a1", "SECURITY=--both", "missing or wrong: security"),
         ("foo_a1", "CRON=often", "missing or wrong: cron"),
         ("foo_a1", "DELETE_REMOTE=--delete1older=soon", "missing or wrong: delete_remote_older"),
@@ -101,8 +102,8 @@ TASKS = st.fixed_dictionaries(
         "delete_local": st.booleans(),
         "delete_remote": st.booleans(),
         "sieve_enabled": st.booleans(),
-        "security": st.sampled_from(rules.SECURITIES),
-        "foldersynchronization": st.sampled_from(rules.FOLDER_MODES),
+        "security": st.sampled_from(rules.SECURITY.words),
+        "foldersynchronization": st.sampled_from(rules.FOLDER_MODE.words),
         "cron": st.sampled_from(["", "1m", "59m", "1h", "23h"]),
     }
 )
@@ -211,20 +212,30 @@ def test_a_blank_entry_excludes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"),
+    ("name", "is_one"),
     [
-        ("foo_a1", ("foo", "a1")),
-        ("a_b_c1", ("a_b", "c1")),
-        ("u@d.org_x", ("u@d.org", "x")),
-        (".a_1", None),
-        ("-a_1", None),
-        ("a_1.x", None),
-        ("a_A", None),
-        ("a/b_1", None),
-        ("a*_1", None),
-        ("vmail", None),
-        ("_1", None),
+        ("foo_a1", True),
+        ("a_b_c1", True),
+        ("u@d.org_x", True),
+        ("foo_with space", True),
+        ("foo_", True),
+        ("é_ü", True),
+        (".a_1", False),
+        ("-a_1", False),
+        ("a/b_1", False),
+        ("a_b/1", False),
+        ("a*_1", False),
+        ("a_1\n", False),
+        ("vmail", False),
+        ("_1", False),
     ],
 )
-def test_task_names(name: str, parts: tuple[str, str] | None) -> None:
-    assert rules.split_task_name(name) == parts
+def test_task_names(name: str, is_one: bool) -> None:
+    assert rules.is_task_name(name) is is_one
+
+
+def test_who_a_task_is_stands_in_its_file() -> None:
+    for localuser, task_id in (("foo_a", "b"), ("foo", "a_b")):
+        values = {"LOCALUSER": localuser, "TASK_ID": task_id, "REMOTEUSERNAME": "u", "REMOTEHOSTNAME": "h"}
+        task = from_env("foo_a_b", values | {"REMOTEPORT": "143"})
+        assert (task.localuser, task.task_id) == (localuser, task_id)

@@ -49,7 +49,7 @@ A new task without password
     Refused and nothing left    remotepassword    password_required    10    remotepassword=${EMPTY}
 
 Names that would leave the task's own files
-    FOR    ${bad}    IN    ../escape    UPPER    a b    *
+    FOR    ${bad}    IN    ../escape    .hidden    a b    *
         ${data}=    Task data    u3    ${bad}    ${REMOTE}
         ${answer}=    Run task    module/${MID}/create-task    ${data}    rc_expected=10
         Should Be Equal    ${answer}[0][field]    task_id

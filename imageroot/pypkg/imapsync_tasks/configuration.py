@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import Final
 
-from imapsync_tasks import instance, mailserver, rules, steps
+from imapsync_tasks import instance, mailserver, reach, rules, steps
 from imapsync_tasks.errors import Json, Refusal, RefusedError
 
 _SERVICE: Final = "imapsync.service"
@@ -23,6 +24,7 @@ def read(_request: Json) -> Json:
         "mail_server": settings.mail_server,
         "mail_host": settings.mail_host,
         "max_parallel": settings.max_parallel,
+        "allowed_hosts": list(settings.allowed_hosts),
         "schedules_paused": settings.schedules_paused,
         "mail_server_URL": [
             {
@@ -43,14 +45,45 @@ def validate(request: Json) -> None:
     host = str(request.get("mail_host", ""))
     if not rules.is_host(host):
         raise RefusedError(Refusal("invalid_value", "mail_host", host))
+    for one in _allowed(request):
+        if not rules.is_host(one) and not reach.is_entry(one):
+            raise RefusedError(Refusal("invalid_value", "allowed_hosts", one))
 
 
 def save(request: Json) -> None:
     """Store the settings. An admin has seen the instance now: schedules need not wait any longer."""
     values = {"MAIL_SERVER": str(request["mail_server"]), "MAIL_HOST": str(request["mail_host"])}
     if "max_parallel" in request:
-        values["MAX_PARALLEL"] = str(rules.integer(request, "max_parallel", rules.PARALLEL_RANGE))
+        values["MAX_PARALLEL"] = str(rules.PARALLEL.of(request, "max_parallel"))
+    if "allowed_hosts" in request:
+        values[instance.ALLOWED_VARIABLE] = ",".join(_allowed(request))
     steps.set_environment(values, unset=[instance.PAUSED_VARIABLE])
+
+
+def _allowed(request: Json) -> list[str]:
+    given = request.get("allowed_hosts", [])
+    return [str(one) for one in given] if isinstance(given, list) else []
+
+
+def expand(settings: instance.Settings) -> instance.Settings:
+    """Hand the settings to the container and make every schedule anew; give what was handed over before."""
+    store = steps.store()
+    with store.locked():
+        before = instance.published(store.paths)
+        network = _cluster_network() or before.cluster_network
+        store.expand(settings._replace(cluster_network=network))
+    return before
+
+
+def _cluster_network() -> str:
+    """Give the network of the cluster's nodes; nothing when it cannot be asked for now."""
+    import agent
+
+    try:
+        return str(agent.redis_connect(use_replica=True).get("cluster/network") or "")
+    except Exception as error:  # noqa: BLE001  # however the platform fails, the network known before counts
+        sys.stderr.write(f"cluster/network: {type(error).__name__}\n")
+        return ""
 
 
 def apply(_request: Json) -> Json:
@@ -59,20 +92,18 @@ def apply(_request: Json) -> Json:
     Runs under way survive when only things change that the container reads again by itself.
     """
     settings = steps.settings()
-    store = steps.store()
-    with store.locked():
-        before = instance.published(store.paths)
-        store.expand(settings)
+    before = expand(settings)
     unchanged = (before.mail_server, before.mail_host) == (settings.mail_server, settings.mail_host)
     active = steps.helper("systemctl", "--user", "--quiet", "is-active", _SERVICE) == 0
     if unchanged and active:
-        mailserver.fetch_master_password(store, settings)
+        mailserver.fetch_master_password(steps.store(), settings)
     else:
         enable_service(restart=True)
     return {
         "mail_server": settings.mail_server,
         "mail_host": settings.mail_host,
         "max_parallel": settings.max_parallel,
+        "allowed_hosts": list(settings.allowed_hosts),
     }
 
 
@@ -80,10 +111,8 @@ def resume(_request: Json) -> Json:
     """End the pause after a restore or clone."""
     paused = steps.settings().schedules_paused
     steps.set_environment({}, unset=[instance.PAUSED_VARIABLE])
-    store = steps.store()
     environ = {name: value for name, value in os.environ.items() if name != instance.PAUSED_VARIABLE}
-    with store.locked():
-        store.expand(instance.from_environment(environ))
+    expand(instance.from_environment(environ))
     return {"resumed": paused}
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import container, files, mailserver, rules, steps
+from imapsync_tasks import container, credentials, files, mailserver, rules, steps
+from imapsync_tasks.engine import Remote
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskBusyError, TaskFileError
 from imapsync_tasks.task import Task, from_request
 
@@ -22,7 +23,7 @@ def check(request: Json) -> None:
     """Refuse what cannot work: fields out of their rules, then logins that fail on either side."""
     for _, refusals in check_many([request]):
         if refusals:
-            raise RefusedError(*refusals)
+            raise RefusedError(*refusals).in_both_spellings()
 
 
 def check_many(
@@ -37,7 +38,8 @@ def check_many(
     for index, request in enumerate(requests):
         try:
             task = from_request(request)
-            full = {**request, "remotepassword": password_of(store, request, task.name)}
+            store.claim(task)
+            full = {**request, "remotepassword": _password(store, request, task)}
         except RefusedError as refused:
             yield index, list(refused.refusals)
             continue
@@ -52,24 +54,16 @@ def check_many(
         yield index, [_recognize(store, users[index], one) for one in refusals]
 
 
-def password_of(store: Store, request: Json, name: str) -> str:
-    """Give the password to log in with: the one sent, or when that is empty the stored one of task `name`."""
-    password = rules.password(request) or (store.password(name) if name else "")
-    if not password:
-        raise RefusedError(Refusal("password_required"))
-    return password
-
-
 def save(request: Json) -> bool:
     """Write the task; True when it is new."""
     task = from_request(request)
-    password = rules.password(request) or None
+    password = rules.PASSWORD.of(request, "remotepassword") or None
     store = steps.store()
     for _ in range(_ATTEMPTS):
         try:
             with store.locked():
-                if password is None and not store.password(task.name):
-                    raise RefusedError(Refusal("password_required"))
+                store.claim(task)
+                _password(store, request, task)
                 _forget_certificates(store, task)
                 return store.save(task, password)
         except TaskBusyError:
@@ -94,6 +88,10 @@ def start_many(requests: Iterable[Json]) -> None:
     """Start several tasks as `start` does."""
     with suppress(NoSuchTaskError):
         container.restart([from_request(request).name for request in requests])
+
+
+def _password(store: Store, request: Json, task: Task) -> str:
+    return credentials.password(store, request, Remote.of(task), task.name)
 
 
 def _forget_certificates(store: Store, task: Task) -> None:

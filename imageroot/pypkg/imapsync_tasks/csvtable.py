@@ -8,30 +8,28 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import rules
 from imapsync_tasks.errors import ERRORS, Json, RefusedError
-from imapsync_tasks.task import Task, from_request
+from imapsync_tasks.fields import NEEDED, digits
+from imapsync_tasks.task import FIELDS, Task, from_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Set as AbstractSet
 
+
+def column_of(field: str) -> str:
+    """Give the column that holds a field of create-task."""
+    return "localusername" if field == "localuser" else field
+
+
+_NEEDED: Final = [name for name, field in FIELDS.items() if field.column is NEEDED]
+#: In the order of the sample file: the password after its user.
 REQUIRED: Final = (
-    "localusername",
-    "remoteusername",
+    *(column_of(name) for name in _NEEDED[:2]),
     "remotepassword",
-    "remotehostname",
-    "remoteport",
-    "security",
+    *_NEEDED[2:],
 )
 #: Columns that may be empty or missing -> the value then.
 OPTIONAL: Final[dict[str, object]] = {
-    "task_id": "",
-    "cron": "",
-    "delete_local": False,
-    "delete_remote": False,
-    "delete_remote_older": 0,
-    "exclude": "",
-    "foldersynchronization": "all",
-    "sieve_enabled": False,
-    "tls_trust": "tofu",
+    name: field.column for name, field in FIELDS.items() if field.column is not NEEDED
 }
 #: Columns without a value are refused, but for these.
 _MAY_BE_EMPTY: Final = ("security",)
@@ -63,6 +61,11 @@ class Row(NamedTuple):
     number: int
     cells: dict[str, str]
     issues: tuple[Issue, ...] = ()
+
+    @property
+    def account(self) -> str:
+        """Give the remote account as user@host:port."""
+        return "{remoteusername}@{remotehostname}:{remoteport}".format_map(self.cells)
 
     @property
     def shown(self) -> dict[str, str]:
@@ -159,28 +162,15 @@ def request(row: Row, task_id: str, existing: Task | None = None) -> Json:
     for name, value in row.cells.items():
         if name in OPTIONAL and value:
             made[name] = _typed(name, value)
-    cells = row.cells
+    made |= {name: _typed(name, row.cells[column_of(name)]) for name in _NEEDED}
     made |= {
-        "localuser": cells["localusername"],
-        "remoteusername": cells["remoteusername"],
-        "remotepassword": cells["remotepassword"],
-        "remotehostname": cells["remotehostname"],
-        "remoteport": _typed("remoteport", cells["remoteport"]),
-        "security": cells["security"].lower(),
+        "security": row.cells["security"].lower(),
+        "remotepassword": row.cells["remotepassword"],
         "task_id": task_id,
     }
-    if existing:
-        made |= {
-            "localuser": existing.localuser,
-            "remoteusername": existing.remoteusername,
-            "remotehostname": existing.remotehostname,
-        }
+    if existing:  # its own spelling stays
+        made |= {name: getattr(existing, name) for name in ("localuser", "remoteusername", "remotehostname")}
     return made
-
-
-def column_of(field: str) -> str:
-    """Give the column that holds a field of create-task."""
-    return "localusername" if field == "localuser" else field
 
 
 def _header(cells: list[str]) -> tuple[str, ...]:
@@ -219,14 +209,33 @@ def _judged(number: int, cells: dict[str, str]) -> Row:
     missing = [name for name in REQUIRED if not cells[name] and name not in _MAY_BE_EMPTY]
     issues = [Issue(name, "missing", f"Missing required value: {name}") for name in missing]
     try:
-        from_request(request(row, cells.get("task_id") or "a"))
-        rules.password(dict(cells))
+        from_request(request(row, cells.get("task_id", "")))
+        rules.PASSWORD.of(dict(cells), "remotepassword")
     except RefusedError as refused:
-        for one in refused.refusals:
-            column = column_of(str(one.as_json()["field"]))
-            if column not in missing:
-                issues.append(Issue(column, one.error, _sentence(column, one.error, one.details, cells)))
+        issues += [one for one in _issues(refused, cells) if one.column not in missing]
     return row._replace(issues=tuple(issues))
+
+
+def as_new(row: Row, names: AbstractSet[str]) -> Row:
+    """Judge the names of a row that makes a new task; `names` are those of the tasks that exist."""
+    given: Json = {"localuser": row.cells["localusername"], "task_id": row.cells.get("task_id") or "a"}
+    issues: list[Issue] = []
+    for rule, name in ((rules.NEW_LOCALUSER, "localuser"), (rules.NEW_TASK_ID, "task_id")):
+        try:
+            rule.of(given, name)
+        except RefusedError as refused:
+            issues += _issues(refused, row.cells)
+    if row.cells.get("task_id") and f"{given['localuser']}_{given['task_id']}" in names:
+        issues.append(Issue("task_id", "task_id_taken", "Invalid task_id: another task has it"))
+    return row._replace(issues=tuple(issues))
+
+
+def _issues(refused: RefusedError, cells: dict[str, str]) -> list[Issue]:
+    found = []
+    for one in refused.refusals:
+        column = column_of(str(one.as_json()["field"]))
+        found.append(Issue(column, one.error, _sentence(column, one.error, one.details, cells)))
+    return found
 
 
 def _sentence(column: str, error: str, details: Json, cells: dict[str, str]) -> str:
@@ -240,19 +249,10 @@ def _sentence(column: str, error: str, details: Json, cells: dict[str, str]) -> 
 
 def _typed(name: str, value: str) -> object:
     """Give a cell as the field's type; the field rules refuse what stays text."""
-    readers: dict[str, Callable[[str], object]] = {
-        "remoteport": _number,
-        "delete_remote_older": _number,
-        "delete_local": _boolean,
-        "delete_remote": _boolean,
-        "sieve_enabled": _boolean,
-    }
-    return readers.get(name, str)(value)
-
-
-def _number(value: str) -> object:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 8 else value
-
-
-def _boolean(value: str) -> object:
-    return _BOOLEANS.get(value.lower(), value)
+    match FIELDS[name].rule:
+        case rules.Number():
+            number = digits(value)
+            return value if number is None else number
+        case rules.Flag():
+            return _BOOLEANS.get(value.lower(), value)
+    return value

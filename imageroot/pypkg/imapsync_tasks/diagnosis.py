@@ -9,6 +9,7 @@ from imapsync_tasks.errors import Json, Refusal
 _REMOTE: Final = {
     "authentication": ("bad_user_credentials", "remotepassword"),
     "login_dropped": ("bad_user_credentials", "remotepassword"),
+    "not_allowed": ("host_not_allowed", "remotehostname"),
     "connection": ("check_hostname_or_tcp_port", "remoteport"),
     "timeout": ("check_hostname_or_tcp_port", "remoteport"),
     "protocol": ("check_hostname_or_tcp_port", "remoteport"),
@@ -18,9 +19,32 @@ _REMOTE: Final = {
     "certificate_changed": ("certificate_changed", "tls_trust"),
     "certificate_untrusted": ("certificate_untrusted", "tls_trust"),
 }
+#: The report of a run that was not begun: the server may not be tried.
+NOT_ALLOWED: Final[Json] = {"errors": [{"side": "host1", "code": "not_allowed"}]}
 #: Dovecot drops the connection for an unknown user when the master password is right.
 _LOCAL: Final = {"login_dropped": "mailbox_not_found", "authentication": "master_password_refused"}
 _CERTIFICATE: Final = ("subject", "issuer", "expires", "fingerprint", "trusted")
+
+
+#: How a port fails where nothing usable answers.
+_NOTHING_THERE: Final = ("connection", "timeout", "protocol")
+
+
+def guarded(report: Json) -> Json:
+    """Give the report without what a server inside the cluster said before a login.
+
+    Whether a port there is closed, silent or another service's is nobody's business.
+    """
+    told: list[Json] = []
+    for error in _errors(report):
+        code = error.get("code")
+        if error.get("side") == "host1" and code in _NOTHING_THERE:
+            told.append({"side": "host1", "code": "connection"})
+        elif error.get("side") == "host1" and code == "tls":
+            told.append({"side": "host1", "code": "tls"})
+        else:
+            told.append(error)
+    return report | {"errors": told}
 
 
 def refusals(report: Json, *, both: bool) -> list[Refusal]:
@@ -114,7 +138,7 @@ def _refusal(error: Json) -> Refusal:
 def _silent(side: str) -> Refusal:
     if side == "host2":
         return Refusal("mail_server_unreachable")
-    return Refusal("check_hostname_or_tcp_port", "remoteport")
+    return Refusal("check_hostname_or_tcp_port", "remoteport", details={"server_text": ""})
 
 
 def _certificate(source: Json) -> Json | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from imapsync_tasks import rules
+
 if TYPE_CHECKING:
+    from imapsync_tasks.errors import Json
     from imapsync_tasks.instance import Settings
     from imapsync_tasks.paths import Paths
     from imapsync_tasks.task import Task
@@ -22,6 +25,17 @@ class Remote(NamedTuple):
     remoteusername: str
     security: str
     tls_trust: str
+
+    @classmethod
+    def asked(cls, request: Json) -> Remote:
+        """Read a request that names an account (test-remote, list-remote-folders)."""
+        return cls(
+            rules.HOST.of(request, "remotehostname"),
+            rules.PORT.of(request, "remoteport"),
+            rules.REMOTE_USER.of(request, "remoteusername"),
+            rules.SECURITY.of(request, "security"),
+            rules.TRUST.of(request, "tls_trust", "tofu"),
+        )
 
     @classmethod
     def of(cls, task: Task) -> Remote:

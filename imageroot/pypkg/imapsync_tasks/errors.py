@@ -23,6 +23,9 @@ ERRORS: Final[dict[str, Kind]] = {
     "validation_failed": Kind(
         1, "remotehostname", "the login check ended for a reason that has no name of its own"
     ),
+    "state_not_writable": Kind(
+        1, "task_id", "the disk is full, or the module's state directory cannot be written to"
+    ),
     "task_still_running": Kind(1, "task_id", "the running sync did not end, so nothing was removed"),
     "bad_user_credentials": Kind(2, "remotepassword", "the remote server refused the user or password"),
     "task_not_found": Kind(2, "task_id", "no such task"),
@@ -30,6 +33,12 @@ ERRORS: Final[dict[str, Kind]] = {
         3,
         "remotehostname",
         "no IMAP server answers there (field remotehostname: unknown name; remoteport: no answer)",
+    ),
+    "host_not_allowed": Kind(
+        3,
+        "remotehostname",
+        "the host lies inside the cluster, where only ports 143 and 993 are tried: an administrator can "
+        "allow it (configure-module, allowed_hosts)",
     ),
     "mail_server_is_not_valid": Kind(3, "mail_server", "no Mail instance of the cluster has this UUID"),
     "ssl_encryption_error": Kind(4, "security", "the TLS handshake failed: this port does not speak IMAPS"),
@@ -54,7 +63,23 @@ ERRORS: Final[dict[str, Kind]] = {
     "invalid_exclude": Kind(INVALID_INPUT, "exclude", "one of the patterns is not a regular expression"),
     "invalid_schedule": Kind(INVALID_INPUT, "cron", "minutes go from 1m to 59m, hours from 1h to 23h"),
     "password_required": Kind(INVALID_INPUT, "remotepassword", "a new task needs a password"),
+    "task_id_taken": Kind(
+        INVALID_INPUT,
+        "task_id",
+        "local user and task id, joined by _, are the name of another task's files: choose another id",
+    ),
     "invalid_csv": Kind(INVALID_INPUT, "csv_secret", "the file is not a CSV file with the required columns"),
+}
+
+
+#: What the existing module calls the refusals that it has, always about a field `createTask`.
+EXISTING_SPELLING: Final[dict[str, str]] = {
+    "bad_user_credentials": "bad_user_credentials",
+    "check_hostname_or_tcp_port": "Check_hostname_or_tcp_port",
+    "host_not_allowed": "Check_hostname_or_tcp_port",
+    "ssl_encryption_error": "SSL_encryption_error",
+    "starttls_not_allowed_use_imaps": "STARTTLS_not_allowed_use_IMAPS",
+    "validation_failed": "validation_failed",
 }
 
 
@@ -85,6 +110,12 @@ class RefusedError(Exception):
         )
         self.refusals = refusals
 
+    def in_both_spellings(self) -> RefusedError:
+        """Add, as last element, what scripts written for the existing module look for."""
+        spelling = EXISTING_SPELLING.get(self.refusals[0].error)
+        more = [Refusal(spelling, "createTask", "error")] if spelling else []
+        return RefusedError(*self.refusals, *more)
+
     @property
     def exit_code(self) -> int:
         """Give the exit code of the action: that of the first reason."""
@@ -101,6 +132,10 @@ class TaskFileError(Exception):
 
 class NoSuchTaskError(Exception):
     """There is no task of this name."""
+
+
+class NameTakenError(Exception):
+    """The files that a task would have are another task's: `foo_a` + `b` and `foo` + `a_b` share a name."""
 
 
 class TaskBusyError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from imapsync_tasks.errors import Json
 
+#: The disk is full, or the file system or directory cannot be written to: what only reads goes on.
+UNWRITABLE: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+)
 #: Everything here may hold or name secrets.
 MODE: Final = 0o600
 
@@ -65,8 +70,14 @@ def read_json(path: Path) -> Json | None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive flock on `path`, waiting for it."""
-    descriptor = _open_lock(path)
+    """Hold an exclusive flock on `path`, waiting for it. Where it cannot be made, nobody writes: no lock."""
+    try:
+        descriptor = _open_lock(path)
+    except OSError as error:
+        if error.errno not in UNWRITABLE or path.exists():
+            raise
+        yield
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -110,4 +121,9 @@ def is_locked(path: Path) -> bool:
 
 
 def _open_lock(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+    except OSError as error:
+        if error.errno not in UNWRITABLE or not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)  # flock needs no more

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Set in `environment` after restore and clone.
 PAUSED_VARIABLE: Final = "SCHEDULES_PAUSED"
+#: Host names, addresses and networks, separated by commas.
+ALLOWED_VARIABLE: Final = "ALLOWED_HOSTS"
 _PER_CPU: Final = 2
 _FEWEST, _MOST = 2, 16
 
@@ -27,6 +29,9 @@ class Settings(NamedTuple):
     mail_host: str = ""
     max_parallel: int = _FEWEST
     schedules_paused: bool = False
+    #: The cluster's own network, as `10.5.4.0/24`, and hosts that an administrator allowed in spite of it.
+    cluster_network: str = ""
+    allowed_hosts: tuple[str, ...] = ()
 
     @property
     def mail_trust(self) -> str:
@@ -50,6 +55,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         mail_host=environ.get("MAIL_HOST", ""),
         max_parallel=_parallel(environ.get("MAX_PARALLEL", "")),
         schedules_paused=environ.get(PAUSED_VARIABLE, "") == "1",
+        allowed_hosts=tuple(one for one in environ.get(ALLOWED_VARIABLE, "").split(",") if one),
     )
 
 
@@ -66,16 +72,19 @@ def publish(paths: Paths, settings: Settings) -> None:
 def published(paths: Paths) -> Settings:
     """Read what was published last; defaults when nothing was."""
     values = files.read_json(paths.settings) or {}
+    allowed = values.get("allowed_hosts")
     return Settings(
         mail_server=str(values.get("mail_server", "")),
         mail_host=str(values.get("mail_host", "")),
         max_parallel=_parallel(str(values.get("max_parallel", ""))),
         schedules_paused=values.get("schedules_paused") is True,
+        cluster_network=str(values.get("cluster_network", "")),
+        allowed_hosts=tuple(str(one) for one in allowed) if isinstance(allowed, list) else (),
     )
 
 
 def _parallel(text: str) -> int:
-    low, high = rules.PARALLEL_RANGE
+    low, high = rules.PARALLEL
     if text.isascii() and text.isdigit() and low <= int(text) <= high:
         return int(text)
     return default_parallel()

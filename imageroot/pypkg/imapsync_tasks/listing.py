@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import mailserver, rules, runtime, steps
+from imapsync_tasks import mailserver, runtime, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
-from imapsync_tasks.task import Task, to_env
+from imapsync_tasks.fields import NEEDED
+from imapsync_tasks.store import Store
+from imapsync_tasks.task import FIELDS, Task, to_env
 
 if TYPE_CHECKING:
     from imapsync_tasks.paths import Paths
@@ -18,14 +21,14 @@ def list_tasks(request: Json) -> Json:
     settings = steps.settings()
     users, reason = mailserver.mailboxes(store.paths, settings, refresh=request.get("refresh") is True)
     with store.locked():
-        tasks = [_load(name) for name in store.names()]
-        states = runtime.states(store.paths, [name for name, _, _ in tasks])
+        states = runtime.states(store.paths, store.names())
+        rows = [
+            row(store.paths, name, state, paused=settings.schedules_paused) for name, state in states.items()
+        ]
     return {
         **_mailboxes(users, reason),
         "schedules_paused": settings.schedules_paused,
-        "user_properties": [
-            _row(store.paths, loaded, states[loaded[0]], paused=settings.schedules_paused) for loaded in tasks
-        ],
+        "user_properties": rows,
     }
 
 
@@ -40,19 +43,27 @@ def list_mailboxes(request: Json) -> Json:
 
 def row(paths: Paths, name: str, state: runtime.State, *, paused: bool) -> Json:
     """Give one task as list-tasks gives it; `paused`: schedules wait for an admin."""
-    return _row(paths, _load(name), state, paused=paused)
+    store = Store(paths)
+    try:
+        fields = _fields(store.load(name)) | {"error": None}
+    except (TaskFileError, NoSuchTaskError) as error:
+        fields = _unreadable(*store.identity(name)) | {"error": str(error)}
+    return fields | _life(paths, name, state) | {"schedule_paused": paused and bool(fields["cron"])}
 
 
 def facts(_request: Json) -> Json:
-    """Give the answer of get-facts."""
-    tasks = [task for _, task, _ in (_load(name) for name in steps.store().names()) if task]
+    """Give the answer of get-facts, counted as the existing module does: "older than" is a deletion, too."""
+    store = steps.store()
+    tasks = []
+    for name in store.names():
+        with suppress(TaskFileError, NoSuchTaskError):
+            tasks.append(store.load(name))
     inbox = [task for task in tasks if task.foldersynchronization == "inbox"]
+    deleting = [task for task in tasks if task.delete_remote]
     return {
         "tasks_total_count": len(tasks),
-        "tasks_delete_count": sum(task.delete_remote and not task.delete_remote_older for task in tasks),
-        "tasks_delete_older_count": sum(
-            task.delete_remote and task.delete_remote_older > 0 for task in tasks
-        ),
+        "tasks_delete_count": len(deleting),
+        "tasks_delete_older_count": sum(task.delete_remote_older > 0 for task in deleting),
         "tasks_inbox_count": len(inbox),
         "tasks_inbox_and_delete_count": sum(task.delete_remote for task in inbox),
         "tasks_cron_enabled_count": sum(bool(task.cron) for task in tasks),
@@ -60,19 +71,8 @@ def facts(_request: Json) -> Json:
     }
 
 
-def _load(name: str) -> tuple[str, Task | None, str | None]:
-    try:
-        return name, steps.store().load(name), None
-    except (TaskFileError, NoSuchTaskError) as error:
-        return name, None, str(error)
-
-
-def _row(
-    paths: Paths, loaded: tuple[str, Task | None, str | None], state: runtime.State, *, paused: bool
-) -> Json:
-    name, task, error = loaded
-    fields = (_fields(task) if task else _unreadable(name)) | _life(paths, name, state)
-    return fields | {"schedule_paused": paused and bool(fields["cron"]), "error": error}
+#: Members that are a key of the file as it stands there.
+_RAW: Final = ("DELETEFOLDER", "EXCLUDE", "EXPUNGE_REMOTE", "FOLDER_INBOX")
 
 
 def _mailboxes(users: list[str], reason: str | None) -> Json:
@@ -84,34 +84,23 @@ def _mailboxes(users: list[str], reason: str | None) -> Json:
 
 def _fields(task: Task) -> Json:
     raw = to_env(task)
-    return {
-        "task_id": task.task_id,
-        "localuser": task.localuser,
-        "remoteusername": task.remoteusername,
-        "remotehostname": task.remotehostname,
-        "remoteport": str(task.remoteport),
-        "security": task.security,
-        "delete_local": task.delete_local,
-        "deletefolder": raw["DELETEFOLDER"],
-        "exclude": task.exclude,
-        "delete_remote": task.delete_remote,
-        "delete_remote_older": task.delete_remote_older,
-        "sieve_enabled": task.sieve_enabled,
-        "expunge_remote": raw["EXPUNGE_REMOTE"],
-        "cron": task.cron,
-        "folder_inbox": raw["FOLDER_INBOX"],
-        "foldersynchronization": task.foldersynchronization,
-        "remotepassword": "",
-        "tls_trust": task.tls_trust,
-    }
+    return (
+        {name: getattr(task, name) for name in FIELDS}
+        | {key.lower(): raw[key] for key in _RAW}
+        | {"remoteport": str(task.remoteport), "remotepassword": ""}
+    )
 
 
-def _unreadable(name: str) -> Json:
-    """Give the row of a task whose file cannot be read: what its name tells, and neutral values."""
-    shown = name.encode("utf-8", "replace").decode()
-    localuser, task_id = rules.split_task_name(name) or (shown, "")
-    empty = Task(localuser, task_id, "", "", 0, "", False, False, 0, "", "", "all", False)
-    return _fields(empty) | {"remoteport": ""}
+def _unreadable(localuser: str, task_id: str) -> Json:
+    """Give the row of a task whose file cannot be read: who it is, and neutral values."""
+    neutral = {name: "" if field.column is NEEDED else field.column for name, field in FIELDS.items()}
+    who = {"localuser": _shown(localuser), "task_id": _shown(task_id)}
+    return neutral | {key.lower(): "" for key in _RAW} | {"remotepassword": ""} | who
+
+
+def _shown(name: str) -> str:
+    """Give a part of a file's name as text, whatever its bytes are."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _life(paths: Paths, name: str, state: runtime.State) -> Json:

@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from imapsync_tasks import files
@@ -78,7 +79,8 @@ def mailboxes(paths: Paths, settings: Settings, *, refresh: bool) -> tuple[list[
     known = files.read_json(paths.mailboxes) or {}
     if known.get("mail_server") != settings.mail_server:
         known = {}
-    age = time.time() - float(str(known.get("asked_at", 0)))
+    asked = known.get("asked_at")
+    age = time.time() - asked if isinstance(asked, int | float) else _FRESH_S
     error = known.get("error")
     if not refresh and 0 <= age < (_RETRY_S if error else _FRESH_S):
         return _names(known), error if isinstance(error, str) else None
@@ -87,7 +89,8 @@ def mailboxes(paths: Paths, settings: Settings, *, refresh: bool) -> tuple[list[
     except _UnavailableError as reason:
         names, error = _names(known), str(reason)
     known = {"mail_server": settings.mail_server, "asked_at": time.time(), "mailboxes": names, "error": error}
-    files.replace(paths.mailboxes, json.dumps(known), durable=False)
+    with suppress(OSError):  # a missing or full state only means that Mail is asked again
+        files.replace(paths.mailboxes, json.dumps(known), durable=False)
     return names, error
 
 

@@ -15,14 +15,18 @@ from typing import Final, NamedTuple
 from imapsync_tasks import rules
 
 #: Files of one task in imapsync/. The first two are the task; the others follow from running it.
-#: status, timestamp, pid: written by the upstream module, read or removed only.
+#: status, timestamp, pid: written by the existing module, read or removed only.
 _SUFFIXES: Final = (
     *("env", "pwd", "log", "json", "failures", "state", "trust", "progress", "report", "lock"),
     *("status", "timestamp", "pid"),
 )
-#: Also what the engine makes beside them (SQLite's -wal and -shm, files being written). Never with "_":
-#: that would be a file of another task, whose local user's name begins like this task's name.
-_OWN: Final = re.compile(f"\\.(?:{'|'.join(_SUFFIXES)})(?:[.-][^_]*)?")
+#: Also what the engine keeps beside them: SQLite's files, journals that it moved aside. Each can be told from
+#: the file of a task whose id ends like one: that has one more ".env".
+_OWN: Final = re.compile(
+    f"\\.(?:{'|'.join(_SUFFIXES)}|state(?:\\.aside-[0-9]+)?(?:-wal|-shm|-journal)?|trust\\.[0-9]+\\.new)"
+)
+#: A file that is being written, hidden until it takes its name.
+_ASIDE: Final = re.compile("(?:\\.[0-9]+)?(?:\\.new)?")
 
 
 class Paths(NamedTuple):
@@ -142,6 +146,11 @@ class Paths(NamedTuple):
         return self.imapsync / ".settings"
 
     @property
+    def csv_import(self) -> Path:
+        """Give what the last import of a CSV file has done."""
+        return self.imapsync / ".import"
+
+    @property
     def mailboxes(self) -> Path:
         """Give the remembered answer of the Mail instance."""
         return self.imapsync / ".mailboxes"
@@ -180,23 +189,27 @@ class Paths(NamedTuple):
         found = [
             self.imapsync / name
             for name in _listing(self.imapsync)
-            if name.startswith(task)
-            and _OWN.fullmatch(name, len(task))
-            and not (self.imapsync / name).is_dir()
+            if _is_of(task, name) and not (self.imapsync / name).is_dir()
         ]
         return sorted(found, key=lambda path: (path == self.lock(task), path.name))
 
     def orphans(self) -> set[str]:
-        """Give the names of tasks that have files but no settings any more."""
-        names = _listing(self.imapsync)
-        known = {name[:-4] for name in names if name.endswith(".env")}
-        found = set()
-        for name in names:
-            end = _OWN.search(name)
-            task = name[: end.start()] if end and end.end() == len(name) else ""
-            if task not in known and rules.split_task_name(task):
-                found.add(task)
-        return found
+        """Give the names of tasks that ran (which leaves a lock) and have neither settings nor password."""
+        names = set(_listing(self.imapsync))
+        tasks = {name[:-5] for name in names if name.endswith(".lock")}
+        return {
+            task for task in tasks if rules.is_task_name(task) and not {f"{task}.env", f"{task}.pwd"} & names
+        }
+
+
+def _is_of(task: str, name: str) -> bool:
+    """Tell whether a file is one of the task's."""
+    if name.startswith(task):
+        return _OWN.fullmatch(name, len(task)) is not None
+    if not name.startswith(f".{task}."):
+        return False
+    own = _OWN.match(name, len(task) + 1)
+    return own is not None and _ASIDE.fullmatch(name, own.end()) is not None
 
 
 def _listing(directory: Path) -> list[str]:

@@ -1,16 +1,17 @@
 """The tasks that wait to run, first come first served, in one small file. Callers hold the instance lock.
 
 An entry may have a due time: a scheduled start that is spread within its minute. Only due entries count as
-queued. The file means something only while a slot or the timer is held: entries that nobody serves (a
-killed container) are void.
+queued, and only while a slot or the timer is held: what a killed container left waits for the next start of
+the service, or of any task.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync_tasks import files
+from imapsync_tasks import files, rules
 
 if TYPE_CHECKING:
     from imapsync_tasks.paths import Paths
@@ -29,15 +30,17 @@ def read(paths: Paths) -> list[Entry]:
     entries = []
     for item in found if isinstance(found, list) else []:
         match item:
-            case [str(task), int() | float() as due]:
+            case [str(task), int() | float() as due] if rules.is_task_name(task) and math.isfinite(due):
                 entries.append(Entry(task, float(due)))
     return entries
 
 
 def write(paths: Paths, entries: list[Entry]) -> None:
     """Replace the entries."""
-    if entries or paths.queue.exists():
+    if entries:
         files.replace(paths.queue, json.dumps({"entries": entries}), durable=False)
+    else:
+        files.remove(paths.queue)
 
 
 def is_served(paths: Paths) -> bool:

@@ -1,8 +1,7 @@
-"""What each field of a task may hold.
+"""What a value may be: the rules that a task's fields and the instance's settings are made of.
 
-The patterns are those of `validator-definitions.json` (a test compares the two): NS8 checks an action's
-input against the schema first, but the same values also come from CSV files, NS7 and files edited by hand,
-and some rules are beyond a schema.
+Each rule judges a value and gives its JSON schema. NS8 checks an action's input against the schemas first,
+but the same values also come from CSV files, NS7 and files edited by hand, and some rules are beyond it.
 """
 
 from __future__ import annotations
@@ -10,104 +9,173 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from imapsync_tasks import schedule
 from imapsync_tasks.errors import Json, Refusal, RefusedError
 
 #: Characters that end a line somewhere: C0, DEL, C1, and Unicode's line and paragraph separators.
-_CONTROLS: Final = "[\\x00-\\x1f\\x7f-\\x9f\u2028\u2029]"
-_NO_CONTROLS: Final = f"[^{_CONTROLS[1:]}"
+_CONTROLS: Final = "\\x00-\\x1f\\x7f-\\x9f\u2028\u2029"
+_NO_CONTROLS: Final = f"[^{_CONTROLS}]"
 #: Letters of international names: everything from U+00A1 but separators, direction marks, private use and
 #: specials.
 _WIDE: Final = (
     "\u00a1-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\ud7ff\uf900-\ufefe\uff00-\uffef\U00010000-\U000e0000"
 )
 
-#: field -> pattern of the whole value. One source: the schemas carry the same text between ^ and $.
-PATTERNS: Final[dict[str, str]] = {
-    "localuser": "[A-Za-z0-9_][A-Za-z0-9._+@-]*",
-    "task_id": "[a-z0-9]{1,32}",
-    "remoteusername": f"{_NO_CONTROLS}+",
-    "remotehostname": f"[A-Za-z0-9_:{_WIDE}][A-Za-z0-9._:{_WIDE}-]*",
-    "remotepassword": "[^\\x00\\r\\n]*",
-    "exclude": f"{_NO_CONTROLS}*",
-    "cron": "([0-9]{1,4}[mh])?",
-    "tls_trust": "tofu|ca|any|sha256:[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}",
-}
-#: field -> longest value in characters. localuser: file names end at 255 bytes; host: RFC 1035 §2.3.4.
-MAX_LENGTHS: Final[dict[str, int]] = {
-    "localuser": 128,
-    "remoteusername": 255,
-    "remotehostname": 253,
-    "remotepassword": 4096,
-    "exclude": 8192,
-    "tls_trust": 128,
-}
-SECURITIES: Final = ("", "tls", "ssl")
-FOLDER_MODES: Final = ("all", "inbox", "exclusion")
-PORT_RANGE: Final = (1, 65535)
-OLDER_RANGE: Final = (0, 99999)
-PARALLEL_RANGE: Final = (1, 64)
+
+class Text(NamedTuple):
+    """A text that matches `pattern` as a whole and has at most `max_length` characters."""
+
+    pattern: str
+    max_length: int
+
+    def of(self, request: Json, name: str, default: str | None = None) -> str:
+        """Give the member `name`. RefusedError: missing, no text, too long, out of pattern."""
+        value = request.get(name, default)
+        if not isinstance(value, str) or not self.takes(value):
+            raise refused(name, value)
+        return value
+
+    def takes(self, value: str) -> bool:
+        """Tell whether the text is such a value."""
+        return bool(
+            len(value) <= self.max_length
+            and _compiled(self.pattern).fullmatch(value)
+            and not any("\ud800" <= char <= "\udfff" for char in value)  # surrogates of a JSON escape
+        )
+
+    def schema(self) -> Json:
+        """Give the JSON schema, without a description."""
+        schema: Json = {"type": "string", "pattern": f"^(?:{self.pattern})$", "maxLength": self.max_length}
+        return schema if self.takes("") else schema | {"minLength": 1}
+
+
+class Host(NamedTuple):
+    """A host name, also international, or an IPv4 or IPv6 address without brackets."""
+
+    pattern: str = f"[A-Za-z0-9_:{_WIDE}][A-Za-z0-9._:{_WIDE}-]*"
+    #: RFC 1035 §2.3.4.
+    max_length: int = 253
+
+    def of(self, request: Json, name: str, default: str | None = None) -> str:
+        """Give the member `name`."""
+        value = Text(*self).of(request, name, default)
+        if not is_host(value):
+            raise refused(name, value)
+        return value
+
+    def schema(self) -> Json:
+        """Give the JSON schema; it knows nothing of labels."""
+        return Text(*self).schema()
+
+
+class Schedule(NamedTuple):
+    """A schedule: "" (by hand only), "<n>m" or "<n>h"."""
+
+    pattern: str = "([0-9]{1,4}[mh])?"
+    max_length: int = 32
+
+    def of(self, request: Json, name: str, default: str | None = None) -> str:
+        """Give the member `name`; refused with the nearest valid choices."""
+        value = Text(*self).of(request, name, default)
+        if value and not schedule.is_valid(value):
+            raise RefusedError(Refusal("invalid_schedule", name, value, {"choices": schedule.nearest(value)}))
+        return value
+
+    def schema(self) -> Json:
+        """Give the JSON schema; it knows nothing of the ranges."""
+        return Text(*self).schema()
+
+
+class Choice(NamedTuple):
+    """One of several words."""
+
+    words: tuple[str, ...]
+
+    def of(self, request: Json, name: str, default: str | None = None) -> str:
+        """Give the member `name`."""
+        value = request.get(name, default)
+        if not isinstance(value, str) or value not in self.words:
+            raise refused(name, value)
+        return value
+
+    def schema(self) -> Json:
+        """Give the JSON schema."""
+        return {"type": "string", "enum": list(self.words)}
+
+
+class Flag(NamedTuple):
+    """True or false."""
+
+    def of(self, request: Json, name: str, default: bool | None = None) -> bool:
+        """Give the member `name`."""
+        value = request.get(name, default)
+        if not isinstance(value, bool):
+            raise refused(name, value)
+        return value
+
+    def schema(self) -> Json:
+        """Give the JSON schema."""
+        return {"type": "boolean"}
+
+
+class Number(NamedTuple):
+    """A whole number between two bounds, both included."""
+
+    low: int
+    high: int
+
+    def of(self, request: Json, name: str, default: int | None = None) -> int:
+        """Give the member `name`; 143.0 is 143, as for NS8's schema engine."""
+        value = request.get(name, default)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
+            raise refused(name, value)
+        return value
+
+    def schema(self) -> Json:
+        """Give the JSON schema."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
+Rule = Text | Host | Schedule | Choice | Flag | Number
+
+#: Names of a task that exists may be whatever another program stored, as long as it is a file's name: no
+#: slash, no line end. "*" would be the master user's, a leading dot would hide the file.
+LOCALUSER: Final = Text(f"[^{_CONTROLS}/*.-][^{_CONTROLS}/*]*", 128)
+TASK_ID: Final = Text(f"[^{_CONTROLS}/]*", 128)
+_TASK_NAME: Final = Text(f"{LOCALUSER.pattern}_{TASK_ID.pattern}", 257)
+#: Names of a new task are safe anywhere.
+NEW_LOCALUSER: Final = Text("[A-Za-z0-9_][A-Za-z0-9._+@-]*", 128)
+NEW_TASK_ID: Final = Text("[A-Za-z0-9_-][A-Za-z0-9._-]*", 64)
+#: A user of NethServer: what get-log takes where there is no such task.
+USER_NAME: Final = Text("[a-z_][a-z0-9_.-]*", 32)
+
+HOST: Final = Host()
+REMOTE_USER: Final = Text(f"{_NO_CONTROLS}+", 255)
+PASSWORD: Final = Text("[^\\x00\\r\\n]*", 4096)
+PORT: Final = Number(1, 65535)
+SECURITY: Final = Choice(("", "tls", "ssl"))
+FOLDER_MODE: Final = Choice(("all", "inbox", "exclusion"))
+FLAG: Final = Flag()
+DAYS: Final = Number(0, 99999)
+PATTERNS: Final = Text(f"{_NO_CONTROLS}*", 8192)
+SCHEDULE: Final = Schedule()
+TRUST: Final = Text("tofu|ca|any|sha256:[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}", 128)
+PARALLEL: Final = Number(1, 64)
 
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern when it is needed: cron starts syncctl often, and most starts need none."""
+    """Compile a pattern when it is needed: cron starts syncctl often, and most starts need few."""
     return re.compile(pattern)
 
 
-def text(request: Json, name: str, default: str | None = None) -> str:
-    """Give the text member `name`.
-
-    RefusedError when it is missing (and has no default), no text, too long or out of pattern.
-    """
-    value = request.get(name, default)
-    if (
-        not isinstance(value, str)
-        or len(value) > MAX_LENGTHS.get(name, 1 << 16)
-        or not _compiled(PATTERNS[name]).fullmatch(value)
-        or not _is_unicode(value)
-    ):
-        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
-    return value
-
-
-def choice(request: Json, name: str, choices: tuple[str, ...]) -> str:
-    """Give the text member `name`, which must be one of `choices`."""
-    value = request.get(name)
-    if not isinstance(value, str) or value not in choices:
-        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
-    return value
-
-
-def boolean(request: Json, name: str, *, default: bool | None = None) -> bool:
-    """Give the true/false member `name`."""
-    value = request.get(name, default)
-    if not isinstance(value, bool):
-        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
-    return value
-
-
-def integer(request: Json, name: str, bounds: tuple[int, int], default: int | None = None) -> int:
-    """Give the whole number `name` within `bounds`, both included.
-
-    143.0 is 143, as for NS8's schema engine.
-    """
-    value = request.get(name, default)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not bounds[0] <= value <= bounds[1]:
-        raise RefusedError(Refusal("invalid_value", name, _echo(value)))
-    return value
-
-
-def hostname(request: Json, name: str) -> str:
-    """Give a host name, also international, or an IPv4 or IPv6 address without brackets."""
-    value = text(request, name)
-    if not is_host(value):
-        raise RefusedError(Refusal("invalid_value", name, value))
-    return value
+def refused(name: str, value: object) -> RefusedError:
+    """Give the refusal of a member that has a form it cannot have."""
+    return RefusedError(Refusal("invalid_value", name, _echo(value)))
 
 
 def is_host(value: str) -> bool:
@@ -133,33 +201,9 @@ def _is_label(label: str) -> bool:
         return False
 
 
-def cron(request: Json, name: str = "cron") -> str:
-    """Give a schedule: "" (by hand only), "<n>m" or "<n>h"; Refused with the nearest valid choices."""
-    value = text(request, name)
-    if value and not schedule.is_valid(value):
-        raise RefusedError(Refusal("invalid_schedule", name, value, {"choices": schedule.nearest(value)}))
-    return value
-
-
-def password(request: Json, name: str = "remotepassword") -> str:
-    """Give a password: any text without NUL, CR and LF. It is never echoed."""
-    return text(request, name)
-
-
-def split_task_name(name: str) -> tuple[str, str] | None:
-    """Take `<localuser>_<task_id>` apart; None when it is no task's name."""
-    found = _compiled(f"({PATTERNS['localuser']})_({PATTERNS['task_id']})").fullmatch(name)
-    if not found or len(found[1]) > MAX_LENGTHS["localuser"]:
-        return None
-    return found[1], found[2]
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # a lone surrogate from a JSON escape
-        return False
-    return True
+def is_task_name(name: str) -> bool:
+    """Tell whether a task's files may begin so: <localuser>_<task_id>, however it is split."""
+    return _TASK_NAME.takes(name)
 
 
 def _echo(value: object) -> object:
@@ -171,4 +215,4 @@ def _echo(value: object) -> object:
 
 def printable(value: str) -> str:
     """Give text for a log line: control characters and line ends become "?"."""
-    return re.sub(_CONTROLS, "?", value)
+    return re.sub(f"[{_CONTROLS}]", "?", value)

@@ -6,6 +6,7 @@ Running, queued and stopped come from locks alone; no file left behind by a kill
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -22,6 +23,8 @@ RUNNING: Final = "running"
 QUEUED: Final = "queued"
 STOPPED: Final = "stopped"
 
+NO_LOG: Final[Json] = {"log_content": "", "truncated": False}
+NO_FAILURES: Final[Json] = {"failures": [], "total": 0}
 LOG_BYTES: Final = 100 * 1024
 MAX_FAILURES: Final = 1000
 _HOUR_S: Final = 3600
@@ -60,13 +63,15 @@ def progress(paths: Paths, name: str) -> Json | None:
     return files.read_json(paths.progress(name))
 
 
+#: What a result is nothing without: a file that lacks it is damaged.
+_NEEDED: Final = ("exit_code", "started_at")
 #: member of `result` -> default when an older or damaged file lacks it.
 _RESULT: Final[Json] = {
     "exit_code": 1,
     "exit_name": "",
-    "started_at": 0,
-    "ended_at": 0,
-    "seconds": 0,
+    "started_at": 0.0,
+    "ended_at": 0.0,
+    "seconds": 0.0,
     "messages_transferred": 0,
     "messages_skipped": 0,
     "messages_failed": 0,
@@ -80,17 +85,22 @@ def result(paths: Paths, name: str) -> Json | None:
     found = files.read_json(paths.result(name))
     if found is None:
         return _upstream_result(paths, name)
+    if not all(_fits(found.get(key), _RESULT[key]) for key in _NEEDED):
+        return None
     return {
         key: found[key] if _fits(found.get(key), default) else default for key, default in _RESULT.items()
     }
 
 
 def _fits(value: object, default: object) -> bool:
-    if default is None:
-        return value is None or isinstance(value, str)
-    if isinstance(default, str):
-        return isinstance(value, str)
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    match default:
+        case None:
+            return value is None or isinstance(value, str)
+        case str():
+            return isinstance(value, str)
+        case float():
+            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _upstream_result(paths: Paths, name: str) -> Json | None:
@@ -127,7 +137,7 @@ def log(paths: Paths, name: str) -> Json:
     try:
         descriptor = os.open(paths.log(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
-        return {"log_content": "", "truncated": False}
+        return NO_LOG
     with os.fdopen(descriptor, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(0, size - LOG_BYTES - 1))
@@ -169,7 +179,8 @@ def _table(paths: Paths) -> dict[str, list[int]]:
     return {
         key: [int(number) for number in value]
         for key, value in found.items()
-        if key.isdigit()
+        if key.isascii()
+        and key.isdigit()
         and isinstance(value, list)
         and len(value) == len(_COUNTERS)
         and all(isinstance(number, int) for number in value)

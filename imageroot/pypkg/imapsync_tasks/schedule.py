@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+import shlex
 import zlib
 from typing import Final
 
@@ -76,7 +77,8 @@ def expression(text: str) -> str:
 
 def render(task_name: str, text: str, mail_host: str) -> str:
     """Give the content of the task's file in /etc/cron.d."""
-    return _template(text, mail_host).replace(_TASK, task_name)
+    word = shlex.quote(task_name).replace("%", "\\%")  # crontab(5): "%" would end the command
+    return _template(text, mail_host).replace(_TASK, word)
 
 
 @functools.cache

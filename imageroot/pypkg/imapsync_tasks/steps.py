@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from imapsync_tasks import instance
-from imapsync_tasks.errors import Json, RefusedError
+from imapsync_tasks import files, instance
+from imapsync_tasks.errors import Json, Refusal, RefusedError
 from imapsync_tasks.paths import Paths
 from imapsync_tasks.store import Store
 
@@ -25,13 +25,21 @@ def run(step: Callable[[Json], object]) -> None:
     try:
         answer = step(given if isinstance(given, dict) else {})
     except RefusedError as refused:
-        import agent
-
-        agent.set_status("validation-failed")
-        json.dump(refused.as_json(), sys.stdout)
-        sys.exit(refused.exit_code)
+        _refuse(refused)
+    except OSError as error:
+        if error.errno not in files.UNWRITABLE:
+            raise
+        _refuse(RefusedError(Refusal("state_not_writable", details={"text": str(error.strerror)})))
     if answer is not None:
         json.dump(answer, sys.stdout)
+
+
+def _refuse(refused: RefusedError) -> NoReturn:
+    import agent
+
+    agent.set_status("validation-failed")
+    json.dump(refused.as_json(), sys.stdout)
+    sys.exit(refused.exit_code)
 
 
 def weightless(step: str) -> None:

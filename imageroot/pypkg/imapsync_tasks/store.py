@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from imapsync_tasks import envfile, files, instance, rules, schedule
-from imapsync_tasks.errors import Json, NoSuchTaskError, TaskBusyError, TaskFileError
-from imapsync_tasks.task import Task, from_env, to_env
+from imapsync_tasks.errors import (
+    Json,
+    NameTakenError,
+    NoSuchTaskError,
+    Refusal,
+    RefusedError,
+    TaskBusyError,
+    TaskFileError,
+)
+from imapsync_tasks.task import Task, from_env, identity, to_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from imapsync_tasks.paths import Paths
+    from imapsync_tasks.rules import Text
 
 #: No .env of ours or upstream's comes near this size.
 _MAX_ENV_BYTES = 1 << 16
@@ -35,14 +45,19 @@ class Store:
     def prepare(self) -> None:
         """Make the directories."""
         for directory in (self.paths.imapsync, self.paths.cron):
-            directory.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileExistsError), _writing():
+                directory.mkdir(mode=0o700)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the instance lock; an interrupted change is finished first."""
+        """Hold the instance lock; an interrupted change is finished first.
+
+        Where nothing can be written (full disk, read-only state) it stays interrupted, and reading goes on.
+        """
         self.prepare()
         with files.locked(self.paths.instance_lock):
-            self._apply_pending()
+            with _writing():
+                self._apply_pending()
             yield
 
     def names(self) -> list[str]:
@@ -55,6 +70,49 @@ class Store:
 
     def load(self, name: str) -> Task:
         """Read one task. NoSuchTaskError; TaskFileError with the reason when its file is no task."""
+        return from_env(name, self._values(name))
+
+    def identity(self, name: str) -> tuple[str, str]:
+        """Give (localuser, task_id) of a task, also of one whose file is damaged or gone."""
+        try:
+            values = self._values(name)
+        except (TaskFileError, NoSuchTaskError):
+            values = {}
+        return identity(name, values)
+
+    def name_of(self, localuser: str, task_id: str) -> str:
+        """Give the name that this task's files have or would have. NameTakenError: another task has it."""
+        name = f"{localuser}_{task_id}"
+        if self.exists(name) and self.identity(name) != (localuser, task_id):
+            raise NameTakenError(name)
+        return name
+
+    def named(
+        self, request: Json, user: Text = rules.NEW_LOCALUSER, task_id: Text = rules.NEW_TASK_ID
+    ) -> str:
+        """Give the name of the task that `localuser` and `task_id` of a request mean; it need not exist.
+
+        NoSuchTaskError: the name is another task's. RefusedError: there is no such task, and by the rules
+        `user` and `task_id` there never was.
+        """
+        who = rules.LOCALUSER.of(request, "localuser"), rules.TASK_ID.of(request, "task_id")
+        try:
+            name = self.name_of(*who)
+        except NameTakenError as error:
+            raise NoSuchTaskError(*error.args) from None
+        if not self.exists(name):
+            user.of(request, "localuser")
+            task_id.of(request, "task_id")
+        return name
+
+    def claim(self, task: Task) -> None:
+        """Refuse a task whose name is another's, and a new one whose name is not safe everywhere."""
+        try:
+            self.named({"localuser": task.localuser, "task_id": task.task_id})
+        except NoSuchTaskError:
+            raise RefusedError(Refusal("task_id_taken", "task_id", task.task_id)) from None
+
+    def _values(self, name: str) -> dict[str, str]:
         try:
             descriptor = os.open(
                 self.paths.env(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -67,7 +125,7 @@ class Store:
             raise TaskFileError(f"cannot be read: {error.strerror}") from None
         if len(content) > _MAX_ENV_BYTES:
             raise TaskFileError("too large")
-        return from_env(name, envfile.parse(content))
+        return envfile.parse(content)
 
     def password(self, name: str) -> str | None:
         """Give the stored remote password; None when there is none."""
@@ -78,13 +136,18 @@ class Store:
 
     def of_user(self, localuser: str) -> list[str]:
         """Give the names of all tasks of a local user."""
-        return [name for name in self.names() if (rules.split_task_name(name) or ("",))[0] == localuser]
+        start = f"{localuser}_"
+        return [
+            name for name in self.names() if name.startswith(start) and self.identity(name)[0] == localuser
+        ]
 
     def save(self, task: Task, password: str | None) -> bool:
         """Create or update a task; True when it is new. Password None keeps the stored one.
 
-        The caller holds the lock. TaskBusyError: a sync of a removed task of this name is still ending.
+        The caller holds the lock. RefusedError as `claim` says. TaskBusyError: a sync of a removed task of
+        this name is still ending.
         """
+        self.claim(task)
         new = not self.exists(task.name)
         if new:
             self._sweep(task.name)
@@ -103,7 +166,12 @@ class Store:
 
     def forget(self, name: str) -> None:
         """Remove settings, password and schedule: the task is gone. The caller holds the lock."""
-        self._change({"task": name, "env": None, "pwd": None, "cron": None})
+        try:
+            self._change({"task": name, "env": None, "pwd": None, "cron": None})
+        except OSError as error:
+            if error.errno not in files.UNWRITABLE:
+                raise
+            self._forget_in_place(name)
 
     def clear(self, name: str) -> bool:
         """Remove what is left of a forgotten task, its lock last; False while a sync of it runs.
@@ -134,12 +202,15 @@ class Store:
                 wanted[self.paths.cron_file(name)] = text
         for path in self.paths.cron_files():
             if path not in wanted:
-                files.remove(path)
+                with _one_task():
+                    files.remove(path)
         for path, text in wanted.items():
             if not _holds(path, text):
-                files.replace(path, text, durable=False)
+                with _one_task():
+                    files.replace(path, text, durable=False)
         for name in self.paths.orphans():
-            self.clear(name)
+            with _one_task():
+                self.clear(name)
 
     def _sweep(self, name: str) -> None:
         """Remove all files of a task that has no settings; TaskBusyError while its lock is held."""
@@ -161,7 +232,18 @@ class Store:
         except TaskFileError:
             return task
 
+    def _forget_in_place(self, name: str) -> None:
+        """Remove a task where a full disk has no room for the note of what is being done.
+
+        Killed half-way, the task is still there without schedule or password, and can be removed again.
+        """
+        if (files.read_json(self.paths.pending) or {}).get("task") == name:
+            files.remove(self.paths.pending)
+        for path in (self.paths.cron_file(name), self.paths.pwd(name), self.paths.env(name)):
+            files.remove(path)
+
     def _change(self, change: Json) -> None:
+        self._apply_pending()  # what could not be finished before must not be forgotten
         files.replace(self.paths.pending, json.dumps(change))
         files.sync_directory(self.paths.imapsync)
         self._apply_pending()
@@ -170,22 +252,56 @@ class Store:
         change = files.read_json(self.paths.pending)
         if change is None:
             return
+        if not _is_change(change):
+            sys.stderr.write("a damaged note of an interrupted change was removed\n")
+            files.remove(self.paths.pending)
+            return
         name = str(change["task"])
         for key, path in (
             ("cron", self.paths.cron_file(name)),
             ("pwd", self.paths.pwd(name)),
             ("env", self.paths.env(name)),
         ):
-            if key not in change:
-                continue
-            content = change[key]
-            if isinstance(content, str):
-                files.replace(path, content)
-            else:
+            content = change.get(key, "")
+            if content is None:
                 files.remove(path)
+            elif key in change:
+                files.replace(path, str(content))
         files.sync_directory(self.paths.cron)
         files.sync_directory(self.paths.imapsync)
         files.remove(self.paths.pending)
+
+
+def _is_change(change: Json) -> bool:
+    """Tell whether a note of a change is one of ours: nothing else may name a file to write."""
+    name = change.get("task")
+    texts = [value for key, value in change.items() if key != "task"]
+    return (
+        isinstance(name, str)
+        and rules.is_task_name(name)
+        and change.keys() <= {"task", "env", "pwd", "cron"}
+        and all(value is None or isinstance(value, str) for value in texts)
+    )
+
+
+@contextmanager
+def _one_task() -> Iterator[None]:
+    """Let a file that cannot be changed (a directory in its place, an impossible name) cost its task only."""
+    try:
+        yield
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Go on when nothing can be written here now."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in files.UNWRITABLE:
+            raise
+        sys.stderr.write(f"the state directory cannot be written to: {error.strerror}\n")
 
 
 def _cron_text(task: Task, settings: instance.Settings) -> str | None:

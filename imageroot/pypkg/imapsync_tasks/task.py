@@ -1,36 +1,145 @@
-"""A task: its fields, from a request and from its file, and back."""
+"""A task: the table of its fields, read from a request and from its file, and written back.
 
-from __future__ import annotations
+A new field is one row of `Task`; the schemas are made of the table by `python -m tests.module.schemas`.
+"""
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+# The annotations are the table: they must be values, not texts.
 
-from imapsync_tasks import rules, schedule
-from imapsync_tasks.errors import Json, Refusal, RefusedError, TaskFileError
+from collections.abc import Mapping
+from typing import Annotated, Final, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-_SECURITY_WORDS: Final = {"": "", "tls": "--tls1", "ssl": "--ssl1"}
-_OLDER: Final = "--delete1older="
+from imapsync_tasks import fields, rules
+from imapsync_tasks.errors import Json, RefusedError, TaskFileError
+from imapsync_tasks.fields import NEEDED, Field
 
 
 class Task(NamedTuple):
-    """The settings of one sync. Field names and meanings are those of the create-task action."""
+    """The settings of one sync. Names and meanings are those of create-task's input."""
 
-    localuser: str
-    task_id: str
-    remoteusername: str
-    remotehostname: str
-    remoteport: int
-    security: str
-    delete_local: bool
-    delete_remote: bool
-    delete_remote_older: int
-    exclude: str
-    cron: str
-    foldersynchronization: str
-    sieve_enabled: bool
-    tls_trust: str = "tofu"
+    localuser: Annotated[
+        str,
+        Field(
+            rules.LOCALUSER,
+            fields.text("LOCALUSER"),
+            "Local user name; of a new task: letters, digits and . _ + @ -, not beginning with . + @ or -",
+            NEEDED,
+        ),
+    ]
+    task_id: Annotated[
+        str,
+        Field(
+            rules.TASK_ID,
+            fields.text("TASK_ID"),
+            "Identifier of the task among those of its local user; of a new task: at most 64 letters, digits "
+            "and . _ -, not beginning with a dot",
+            "",
+        ),
+    ]
+    remoteusername: Annotated[
+        str,
+        Field(
+            rules.REMOTE_USER,
+            fields.text("REMOTEUSERNAME"),
+            "User name for the remote IMAP server; <user>*vmail logs in with a NethServer master password",
+            NEEDED,
+        ),
+    ]
+    remotehostname: Annotated[
+        str,
+        Field(
+            rules.HOST,
+            fields.text("REMOTEHOSTNAME"),
+            "Host name (also international), IPv4 or IPv6 address of the remote IMAP server",
+            NEEDED,
+        ),
+    ]
+    remoteport: Annotated[
+        int, Field(rules.PORT, fields.number("REMOTEPORT"), "TCP port of the remote IMAP server", NEEDED)
+    ]
+    security: Annotated[
+        str,
+        Field(
+            rules.SECURITY,
+            fields.SECURITY,
+            "tls: STARTTLS must be offered; ssl: TLS from the first byte; empty: STARTTLS when offered, "
+            "else clear",
+            NEEDED,
+        ),
+    ]
+    delete_local: Annotated[
+        bool,
+        Field(
+            rules.FLAG,
+            fields.flag("--delete2", "DELETE_LOCAL", ("DELETEFOLDER", "--delete2folders")),
+            "Delete local mails and folders that are not on the remote account (not in mode inbox)",
+            False,
+        ),
+    ]
+    delete_remote: Annotated[
+        bool,
+        Field(
+            rules.FLAG,
+            fields.DELETE_REMOTE,
+            "Delete mails on the remote account once they are proven to be on the local one",
+            False,
+        ),
+    ]
+    exclude: Annotated[
+        str,
+        Field(
+            rules.PATTERNS,
+            fields.EXCLUDE,
+            "Mode exclusion: comma-separated regular expressions for remote folder names; ^ and $ anchor, "
+            "a blank entry matches nothing",
+            "",
+        ),
+    ]
+    cron: Annotated[
+        str,
+        Field(
+            rules.SCHEDULE,
+            fields.CRON,
+            "Schedule: <n>m with 1-59 minutes, <n>h with 1-23 hours, or empty: by hand only",
+            "",
+        ),
+    ]
+    foldersynchronization: Annotated[
+        str,
+        Field(
+            rules.FOLDER_MODE,
+            fields.FOLDERS,
+            "all folders, only the inbox, or all but the excluded ones",
+            "all",
+        ),
+    ]
+    delete_remote_older: Annotated[
+        int,
+        Field(
+            rules.DAYS,
+            fields.DELETE_REMOTE_OLDER,
+            "With delete_remote: only mails older than this many days; 0: at once",
+            0,
+        ),
+    ] = 0
+    sieve_enabled: Annotated[
+        bool,
+        Field(
+            rules.FLAG,
+            fields.flag("1", "SIEVE_ENABLED"),
+            "Mode inbox: run the local user's Sieve script on new mails",
+            False,
+        ),
+    ] = False
+    tls_trust: Annotated[
+        str,
+        Field(
+            rules.TRUST,
+            fields.text("TLS_TRUST", "tofu"),
+            "Accepted certificates of the remote server: tofu (known authority, else remembered at first "
+            "use), ca, any, or sha256:FINGERPRINT",
+            "tofu",
+        ),
+    ] = "tofu"
     #: Keys of the file that are not ours: kept as they are.
     unknown: tuple[tuple[str, str], ...] = ()
 
@@ -52,150 +161,70 @@ class Task(NamedTuple):
         return self.localuser.casefold(), self.remoteusername.casefold(), self.remotehostname.casefold()
 
 
-def task_name(request: Json) -> str:
-    """Give the name of the task that `localuser` and `task_id` of a request mean."""
-    return f"{rules.text(request, 'localuser')}_{rules.text(request, 'task_id')}"
+#: name -> its row, in the order of the attributes.
+FIELDS: Final[dict[str, Field]] = {
+    name: note
+    for name, hint in Task.__annotations__.items()
+    for note in getattr(hint, "__metadata__", ())
+    if isinstance(note, Field)
+}
+#: name -> value where create-task's input lacks it.
+DEFAULTS: Final[dict[str, object]] = {
+    name: Task._field_defaults[name] for name in FIELDS if name in Task._field_defaults
+}
+_WRITERS: Final = {key: write for field in FIELDS.values() for key, write in field.stored.write.items()}
+#: Keys that `to_env` writes, in their order; any other is kept untouched.
+KNOWN_KEYS: Final = (*fields.ORDER, *(key for key in _WRITERS if key not in fields.ORDER))
 
 
 def from_request(request: Json) -> Task:
     """Make a task of create-task's input. Refused with every field that is wrong."""
-    refusals: list[Refusal] = []
-    values: dict[str, object] = {}
-    readers: dict[str, Callable[[], object]] = {
-        "localuser": lambda: rules.text(request, "localuser"),
-        "task_id": lambda: rules.text(request, "task_id"),
-        "remoteusername": lambda: rules.text(request, "remoteusername"),
-        "remotehostname": lambda: rules.hostname(request, "remotehostname"),
-        "remoteport": lambda: rules.integer(request, "remoteport", rules.PORT_RANGE),
-        "security": lambda: rules.choice(request, "security", rules.SECURITIES),
-        "delete_local": lambda: rules.boolean(request, "delete_local"),
-        "delete_remote": lambda: rules.boolean(request, "delete_remote"),
-        "delete_remote_older": lambda: rules.integer(request, "delete_remote_older", rules.OLDER_RANGE, 0),
-        "exclude": lambda: rules.text(request, "exclude"),
-        "cron": lambda: rules.cron(request),
-        "foldersynchronization": lambda: rules.choice(request, "foldersynchronization", rules.FOLDER_MODES),
-        "sieve_enabled": lambda: rules.boolean(request, "sieve_enabled", default=False),
-        "tls_trust": lambda: rules.text(request, "tls_trust", "tofu"),
-    }
-    for name, read in readers.items():
+    values, refused = _judged(request)
+    if refused:
+        raise RefusedError(*(one for each in refused for one in each.refusals))
+    return Task(**values)  # type: ignore[arg-type]  # each rule gives its field's type
+
+
+def _judged(request: Json) -> tuple[Json, list[RefusedError]]:
+    values: Json = {}
+    refused = []
+    for name, field in FIELDS.items():
         try:
-            values[name] = read()
-        except RefusedError as refused:
-            refusals.extend(refused.refusals)
-    if refusals:
-        raise RefusedError(*refusals)
-    return Task(**values)  # type: ignore[arg-type]  # each reader gives its field's type
+            values[name] = field.rule.of(request, name, DEFAULTS.get(name))  # type: ignore[arg-type]
+        except RefusedError as error:
+            refused.append(error)
+    return values, refused
 
 
 def to_env(task: Task) -> dict[str, str]:
-    """Give the keys of the task's file in the upstream module's form and order, then ours."""
-    remote = ""
-    if task.delete_remote:
-        remote = f"{_OLDER}{task.delete_remote_older}" if task.delete_remote_older else "--delete1"
-    inbox = task.foldersynchronization == "inbox"
-    values = {
-        "TASK_ID": task.task_id,
-        "LOCALUSER": task.localuser,
-        "REMOTEUSERNAME": task.remoteusername,
-        "REMOTEHOSTNAME": task.remotehostname,
-        "REMOTEPORT": str(task.remoteport),
-        "SECURITY": _SECURITY_WORDS[task.security],
-        "DELETE_LOCAL": "--delete2" if task.delete_local else "",
-        "DELETEFOLDER": "--delete2folders" if task.delete_local else "",
-        "EXCLUDE": f",{task.exclude}" if task.exclude else "",
-        "DELETE_REMOTE": remote,
-        "SIEVE_ENABLED": "1" if task.sieve_enabled else "",
-        "EXPUNGE_REMOTE": "--noexpungeaftereach" if task.delete_remote else "",
-        "CRON": task.cron,
-        "FOLDER_INBOX": "--folder\\ 'INBOX'" if inbox else "",
-        "FOLDERSYNCHRONIZATION": task.foldersynchronization,
-        "TLS_TRUST": task.tls_trust,
-    }
-    if task.delete_remote_older and not task.delete_remote:
-        values["DELETE_REMOTE_OLDER"] = str(task.delete_remote_older)
-    return values | dict(task.unknown)
-
-
-#: Keys that `to_env` writes; any other is kept untouched.
-KNOWN_KEYS: Final = frozenset(
-    [
-        *(
-            "TASK_ID",
-            "LOCALUSER",
-            "REMOTEUSERNAME",
-            "REMOTEHOSTNAME",
-            "REMOTEPORT",
-            "SECURITY",
-            "DELETE_LOCAL",
-        ),
-        *(
-            "DELETEFOLDER",
-            "EXCLUDE",
-            "DELETE_REMOTE",
-            "SIEVE_ENABLED",
-            "EXPUNGE_REMOTE",
-            "CRON",
-            "FOLDER_INBOX",
-        ),
-        *("FOLDERSYNCHRONIZATION", "TLS_TRUST", "DELETE_REMOTE_OLDER"),
-    ]
-)
+    """Give the keys of the task's file: the existing module's in its order, then ours, then others."""
+    values = {key: _WRITERS[key](task) for key in KNOWN_KEYS}
+    return {key: value for key, value in values.items() if value or key in fields.ORDER} | dict(task.unknown)
 
 
 def from_env(name: str, values: Mapping[str, str]) -> Task:
-    """Read the file of the task `name`, ours or the upstream module's.
+    """Read the file of the task `name`, ours or the existing module's.
 
     TaskFileError says what is wrong with it.
     """
-    parts = rules.split_task_name(name)
-    if parts is None:
+    localuser, task_id = identity(name, values)
+    if f"{localuser}_{task_id}" != name:
         raise TaskFileError("the file name is not <localuser>_<task_id>.env")
-    if (values.get("LOCALUSER", parts[0]), values.get("TASK_ID", parts[1])) != parts:
+    if (values.get("LOCALUSER", localuser), values.get("TASK_ID", task_id)) != (localuser, task_id):
         raise TaskFileError("LOCALUSER and TASK_ID do not match the file name")
-    request: Json = {
-        "localuser": parts[0],
-        "task_id": parts[1],
-        "remoteusername": values.get("REMOTEUSERNAME"),
-        "remotehostname": values.get("REMOTEHOSTNAME"),
-        "remoteport": _number(values.get("REMOTEPORT", "")),
-        "security": {word: key for key, word in _SECURITY_WORDS.items()}.get(values.get("SECURITY", "")),
-        "delete_local": bool(values.get("DELETE_LOCAL")),
-        "delete_remote": bool(values.get("DELETE_REMOTE")),
-        "delete_remote_older": _older(values),
-        "exclude": values.get("EXCLUDE", "").removeprefix(","),
-        "cron": _cron(values.get("CRON", "")),
-        "foldersynchronization": values.get("FOLDERSYNCHRONIZATION") or _old_mode(values),
-        "sieve_enabled": bool(values.get("SIEVE_ENABLED")),
-        "tls_trust": values.get("TLS_TRUST") or "tofu",
-    }
-    try:
-        task = from_request(request)
-    except RefusedError as refused:
-        fields = ", ".join(sorted({one.field or one.error for one in refused.refusals}))
-        raise TaskFileError(f"missing or wrong: {fields}") from None
-    return task._replace(unknown=tuple((k, v) for k, v in values.items() if k not in KNOWN_KEYS))
+    request: Json = {field_name: field.stored.read(values) for field_name, field in FIELDS.items()}
+    made, refused = _judged(request | {"localuser": localuser, "task_id": task_id})
+    if refused:
+        names = sorted({one.field for each in refused for one in each.refusals})
+        raise TaskFileError(f"missing or wrong: {', '.join(names)}")
+    unknown = tuple((key, value) for key, value in values.items() if key not in KNOWN_KEYS)
+    return Task(**made, unknown=unknown)  # type: ignore[arg-type]  # idem
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else None
-
-
-def _older(values: Mapping[str, str]) -> int | None:
-    remote = values.get("DELETE_REMOTE", "")
-    if remote.startswith(_OLDER):
-        return _number(remote.removeprefix(_OLDER))
-    return _number(values.get("DELETE_REMOTE_OLDER") or "0")
-
-
-def _cron(text: str) -> str | None:
-    try:
-        return schedule.tolerant(text)
-    except ValueError:
-        return None
-
-
-def _old_mode(values: Mapping[str, str]) -> str:
-    """Give the mode of a file from before FOLDERSYNCHRONIZATION existed."""
-    if values.get("FOLDER_INBOX"):
-        return "inbox"
-    return "exclusion" if values.get("EXCLUDE") else "all"
+def identity(name: str, values: Mapping[str, str]) -> tuple[str, str]:
+    """Give (localuser, task_id) of the file `name`: what stands in it, else what the name alone tells."""
+    told = values.get("LOCALUSER", ""), values.get("TASK_ID", "")
+    if "_".join(told) == name:
+        return told
+    localuser, _, task_id = name.rpartition("_")
+    return (localuser, task_id) if localuser else (name, "")

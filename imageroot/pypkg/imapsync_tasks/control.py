@@ -7,7 +7,6 @@ from typing import Final
 
 from imapsync_tasks import container, rules, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError
-from imapsync_tasks.task import task_name
 
 _ATTEMPTS: Final = 3
 
@@ -16,7 +15,7 @@ def start(request: Json) -> Json:
     """Start the named task, or all of its user."""
     _require_configuration()
     names = _selected(request)
-    if "task_id" in request and not steps.store().exists(names[0]):
+    if "task_id" in request and not (names and steps.store().exists(names[0])):
         raise RefusedError(Refusal("task_not_found", "task_id", request["task_id"]))
     return _start(names)
 
@@ -60,10 +59,13 @@ def _require_configuration() -> None:
 
 
 def _selected(request: Json) -> list[str]:
-    localuser = rules.text(request, "localuser")
-    if "task_id" in request:
-        return [task_name(request)]
-    return steps.store().of_user(localuser)
+    """Give the names of the tasks that a request means; none when the one it names does not exist."""
+    if "task_id" not in request:
+        return steps.store().of_user(rules.LOCALUSER.of(request, "localuser"))
+    try:
+        return [steps.store().named(request)]
+    except NoSuchTaskError:
+        return []
 
 
 def _start(names: list[str]) -> Json:
@@ -79,4 +81,4 @@ def _stop(names: list[str]) -> Json:
 
 
 def _valid(names: list[str]) -> list[str]:
-    return [name for name in names if rules.split_task_name(name)]
+    return [name for name in names if rules.is_task_name(name)]

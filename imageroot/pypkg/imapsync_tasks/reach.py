@@ -1,0 +1,125 @@
+"""Which servers a login may be tried at: the form for a remote account is no port scanner.
+
+Loopback, link-local addresses and the cluster's own network hold services that trust who reaches them. There
+only IMAP's two ports are tried, the ports of tasks that exist, and hosts that an administrator allowed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import threading
+from typing import TYPE_CHECKING, Final
+
+from imapsync_tasks import diagnosis
+from imapsync_tasks.errors import NoSuchTaskError, Refusal, TaskFileError
+
+if TYPE_CHECKING:
+    from imapsync_tasks.engine import Remote
+    from imapsync_tasks.errors import Json
+    from imapsync_tasks.instance import Settings
+    from imapsync_tasks.store import Store
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_IMAP_PORTS: Final = (143, 993)
+#: A name server that is silent must not use up the time of the login check.
+_LOOKUP_S: Final = 5.0
+#: Entries of the list of allowed hosts.
+MAX_ALLOWED: Final = 64
+
+
+class Reach:
+    """What is asked about each server; the tasks are read once, and only when a server needs it."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._known: frozenset[tuple[str, int]] | None = None
+        self._addresses: dict[str, list[_Address]] = {}
+
+    def is_guarded(self, host: str) -> bool:
+        """Tell whether a server lies where little may be tried and less told, and nobody allowed it."""
+        if host not in self._addresses:
+            self._addresses[host] = lookup(host)
+        addresses = self._addresses[host]
+        return any(self._is_inside(one) for one in addresses) and not self._is_allowed(host, addresses)
+
+    def refusal(self, remote: Remote) -> Refusal | None:
+        """Give the reason not to try a server; None when it may be tried."""
+        if remote.remoteport in _IMAP_PORTS or not self.is_guarded(remote.remotehostname):
+            return None
+        if (remote.remotehostname.casefold(), remote.remoteport) in self._of_tasks():
+            return None
+        return Refusal("host_not_allowed", "remotehostname", remote.remotehostname)
+
+    def told(self, remote: Remote, report: Json) -> Json:
+        """Give what may be told of a look at a server; one that worked needs no thought."""
+        if report.get("exit_code") == 0 or not self.is_guarded(remote.remotehostname):
+            return report
+        return diagnosis.guarded(report)
+
+    def _is_inside(self, address: _Address) -> bool:
+        if address.is_loopback or address.is_link_local or address.is_unspecified:
+            return True
+        network = self._settings.cluster_network
+        return bool(network) and _in(address, network)
+
+    def _is_allowed(self, host: str, addresses: list[_Address]) -> bool:
+        for entry in self._settings.allowed_hosts:
+            if entry.casefold() == host.casefold():
+                return True
+            if addresses and all(_in(one, entry) for one in addresses):
+                return True
+        return False
+
+    def _of_tasks(self) -> frozenset[tuple[str, int]]:
+        if self._known is None:
+            found = set()
+            for name in self._store.names():
+                try:
+                    task = self._store.load(name)
+                except (NoSuchTaskError, TaskFileError):
+                    continue
+                found.add((task.remotehostname.casefold(), task.remoteport))
+            self._known = frozenset(found)
+        return self._known
+
+
+def is_entry(text: str) -> bool:
+    """Tell whether a text can be an allowed host that is no name: an address or a network."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def lookup(host: str, seconds: float = _LOOKUP_S) -> list[_Address]:
+    """Give the addresses that the engine would connect to, however they are spelled; none: unknown name."""
+    found: list[_Address] = []
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return
+        found.extend(_plain(str(answer[4][0])) for answer in answers)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return list(found)
+
+
+def _plain(text: str) -> _Address:
+    """Read an address; one of IPv4 that is written as IPv6 is one of IPv4."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _in(address: _Address, entry: str) -> bool:
+    try:
+        return address in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return False

@@ -1,0 +1,72 @@
+"""Make the schemas of a task's fields from their table: `python -m tests.module.schemas`.
+
+The other members of these files (titles, examples, other definitions) stay as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.module.actions_doc import ACTIONS, ROOT, load
+
+from imapsync_tasks import rules
+from imapsync_tasks.task import DEFAULTS, FIELDS
+
+DEFINITIONS = ROOT / "imageroot" / "validator-definitions.json"
+CREATE = ACTIONS / "create-task" / "validate-input.json"
+LIST = ACTIONS / "list-tasks" / "validate-output.json"
+PASSWORD = "Password for the remote IMAP server, without NUL and line ends; empty keeps the stored one"
+PARALLEL = "How many tasks of this instance run at the same time; the others wait in turn"
+
+
+def rendered() -> dict[Any, str]:
+    """Give path -> content of each file."""
+    documents = {
+        DEFINITIONS: definitions(load(DEFINITIONS)),
+        CREATE: create_input(load(CREATE)),
+        LIST: list_output(load(LIST)),
+    }
+    return {
+        path: json.dumps(document, indent=2, ensure_ascii=True) + "\n" for path, document in documents.items()
+    }
+
+
+def definitions(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the shared definitions with a task's fields made anew."""
+    rows = {name: (field.rule, field.meaning, field.column) for name, field in FIELDS.items()}
+    rows |= {
+        "remotepassword": (rules.PASSWORD, PASSWORD, "password"),
+        "max_parallel": (rules.PARALLEL, PARALLEL, 4),
+    }
+    found = document["definitions"]
+    for name, (rule, meaning, default) in rows.items():
+        schema = rule.schema()
+        made = {"type": schema.pop("type"), "description": meaning, **schema}
+        found[name] = made | {"examples": found.get(name, {}).get("examples", [default])}
+    return document
+
+
+def create_input(document: dict[str, Any]) -> dict[str, Any]:
+    """Give create-task's input: every field, required unless it has a default."""
+    address = load(DEFINITIONS)["$id"]
+    names = [*FIELDS, "remotepassword"]
+    document["required"] = [name for name in names if name not in DEFAULTS]
+    document["properties"] = {name: {"$ref": f"{address}#/definitions/{name}"} for name in names}
+    return document
+
+
+def list_output(document: dict[str, Any]) -> dict[str, Any]:
+    """Give list-tasks' output: every field; what is shown otherwise than create-task takes it stays."""
+    item = document["properties"]["user_properties"]["items"]
+    for name, field in FIELDS.items():
+        shown = {"type": field.rule.schema()["type"], "description": field.meaning.partition(":")[0]}
+        item["properties"].setdefault(name, shown)
+        if name not in item["required"]:
+            item["required"].append(name)
+    return document
+
+
+if __name__ == "__main__":
+    for target, content in rendered().items():
+        target.write_text(content)

@@ -1,0 +1,189 @@
+"""A stored password stays with its server, and a form for a remote account is no port scanner."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.module.conftest import Node, request
+from tests.module.test_actions import refused
+
+from imapsync_tasks import instance, reach
+from imapsync_tasks.engine import Remote
+
+STORED = {"remotehostname": "imap.foo.com", "remoteport": 143, "security": "tls", "tls_trust": "tofu"}
+WHICH = {"localuser": "administrator", "task_id": "a0241w"}
+
+ELSEWHERE = [
+    {"remotehostname": "evil.example"},
+    {"remoteport": 993},
+    {"remoteusername": "other"},
+    {"security": ""},
+    {"tls_trust": "any"},
+]
+KEPT: list[dict[str, object]] = [
+    {},
+    {"remotehostname": "IMAP.foo.com"},
+    {"security": "ssl"},
+    {"tls_trust": "ca"},
+    {"tls_trust": "sha256:" + "ab" * 32},
+]
+
+
+def account(**changes: object) -> dict[str, object]:
+    """Give test-remote's input for the stored task, without its password."""
+    members = ("remotehostname", "remoteport", "remoteusername", "security")
+    given = request(remotepassword="")
+    return (
+        {key: given[key] for key in members} | {"remotepassword": "", "tls_trust": "tofu"} | WHICH | changes
+    )
+
+
+@pytest.mark.parametrize("change", ELSEWHERE, ids=str)
+def test_a_stored_password_goes_to_no_other_server(idle: Node, change: dict[str, object]) -> None:
+    name = idle.save(**STORED)
+    before = idle.snapshot()
+    given = request(remotepassword="", tls_trust="tofu") | change
+    refused(idle.action("create-task", given), "remotepassword", "password_required", 10)
+    for action in ("test-remote", "list-remote-folders"):
+        refused(idle.action(action, account(**change)), "remotepassword", "password_required", 10)
+    assert idle.snapshot() == before
+    assert not (idle.home / "runs").exists(), "the engine was asked to log in"
+    given["remotepassword"] = "new"
+    assert idle.action("create-task", given).exit_code == 0
+    assert idle.store.password(name) == "new"
+
+
+@pytest.mark.parametrize("change", KEPT, ids=str)
+def test_a_stored_password_stays_where_nothing_gets_weaker(idle: Node, change: dict[str, object]) -> None:
+    name = idle.save(**STORED)
+    step = idle.action("create-task", request(remotepassword="", tls_trust="tofu") | change)
+    assert step.exit_code == 0, step
+    assert idle.store.password(name) == "password"
+    assert idle.store.load(name).security == change.get("security", "tls")
+
+
+def test_a_pin_is_not_taken_for_an_authority(idle: Node) -> None:
+    idle.save(**STORED | {"tls_trust": "ca"})
+    pin = request(remotepassword="", tls_trust="sha256:" + "ab" * 32)
+    refused(idle.action("create-task", pin), "remotepassword", "password_required", 10)
+
+
+def test_a_damaged_task_gives_its_password_to_nobody(idle: Node) -> None:
+    name = idle.save(**STORED)
+    idle.paths.env(name).write_text("LOCALUSER=administrator\n")
+    given = request(remotepassword="", tls_trust="tofu")
+    refused(idle.action("create-task", given), "remotepassword", "password_required", 10)
+
+
+def inside(**settings: object) -> instance.Settings:
+    """Give settings of a cluster with a network."""
+    return instance.Settings(cluster_network="198.51.100.0/24")._replace(**settings)  # type: ignore[arg-type]
+
+
+def judged(node: Node, host: str, port: int, settings: instance.Settings) -> str | None:
+    """Give the key of the refusal of a server."""
+    asked = reach.Reach(node.store, settings)
+    reason = asked.refusal(Remote(host, port, "u", "tls", "tofu"))
+    return reason.error if reason else None
+
+
+LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "0x7f000001", "::ffff:127.0.0.1", "::ffff:7f00:1", "localhost"]
+INSIDE = [*LOOPBACK, "0.0.0.0", "::", "169.254.1.2", "fe80::1", "198.51.100.7", "::ffff:198.51.100.7"]  # noqa: S104
+
+
+@pytest.mark.parametrize("host", INSIDE)
+def test_only_imap_ports_are_tried_inside_whatever_the_spelling(node: Node, host: str) -> None:
+    for port in (22, 80, 6379, 144, 65535):
+        assert judged(node, host, port, inside()) == "host_not_allowed"
+    for port in (143, 993):
+        assert judged(node, host, port, inside()) is None
+    node.save(remotehostname=host, remoteport=6379)
+    assert judged(node, host, 6379, inside()) is None
+    assert judged(node, host, 6380, inside()) == "host_not_allowed"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nowhere.invalid"])
+def test_any_port_is_tried_outside(node: Node, host: str) -> None:
+    assert judged(node, host, 22, inside()) is None
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.1", "127.0.0.0/8", "LOCALHOST"])
+def test_an_administrator_can_allow_hosts(node: Node, allowed: str) -> None:
+    assert judged(node, "localhost", 22, inside(allowed_hosts=(allowed, "198.51.100.9"))) is None
+    assert judged(node, "127.0.0.2", 22, inside(allowed_hosts=("127.0.0.1",))) == "host_not_allowed"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0x7f000001", "::ffff:127.0.0.1", "localhost"])
+def test_a_form_is_no_port_scanner(idle: Node, host: str) -> None:
+    given = request(remotehostname=host, remoteport=6379)
+    refused(idle.action("create-task", given), "remotehostname", "host_not_allowed", 3)
+    answer = idle.action(
+        "test-remote", account(remotehostname=host, remoteport=6379, remotepassword="x")
+    ).output
+    assert answer == {
+        "ok": False,
+        "error": "host_not_allowed",
+        "field": "remotehostname",
+        "server_text": "",
+        "certificate": None,
+        "capabilities": [],
+    }
+    folders = account(remotehostname=host, remoteport=6379, remotepassword="x")
+    refused(idle.action("list-remote-folders", folders), "remotehostname", "host_not_allowed", 3)
+    assert not (idle.home / "runs").exists(), "the engine was asked to connect"
+    idle.publish(allowed_hosts=("127.0.0.1",))
+    assert idle.action("create-task", given).exit_code == 0
+
+
+def reporting(node: Node, error: dict[str, str]) -> None:
+    """Make the engine report one error."""
+    report: dict[str, object] = {"exit_code": 1, "errors": [{"side": "host1", **error}]}
+    engine = node.home / "bin" / "imapsync"
+    loop = f"case $word in --report=*) echo '{json.dumps(report)}' >${{word#--report=}};; esac"
+    engine.write_text(f"#!/bin/sh\nfor word; do {loop}; done\n")
+
+
+def test_ports_inside_answer_alike_whether_closed_silent_or_of_something_else(idle: Node) -> None:
+    answers = set()
+    for error in (
+        {"code": "connection", "cause": "refused", "text": "Connection refused"},
+        {"code": "timeout", "text": "timed out"},
+        {"code": "protocol", "server_text": "SSH-2.0-OpenSSH_9.2"},
+    ):
+        reporting(idle, error)
+        step = idle.action("create-task", request(remotehostname="127.0.0.1"))
+        looked = idle.action("test-remote", account(remotehostname="127.0.0.1", remotepassword="x"))
+        answers.add(json.dumps([step.exit_code, step.output, looked.output]))
+        assert "SSH" not in step.error + looked.error
+    assert len(answers) == 1
+    assert "check_hostname_or_tcp_port" in answers.pop()
+    reporting(idle, {"code": "protocol", "server_text": "SSH-2.0-OpenSSH_9.2"})
+    idle.publish(allowed_hosts=("127.0.0.1",))
+    step = idle.action("test-remote", account(remotehostname="127.0.0.1", remotepassword="x"))
+    assert step.output["server_text"] == "SSH-2.0-OpenSSH_9.2"
+
+
+def test_allowed_hosts_are_kept_and_handed_to_the_container(idle: Node) -> None:
+    given = {"mail_server": "uuid", "mail_host": "127.0.0.1", "allowed_hosts": ["10.5.4.7", "a b"]}
+    done = idle.helper("../actions/configure-module/10validate", given=json.dumps(given).encode())
+    assert done.returncode != 0
+    given["allowed_hosts"] = ["10.5.4.7", "mail.example.org", "10.6.0.0/16"]
+    assert idle.helper("../actions/configure-module/20save", given=json.dumps(given).encode()).returncode == 0
+    stored = (idle.state / "environment").read_text()
+    assert "ALLOWED_HOSTS=10.5.4.7,mail.example.org,10.6.0.0/16\n" in stored
+    idle.environ["ALLOWED_HOSTS"] = "10.5.4.7,mail.example.org"
+    assert idle.helper("expand-cron").returncode == 0
+    assert instance.published(idle.paths).allowed_hosts == ("10.5.4.7", "mail.example.org")
+
+
+def test_the_network_known_before_counts_while_redis_is_away(idle: Node) -> None:
+    idle.publish(cluster_network="10.5.4.0/24")
+    assert idle.helper("expand-cron").returncode == 0
+    assert instance.published(idle.paths).cluster_network == "10.5.4.0/24"
+
+
+def test_the_settings_file_of_an_older_version_is_read(idle: Node) -> None:
+    idle.paths.settings.write_text('{"mail_server": "uuid", "mail_host": "10.5.4.1", "allowed_hosts": 1}')
+    settings = instance.published(idle.paths)
+    assert (settings.mail_host, settings.allowed_hosts, settings.cluster_network) == ("10.5.4.1", (), "")
