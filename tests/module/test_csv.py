@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.module.conftest import IMAGEROOT, Node, request
+from tests.module.waiting import until
 
-from imapsync_tasks import csvtable
+from imapsync_tasks import csvtable, files, interruption
 
 HEADER = "localusername,remoteusername,remotepassword,remotehostname,remoteport,security\n"
 ROW = "foo,user1@example.org,secret,imap.example.org,993,ssl\n"
@@ -166,11 +169,108 @@ def test_a_refused_row_does_not_hold_up_the_others(idle: Node) -> None:
     refusing(idle, "user7")
     rows = "".join(f"foo,user{number},p,h.example,143,tls\n" for number in range(12))
     code, output = run(idle, HEADER + rows + "foo,,p,h,143,tls\n")
+    refusal = (
+        "✗ Row 9: foo failed: The remote server refused the user or password (user7@h.example:143): no way"
+    )
     assert code == 1
-    assert "✗ Row 9: foo failed: The remote server refused the user or password: no way" in output
+    assert refusal in output
     assert "✗ Row 14: foo failed: Missing required value: remoteusername" in output
     assert "11 successful, 2 failed (11 created, 0 updated, 0 skipped)" in output
     assert len(idle.store.names()) == 11
+
+
+def hanging(node: Node, first: int) -> None:
+    """Make the engine log in as userN at once for N below `first`, and never for the others."""
+    engine = Path(node.environ["SYNCCTL_ENGINE"])
+    engine.write_text(
+        "#!/bin/sh\nfor word; do case $word in\n"
+        '--user1=user*) number="${word#--user1=user}";;\n'
+        '--report=*) report="${word#--report=}";; esac; done\n'
+        f'case "$*" in *--justlogin*) [ "$number" -lt {first} ] || exec sleep 60;; esac\n'
+        'echo \'{"exit_code": 0, "errors": []}\' >"$report"\n'
+    )
+    engine.chmod(0o755)
+
+
+ROWS = HEADER + "".join(f"foo,user{number},p,h.example,143,tls\n" for number in range(8))
+
+
+def begun(node: Node, program: Path, given: str, *words: str) -> subprocess.Popen[str]:
+    """Start a program and wait until three of its rows are done."""
+    source = node.home / "given"
+    source.write_text(given)
+    with source.open() as file, (node.home / "told").open("w") as told:
+        process = subprocess.Popen(
+            [program, *words],
+            stdin=file,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            cwd=node.state,
+            env={**node.environ, "AGENT_COMFD": "1"} if not words else node.environ,
+            text=True,
+            start_new_session=True,
+        )
+    until(lambda: len(done_rows(node)) == 3, 60)
+    return process
+
+
+def done_rows(node: Node) -> list[int]:
+    """Give the rows that the instance notes as done."""
+    found = files.read_json(node.paths.csv_import) or {}
+    rows = found.get("rows")
+    return rows if isinstance(rows, list) else []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_cancelled_import_says_which_rows_were_done(idle: Node, number: signal.Signals) -> None:
+    hanging(idle, 3)
+    process = begun(idle, IMAGEROOT / "bin" / "import-csv-tasks", ROWS, "--update")
+    os.killpg(process.pid, number)
+    assert process.wait(20) == interruption.INTERRUPTED
+    told = (idle.home / "told").read_text()
+    assert "✗ Cancelled. Rows done: 2-4; rows not done: 5-9" in told
+    assert "3 successful, 0 failed (3 created, 0 updated, 0 skipped)" in told
+    assert len(idle.store.names()) == 3
+    hanging(idle, 99)
+    code, output = run(idle, ROWS)
+    assert (code, "(5 created, 0 updated, 3 skipped)" in output, "cut off" in output) == (0, True, False)
+
+
+def test_the_rows_of_an_import_that_was_killed_are_told_by_the_next(idle: Node) -> None:
+    hanging(idle, 3)
+    process = begun(idle, IMAGEROOT / "bin" / "import-csv-tasks", ROWS, "--update")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(20)
+    hanging(idle, 99)
+    code, output = run(idle, ROWS)
+    assert (code, "(5 created, 0 updated, 3 skipped)" in output) == (0, True)
+    assert "was cut off. Rows of its file that were done: 2-4\n" in output
+    assert "was cut off" not in run(idle, ROWS)[1]
+
+
+def test_a_cancelled_action_answers_with_what_was_done(idle: Node) -> None:
+    hanging(idle, 3)
+    given_ = json.dumps({"csv_secret": ROWS, "update": False})
+    process = begun(idle, IMAGEROOT / "actions" / "import-csv-tasks" / "20import", given_)
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.wait(20) == interruption.INTERRUPTED
+    lines = (idle.home / "told").read_text().splitlines()
+    answer = json.loads(next(line for line in lines if line.startswith("{")))
+    assert (answer["created"], answer["not_done"]) == (3, 5)
+    assert [one["row"] for one in answer["results"] if one["status"] == "not_done"] == [5, 6, 7, 8, 9]
+
+
+def test_a_row_cannot_take_the_id_of_another_task(idle: Node) -> None:
+    idle.save(localuser="foo", task_id="taken")
+    extra = HEADER.strip() + ",task_id\n"
+    ids = ("taken", "new", "new", "a b")
+    rows = "".join(f"foo,u{number},p,h.example,143,tls,{one}\n" for number, one in enumerate(ids))
+    code, output = run(idle, extra + rows)
+    assert code == 1
+    assert "✗ Row 2: Invalid task_id: another task has it" in output
+    assert "✗ Row 4: Invalid task_id: another task has it" in output
+    assert "✗ Row 5: Invalid task_id 'a b'" in output
+    assert idle.store.names() == ["foo_new", "foo_taken"]
 
 
 def test_the_page_shares_the_rules(idle: Node) -> None:

@@ -55,9 +55,13 @@ def check(requests: Iterable[Json], limit_s: float = _LIMIT_S) -> Iterator[tuple
     with process:
         feeder = threading.Thread(target=_feed, args=(process.stdin, lines))
         feeder.start()
-        for line in process.stdout or ():
-            answer = json.loads(line)
-            yield answer["id"], [_refusal(one) for one in answer["refusals"]]
+        try:
+            for line in process.stdout or ():
+                answer = json.loads(line)
+                yield answer["id"], [_refusal(one) for one in answer["refusals"]]
+        except BaseException:  # whoever waited gave up
+            process.kill()
+            raise
         errors = process.stderr.read().decode("utf-8", "replace") if process.stderr else ""
         code = process.wait(limit_s)
         feeder.join()

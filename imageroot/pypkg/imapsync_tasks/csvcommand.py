@@ -6,10 +6,13 @@ import argparse
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from imapsync_tasks import csvimport, csvtable, steps
+from imapsync_tasks.csvprogress import cut_off, ranges
 from imapsync_tasks.errors import RefusedError
+from imapsync_tasks.interruption import INTERRUPTED, Interruption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +34,8 @@ Every required column but security must have a value. A value that holds a comma
 put in quotes. Rows whose account (local user, remote user, remote host) is synced by a task already are
 skipped, unless --update applies the file to that task. Sample: ../examples/users.csv
 
-Exit code: 0 when all rows were created, updated or skipped; 1 otherwise.
+Exit code: 0 when all rows were created, updated or skipped; 75 when it was cancelled (a signal, a closed
+terminal) before all rows were done: they are told, and the same command goes on; 1 otherwise.
 """
 
 
@@ -109,6 +113,9 @@ def _say_duplicate(one: Plan, *, update: bool) -> None:
 
 def _import(plans: list[Plan], *, update: bool) -> int:
     """Run the plans, telling each outcome."""
+    before = cut_off(steps.store().paths)
+    if before:
+        _say(f"  {before}")
     _say(f"📦 Starting task creation with module: {os.environ.get('MODULE_ID', 'imapsync')}")
     _say(f"Processing {len(plans)} user(s)...")
     for one in plans:
@@ -117,17 +124,26 @@ def _import(plans: list[Plan], *, update: bool) -> int:
             _say(f"Creating task for {user} (ID: {one.task_id})...")
         elif one.status == csvimport.EXISTING and update:
             _say(f"Updating task for {user} (ID: {one.task_id})...")
-    counts = dict.fromkeys(("created", "updated", "skipped", "failed"), 0)
-    for outcome in csvimport.run(plans, update=update):
-        counts[outcome.status] += 1
-        _say(_told(outcome))
+    counts = dict.fromkeys(csvimport.COUNTED, 0)
+    done = []
+    with Interruption() as interruption:
+        for outcome in csvimport.run(plans, update=update, interruption=interruption):
+            counts[outcome.status] += 1
+            if outcome.status != csvimport.NOT_DONE:
+                done.append(outcome.plan.row.number)
+                _say(_told(outcome))
+    left = {one.row.number for one in plans} - set(done)
     successful = counts["created"] + counts["updated"]
     _say(_RULE)
     _say(
         f"📊 Summary: {successful} successful, {counts['failed']} failed "
         f"({counts['created']} created, {counts['updated']} updated, {counts['skipped']} skipped)"
     )
+    if left:
+        _say(f"✗ Cancelled. Rows done: {ranges(done)}; rows not done: {ranges(left)}")
     _say(_RULE)
+    if left:
+        return INTERRUPTED
     return int(counts["failed"] > 0)
 
 
@@ -142,4 +158,5 @@ def _told(outcome: Outcome) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    with suppress(OSError):  # a closed terminal: what is done is noted on disk
+        sys.stdout.write(text + "\n")

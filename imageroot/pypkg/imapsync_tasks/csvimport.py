@@ -5,10 +5,14 @@ One implementation for import-csv-tasks on the command line and for the page.
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import create, csvtable, lifecycle, steps
+from imapsync_tasks.csvprogress import Progress
 from imapsync_tasks.errors import ERRORS, Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
+from imapsync_tasks.interruption import INTERRUPTED, InterruptedWaitError, Interruption
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,11 +25,12 @@ NEW: Final = "new"
 EXISTING: Final = "existing"
 REPEATED: Final = "repeated"
 INVALID: Final = "invalid"
+#: An outcome: the import was asked to end before this row.
+NOT_DONE: Final = "not_done"
+COUNTED: Final = ("created", "updated", "skipped", "failed", NOT_DONE)
 
 #: Logins may take longer here than in a form: after one wrong password servers answer the next logins slowly.
 _LOGIN_S: Final = 60.0
-#: Rows that are checked, saved and started together.
-_BATCH: Final = 24
 #: Words of the form's error keys, for people.
 _SENTENCES: Final = {
     "bad_user_credentials": "The remote server refused the user or password",
@@ -47,7 +52,7 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a row: created, updated, skipped or failed."""
+    """What became of a row: created, updated, skipped, failed or not_done."""
 
     plan: Plan
     status: str
@@ -73,8 +78,9 @@ class Outcome(NamedTuple):
 def plan(table: Table, store: Store) -> list[Plan]:
     """Decide what each row means for the tasks that exist."""
     existing: dict[tuple[str, str, str], Task] = {}
+    names = set(store.names())
     taken = set()
-    for name in store.names():
+    for name in names:
         try:
             task = store.load(name)
         except (TaskFileError, NoSuchTaskError):
@@ -96,15 +102,29 @@ def plan(table: Table, store: Store) -> list[Plan]:
         elif known:
             plans.append(Plan(row, EXISTING, known, known.task_id))
         else:
-            plans.append(Plan(row, NEW, None, row.cells.get("task_id") or lifecycle.new_task_id(taken)))
+            plans.append(_new(csvtable.as_new(row, names), taken))
+            names.add(f"{row.cells['localusername']}_{plans[-1].task_id}")
         seen.add(key)
     return plans
 
 
+def _new(row: Row, taken: set[str]) -> Plan:
+    if row.issues:
+        return Plan(row, INVALID)
+    return Plan(row, NEW, None, row.cells.get("task_id") or lifecycle.new_task_id(taken))
+
+
 def run(
-    plans: list[Plan], *, update: bool, progress: Callable[[int], None] | None = None
+    plans: list[Plan],
+    *,
+    update: bool,
+    interruption: Interruption,
+    progress: Callable[[int], None] | None = None,
 ) -> Iterator[Outcome]:
-    """Create, update or skip; an outcome a row as soon as it is known, not in the rows' order."""
+    """Create, update or skip; an outcome a row as soon as it is known, not in the rows' order.
+
+    Asked to end, the rows that are left are `not_done`. The tasks start when no login is checked any more.
+    """
     todo = []
     for one in plans:
         if one.status == INVALID:
@@ -116,20 +136,51 @@ def run(
         else:
             todo.append(one)
     done = len(plans) - len(todo)
-    for begin in range(0, len(todo), _BATCH):
-        for outcome in _batch(todo[begin : begin + _BATCH]):
-            yield outcome
-            done += 1
-            if progress:
-                progress(100 * done // max(1, len(plans)))
+    kept = Progress(steps.store().paths)
+    for outcome in _work(todo, interruption):
+        if outcome.status != NOT_DONE:
+            kept.add(outcome.plan.row.number)
+        yield outcome
+        done += 1
+        if progress:
+            progress(100 * done // max(1, len(plans)))
+    kept.end()
 
 
-def sentence(refusal: Refusal) -> str:
-    """Give a refusal in words, with what the server said."""
+def _work(plans: list[Plan], interruption: Interruption) -> Iterator[Outcome]:
+    """Check logins side by side and save what works; start it all in the end."""
+    requests = [csvtable.request(one.row, one.task_id, one.existing) for one in plans]
+    left = dict(enumerate(plans))
+    saved = []
+    try:
+        for index, refusals in interruption.waits(create.check_many(requests, _LOGIN_S)):
+            one = left.pop(index)
+            reason = refusals[0] if refusals else None
+            if reason is None:
+                try:
+                    new = create.save(requests[index])
+                except RefusedError as refused:
+                    reason = refused.refusals[0]
+            if reason is not None:
+                yield Outcome(one, "failed", reason, sentence(reason, one.row.account))
+                continue
+            saved.append(requests[index])
+            yield Outcome(one, "created" if new else "updated")
+    except (InterruptedWaitError, RuntimeError):
+        if not interruption.asked:  # a signal ends the login check in the container, too
+            raise
+    finally:
+        create.start_many(saved)
+    for one in left.values():
+        yield Outcome(one, NOT_DONE, text="cancelled before this row")
+
+
+def sentence(refusal: Refusal, account: str = "") -> str:
+    """Give a refusal in words, with the account that it is about and what the server said."""
     field = csvtable.column_of(str(refusal.as_json()["field"]))
     text = _SENTENCES.get(refusal.error) or f"{ERRORS[refusal.error].text.capitalize()} ({field})"
     said = str(refusal.details.get("server_text", ""))
-    return f"{text}: {said}" if said else text
+    return ": ".join(part for part in (f"{text} ({account})" if account else text, said) if part)
 
 
 def check(request: Json) -> Json:
@@ -156,7 +207,7 @@ def check(request: Json) -> Json:
 
 
 def run_action(request: Json) -> Json:
-    """Give the answer of import-csv-tasks."""
+    """Give the answer of import-csv-tasks; cancelled, it ends with INTERRUPTED after the answer."""
     import agent
 
     try:
@@ -167,38 +218,23 @@ def run_action(request: Json) -> Json:
     chosen = request.get("rows")
     if isinstance(chosen, list):
         plans = [one for one in plans if one.row.number in chosen]
-    outcomes = list(run(plans, update=request.get("update") is True, progress=agent.set_progress))
-    counts = {
-        status: sum(one.status == status for one in outcomes)
-        for status in ("created", "updated", "skipped", "failed")
-    }
-    outcomes.sort(key=lambda one: one.plan.row.number)
-    return {"results": [one.as_json() for one in outcomes], **counts}
+    with Interruption() as interruption:
+        work = run(
+            plans,
+            update=request.get("update") is True,
+            interruption=interruption,
+            progress=agent.set_progress,
+        )
+        outcomes = sorted(work, key=lambda one: one.plan.row.number)
+    counts = {status: sum(one.status == status for one in outcomes) for status in COUNTED}
+    answer: Json = {"results": [one.as_json() for one in outcomes], **counts}
+    if counts[NOT_DONE]:
+        json.dump(answer, sys.stdout)
+        sys.exit(INTERRUPTED)
+    return answer
 
 
 def _table(request: Json) -> Table:
     table = csvtable.parse(str(request["csv_secret"]))
     changes = request.get("changes")
     return csvtable.change(table, changes if isinstance(changes, list) else [])
-
-
-def _batch(plans: list[Plan]) -> Iterator[Outcome]:
-    """Check a few rows at once, save what works, start it together."""
-    requests = [csvtable.request(one.row, one.task_id, one.existing) for one in plans]
-    saved = []
-    try:
-        for index, refusals in create.check_many(requests, _LOGIN_S):
-            one = plans[index]
-            reason = refusals[0] if refusals else None
-            if reason is None:
-                try:
-                    new = create.save(requests[index])
-                except RefusedError as refused:
-                    reason = refused.refusals[0]
-            if reason is not None:
-                yield Outcome(one, "failed", reason, sentence(reason))
-                continue
-            saved.append(requests[index])
-            yield Outcome(one, "created" if new else "updated")
-    finally:
-        create.start_many(saved)
