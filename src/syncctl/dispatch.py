@@ -41,7 +41,7 @@ def start(context: Context, tasks: Iterable[str], *, scheduled: bool = False) ->
     now = time.time()
     with context.store.locked():
         missing = [task for task in wanted if not context.store.exists(task)]
-        waiting = _entries(context)
+        waiting = _entries(context, left=scheduled)  # cron may come before `resume` does
         for task in wanted:
             if task in missing:
                 continue
@@ -54,6 +54,32 @@ def start(context: Context, tasks: Iterable[str], *, scheduled: bool = False) ->
     _launch(context, jobs, timer)
     if missing:
         raise NoSuchTaskError(missing[0])
+
+
+def resume(context: Context) -> None:
+    """Go on where a container ended: first what ran, then what waited, in its order.
+
+    Nothing begins while another process serves the queue, nor in an instance whose schedules are paused: a
+    copy forgets what its original had begun.
+    """
+    with context.store.locked():
+        if queue.is_served(context.paths):
+            return
+        if context.settings().schedules_paused:
+            queue.write(context.paths, [])
+            return
+        running = [task for task in context.store.names() if _was_interrupted(context, task)]
+        left = [entry for entry in _entries(context, left=True).values() if entry.task not in running]
+        jobs, timer = _serve(context, [*(Entry(task, 0) for task in running), *left])
+    _launch(context, jobs, timer)
+
+
+def _was_interrupted(context: Context, task: str) -> bool:
+    """Tell whether a run came to no end: its holder's note is still there, and nobody asked it to stop."""
+    path = context.paths.lock(task)
+    return files.read_json(path) is not None and not (
+        files.is_locked(path) or holder.read(context.paths, task).stop
+    )
 
 
 def finished(context: Context, job: Job) -> tuple[Job | None, Callable[[], None]]:
@@ -76,14 +102,20 @@ def finished(context: Context, job: Job) -> tuple[Job | None, Callable[[], None]
 def forget(context: Context, tasks: Iterable[str]) -> None:
     """Take tasks out of the queue; the caller holds the instance lock."""
     gone = set(tasks)
-    queue.write(context.paths, [entry for entry in _entries(context).values() if entry.task not in gone])
+    queue.write(
+        context.paths, [entry for entry in _entries(context, left=True).values() if entry.task not in gone]
+    )
 
 
-def _entries(context: Context) -> dict[str, Entry]:
-    """Give what waits by task; entries that nobody serves any more are void."""
-    if not queue.is_served(context.paths):
+def _entries(context: Context, *, left: bool = False) -> dict[str, Entry]:
+    """Give what waits by task; `left`: also what a killed container left, which nobody serves.
+
+    No start waits longer than scheduled ones are spread, whatever became of the clock.
+    """
+    if not left and not queue.is_served(context.paths):
         return {}
-    return {entry.task: entry for entry in queue.read(context.paths)}
+    latest = time.time() + schedule.SPREAD_S
+    return {entry.task: entry._replace(due=min(entry.due, latest)) for entry in queue.read(context.paths)}
 
 
 def _serve(context: Context, entries: list[Entry]) -> tuple[list[Job], int | None]:

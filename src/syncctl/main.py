@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: syncctl start [--detach] TASK...    start tasks, or queue them; without --detach follow the (one) run
        syncctl restart TASK...             stop, then start --detach
+       syncctl resume                      go on with what ran and waited when the container ended
        syncctl stop TASK...                end runs, take tasks out of the queue
        syncctl status TASK...              print Running, Queued or Stopped
        syncctl list-informations TASK      count folders, mails and bytes on both sides (JSON)
@@ -85,6 +86,15 @@ def _restart(context: Context, words: Sequence[str]) -> int:
     code = next((code for code in attempts if code == exitcodes.OK), exitcodes.FAILED)
     dispatch.start(context, tasks)
     return code
+
+
+def _resume(context: Context, words: Sequence[str]) -> int:
+    from syncctl import dispatch
+
+    if words:
+        return _usage()
+    dispatch.resume(context)
+    return exitcodes.OK
 
 
 def _stop(context: Context, words: Sequence[str]) -> int:
@@ -167,6 +177,7 @@ def _usage() -> int:
 _COMMANDS: dict[str, Callable[[Context, Sequence[str]], int]] = {
     "start": _start,
     "restart": _restart,
+    "resume": _resume,
     "stop": _stop,
     "status": _status,
     "list-informations": _list_informations,

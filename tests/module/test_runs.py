@@ -187,6 +187,78 @@ def test_no_more_than_max_parallel_run_and_the_rest_know_their_place(idle: Node)
     until(lambda: [state(idle, task) for task in tasks[1:]] == ["running", "stopped", "running", "running"])
 
 
+def kill_container(node: Node, tasks: list[str]) -> None:
+    """Kill every process that runs or waits for a task, as the end of the container does."""
+    for task in tasks:
+        for part in ("worker", "engine"):  # a worker would see its engine's end
+            found = holder(node, task).get(part)
+            if found:
+                os.kill(found[0], signal.SIGKILL)
+    until(lambda: not queue.is_served(node.paths))
+
+
+def test_a_killed_container_goes_on_in_the_same_order(idle: Node) -> None:
+    tasks = [idle.save(task_id=f"t{number}") for number in (5, 3, 4, 1, 2)]
+    idle.syncctl("start", "--detach", "-", given="\n".join(tasks))
+    for task in tasks[:2]:
+        engine_pid(idle, task)
+    kill_container(idle, tasks[:2])
+    assert {state(idle, task) for task in tasks} == {"stopped"}
+    assert idle.syncctl("resume").returncode == 0
+    assert [state(idle, task) for task in tasks] == ["running", "running", "queued", "queued", "queued"]
+    assert [entry.task for entry in queue.read(idle.paths)] == tasks[2:]
+    assert idle.syncctl("resume").returncode == 0
+    assert [entry.task for entry in queue.read(idle.paths)] == tasks[2:]
+    (idle.home / "seconds").write_text("0")
+    idle.syncctl("stop", *tasks[:2])
+    until(lambda: all(state(idle, task) == "stopped" for task in tasks))
+    assert sorted(runs(idle)) == sorted(f"{task}.state" for task in [*tasks, *tasks[:2]])
+
+
+def test_what_waited_goes_on_when_a_schedule_comes_first(idle: Node) -> None:
+    tasks = [idle.save(task_id=f"t{number}") for number in range(4)]
+    idle.syncctl("start", "--detach", *tasks[:3])
+    for task in tasks[:2]:
+        engine_pid(idle, task)
+    kill_container(idle, tasks[:2])
+    idle.syncctl("start", tasks[3], SYNCCTL_SCHEDULED="1")
+    assert state(idle, tasks[2]) == "running"
+
+
+def test_a_stopped_run_and_a_finished_one_are_not_resumed(idle: Node) -> None:
+    stopped, finished = idle.save(task_id="a"), idle.save(task_id="b")
+    idle.syncctl("start", "--detach", stopped)
+    engine_pid(idle, stopped)
+    idle.syncctl("stop", stopped)
+    (idle.home / "seconds").write_text("0")
+    idle.syncctl("start", finished)
+    before = runs(idle)
+    assert idle.syncctl("resume").returncode == 0
+    assert runs(idle) == before
+    assert [state(idle, task) for task in (stopped, finished)] == ["stopped", "stopped"]
+
+
+def test_a_copy_begins_nothing_that_its_original_had_begun(idle: Node) -> None:
+    task = idle.save()
+    idle.syncctl("start", "--detach", task)
+    engine_pid(idle, task)
+    kill_container(idle, [task])
+    idle.publish(schedules_paused=True)
+    idle.paths.queue.write_text(json.dumps({"entries": [[task, 0]]}))
+    assert idle.syncctl("resume").returncode == 0
+    assert state(idle, task) == "stopped"
+    assert queue.read(idle.paths) == []
+
+
+def test_a_clock_that_jumped_back_holds_up_no_start(idle: Node) -> None:
+    task, other = idle.save(), idle.save(task_id="b")
+    far = time.time() + 1e6
+    idle.paths.queue.write_text(json.dumps({"entries": [[task, far]]}))
+    idle.syncctl("start", other, SYNCCTL_SCHEDULED="1")
+    found = {entry.task: entry.due for entry in queue.read(idle.paths)}
+    assert found[task] < time.time() + schedule.SPREAD_S + 1
+
+
 def test_a_smaller_limit_holds_from_the_next_end_on(idle: Node) -> None:
     tasks = [idle.save(task_id=f"t{number}") for number in range(4)]
     idle.syncctl("start", "--detach", *tasks)

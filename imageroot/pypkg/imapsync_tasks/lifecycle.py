@@ -15,7 +15,7 @@ from imapsync_tasks.task import Task, from_request
 _ID_LETTERS: Final = string.ascii_lowercase + string.digits
 _ID_LENGTH: Final = 6
 #: Variables that a restored instance takes over.
-_COPIED: Final = ("MAIL_SERVER", "MAIL_HOST", "MAX_PARALLEL")
+_COPIED: Final = ("MAIL_SERVER", "MAIL_HOST", "MAX_PARALLEL", instance.ALLOWED_VARIABLE)
 #: What NethServer 7's retrievers become: (port, security, may be scheduled). POP3 servers mostly speak IMAP
 #: too, but that is for an admin to try first.
 _RETRIEVERS: Final = {
@@ -44,9 +44,12 @@ def restore_environment(request: Json) -> None:
 
 
 def clone(request: Json) -> None:
-    """Pause the schedules of a copy: the original goes on. A move keeps them."""
+    """Pause the schedules of a copy and forget what waited: the original goes on. A move keeps both."""
     if request.get("replace") is not True:
         steps.set_environment({instance.PAUSED_VARIABLE: "1"})
+        paths = steps.store().paths
+        for path in (paths.queue, *(paths.lock(name) for name in paths.task_names())):
+            files.remove(path)
 
 
 def mail_settings_changed(event: Json) -> None:

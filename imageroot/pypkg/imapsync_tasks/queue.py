@@ -1,8 +1,8 @@
 """The tasks that wait to run, first come first served, in one small file. Callers hold the instance lock.
 
 An entry may have a due time: a scheduled start that is spread within its minute. Only due entries count as
-queued, and only while a slot or the timer is held: what a killed container left waits for the next start of
-the service, or of any task.
+queued, and only while a slot or the timer is held: what a killed container left goes on when the service
+starts again (`syncctl resume`) or a schedule comes first.
 """
 
 from __future__ import annotations
