@@ -205,10 +205,10 @@ async def recognise(
 
     A server that adds a Received line to what it stores makes another message of it; without that line it is
     the one that was sent. A server that finds the header's end elsewhere does not show the fields that
-    identify; what the message is as a whole tells. Such rows get the digest of their original; tells whether
-    there are any, and the indexes have to be matched again. The destination folder must be selected.
+    identify; what the message is as a whole tells. Such rows get digest and size of their original; tells
+    whether there are any, and the indexes have to be matched again. The destination folder must be selected.
     """
-    wanted = {source.digests[row] for row in matching.missing}
+    wanted = {source.digests[row]: source.sizes[row] for row in matching.missing}
     sizes = sorted(source.sizes[row] for row in matching.missing)
     rows = {destination.uids[row]: row for row in matching.extra if _is_near(destination.sizes[row], sizes)}
     strangers = len(rows)
@@ -216,7 +216,8 @@ async def recognise(
     def known(digests: Iterable[int], uid: int) -> None:
         for digest in digests:
             if digest in wanted:
-                destination.digests[rows.pop(uid)] = digest
+                row = rows.pop(uid)
+                destination.digests[row], destination.sizes[row] = digest, wanted[digest]
                 return
 
     for some in UidSet.of(rows).split(UIDS_PER_FETCH):
