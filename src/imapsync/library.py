@@ -20,7 +20,7 @@ from imapsync.plan.rules import (
     SelectionRules,
 )
 from imapsync.report.counters import Counters
-from imapsync.report.events import Event, MessageFailed, Problem, Side
+from imapsync.report.events import Event, MessageFailed, Problem
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
 from imapsync.session.errors import (
@@ -37,6 +37,7 @@ from imapsync.session.errors import (
     TimedOut,
     TlsFailed,
 )
+from imapsync.terms import Side
 from imapsync.transfer import Limits, Mode, Settings, Stop, run
 
 if TYPE_CHECKING:

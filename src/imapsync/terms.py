@@ -1,4 +1,4 @@
-"""The words that all parts share: the numbers of a folder, what became of a copy, what is recorded of a pair.
+"""The words that all parts share: sides, reasons, the numbers of a folder, what became of a copy, records.
 
 This file stands below everything and imports nothing of ours.
 """
@@ -7,6 +7,61 @@ from __future__ import annotations
 
 import enum
 from typing import NamedTuple
+
+
+class Side(enum.StrEnum):
+    """Which account: mail goes from the source (host1) to the destination (host2)."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Reason(enum.StrEnum):
+    """Why a message did not arrive, or why a step failed; the codes of the JSON report."""
+
+    AUTHENTICATION = "authentication"
+    LOGIN_DROPPED = "login_dropped"
+    NOT_CONNECTED = "not_connected"
+    CONNECTION = "connection"
+    TLS = "tls"
+    STARTTLS_MISSING = "starttls_missing"
+    PLAINTEXT_REFUSED = "plaintext_refused"
+    CERTIFICATE_CHANGED = "certificate_changed"
+    CERTIFICATE_UNTRUSTED = "certificate_untrusted"
+    FOLDER_CREATE = "folder_create"
+    FOLDER_DELETE = "folder_delete"
+    FOLDER_MISSING = "folder_missing"
+    SUBFOLDER1_MISSING = "subfolder1_missing"
+    SELECT = "select"
+    APPEND = "append"
+    NOT_STORED = "not_stored"
+    FETCH = "fetch"
+    DOUBTFUL = "doubtful"
+    FLAGS = "flags"
+    DELETE = "delete"
+    OVERQUOTA = "overquota"
+    VIRUS = "virus"
+    TOO_BIG = "too_big"
+    FILTER = "filter"
+    TRANSFORM = "transform"
+    TRANSFER_EXCEEDED = "transfer_exceeded"
+    BRAKE_SOURCE_EMPTY = "brake_source_empty"
+    BRAKE_DELETE = "brake_delete"
+    BRAKE_VANISHED = "brake_vanished"
+    SOURCE_INCOMPLETE = "source_incomplete"
+    FOLDER_REPLACED = "folder_replaced"
+    VERIFY = "verify"
+    PROTOCOL = "protocol"
+    TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    PARKED = "parked"
+    SIGNAL = "signal"
+    PID_FILE = "pid_file"
+    NO_INPUT = "no_input"
+    OUTPUT = "output"
+    USAGE = "usage"
+    JOURNAL = "journal"
+    INTERNAL = "internal"
 
 
 class Numbers(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from imapsync.report.events import Reason, Side
+from imapsync.terms import Reason, Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,9 +20,10 @@ from imapsync.cli.settings import DEFAULT_ERRORS_MAX, errors_max, settings
 from imapsync.cli.values import complete
 from imapsync.report import document, summary
 from imapsync.report.collector import Collector
-from imapsync.report.events import Problem, Reason, Side, Warned
+from imapsync.report.events import Problem, Warned
 from imapsync.report.progress import Progress
 from imapsync.report.safe import printable
+from imapsync.terms import Reason, Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -342,7 +343,7 @@ def fatal_code(error: Exception | None) -> Exit:
         reason = Reason(word)
     except ValueError:
         return Exit.EXIT_CATCH_ALL
-    return fatal_exit(reason, None if side is None else Side(side.value))
+    return fatal_exit(reason, side)
 
 
 def pid_file_path(options: Parsed) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.cli import sides
 from imapsync.cli.errors import UsageError
-from imapsync.report.events import Side
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable

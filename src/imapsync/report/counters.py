@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from imapsync.report import events
-from imapsync.report.events import Event, MessageFailed, Phase, Problem, Side, Skip, VerifyMismatch
+from imapsync.report.events import Event, MessageFailed, Phase, Problem, Skip, VerifyMismatch
+from imapsync.terms import Reason, Side
 
 #: Most failures, problems and exceptions kept in full; beyond it they are counted only.
 MAX_KEPT = 1_000
@@ -18,11 +19,11 @@ _NOT_THERE = (Skip.REMOVED_BY_USER, Skip.VANISHED, Skip.PATTERN, Skip.LINE_LENGT
 
 #: What can fail while all messages arrive.
 _HARMLESS = (
-    events.Reason.FLAGS,
-    events.Reason.DELETE,
-    events.Reason.FOLDER_DELETE,
-    events.Reason.FILTER,
-    events.Reason.JOURNAL,
+    Reason.FLAGS,
+    Reason.DELETE,
+    Reason.FOLDER_DELETE,
+    Reason.FILTER,
+    Reason.JOURNAL,
 )
 
 
@@ -82,7 +83,7 @@ class Counters:
     flags_changed: int = 0
     filtered: int = 0
     errors: int = 0
-    reasons: Counter[events.Reason] = field(default_factory=Counter)
+    reasons: Counter[Reason] = field(default_factory=Counter)
     failures: list[MessageFailed] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     verified: int = 0
@@ -297,6 +298,6 @@ def _(event: events.VerifyMismatch, counters: Counters) -> None:
     counters.mismatches[event.kind] += 1
     if event.kind == "missing":
         counters.errors += 1
-        counters.reasons[events.Reason.VERIFY] += 1
+        counters.reasons[Reason.VERIFY] += 1
     if len(counters.mismatch_list) < MAX_KEPT:
         counters.mismatch_list.append(event)

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapsync import __version__
-from imapsync.report.events import MessageFailed, Problem, Side
 from imapsync.report.files import replace_file
 from imapsync.report.remedies import remedy_code
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from imapsync.report.counters import Counters
+    from imapsync.report.events import MessageFailed, Problem
 
 HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
 #: Longest text copied from a server or a message into one member.

@@ -6,9 +6,10 @@ import functools
 import time
 
 from imapsync.report import events
-from imapsync.report.events import Side, Skip
+from imapsync.report.events import Skip
 from imapsync.report.remedies import remedy_text
 from imapsync.report.safe import human_bytes, printable
+from imapsync.terms import Side
 
 HOST = {Side.SOURCE: "Host1", Side.DESTINATION: "Host2"}
 _ENCRYPTION = {"tls": "SSL", "starttls": "TLS (STARTTLS)", "none": "no encryption"}

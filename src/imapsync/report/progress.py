@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from imapsync.report.events import Phase, Side
+from imapsync.report.events import Phase
 from imapsync.report.files import replace_file
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imapsync.report.events import Reason
+from imapsync.terms import Reason
 
 REMEDIES: dict[Reason, tuple[str, str]] = {
     Reason.AUTHENTICATION: ("check_credentials", "Check the user name and the password."),

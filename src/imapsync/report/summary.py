@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imapsync.report.events import Side, Skip
+from imapsync.report.events import Skip
 from imapsync.report.lines import HOST
 from imapsync.report.remedies import remedy_text
 from imapsync.report.safe import human_bytes, printable
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from imapsync.report.counters import Counters, Totals

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from imapsync.session.answers import Selected
     from imapsync.session.certificate import CertificateInfo
     from imapsync.session.endpoint import Endpoint
-    from imapsync.session.errors import Side
     from imapsync.session.link import Counters, Link
+    from imapsync.terms import Side
     from imapsync.wire.responses import Response, Tagged
 
 T = TypeVar("T")

@@ -17,7 +17,6 @@ from imapsync.session.errors import (
     AskedToWait,
     CommandRefused,
     ConnectionFailed,
-    Side,
     StarttlsMissing,
     TimedOut,
     TlsFailed,
@@ -25,6 +24,7 @@ from imapsync.session.errors import (
 from imapsync.session.link import Link
 from imapsync.session.pending import Pending
 from imapsync.session.trust import Judge
+from imapsync.terms import Side
 from imapsync.wire.command import Command, LiteralMode
 from imapsync.wire.parser import capability_names
 from imapsync.wire.responses import Capabilities, Status

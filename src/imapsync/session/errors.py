@@ -25,20 +25,13 @@ sensible; exit codes, report rows and sentences are made from those attributes e
 # ruff: noqa: N818 - exceptions are named after what happened
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from imapsync.session.certificate import CertificateInfo
-
-
-class Side(enum.Enum):
-    """Which of the two servers."""
-
-    SOURCE = "source"
-    DESTINATION = "destination"
+    from imapsync.terms import Side
 
 
 class SyncError(Exception):

@@ -19,7 +19,6 @@ from imapsync.session.errors import (
     CommandRefused,
     ConnectionFailed,
     ProtocolViolation,
-    Side,
     SyncError,
     TimedOut,
 )
@@ -27,6 +26,7 @@ from imapsync.session.fragments import Fragments
 from imapsync.session.gate import Activity, IdleClock, ReadGate
 from imapsync.session.outbox import Outbox
 from imapsync.session.redact import Redactor
+from imapsync.terms import Side
 from imapsync.wire.errors import LimitExceeded, ProtocolError
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.reader import Reader

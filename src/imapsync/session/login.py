@@ -17,13 +17,13 @@ from imapsync.session.errors import (
     LoginDropped,
     PlaintextRefused,
     ProtocolViolation,
-    Side,
     TimedOut,
 )
 from imapsync.session.pending import Pending
 from imapsync.session.sasl import PLAINTEXT, Mechanism, choose, mechanism, offers
 from imapsync.session.session import Session
 from imapsync.session.trace import Trace
+from imapsync.terms import Side
 from imapsync.wire.command import Command, LiteralMode
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.responses import Capabilities, Status, Unreadable

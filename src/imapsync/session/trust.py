@@ -18,7 +18,7 @@ from imapsync.session.errors import CertificateChanged, CertificateUntrusted, Tl
 if TYPE_CHECKING:
     from imapsync.session.certificate import CertificateInfo
     from imapsync.session.endpoint import Endpoint
-    from imapsync.session.errors import Side
+    from imapsync.terms import Side
 
 #: A trust file holds a line per server; more is not one of ours.
 _MAX_FILE_BYTES = 4 * 1024 * 1024

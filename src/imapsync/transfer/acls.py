@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.report.events import Side
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from imapsync.session.pending import Pending

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.stored import Numbers, all_there, unaccounted
-from imapsync.report.events import Reason
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason
 from imapsync.transfer.failures import message_lost
 from imapsync.transfer.flagging import plan_missing_flags
 from imapsync.transfer.job import DONE

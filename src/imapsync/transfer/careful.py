@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
-from imapsync.report.events import Reason, Side
 from imapsync.session.errors import AskedToWait, CommandRefused, ConnectionFailed, TimedOut
+from imapsync.terms import Reason, Side
 from imapsync.transfer.compare import compare
 from imapsync.transfer.connect import reconnect
 from imapsync.transfer.telling import abandon

@@ -8,10 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
-from imapsync.report.events import Phase, Side
+from imapsync.report.events import Phase
 from imapsync.session import errors
 from imapsync.session.base import odd_sentence
 from imapsync.session.login import open_session
+from imapsync.terms import Reason, Side
 from imapsync.transfer.context import side_of
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.waiting import wait
@@ -49,7 +50,7 @@ async def connect_both(run: Run, *, login: bool = True) -> None:
         if isinstance(failure, errors.SyncError):
             run.sink(
                 events.Problem(
-                    events.Reason(failure.code), str(failure), side_of(failure), details=dict(failure.details)
+                    Reason(failure.code), str(failure), side_of(failure), details=dict(failure.details)
                 )
             )
     if failures:
@@ -78,7 +79,7 @@ async def connect(run: Run, side: Side, *, login: bool = True, quiet: bool = Fal
     session = await open_session(
         endpoint,
         credentials if login else None,
-        side=errors.Side(side.value),
+        side=side,
         trace=settings.source_trace if source else settings.destination_trace,
         client_id=_CLIENT_ID if settings.send_id else None,
         believes_codes=run.patience.believes_codes,
@@ -95,9 +96,7 @@ def _tell_odd(run: Run, side: Side, told: list[int], odd: Unreadable) -> None:
     if odd.name in ("LIST", "XLIST"):
         run.incomplete_listing = True
         run.errors += 1
-        run.sink(
-            events.Problem(events.Reason.PROTOCOL, f"a folder may be missing: {odd_sentence(odd)}", side)
-        )
+        run.sink(events.Problem(Reason.PROTOCOL, f"a folder may be missing: {odd_sentence(odd)}", side))
     elif told[0] <= MAX_ODD_TOLD:
         run.warn(odd_sentence(odd), side)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from imapsync.report import events
-from imapsync.report.events import Reason, Side
+from imapsync.terms import Reason, Side
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.patience import Patience
 
@@ -112,4 +112,4 @@ def reason_of(error: SyncError) -> Reason:
 
 def side_of(error: SyncError) -> Side | None:
     """Give the report's side of a session error."""
-    return Side(error.side.value) if error.side is not None else None
+    return error.side

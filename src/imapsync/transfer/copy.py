@@ -13,8 +13,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.report.events import Side
 from imapsync.session.errors import ConnectionFailed, SyncError
+from imapsync.terms import Side
 from imapsync.transfer.connect import connect
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.focus import Focus

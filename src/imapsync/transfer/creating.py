@@ -14,8 +14,8 @@ from imapsync.plan.folders import Folder
 from imapsync.plan.mapping import name_all, parents_of, users_of
 from imapsync.plan.spelling import caseless, key_of, plainer_names, unique_name
 from imapsync.report import events
-from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason, Side
 from imapsync.transfer.prepare import accounts
 from imapsync.transfer.telling import abandon
 from imapsync.wire.mailbox import MailboxName

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from imapsync.plan.brakes import Brake, MirrorPlan, brake_of
 from imapsync.plan.mapping import folders_to_delete
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Side
+from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason, Side
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.focus import FolderReplaced

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from imapsync.account.folders import discover, refresh
 from imapsync.plan.folders import INBOX, same_name
 from imapsync.report import events
-from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason, Side
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ async def expunge(run: Run, session: Session, folder: str, uids: set[int], *, by
     They carry \Deleted already. With UIDPLUS by UID EXPUNGE. Without it EXPUNGE takes whatever is marked, so
     it is sent only when nothing else is marked; otherwise the messages stay marked and a warning says so.
     """
-    side = Side(session.side.value) if session.side is not None else None
+    side = session.side
     try:
         if by_uid and session.has("UIDPLUS"):
             for some in UidSet.of(uids).split(len(uids)):

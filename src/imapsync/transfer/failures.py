@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
-from imapsync.report.events import Reason, Side
+from imapsync.terms import Reason, Side
 from imapsync.transfer.context import reason_of
 from imapsync.transfer.job import DONE, FAILED, SKIPPED
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.flags import is_keyword
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Side
+from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason, Side
 from imapsync.transfer.focus import FolderReplaced
 from imapsync.transfer.job import DONE
 from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from imapsync.plan.decisions import Compared
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.match import PairingRules
-from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason, Side
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.focus import opened

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from imapsync.plan.proof import is_accident, judge
 from imapsync.report import events
-from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import UNJUDGED, Copy
+from imapsync.terms import UNJUDGED, Copy, Reason, Side
 from imapsync.transfer.contents import read_contents
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.outcome import Stop

@@ -20,9 +20,10 @@ from imapsync.plan.bodies import HEAD_BYTES, is_doubtful
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
-from imapsync.report.events import Reason, Side, Skip
+from imapsync.report.events import Skip
 from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.session.session import Message
+from imapsync.terms import Reason, Side
 from imapsync.transfer.content import Content, ContentError
 from imapsync.transfer.failures import give_up_rest, message_failed, message_skipped, refuses_everything
 from imapsync.transfer.flagging import tell_keyword

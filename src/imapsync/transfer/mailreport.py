@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.report.events import Side
 from imapsync.session.errors import SyncError
 from imapsync.session.session import Message
+from imapsync.terms import Side
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from imapsync.plan.proof import Sight, may_go
 from imapsync.plan.selection import SECONDS_PER_DAY
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Side
+from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import Copy
+from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.focus import FolderReplaced
 from imapsync.transfer.job import DONE

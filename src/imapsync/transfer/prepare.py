@@ -18,7 +18,8 @@ from imapsync.plan.mapping import (
 from imapsync.plan.specialuse import special_use
 from imapsync.plan.spelling import caseless, find_again
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Side
+from imapsync.report.events import Phase
+from imapsync.terms import Reason, Side
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.emptied import put_back
 from imapsync.transfer.job import FolderJob

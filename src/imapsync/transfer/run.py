@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from imapsync.journal.values import JournalError
 from imapsync.plan.identity import Identity
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason
+from imapsync.report.events import Phase
 from imapsync.session.errors import SyncError
+from imapsync.terms import Reason
 from imapsync.transfer.connect import connect_both, leave
 from imapsync.transfer.context import Run, StopRun, reason_of, side_of
 from imapsync.transfer.outcome import Outcome, Stop

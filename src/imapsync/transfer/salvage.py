@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from imapsync.plan.belief import is_all
 from imapsync.report import events
-from imapsync.report.events import Reason, Side
 from imapsync.session.errors import CommandRefused
-from imapsync.session.errors import Side as SessionSide
+from imapsync.terms import Reason, Side
 from imapsync.transfer import telling
 from imapsync.wire.uidset import UidSet
 
@@ -72,7 +71,7 @@ async def list_all(run: Run, job: FolderJob, session: Session) -> UidSet | None:
         run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
         telling.abandon(run, job)
         return None
-    if session.side is not SessionSide.DESTINATION:
+    if session.side is not Side.DESTINATION:
         telling.source_incomplete(run, job, len(listed), session.exists)
     else:
         job.failed = True
@@ -104,7 +103,7 @@ async def read_pieces(
 
 def _unreadable(run: Run, job: FolderJob, session: Session, uid: int, text: str) -> None:
     job.failed = True
-    if session.side is SessionSide.DESTINATION:
+    if session.side is Side.DESTINATION:
         run.warn(f"message {uid} of {job.pair.destination} cannot be read: {text}", Side.DESTINATION)
         return
     run.sink(events.WorkPlanned(1, 0))

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.flags import all_kept, system_flags, unpromised
 from imapsync.plan.stored import Numbers, nothing_more
 from imapsync.report import events
-from imapsync.report.events import Reason
 from imapsync.session.errors import CommandRefused, SyncError
+from imapsync.terms import Reason
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.failures import append_reason, message_failed
 from imapsync.transfer.job import DONE, SENT, WAITING

@@ -17,9 +17,9 @@ from imapsync.plan.rules import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imapsync.report.events import Side
     from imapsync.session.credentials import Credentials
     from imapsync.session.endpoint import Endpoint
+    from imapsync.terms import Side
     from imapsync.transfer.outcome import Outcome
 
 

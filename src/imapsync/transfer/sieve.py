@@ -11,9 +11,9 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Side
+from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import Copy
+from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer.job import DONE
 from imapsync.wire.uidset import UidSet
 

@@ -9,8 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import AccountView, FolderView, discover
-from imapsync.report.events import Side
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import Side
 from imapsync.transfer.prepare import tell_folders
 
 if TYPE_CHECKING:

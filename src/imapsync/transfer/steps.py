@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.plan.folders import select_folders
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Side
+from imapsync.report.events import Phase
 from imapsync.session.errors import AskedToWait, ConnectionFailed
-from imapsync.terms import Copy
+from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.careful import compare_in_spite
 from imapsync.transfer.compare import groups

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
-from imapsync.report.events import Reason, Side, Skip
+from imapsync.report.events import Skip
+from imapsync.terms import Reason, Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

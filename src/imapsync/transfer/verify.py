@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from imapsync.plan.match import NONE, PairingRules
 from imapsync.report import events
-from imapsync.report.events import Phase, Reason, Skip
+from imapsync.report.events import Phase, Skip
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import Copy
+from imapsync.terms import Copy, Reason
 from imapsync.transfer import telling
 from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.full import ALL

@@ -9,9 +9,9 @@ import pytest
 
 from imapsync.cli.exitcodes import FATAL, Exit, fatal_exit, most_frequent_exit
 from imapsync.cli.runner import fatal_code
-from imapsync.report.events import Reason, Side
 from imapsync.report.remedies import REMEDIES
 from imapsync.session import errors
+from imapsync.terms import Reason, Side
 
 DOCS = Path(__file__).parents[3] / "docs" / "exit-codes.md"
 
@@ -73,27 +73,21 @@ def all_errors(base: type[errors.SyncError]) -> list[type[errors.SyncError]]:
 
 
 @pytest.mark.parametrize("kind", all_errors(errors.SyncError))
-@pytest.mark.parametrize("side", [None, *errors.Side])
-def test_every_error_of_a_session_has_a_code(kind: type[errors.SyncError], side: errors.Side | None) -> None:
+@pytest.mark.parametrize("side", [None, *Side])
+def test_every_error_of_a_session_has_a_code(kind: type[errors.SyncError], side: Side | None) -> None:
     error = kind.__new__(kind)
     error.code = kind.default_code
     error.side = side
     assert Reason(kind.default_code)
     assert fatal_code(error) is not Exit.EX_OK
     if issubclass(kind, errors.LoginFailed):
-        assert (
-            fatal_code(error).number
-            in {None: (16,), errors.Side.SOURCE: (161,), errors.Side.DESTINATION: (162,)}[side]
-        )
+        assert fatal_code(error).number in {None: (16,), Side.SOURCE: (161,), Side.DESTINATION: (162,)}[side]
     elif issubclass(kind, errors.TlsFailed):
         assert fatal_code(error) is Exit.EXIT_TLS_FAILURE
     elif issubclass(kind, errors.AskedToWait | errors.Parked):
         assert fatal_code(error) is Exit.EXIT_PARKED
     elif issubclass(kind, errors.ConnectionFailed):
-        assert (
-            fatal_code(error).number
-            in {None: (10,), errors.Side.SOURCE: (101,), errors.Side.DESTINATION: (102,)}[side]
-        )
+        assert fatal_code(error).number in {None: (10,), Side.SOURCE: (101,), Side.DESTINATION: (102,)}[side]
 
 
 @pytest.mark.parametrize(

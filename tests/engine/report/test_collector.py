@@ -13,9 +13,10 @@ from imapsync.report import events, summary
 from imapsync.report.collector import Collector
 from imapsync.report.counters import MAX_KEPT, Counters
 from imapsync.report.document import Ending, document, write_report
-from imapsync.report.events import Phase, Reason, Side, Skip
+from imapsync.report.events import Phase, Skip
 from imapsync.report.lines import lines_of
 from imapsync.report.progress import Progress
+from imapsync.terms import Reason, Side
 
 if TYPE_CHECKING:
     from pathlib import Path

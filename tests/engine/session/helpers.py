@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
-from imapsync.session.errors import Side
 from imapsync.session.login import open_session
+from imapsync.terms import Side
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:

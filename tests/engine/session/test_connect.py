@@ -17,13 +17,13 @@ from imapsync.session.endpoint import Endpoint, Security, Trust
 from imapsync.session.errors import (
     ConnectionFailed,
     ProtocolViolation,
-    Side,
     StarttlsMissing,
     SyncError,
     TimedOut,
     TlsFailed,
 )
 from imapsync.session.login import open_session
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from tests.servers.certificates import Certificate

@@ -22,10 +22,10 @@ from imapsync.session.errors import (
     LoginFailed,
     PlaintextRefused,
     ProtocolViolation,
-    Side,
     TimedOut,
 )
 from imapsync.session.login import open_session
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from pathlib import Path

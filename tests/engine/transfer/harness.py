@@ -13,6 +13,7 @@ from tests.servers.client import NewMessage
 from imapsync.report import events
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
+from imapsync.terms import Side
 from imapsync.transfer import Outcome, Settings, Stop, run
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ class Ran:
 
     @property
     def flags_changed(self) -> int:
-        return sum(
-            event.count for event in self.all(events.FlagsChanged) if event.side == events.Side.DESTINATION
-        )
+        return sum(event.count for event in self.all(events.FlagsChanged) if event.side == Side.DESTINATION)
 
     @property
     def unchanged(self) -> int:
@@ -56,7 +55,7 @@ class Ran:
     def skipped(self, why: events.Skip) -> int:
         return sum(event.count for event in self.all(events.MessagesSkipped) if event.why is why)
 
-    def deleted(self, side: events.Side) -> int:
+    def deleted(self, side: Side) -> int:
         return sum(event.count for event in self.all(events.MessagesDeleted) if event.side is side)
 
 

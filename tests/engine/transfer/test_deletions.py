@@ -9,7 +9,7 @@ from tests.engine.transfer.harness import good, hashes, mail, same, settings, sy
 from tests.servers.dovecot import Dovecot
 
 from imapsync.plan.rules import DeletionRules, FolderRules, IdentityRules, SelectionRules
-from imapsync.report.events import Reason, Side
+from imapsync.terms import Reason, Side
 from imapsync.transfer import Stop
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from tests.servers.hostile import Drop, Relay
 
 from imapsync.plan.rules import DeletionRules
 from imapsync.report import events
+from imapsync.terms import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,5 +126,5 @@ def test_a_folder_that_cannot_be_renamed_stays_and_is_told(servers: Servers) -> 
 
     with Relay(source.port, make) as relay:
         ran = sync(through(relay, wanted))
-    assert [(each.reason, each.folder) for each in ran.problems] == [(events.Reason.FOLDER_DELETE, "Work")]
+    assert [(each.reason, each.folder) for each in ran.problems] == [(Reason.FOLDER_DELETE, "Work")]
     assert "Work" in source.snapshot("source")

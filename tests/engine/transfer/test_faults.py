@@ -13,6 +13,7 @@ from tests.servers.proxy import Proxy
 
 from imapsync.plan.rules import IdentityRules
 from imapsync.report import events
+from imapsync.terms import Reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,7 +114,7 @@ def test_one_refused_message_does_not_stop_the_others(servers: Servers, tmp_path
         wanted = settings(source, destination, state_path=str(tmp_path / "state"))
         ran = sync(wanted)
         assert ran.copied == 39
-        assert [(failure.uid, failure.reason) for failure in ran.failed] == [(18, events.Reason.OVERQUOTA)]
+        assert [(failure.uid, failure.reason) for failure in ran.failed] == [(18, Reason.OVERQUOTA)]
         assert ran.failed[0].message_id == "<17@example.org>"
         assert ran.failed[0].subject == "message 17"
         again = sync(wanted)

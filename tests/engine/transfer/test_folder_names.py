@@ -13,6 +13,7 @@ from tests.servers.hostile import Relay
 
 from imapsync.plan.rules import DeletionRules, FolderRules
 from imapsync.report import events
+from imapsync.terms import Reason, Side
 from imapsync.transfer.settings import Mode
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_private_mail_lands_in_everybodys_folder(
     assert only_public(public) == everybodys
     assert public.snapshot("target")["Public_2/Team"] == source.snapshot("source")["Public/Team"]
     again = good(sync(wanted._replace(deletion=DeletionRules(destination=True, destination_folders=True))))
-    assert (again.copied, again.deleted(events.Side.DESTINATION)) == (0, 0)
+    assert (again.copied, again.deleted(Side.DESTINATION)) == (0, 0)
     assert not again.all(events.FolderDeleted)
     assert only_public(public) == everybodys
 
@@ -138,7 +139,7 @@ def test_a_folder_with_a_dot_is_refused_by_maildir(
     }  # fmt: skip
     mirror = DeletionRules(destination=True, destination_folders=True)
     again = good(sync(wanted._replace(deletion=mirror)))
-    assert (again.copied, again.deleted(events.Side.DESTINATION)) == (0, 0)
+    assert (again.copied, again.deleted(Side.DESTINATION)) == (0, 0)
     assert destination.snapshot("target") == found
     part = good(sync(wanted._replace(deletion=mirror, folders=FolderRules(only=("plain",)))))
     assert not part.all(events.FolderDeleted)
@@ -284,5 +285,5 @@ def test_a_refused_folder_costs_its_messages_and_no_other(servers: tuple[Dovecot
         wanted = settings(source, destination)
         wanted = wanted._replace(destination=endpoint(destination)._replace(port=relay.port))
         ran = sync(wanted)
-    assert [(each.reason, each.folder) for each in ran.problems] == [(events.Reason.FOLDER_CREATE, "no")]
+    assert [(each.reason, each.folder) for each in ran.problems] == [(Reason.FOLDER_CREATE, "no")]
     assert len(destination.snapshot("target")["yes"]) == 1

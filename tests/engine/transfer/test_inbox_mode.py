@@ -10,7 +10,7 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.proxy import Proxy
 
 from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, IdentityRules, SelectionRules
-from imapsync.report.events import Side
+from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ from tests.engine.transfer.harness import good, hashes, mail, same, settings, sy
 
 from imapsync.plan.rules import DeletionRules, IdentityRules
 from imapsync.report import events
+from imapsync.terms import Reason
 from imapsync.transfer import Stop
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ def test_a_state_file_in_use_is_an_error_of_its_own(servers: Servers, tmp_path: 
     finally:
         held.close()
     assert ran.outcome.stop is Stop.FATAL
-    assert [problem.reason for problem in ran.problems] == [events.Reason.JOURNAL]
+    assert [problem.reason for problem in ran.problems] == [Reason.JOURNAL]
 
 
 def test_equal_messages_are_counted(servers: Servers, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.engine.transfer.harness import endpoint, good, hashes, mail, same, se
 from tests.servers.hostile import Relay
 
 from imapsync.plan.rules import DeletionRules
-from imapsync.report import events
+from imapsync.terms import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_an_error_text_in_place_of_a_message_is_no_copy(
         state_path=str(tmp_path / "state") if state else None,
     )
     ran = sync_twisted(wanted, source, placeholder(7))
-    assert [(failure.uid, failure.reason) for failure in ran.failed] == [(7, events.Reason.DOUBTFUL)]
+    assert [(failure.uid, failure.reason) for failure in ran.failed] == [(7, Reason.DOUBTFUL)]
     left = source.snapshot("source")["INBOX"]
     assert len(left) == 1, "the original is all that there is of it"
     assert left[0] in before

@@ -9,7 +9,7 @@ from tests.engine.transfer.harness import good, mail, same, settings, sync
 from tests.servers.hostile import Relay
 
 from imapsync.plan.rules import DeletionRules, FolderRules
-from imapsync.report.events import Reason
+from imapsync.terms import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from tests.engine.transfer.harness import endpoint, mail, settings, sync
 from tests.servers.dovecot import Dovecot
 from tests.servers.hostile import Drop, Relay
 
-from imapsync.report import events
+from imapsync.terms import Reason
 from imapsync.transfer import Stop
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def test_a_message_at_which_the_server_hangs_up_is_singled_out(
         ran = sync(wanted._replace(source=endpoint(source)._replace(port=relay.port)))
     assert ran.outcome.stop is Stop.DONE, ran.outcome
     assert [(failure.folder, failure.uid) for failure in ran.failed] == [("Work", 7)]
-    assert ran.failed[0].reason is events.Reason.CONNECTION
+    assert ran.failed[0].reason is Reason.CONNECTION
     there = destination.snapshot("target")
     assert {name: len(found) for name, found in there.items()} == {"INBOX": 20, "Work": 19, "Z": 20}
 

@@ -12,6 +12,7 @@ from tests.servers.hostile import Relay
 
 from imapsync.plan.rules import DeletionRules
 from imapsync.report import events
+from imapsync.terms import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,7 @@ def test_messages_confirmed_but_not_stored_are_failures(
     ran = sync_through(wanted, destination, untrue)
     assert untrue.bent
     assert ran.failed
-    assert {failure.reason for failure in ran.failed} == {events.Reason.NOT_STORED}
+    assert {failure.reason for failure in ran.failed} == {Reason.NOT_STORED}
     left, there = hashes(source.snapshot("source")), hashes(destination.snapshot("target"))
     assert left.total() == len(ran.failed)
     assert left + there == before, "each message is on one side, and on one only"
