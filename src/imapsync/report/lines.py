@@ -168,6 +168,11 @@ def _(event: events.MessagesCopied) -> list[str]:
     ]
 
 
+@lines_of.register(events.CopyLost)
+def _(event: events.CopyLost) -> list[str]:
+    return [f"msg {printable(event.source)}/{event.uid} {{{event.size_bytes}}} is not counted as copied any more"]
+
+
 @lines_of.register(events.MessagesSkipped)
 def _(event: events.MessagesSkipped) -> list[str]:
     source, why = printable(event.source), _SKIP_WORDS[event.why]
@@ -193,6 +198,11 @@ def _(event: events.MessagesDeleted) -> list[str]:
     how = "deleted" if event.expunged else "marked deleted"
     what = "duplicates" if event.duplicates else "messages"
     return [f"{HOST[event.side]}: folder [{printable(event.folder)}] {event.count} {what} {how}"]
+
+
+@lines_of.register(events.CopiesDoubted)
+def _(event: events.CopiesDoubted) -> list[str]:
+    return [f"Host2: {event.count} copies have vanished together: nobody knows whether that was on purpose"]
 
 
 @lines_of.register(events.FolderCreated)

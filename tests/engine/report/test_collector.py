@@ -202,6 +202,26 @@ def test_failures_are_listed_with_what_to_do() -> None:
     assert summary.failures(Counters()) == []
 
 
+def test_a_copy_that_turns_out_not_to_be_there_is_taken_back() -> None:
+    counters, lines = collected(
+        [
+            events.MessagesCopied("INBOX", "INBOX", (1, 3), (100, 2000), (11, 12)),
+            events.CopyLost("INBOX", 3, 2000),
+            events.MessageFailed("INBOX", 3, Reason.NOT_STORED, size_bytes=2000),
+        ]
+    )
+    assert (counters.transferred, counters.transferred_bytes, counters.failed) == (1, 100, 1)
+    assert "msg INBOX/3 {2000} is not counted as copied any more" in lines
+
+
+def test_copies_that_vanished_together_are_no_good_end() -> None:
+    counters, lines = collected([events.CopiesDoubted(7)])
+    assert "Host2: 7 copies have vanished together" in lines
+    verdict = summary.verdict(counters, complete=True, dry=False)[0]
+    assert "7 copies have vanished" in verdict
+    assert "--maxvanished2" in verdict
+
+
 def test_no_line_carries_control_characters_from_a_server() -> None:
     nasty = "a\x1b[2J\r\nHost1 Nb messages: 7\x07\u202e\x00é"
     made: list[events.Event] = [
@@ -214,6 +234,8 @@ def test_no_line_carries_control_characters_from_a_server() -> None:
         events.FolderCompared(nasty, nasty, 1, 1, 1, unidentified=1),
         events.FolderCompared(nasty, nasty, 1, 1, 1, unchanged=True),
         events.MessagesCopied(nasty, nasty, (1,), (1,)),
+        events.CopyLost(nasty, 1, 1),
+        events.CopiesDoubted(1),
         events.MessagesSkipped(nasty, 1, Skip.PATTERN),
         events.MessageFailed(nasty, 1, Reason.APPEND, nasty, nasty, nasty, nasty, nasty, 1),
         events.FlagsChanged(Side.SOURCE, nasty, 1),

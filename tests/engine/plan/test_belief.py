@@ -1,0 +1,318 @@
+"""What is believed of the journal under which numbers: tables of records, numbers and wishes."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapsync.plan.belief import (
+    LOOK_AGAIN_S,
+    Flags,
+    Questions,
+    Trust,
+    Wishes,
+    adds_up,
+    is_all,
+    is_put_back,
+    questions,
+    same_messages,
+    trust,
+)
+from imapsync.terms import FolderRecord, Numbers, Pair
+
+NOON = 1_800_000_000
+HERE = Numbers(1, 10, 5, 70, 500)
+THERE = Numbers(2, 20, 6, 80, 600)
+RECORD = FolderRecord(7, "a", "a", HERE, THERE, settled=True, rules="r", looked_at=NOON)
+BEGUN = RECORD._replace(source=Numbers(1, messages=0), destination=Numbers(2, messages=0), settled=False)
+WISHES = Wishes("r", now=NOON + 60)
+
+
+@pytest.mark.parametrize(
+    ("record", "source", "destination", "wishes", "expected"),
+    [
+        pytest.param(RECORD, HERE, THERE, WISHES, Trust.UNCHANGED, id="equal numbers"),
+        pytest.param(None, HERE, THERE, WISHES, Trust.NOTHING, id="never seen"),
+        pytest.param(RECORD, None, THERE, WISHES, Trust.NOTHING, id="no source numbers"),
+        pytest.param(RECORD, HERE, None, WISHES, Trust.NOTHING, id="no destination numbers"),
+        # UIDVALIDITY and what went back: every UID is meaningless
+        pytest.param(RECORD, HERE._replace(uidvalidity=9), THERE, WISHES, Trust.NOTHING, id="another source"),
+        pytest.param(
+            RECORD, HERE, THERE._replace(uidvalidity=9), WISHES, Trust.NOTHING, id="another destination"
+        ),
+        pytest.param(
+            RECORD._replace(source=HERE._replace(uidvalidity=0)),
+            HERE._replace(uidvalidity=0),
+            THERE,
+            WISHES,
+            Trust.NOTHING,
+            id="a server that tells no UIDVALIDITY",
+        ),
+        pytest.param(
+            RECORD, HERE._replace(uidnext=9), THERE, WISHES, Trust.NOTHING, id="source UIDNEXT back"
+        ),
+        pytest.param(
+            RECORD, HERE, THERE._replace(uidnext=19), WISHES, Trust.NOTHING, id="destination UIDNEXT back"
+        ),
+        pytest.param(RECORD, HERE._replace(modseq=69), THERE, WISHES, Trust.NOTHING, id="source MODSEQ back"),
+        pytest.param(
+            RECORD, HERE, THERE._replace(modseq=79), WISHES, Trust.NOTHING, id="destination MODSEQ back"
+        ),
+        pytest.param(
+            RECORD, HERE._replace(modseq=0), THERE, WISHES, Trust.KNOWN, id="no MODSEQ any more is not back"
+        ),
+        # an interrupted first comparison
+        pytest.param(BEGUN, HERE, THERE, WISHES, Trust.BEGUN, id="begun"),
+        pytest.param(BEGUN, HERE._replace(uidvalidity=9), THERE, WISHES, Trust.NOTHING, id="begun, another"),
+        # one thing is different: differences are read
+        pytest.param(RECORD, HERE._replace(uidnext=11), THERE, WISHES, Trust.KNOWN, id="new on the source"),
+        pytest.param(RECORD, HERE._replace(messages=4), THERE, WISHES, Trust.KNOWN, id="gone on the source"),
+        pytest.param(RECORD, HERE._replace(modseq=71), THERE, WISHES, Trust.KNOWN, id="flags on the source"),
+        pytest.param(RECORD, HERE._replace(size=501), THERE, WISHES, Trust.KNOWN, id="another size"),
+        pytest.param(
+            RECORD, HERE._replace(size=-1), THERE, WISHES, Trust.UNCHANGED, id="a size that is not told"
+        ),
+        pytest.param(
+            RECORD, HERE, THERE._replace(uidnext=21), WISHES, Trust.KNOWN, id="new on the destination"
+        ),
+        pytest.param(
+            RECORD, HERE, THERE._replace(messages=5), WISHES, Trust.KNOWN, id="gone on the destination"
+        ),
+        pytest.param(
+            RECORD._replace(destination=THERE._replace(modseq=0)),
+            HERE,
+            THERE,
+            WISHES,
+            Trust.KNOWN,
+            id="a MODSEQ that was never recorded proves nothing",
+        ),
+        # what the run is for
+        pytest.param(RECORD._replace(settled=False), HERE, THERE, WISHES, Trust.KNOWN, id="not settled"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(rules="s"), Trust.KNOWN, id="other options"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(opens=True), Trust.KNOWN, id="opens every folder"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(recopies=True), Trust.KNOWN, id="--recopydeleted"),
+        # equal numbers are believed for a day
+        pytest.param(
+            RECORD,
+            HERE,
+            THERE,
+            WISHES._replace(now=NOON + LOOK_AGAIN_S - 1),
+            Trust.UNCHANGED,
+            id="nearly a day",
+        ),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(now=NOON + LOOK_AGAIN_S), Trust.KNOWN, id="a day"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(now=NOON - 1), Trust.KNOWN, id="a clock set back"),
+        # a source that counts no changes
+        pytest.param(
+            RECORD._replace(source=HERE._replace(modseq=0)),
+            HERE._replace(modseq=0),
+            THERE,
+            WISHES,
+            Trust.KNOWN,
+            id="flags of a source without CONDSTORE are read each time",
+        ),
+        pytest.param(
+            RECORD._replace(source=HERE._replace(modseq=0)),
+            HERE._replace(modseq=0),
+            THERE,
+            WISHES._replace(resync=False),
+            Trust.UNCHANGED,
+            id="--noresyncflags spares them",
+        ),
+    ],
+)
+def test_trust(
+    record: FolderRecord | None,
+    source: Numbers | None,
+    destination: Numbers | None,
+    wishes: Wishes,
+    expected: Trust,
+) -> None:
+    assert trust(record, source, destination, wishes) is expected
+
+
+@pytest.mark.parametrize(
+    ("record", "destination", "expected"),
+    [
+        pytest.param(RECORD, THERE, False, id="as it was"),
+        pytest.param(RECORD, THERE._replace(uidnext=25, modseq=90), False, id="went on"),
+        pytest.param(RECORD, THERE._replace(uidnext=15), True, id="UIDNEXT went back"),
+        pytest.param(RECORD, THERE._replace(modseq=70), True, id="HIGHESTMODSEQ went back"),
+        pytest.param(RECORD, THERE._replace(uidnext=0), False, id="UIDNEXT is not told"),
+        pytest.param(RECORD, THERE._replace(uidvalidity=3, uidnext=1), False, id="another folder"),
+        pytest.param(BEGUN, THERE._replace(uidnext=1), False, id="nothing was known yet"),
+        pytest.param(
+            RECORD._replace(destination=Numbers()), Numbers(), False, id="a server without UIDVALIDITY"
+        ),
+    ],
+)
+def test_a_destination_that_was_put_back(record: FolderRecord, destination: Numbers, expected: bool) -> None:
+    assert is_put_back(record, destination) is expected
+
+
+NOTHING = Questions(Flags.NOBODY, 0, False, 0, False)
+
+
+@pytest.mark.parametrize(
+    ("record", "source", "destination", "wishes", "expected"),
+    [
+        pytest.param(RECORD, HERE, THERE, WISHES, NOTHING, id="nothing"),
+        pytest.param(
+            RECORD, HERE._replace(uidnext=12), THERE, WISHES, NOTHING._replace(source_new=10), id="new there"
+        ),
+        pytest.param(
+            RECORD, HERE._replace(messages=4), THERE, WISHES, NOTHING._replace(source_list=True), id="gone"
+        ),
+        pytest.param(
+            RECORD,
+            HERE,
+            THERE._replace(uidnext=22),
+            WISHES,
+            NOTHING._replace(destination_new=20),
+            id="new on the destination",
+        ),
+        pytest.param(
+            RECORD._replace(destination=THERE._replace(uidnext=0)),
+            HERE,
+            THERE,
+            WISHES,
+            NOTHING._replace(destination_new=1),
+            id="a destination of which no UIDNEXT is known",
+        ),
+        pytest.param(
+            RECORD,
+            HERE,
+            THERE._replace(messages=5),
+            WISHES,
+            NOTHING._replace(destination_list=True),
+            id="gone on the destination",
+        ),
+        pytest.param(
+            RECORD._replace(destination=THERE._replace(messages=-1)),
+            HERE,
+            THERE,
+            WISHES,
+            NOTHING._replace(destination_list=True),
+            id="somebody else put messages there",
+        ),
+        pytest.param(
+            RECORD,
+            HERE,
+            THERE,
+            WISHES._replace(recopies=True),
+            NOTHING._replace(destination_list=True),
+            id="--recopydeleted",
+        ),
+        # all source UIDs are listed, so that none has to be asked for as new
+        pytest.param(
+            RECORD,
+            HERE._replace(uidnext=12),
+            THERE,
+            WISHES._replace(lists=True),
+            NOTHING._replace(source_list=True),
+            id="a search or an age selects",
+        ),
+        pytest.param(
+            RECORD._replace(settled=False),
+            HERE,
+            THERE,
+            WISHES,
+            NOTHING._replace(source_list=True, destination_list=True),
+            id="interrupted",
+        ),
+        pytest.param(
+            RECORD,
+            HERE,
+            THERE,
+            WISHES._replace(rules="s"),
+            NOTHING._replace(flags=Flags.ALL, source_list=True),
+            id="other options",
+        ),
+        pytest.param(
+            RECORD,
+            HERE,
+            THERE,
+            WISHES._replace(rules="s", resync=False),
+            NOTHING._replace(source_list=True),
+            id="other options without flags",
+        ),
+        # flags
+        pytest.param(
+            RECORD,
+            HERE._replace(modseq=71),
+            THERE,
+            WISHES,
+            NOTHING._replace(flags=Flags.CHANGED),
+            id="CHANGEDSINCE",
+        ),
+        pytest.param(
+            RECORD._replace(source=HERE._replace(modseq=0)),
+            HERE,
+            THERE,
+            WISHES,
+            NOTHING._replace(flags=Flags.ALL),
+            id="no MODSEQ was known",
+        ),
+        pytest.param(
+            RECORD._replace(source=HERE._replace(modseq=0)),
+            HERE,
+            THERE,
+            WISHES._replace(resync=False),
+            NOTHING,
+            id="no MODSEQ, --noresyncflags",
+        ),
+        pytest.param(
+            RECORD._replace(source=Numbers(1, 1, 0)),
+            Numbers(1, 3, 2),
+            THERE,
+            WISHES,
+            NOTHING._replace(source_new=1),
+            id="a folder that had been empty has no known flags",
+        ),
+    ],
+)
+def test_questions(
+    record: FolderRecord, source: Numbers, destination: Numbers, wishes: Wishes, expected: Questions
+) -> None:
+    assert questions(record, source, destination, wishes) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "arrived", "expected"),
+    [(5, 5, 0, True), (5, 7, 2, True), (5, 6, 2, False), (5, 8, 2, False), (-1, 1, 2, False)],
+    ids=["same", "what arrived", "one left meanwhile", "more than was shown", "unknown before"],
+)
+def test_the_numbers_of_a_folder_add_up(before: int, now: int, arrived: int, expected: bool) -> None:
+    assert adds_up(Numbers(1, messages=before), Numbers(1, messages=now), arrived) is expected
+
+
+@pytest.mark.parametrize(
+    ("listed", "exists", "expected"),
+    [(3, 3, True), (4, 3, True), (2, 3, False)],
+    ids=["all", "one arrived meanwhile", "one is kept back"],
+)
+def test_all_messages_were_shown(listed: int, exists: int, expected: bool) -> None:
+    assert is_all(listed, exists) is expected
+
+
+@pytest.mark.parametrize(
+    ("pairs", "source", "destination", "altered", "expected"),
+    [
+        pytest.param([], {}, {}, False, True, id="no pair"),
+        pytest.param([Pair(1, 2, 0, 9)], {1: 9}, {2: 9}, False, True, id="the same"),
+        pytest.param([Pair(1, 2, 0, 9)], {1: 9}, {2: 8}, False, False, id="another copy"),
+        pytest.param([Pair(1, 2, 0, 9)], {1: 9}, {2: 8}, True, True, id="copies get other headers"),
+        pytest.param([Pair(1, 2, 0, 9)], {1: 8}, {2: 8}, False, False, id="both are others"),
+        pytest.param([Pair(1, 2, 0, 9)], {1: 8}, {}, True, False, id="another original"),
+        pytest.param([Pair(1, 2)], {1: 8}, {2: 8}, False, True, id="never recorded who it is"),
+        pytest.param([Pair(1, 2, 0, 9)], {}, {2: 8}, False, True, id="the original is gone"),
+        pytest.param([Pair(1, 2, 0, 9)], {1: 9}, {}, False, True, id="the copy is gone"),
+        pytest.param([Pair(1, 2, 0, 9)], {1: 9}, {2: 0}, False, True, id="a copy without headers"),
+        pytest.param(
+            [Pair(1, 2, 0, 9), Pair(3, 4, 0, 7)], {1: 9, 3: 7}, {2: 9, 4: 6}, False, False, id="the last one"
+        ),
+    ],
+)
+def test_recorded_pairs_are_held_against_the_messages(
+    pairs: list[Pair], source: dict[int, int], destination: dict[int, int], altered: bool, expected: bool
+) -> None:
+    assert same_messages(pairs, source, destination, altered=altered) is expected

@@ -1,0 +1,102 @@
+"""What follows from the lists of UIDs of a folder pair that the journal knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapsync.plan.changes import (
+    FreedDuplicate,
+    flag_change,
+    late_duplicates,
+    originals_of,
+    removed_copies,
+    take_over,
+    vanished,
+    without_our_marks,
+)
+from imapsync.plan.flags import FlagTranslator
+from imapsync.plan.rules import FlagRules
+from imapsync.terms import Copy, Pair
+
+A, B = 101, 202
+
+
+def test_what_the_source_no_longer_lists_has_vanished() -> None:
+    assert vanished([1, 2, 3], {1, 3, 9}) == {2}
+
+
+@pytest.mark.parametrize(
+    ("copy", "seen_below", "expected"),
+    [
+        pytest.param(5, 9, {}, id="it is there"),
+        pytest.param(6, 9, {1: Copy.VANISHED}, id="gone, a later run had seen it"),
+        pytest.param(6, 6, {1: Copy.UNSEEN}, id="gone before a later run saw it"),
+        pytest.param(Copy.REMOVED, 9, {}, id="it was gone before"),
+        pytest.param(Copy.DUPLICATE, 9, {}, id="it never had a copy"),
+    ],
+)
+def test_copies_that_the_destination_no_longer_lists(
+    copy: int, seen_below: int, expected: dict[int, Copy]
+) -> None:
+    assert removed_copies([1], [copy], {5}, seen_below) == expected
+
+
+@pytest.mark.parametrize(
+    ("gone", "duplicates", "expected"),
+    [
+        pytest.param(
+            [Pair(1, 11, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, A, 5)], [FreedDuplicate(2, 11)], id="inherits"
+        ),
+        pytest.param([Pair(1, 11, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, A, 6)], [], id="another size"),
+        pytest.param([Pair(1, 11, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, B, 5)], [], id="another message"),
+        pytest.param([Pair(1, 11)], [Pair(2, Copy.DUPLICATE)], [], id="nobody knows who they are"),
+        pytest.param(
+            [Pair(1, Copy.REMOVED, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, A, 5)], [], id="no copy to inherit"
+        ),
+        pytest.param(
+            [Pair(1, 11, 0, A, 5), Pair(2, 12, 0, A, 5), Pair(3, 13, 0, A, 5)],
+            [Pair(8, Copy.DUPLICATE, 0, A, 5), Pair(9, Copy.DUPLICATE, 0, A, 5)],
+            [FreedDuplicate(8, 11), FreedDuplicate(9, 12)],
+            id="each copy has one heir",
+        ),
+    ],
+)
+def test_a_duplicate_inherits_the_copy_of_its_original(
+    gone: list[Pair], duplicates: list[Pair], expected: list[FreedDuplicate]
+) -> None:
+    assert take_over(gone, duplicates) == expected
+
+
+def test_a_deleted_mark_of_ours_is_no_flag_of_the_user() -> None:
+    flags = (b"\\DELETED", b"\\Seen")
+    assert without_our_marks(flags, 1, {1}) == (b"\\Seen",)
+    assert without_our_marks(flags, 2, {1}) == flags
+
+
+def test_a_change_of_flags_is_brought_to_the_copy() -> None:
+    translator = FlagTranslator(FlagRules(), None)
+    assert flag_change(translator, (b"\\Seen",), (b"\\Seen",)) is None
+    assert flag_change(translator, (b"\\Seen",), (b"\\Flagged",)) == ((b"\\Flagged",), (b"\\Seen",))
+
+
+ORIGINALS = [Pair(1, 11, 0, A, 5), Pair(2, 12, 0, A, 6), Pair(3, 13, 0, A, 5), Pair(4, 14, 0, B, 5)]
+
+
+def test_the_originals_of_what_is_new_are_those_of_equal_digest_and_size() -> None:
+    assert originals_of([(A, 5), (B, 6)], ORIGINALS) == {(A, 5): [ORIGINALS[0], ORIGINALS[2]]}
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"),
+    [
+        pytest.param({9: 77, 1: 66, 3: 77}, {9}, id="the same content as one of them"),
+        pytest.param({9: 77, 1: 66, 3: 55}, set(), id="other content is another message"),
+        pytest.param({1: 77, 3: 77}, set(), id="it could not be read"),
+        pytest.param({9: 77}, set(), id="its originals could not be read"),
+    ],
+)
+def test_a_new_message_is_a_duplicate_only_of_equal_content(
+    contents: dict[int, int], expected: set[int]
+) -> None:
+    new = {9: (A, 5), 10: (B, 99)}
+    assert late_duplicates(new, originals_of(new.values(), ORIGINALS), contents) == expected

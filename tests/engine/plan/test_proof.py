@@ -1,0 +1,120 @@
+"""Which originals may go, and what is thought of copies that are gone: every mark, every sight."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapsync.plan.proof import Judgement, Sight, is_accident, judge, may_go
+from imapsync.terms import Copy
+
+
+@pytest.mark.parametrize(
+    ("copy", "sight", "found_elsewhere", "expected"),
+    [
+        pytest.param(5, Sight.ALIVE, False, True, id="its copy was seen a moment ago"),
+        pytest.param(5, Sight.OTHER, False, False, id="another message has the copy's UID"),
+        pytest.param(5, Sight.ABSENT, False, False, id="its copy is not there"),
+        pytest.param(5, Sight.UNKNOWN, False, False, id="nobody could look"),
+        pytest.param(5, Sight.ABSENT, True, True, id="its copy was filed elsewhere"),
+        pytest.param(Copy.REMOVED, Sight.ABSENT, False, True, id="its owner removed the copy"),
+        pytest.param(Copy.DUPLICATE, Sight.UNKNOWN, True, False, id="a duplicate has no copy of its own"),
+        pytest.param(Copy.VANISHED, Sight.ABSENT, False, False, id="vanished, not judged"),
+        pytest.param(Copy.UNSEEN, Sight.ABSENT, False, False, id="gone before anybody saw it"),
+        pytest.param(Copy.DOUBTED, Sight.ABSENT, False, False, id="gone by an accident"),
+        pytest.param(Copy.KEPT, Sight.ABSENT, False, False, id="gone unseen and found nowhere"),
+        pytest.param(Copy.MISSED, Sight.ABSENT, False, False, id="gone unseen, not looked for"),
+        pytest.param(Copy.KEPT, Sight.ABSENT, True, True, id="gone unseen, found elsewhere"),
+    ],
+)
+def test_whether_an_original_may_go(copy: int, sight: Sight, found_elsewhere: bool, expected: bool) -> None:
+    assert may_go(copy, sight, found_elsewhere=found_elsewhere) is expected
+
+
+@pytest.mark.parametrize(
+    ("vanished", "copies", "expected"), [(0, 0, False), (1, 2, False), (2, 3, True), (1, 1, True)]
+)
+def test_more_than_half_of_the_copies_at_once_is_an_accident(
+    vanished: int, copies: int, expected: bool
+) -> None:
+    assert is_accident(vanished, copies) is expected
+
+
+@pytest.mark.parametrize(
+    ("mark", "found", "looked", "expected"),
+    [
+        pytest.param(
+            Copy.VANISHED, False, True, Copy.REMOVED, id="seen by a later run: the owner removed it"
+        ),
+        pytest.param(Copy.VANISHED, True, True, Copy.REMOVED, id="filed elsewhere"),
+        pytest.param(Copy.UNSEEN, True, True, Copy.REMOVED, id="never seen again, but filed"),
+        pytest.param(Copy.UNSEEN, False, True, Copy.KEPT, id="never seen again, found nowhere"),
+        pytest.param(Copy.UNSEEN, False, False, Copy.MISSED, id="never seen again, not looked for"),
+        pytest.param(Copy.MISSED, False, True, Copy.KEPT, id="looked for at last"),
+        pytest.param(Copy.MISSED, False, False, Copy.MISSED, id="still not looked for"),
+        pytest.param(Copy.MISSED, True, True, Copy.REMOVED, id="found at last"),
+        pytest.param(Copy.KEPT, False, True, Copy.KEPT, id="kept stays kept"),
+        pytest.param(Copy.KEPT, True, True, Copy.REMOVED, id="kept, then found"),
+        pytest.param(Copy.DOUBTED, False, True, Copy.DOUBTED, id="an accident stays one"),
+        pytest.param(Copy.DOUBTED, True, True, Copy.REMOVED, id="an accident that was a move"),
+        pytest.param(Copy.REMOVED, False, True, Copy.REMOVED, id="judged before"),
+    ],
+)
+def test_one_copy_among_many_is_judged_alone(mark: Copy, found: bool, looked: bool, expected: Copy) -> None:
+    where = {"a": [1]} if found else {}
+    judgement = judge({"a": {1: mark}}, 100, where, looked=looked, allowed=None)
+    assert judgement == Judgement({"a": {1: expected}}, int(expected is Copy.DOUBTED))
+
+
+@pytest.mark.parametrize(
+    ("marks", "copies", "restored", "allowed", "expected"),
+    [
+        pytest.param([Copy.VANISHED] * 2, 4, 0, None, ([Copy.REMOVED] * 2, 0), id="half is no accident"),
+        pytest.param([Copy.VANISHED] * 3, 4, 0, None, ([Copy.DOUBTED] * 3, 3), id="more than half is one"),
+        pytest.param(
+            [Copy.VANISHED, Copy.UNSEEN],
+            3,
+            0,
+            None,
+            ([Copy.DOUBTED] * 2, 2),
+            id="seen and unseen count alike",
+        ),
+        pytest.param(
+            [Copy.DOUBTED, Copy.VANISHED],
+            9,
+            0,
+            None,
+            ([Copy.DOUBTED, Copy.REMOVED], 1),
+            id="one more after an accident",
+        ),
+        pytest.param(
+            [Copy.KEPT, Copy.MISSED, Copy.REMOVED],
+            3,
+            0,
+            None,
+            ([Copy.KEPT, Copy.KEPT, Copy.REMOVED], 0),
+            id="what was judged before is no new accident",
+        ),
+        pytest.param(
+            [Copy.VANISHED] * 3, 4, 0, 3, ([Copy.REMOVED] * 3, 0), id="--maxvanished2 releases them"
+        ),
+        pytest.param([Copy.VANISHED] * 3, 4, 0, 2, ([Copy.DOUBTED] * 3, 3), id="--maxvanished2 too small"),
+        pytest.param([Copy.DOUBTED] * 3, 9, 0, 3, ([Copy.REMOVED] * 3, 0), id="released in a later run"),
+        pytest.param([Copy.VANISHED], 9, 5, None, ([Copy.REMOVED], 5), id="a folder that was put back"),
+        pytest.param([Copy.DOUBTED], 9, 5, 5, ([Copy.DOUBTED], 6), id="--maxvanished2 counts both"),
+        pytest.param([Copy.DOUBTED], 9, 5, 6, ([Copy.REMOVED], 0), id="--maxvanished2 releases both"),
+    ],
+)
+def test_copies_that_go_together_are_an_accident_until_somebody_says_otherwise(
+    marks: list[Copy], copies: int, restored: int, allowed: int | None, expected: tuple[list[Copy], int]
+) -> None:
+    gone = {"a": dict(enumerate(marks, 1))}
+    judgement = judge(gone, copies, {}, looked=True, restored=restored, allowed=allowed)
+    assert (list(judgement.marks["a"].values()), judgement.doubted) == expected
+
+
+def test_an_accident_is_one_of_the_whole_account_and_what_was_filed_is_none() -> None:
+    gone = {"a": {1: Copy.VANISHED, 2: Copy.VANISHED}, "b": {1: Copy.VANISHED}}
+    assert judge(gone, 5, {}, looked=True, allowed=None).doubted == 3
+    assert judge(gone, 5, {"b": [1]}, looked=True, allowed=None) == Judgement(
+        {"a": {1: Copy.REMOVED, 2: Copy.REMOVED}, "b": {1: Copy.REMOVED}}, 0
+    )

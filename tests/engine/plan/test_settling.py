@@ -1,0 +1,71 @@
+"""What is written down after the work: what was compared and what is foreseen, never a newer look."""
+
+from __future__ import annotations
+
+import pytest
+
+from imapsync.plan.settling import Done, confirmed, settled
+from imapsync.terms import FolderRecord, Numbers
+
+HERE = Numbers(1, 10, 5, 70, 500)
+THERE = Numbers(2, 20, 6, 80, 600)
+RECORD = FolderRecord(7, "a", "b", Numbers(1, 4, 2, 60, 100), Numbers(2, 18, 4, 75, 300))
+DONE = Done(HERE, THERE, (), 0, False, 1, 8, True, "r", 1_800_000_000)
+
+
+@pytest.mark.parametrize(
+    ("done", "destination"),
+    [
+        pytest.param(DONE, THERE, id="nothing was done: the numbers of the comparison"),
+        pytest.param(DONE._replace(copied=(20, 21)), Numbers(2, 22, 8), id="copies without gaps"),
+        pytest.param(DONE._replace(copied=(21, 20)), Numbers(2, 22, 8), id="in any order"),
+        pytest.param(
+            DONE._replace(copied=(20, 22)), Numbers(2, 20), id="a gap: somebody else's, the next run looks"
+        ),
+        pytest.param(DONE._replace(copied=(20, 0)), Numbers(2, 20), id="a copy that nobody named"),
+        pytest.param(DONE._replace(copied=(20, 21), expunged=1), Numbers(2, 22, 7), id="filtered away"),
+        pytest.param(DONE._replace(expunged=1), Numbers(2, 20, 5), id="an older one filtered away"),
+        pytest.param(DONE._replace(touched=True), Numbers(2, 20, 6), id="flags were changed"),
+        pytest.param(
+            DONE._replace(destination=Numbers(0, 0, -1), copied=(1,)),
+            Numbers(2, 2),
+            id="a destination that told nothing",
+        ),
+    ],
+)
+def test_the_destinations_numbers_are_foreseen(done: Done, destination: Numbers) -> None:
+    record = settled(RECORD, done)
+    assert record.destination == destination
+    assert record.source == HERE
+    assert record.destination_seen == max(1, done.destination.uidnext)
+    assert (record.id, record.source_name, record.destination_name) == (7, "a", "b")
+    assert (record.removed, record.copies, record.rules, record.looked_at) == (1, 8, "r", 1_800_000_000)
+
+
+@pytest.mark.parametrize(
+    ("copied", "complete", "expected"),
+    [
+        pytest.param((20,), True, True, id="complete"),
+        pytest.param((20,), False, False, id="something failed"),
+        pytest.param((0,), True, False, id="a copy that nobody named"),
+        pytest.param((20, 23), True, True, id="somebody else's messages do not unsettle"),
+    ],
+)
+def test_settled_is_what_has_nothing_left_to_do(
+    copied: tuple[int, ...], complete: bool, expected: bool
+) -> None:
+    assert settled(RECORD, DONE._replace(copied=copied, complete=complete)).settled is expected
+
+
+@pytest.mark.parametrize(
+    ("now", "taken"),
+    [
+        pytest.param(Numbers(2, 22, 8, 90, 800), True, id="just what was foreseen"),
+        pytest.param(Numbers(2, 23, 8, 90, 800), False, id="somebody else's message"),
+        pytest.param(Numbers(2, 22, 7, 90, 800), False, id="one is gone"),
+        pytest.param(Numbers(3, 22, 8, 90, 800), False, id="another folder"),
+    ],
+)
+def test_a_later_look_is_taken_over_only_as_far_as_it_was_foreseen(now: Numbers, taken: bool) -> None:
+    record = settled(RECORD, DONE._replace(copied=(20, 21)))
+    assert confirmed(record, now) == (record._replace(destination=now) if taken else record)
