@@ -90,12 +90,32 @@ def trust(
     return Trust.UNCHANGED if _is_unchanged(record, source, destination, wishes) else Trust.KNOWN
 
 
-def is_put_back(record: FolderRecord, destination: Numbers) -> bool:
-    """Tell whether the destination is the folder that the record knows, in an older state than recorded."""
-    before = record.destination
-    if not before.uidvalidity or destination.uidvalidity != before.uidvalidity or record.begun:
+def is_put_back(before: Numbers, now: Numbers) -> bool:
+    """Tell whether a folder is the one that is recorded, in an older state: its server was restored."""
+    if not before.uidvalidity or now.uidvalidity != before.uidvalidity:
         return False
-    return 0 < destination.uidnext < before.uidnext or _went_back(destination, before)
+    return 0 < now.uidnext < before.uidnext or _went_back(now, before)
+
+
+class Spared(enum.Enum):
+    """Which copies may be the last ones when all that is recorded of a folder pair is given up."""
+
+    NOBODY = "nobody"  # their UIDs mean nothing any more
+    MOVED = "moved"  # those whose originals we have deleted
+    KNOWN = "known"  # these, and all that had an original: the source was put back, nobody deleted anything
+
+
+def spared(record: FolderRecord, source: Numbers, destination: Numbers, *, replaced: bool) -> Spared:
+    """Tell which recorded copies --delete2 leaves alone though their originals are not there.
+
+    replaced: other messages than the recorded ones have their UIDs now.
+    """
+    if not destination.uidvalidity or destination.uidvalidity != record.destination.uidvalidity:
+        return Spared.NOBODY
+    same_source = source.uidvalidity == record.source.uidvalidity
+    if is_put_back(record.source, source) or (replaced and same_source):
+        return Spared.KNOWN
+    return Spared.MOVED
 
 
 def questions(record: FolderRecord, source: Numbers, destination: Numbers, wishes: Wishes) -> Questions:

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.belief import Trust, is_put_back, trust
+from imapsync.plan.belief import Spared, Trust, is_put_back, spared, trust
 from imapsync.report import events
 from imapsync.report.events import Phase
+from imapsync.terms import Numbers
 from imapsync.transfer import telling
 from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
-from imapsync.transfer.job import numbers_of
+from imapsync.transfer.job import numbers_of, opened_numbers
 from imapsync.transfer.planning import note_restored, wishes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imapsync.session.session import Selected
     from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
+    from imapsync.wire.responses import StatusItems
 
 #: Messages (by STATUS) whose indexes are held at once, and folder pairs asked about at once.
 GROUP_MESSAGES = 200_000
@@ -67,7 +70,7 @@ async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Readin
         if not comparison.invalid and not job.finished:
             await comparison.conclude()
         if comparison.invalid:
-            job.record = None
+            _give_up(run, job, replaced=comparison.replaced)
             again = FullComparison(run, focus, job, reading)
             again.ask()
             await again.take()
@@ -86,17 +89,36 @@ def _comparison(
         record = None
     source, destination = numbers_of(job.source_status), numbers_of(job.destination_status)
     believed = trust(record, source, destination, wishes_of(run, job, reading))
-    if record is not None and destination is not None and is_put_back(record, destination):
+    if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)
-    if record is None or believed is Trust.NOTHING:
-        return FullComparison(run, focus, job, reading)
     job.record = record
+    if record is None or believed is Trust.NOTHING:
+        _give_up(run, job, replaced=False)
+        return FullComparison(run, focus, job, reading)
     if believed is Trust.BEGUN:
         return FullComparison(run, focus, job, reading, record)
     if believed is Trust.KNOWN:
         return DeltaComparison(run, focus, job, reading, record)
     _unchanged(run, job, record)
     return None
+
+
+def _give_up(run: Run, job: FolderJob, *, replaced: bool) -> None:
+    """Believe no longer what is recorded of a folder pair, but which of its copies may be the last ones."""
+    record, job.record = job.record, None
+    if record is None or run.journal is None:
+        return
+    source = _numbers_now(job.source_selected, job.source_status)
+    destination = _numbers_now(job.destination_selected, job.destination_status)
+    which = spared(record, source, destination, replaced=replaced)
+    if which is not Spared.NOBODY:
+        job.last_copies = run.journal.moved(record.id)
+    if which is Spared.KNOWN:
+        job.last_copies.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
+
+
+def _numbers_now(selected: Selected | None, status: StatusItems | None) -> Numbers:
+    return opened_numbers(selected, status) if selected is not None else numbers_of(status) or Numbers()
 
 
 def _unchanged(run: Run, job: FolderJob, record: FolderRecord) -> None:

@@ -35,7 +35,8 @@ class DeltaComparison:
     """One known folder pair.
 
     `ask` sends, `take` reads the first answers, `conclude` asks the rest and decides. invalid: the messages
-    are not those that the journal knows; the pair has to be compared from scratch.
+    are not those that the journal knows, or cannot be asked for; the pair has to be compared from scratch.
+    replaced: others were seen under their UIDs.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class DeltaComparison:
     ) -> None:
         self.job = job
         self.invalid = False
+        self.replaced = False
         self._run = run
         self._focus = focus
         self._reading = reading
@@ -136,7 +138,7 @@ class DeltaComparison:
                 " a backup?); all of it is compared again"
             )
             note_restored(self._run, record)
-            self.invalid = True
+            self.invalid = self.replaced = True
 
     async def conclude(self) -> None:
         """Ask what the opened folders ask for besides, complete the picture and fill the job."""

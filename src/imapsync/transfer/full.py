@@ -254,6 +254,11 @@ class FullComparison:
         """A comparison from scratch has nothing that could turn out wrong."""
         return False
 
+    @property
+    def replaced(self) -> bool:
+        """Nor does it know messages that others could stand in for."""
+        return False
+
 
 async def _found(search: Pending[UidSet] | None) -> tuple[UidSet | None, CommandRefused | None]:
     if search is None:

@@ -32,11 +32,12 @@ class FolderJob:
     anything was copied in this run: whatever this run puts there has a UID of at least this. found: source
     and destination UIDs that the comparison has paired. twins: source UIDs of duplicates, and of what they
     are duplicates of. filed: source UIDs whose copies the user's script has filed elsewhere. doomed:
-    destination UIDs to be deleted. incomplete: the source keeps messages from us, so nothing may be concluded
-    from what it does not show. refused: messages that failed while none has arrived; together they count as
-    one error; refusal: the last of them. breaking: source UIDs at which the server hangs up. flags_open: the
-    copies' flags are to be looked at once more, because they may not have stayed. seen_flags: flags that were
-    looked at whether they stay.
+    destination UIDs to be deleted. last_copies: what --delete2 leaves alone, because the journal that was
+    given up knew that it may be the last copy. incomplete: the source keeps messages from us, so nothing may
+    be concluded from what it does not show. refused: messages that failed while none has arrived; together
+    they count as one error; refusal: the last of them. breaking: source UIDs at which the server hangs up.
+    flags_open: the copies' flags are to be looked at once more, because they may not have stayed. seen_flags:
+    flags that were looked at whether they stay.
     """
 
     pair: FolderPair
@@ -62,6 +63,7 @@ class FolderJob:
     twins: dict[int, int] = field(default_factory=dict)
     filed: set[int] = field(default_factory=set)
     doomed: array[int] = field(default_factory=lambda: array("I"))
+    last_copies: set[int] = field(default_factory=set)
     flag_changes: dict[tuple[tuple[bytes, ...], tuple[bytes, ...]], array[int]] = field(default_factory=dict)
     copied_flags: dict[int, int] = field(default_factory=dict)
     flag_rows: list[tuple[int, int]] = field(default_factory=list)

@@ -81,7 +81,7 @@ def plan_first(run: Run, job: FolderJob, compared: Compared, reading: Reading) -
         job.flag_changes = exact_flags(compared, paired, translator_of(run, job))
     _note_found(job, compared, paired)
     job.twins = twins(source, matching)
-    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared)
+    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, _last_copies(run, job, compared))
     _plan_rows(run, job, source, matching.missing, reading)
     if paired:
         run.sink(events.MessagesSkipped(job.name, len(paired), Skip.PRESENT))
@@ -94,6 +94,17 @@ def plan_first(run: Run, job: FolderJob, compared: Compared, reading: Reading) -
         duplicates=len(matching.duplicates),
         extra=len(matching.extra),
     )
+
+
+def _last_copies(run: Run, job: FolderJob, compared: Compared) -> set[int]:
+    """Give, and keep in mind, which copies without an original may be the last ones."""
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
+        return job.last_copies
+    uids, digests, sizes = compared.destination.uids, compared.destination.digests, compared.destination.sizes
+    rows = [row for row in compared.matching.extra if uids[row] in job.last_copies]
+    journal.add_loose(record.id, ((uids[row], digests[row], sizes[row]) for row in rows), moved=True)
+    return job.last_copies | journal.moved(record.id)
 
 
 def plan_known(

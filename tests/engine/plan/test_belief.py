@@ -8,6 +8,7 @@ from imapsync.plan.belief import (
     LOOK_AGAIN_S,
     Flags,
     Questions,
+    Spared,
     Trust,
     Wishes,
     adds_up,
@@ -15,6 +16,7 @@ from imapsync.plan.belief import (
     is_put_back,
     questions,
     same_messages,
+    spared,
     trust,
 )
 from imapsync.terms import FolderRecord, Numbers, Pair
@@ -131,22 +133,39 @@ def test_trust(
 
 
 @pytest.mark.parametrize(
-    ("record", "destination", "expected"),
+    ("before", "now", "expected"),
     [
-        pytest.param(RECORD, THERE, False, id="as it was"),
-        pytest.param(RECORD, THERE._replace(uidnext=25, modseq=90), False, id="went on"),
-        pytest.param(RECORD, THERE._replace(uidnext=15), True, id="UIDNEXT went back"),
-        pytest.param(RECORD, THERE._replace(modseq=70), True, id="HIGHESTMODSEQ went back"),
-        pytest.param(RECORD, THERE._replace(uidnext=0), False, id="UIDNEXT is not told"),
-        pytest.param(RECORD, THERE._replace(uidvalidity=3, uidnext=1), False, id="another folder"),
-        pytest.param(BEGUN, THERE._replace(uidnext=1), False, id="nothing was known yet"),
-        pytest.param(
-            RECORD._replace(destination=Numbers()), Numbers(), False, id="a server without UIDVALIDITY"
-        ),
+        pytest.param(THERE, THERE, False, id="as it was"),
+        pytest.param(THERE, THERE._replace(uidnext=25, modseq=90), False, id="went on"),
+        pytest.param(THERE, THERE._replace(uidnext=15), True, id="UIDNEXT went back"),
+        pytest.param(THERE, THERE._replace(modseq=70), True, id="HIGHESTMODSEQ went back"),
+        pytest.param(THERE, THERE._replace(uidnext=0), False, id="UIDNEXT is not told"),
+        pytest.param(THERE, THERE._replace(uidvalidity=3, uidnext=1), False, id="another folder"),
+        pytest.param(BEGUN.destination, THERE._replace(uidnext=1), False, id="nothing was known yet"),
+        pytest.param(Numbers(), Numbers(), False, id="a server without UIDVALIDITY"),
     ],
 )
-def test_a_destination_that_was_put_back(record: FolderRecord, destination: Numbers, expected: bool) -> None:
-    assert is_put_back(record, destination) is expected
+def test_a_folder_that_was_put_back(before: Numbers, now: Numbers, expected: bool) -> None:
+    assert is_put_back(before, now) is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "replaced", "expected"),
+    [
+        pytest.param(HERE._replace(uidnext=8), THERE, False, Spared.KNOWN, id="source UIDNEXT back"),
+        pytest.param(HERE._replace(modseq=60), THERE, False, Spared.KNOWN, id="source HIGHESTMODSEQ back"),
+        pytest.param(HERE, THERE, True, Spared.KNOWN, id="other messages have the UIDs"),
+        pytest.param(HERE._replace(uidvalidity=9), THERE, False, Spared.MOVED, id="another source"),
+        pytest.param(HERE._replace(uidvalidity=9), THERE, True, Spared.MOVED, id="another source, replaced"),
+        pytest.param(HERE, THERE._replace(uidnext=9), False, Spared.MOVED, id="destination UIDNEXT back"),
+        pytest.param(HERE, THERE._replace(uidvalidity=9), True, Spared.NOBODY, id="another destination"),
+        pytest.param(HERE, Numbers(), False, Spared.NOBODY, id="a destination without UIDVALIDITY"),
+    ],
+)
+def test_copies_that_may_be_the_last_ones(
+    source: Numbers, destination: Numbers, replaced: bool, expected: Spared
+) -> None:
+    assert spared(RECORD, source, destination, replaced=replaced) is expected
 
 
 NOTHING = Questions(Flags.NOBODY, 0, False, 0, False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.rules.stopping import StopBefore
 from tests.servers.commands import Before
 
 if TYPE_CHECKING:
@@ -99,6 +100,36 @@ def test_mail_that_got_the_uid_of_a_lost_copy_is_not_deleted_for_its_original(wo
     before = world.names(2)
     world.run("--delete2", "--maxdelete2", "3")
     assert world.names(2) == before
+
+
+@AGAIN
+@LACKS
+def test_copies_of_mail_that_the_source_lost_in_a_restore_are_not_mirrored_away(
+    make_world: MakeWorld, lacks: frozenset[str], again: int
+) -> None:
+    world = make_world(lacks)
+    restored(world, 1, again)
+    for _ in range(3):
+        world.run("--delete2", "--maxdelete2", "50")
+        assert {f"m{number}" for number in (*OLD, *NEW)} <= set(world.names(2))
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["whole", "killed"])
+def test_copies_whose_originals_we_deleted_outlast_a_restore_of_the_source(
+    world: World, killed: bool
+) -> None:
+    world.deliver(1, "INBOX", *OLD)
+    yesterday = world.save()
+    world.expunge(1, "INBOX", 5)
+    world.deliver(1, "INBOX", *NEW)
+    world.good("--delete1")
+    world.restore(yesterday, 1)
+    watch = StopBefore(2, "^(UID STORE|STATUS)", nth=2) if killed else None
+    mirror = ("--delete2", "--maxdelete2", "50")
+    world.run(*mirror, watch=watch, begun=watch.begun if watch else None)
+    for _ in range(2):
+        world.run(*mirror)
+        assert {f"m{number}" for number in (*OLD, *NEW)} <= set(world.names(1) + world.names(2))
 
 
 def test_a_source_folder_replaced_before_it_is_emptied(world: World) -> None:
