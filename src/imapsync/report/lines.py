@@ -170,7 +170,9 @@ def _(event: events.MessagesCopied) -> list[str]:
 
 @lines_of.register(events.CopyLost)
 def _(event: events.CopyLost) -> list[str]:
-    return [f"msg {printable(event.source)}/{event.uid} {{{event.size_bytes}}} is not counted as copied any more"]
+    return [
+        f"msg {printable(event.source)}/{event.uid} {{{event.size_bytes}}} is not counted as copied any more"
+    ]
 
 
 @lines_of.register(events.MessagesSkipped)

@@ -60,9 +60,9 @@ def test_more_than_half_of_the_copies_at_once_is_an_accident(
     ],
 )
 def test_one_copy_among_many_is_judged_alone(mark: Copy, found: bool, looked: bool, expected: Copy) -> None:
-    where = {"a": [1]} if found else {}
-    judgement = judge({"a": {1: mark}}, 100, where, looked=looked, allowed=None)
-    assert judgement == Judgement({"a": {1: expected}}, int(expected is Copy.DOUBTED))
+    where = {0: [1]} if found else {}
+    judgement = judge({0: {1: mark}}, 100, where, looked=looked, allowed=None)
+    assert judgement == Judgement({0: {1: expected}}, int(expected is Copy.DOUBTED))
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_one_copy_among_many_is_judged_alone(mark: Copy, found: bool, looked: bo
 def test_copies_that_go_together_are_an_accident_until_somebody_says_otherwise(
     marks: list[Copy], copies: int, restored: int, allowed: int | None, expected: tuple[list[Copy], int]
 ) -> None:
-    gone = {"a": dict(enumerate(marks, 1))}
+    gone = {0: dict(enumerate(marks, 1))}
     judgement = judge(gone, copies, {}, looked=True, restored=restored, allowed=allowed)
-    assert (list(judgement.marks["a"].values()), judgement.doubted) == expected
+    assert (list(judgement.marks[0].values()), judgement.doubted) == expected
 
 
 def test_an_accident_is_one_of_the_whole_account_and_what_was_filed_is_none() -> None:
-    gone = {"a": {1: Copy.VANISHED, 2: Copy.VANISHED}, "b": {1: Copy.VANISHED}}
+    gone = {0: {1: Copy.VANISHED, 2: Copy.VANISHED}, 1: {1: Copy.VANISHED}}
     assert judge(gone, 5, {}, looked=True, allowed=None).doubted == 3
-    assert judge(gone, 5, {"b": [1]}, looked=True, allowed=None) == Judgement(
-        {"a": {1: Copy.REMOVED, 2: Copy.REMOVED}, "b": {1: Copy.REMOVED}}, 0
+    assert judge(gone, 5, {1: [1]}, looked=True, allowed=None) == Judgement(
+        {0: {1: Copy.REMOVED, 2: Copy.REMOVED}, 1: {1: Copy.REMOVED}}, 0
     )
