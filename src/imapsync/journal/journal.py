@@ -27,6 +27,9 @@ _RECORD = ", ".join(
 )
 _ALL_FOLDERS = f"SELECT id, source, destination, {_RECORD} FROM folder"  # noqa: S608 - our own names
 _UPDATE = f"UPDATE folder SET ({_RECORD}) = ({','.join('?' * 16)}) WHERE id=?"  # noqa: S608 - our own names
+_VALIDITIES = (
+    "SELECT id, source_uidvalidity, destination_uidvalidity FROM folder WHERE source=? AND destination=?"
+)
 _KEY = "SELECT value FROM meta WHERE name='digest_key'"
 _PAIR = "source_uid, destination_uid, flags, digest, size"
 _FIND = f"SELECT {_PAIR} FROM pair WHERE folder=? AND source_uid IN "  # noqa: S608 - our own names
@@ -108,20 +111,18 @@ class Journal:
     def begin(self, record: FolderRecord) -> FolderRecord:
         """Record a folder pair with its UIDVALIDITYs, without any message pair.
 
-        An older record of it is dropped.
+        An older record of it is dropped; what we moved and marked stays noted while its UIDs hold.
         """
         names = (record.source_name, record.destination_name)
         validities = (record.source.uidvalidity, record.destination.uidvalidity)
         with self._writing() as connection:
-            row = connection.execute(
-                "SELECT id FROM folder WHERE source=? AND destination=?", names
-            ).fetchone()
-            if row is not None:
-                self._forget(row[0])
+            before = connection.execute(_VALIDITIES, names).fetchone()
+            if before is not None:
+                self._forget(before[0], marked=before[1] == validities[0], moved=before[2] == validities[1])
             cursor = connection.execute(
-                "INSERT INTO folder (source, destination, source_uidvalidity, destination_uidvalidity)"
-                " VALUES (?, ?, ?, ?)",
-                (*names, *validities),
+                "INSERT INTO folder (id, source, destination, source_uidvalidity, destination_uidvalidity)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (before[0] if before is not None else None, *names, *validities),
             )
             number = int(cursor.lastrowid or 0)
         here, there = (Numbers(validity, messages=0) for validity in validities)
@@ -424,9 +425,10 @@ class Journal:
                 self._connection.execute("BEGIN")
             yield self._connection
 
-    def _forget(self, folder: int) -> None:
-        for table in ("pair", "loose", "unfiltered", "marked"):
+    def _forget(self, folder: int, *, marked: bool = False, moved: bool = False) -> None:
+        for table in ("pair", "unfiltered", *(() if marked else ("marked",))):
             self._connection.execute(f"DELETE FROM {table} WHERE folder=?", (folder,))  # noqa: S608 - our own names
+        self._connection.execute(f"DELETE FROM loose WHERE folder=?{' AND moved=0' * moved}", (folder,))  # noqa: S608
         self._connection.execute("DELETE FROM folder WHERE id=?", (folder,))
 
 

@@ -138,9 +138,12 @@ def questions(record: FolderRecord, source: Numbers, destination: Numbers, wishe
 def adds_up(before: Numbers, now: Numbers, arrived: int) -> bool:
     """Tell whether a folder holds just what it held and what arrived.
 
-    Else something left it, or is kept from us: then its UIDs are listed.
+    Else something left it, or is kept from us: then its UIDs are listed. So they are when more UIDs were
+    given than messages arrived.
     """
-    return before.messages >= 0 and before.messages + arrived == now.messages
+    if before.messages < 0 or before.messages + arrived != now.messages:
+        return False
+    return not now.uidnext or now.uidnext - before.uidnext <= arrived
 
 
 def is_all(listed: int, exists: int) -> bool:

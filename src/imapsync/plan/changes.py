@@ -58,6 +58,37 @@ def take_over(gone: Iterable[Pair], duplicates: Iterable[Pair]) -> list[FreedDup
     return taken
 
 
+def put_back(
+    gone: Iterable[Pair], loose: Mapping[int, tuple[int, int]], taken: Collection[int]
+) -> dict[int, int]:
+    """Give source UID -> the UID under which its copy lies in the folder again: taken out, and put back.
+
+    loose: destination UID -> (digest, size) of messages without a partner. taken: those that are not free.
+    """
+    waiting: dict[tuple[int, int], list[int]] = {}
+    for uid in sorted(loose):
+        if uid not in taken:
+            waiting.setdefault(loose[uid], []).append(uid)
+    found = {}
+    for pair in gone:
+        places = waiting.get((pair.digest, pair.size)) if pair.digest else None
+        if places:
+            found[pair.source_uid] = places.pop(0)
+    return found
+
+
+def without_original(duplicates: Iterable[Pair], alive: Iterable[Pair]) -> list[Pair]:
+    """Give the messages left out as duplicates of one that has got no copy after all.
+
+    alive: pairs that have a copy, or had one.
+    """
+    duplicates = list(duplicates)
+    if not duplicates:
+        return []
+    copied = {(pair.digest, pair.size) for pair in alive}
+    return [pair for pair in duplicates if (pair.digest, pair.size) not in copied]
+
+
 def without_our_marks(flags: Flags, uid: int, marked: Collection[int]) -> Flags:
     r"""Give a source message's flags without the \Deleted that we have set ourselves."""
     return tuple(flag for flag in flags if flag.lower() != _DELETED) if uid in marked else flags

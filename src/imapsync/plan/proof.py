@@ -7,7 +7,7 @@ nothing by itself; what counts as proof stands in `may_go`, and nowhere else.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from imapsync.terms import Copy
 
@@ -35,10 +35,13 @@ def may_go(copy: int, sight: Sight, *, found_elsewhere: bool) -> bool:
     return copy == Copy.REMOVED or (copy != Copy.DUPLICATE and found_elsewhere)
 
 
-class Judgement(NamedTuple):
+F = TypeVar("F")
+
+
+class Judgement(NamedTuple, Generic[F]):
     """What becomes of copies that have vanished. marks: source UID -> mark, folder by folder."""
 
-    marks: dict[int, dict[int, Copy]]
+    marks: dict[F, dict[int, Copy]]
     doubted: int
 
 
@@ -48,20 +51,22 @@ def is_accident(vanished: int, copies: int) -> bool:
 
 
 def judge(
-    gone: Mapping[int, Mapping[int, int]],
+    gone: Mapping[F, Mapping[int, int]],
     copies: int,
-    found: Mapping[int, Iterable[int]],
+    found: Mapping[F, Iterable[int]],
     *,
     looked: bool,
     restored: int = 0,
+    missing: int = 0,
     allowed: int | None,
-) -> Judgement:
+) -> Judgement[F]:
     """Judge the copies that are gone, over the whole account.
 
     gone: folder -> source UID -> mark it has now (`Copy`). copies: how many there were when the run began,
     those in `gone` that are not judged included. found: folder -> source UIDs whose copy lies in another
     folder of the destination. looked: whether it was looked for. restored: copies in destination folders that
-    were put back to an older state. allowed: --maxvanished2.
+    were put back to an older state. missing: how many messages destination folders lack besides, by a count
+    of this moment. allowed: --maxvanished2.
     """
     left = {
         folder: {uid: mark for uid, mark in marks.items() if uid not in set(found.get(folder, ()))}
@@ -69,12 +74,12 @@ def judge(
     }
     fresh = sum(mark in (Copy.VANISHED, Copy.UNSEEN) for marks in left.values() for mark in marks.values())
     doubted = sum(mark == Copy.DOUBTED for marks in left.values() for mark in marks.values())
-    accident = is_accident(fresh, copies)
+    accident = is_accident(fresh + missing, copies)
     if accident:
         doubted += fresh
     doubted += restored
     released = allowed is not None and doubted <= allowed
-    judged: dict[int, dict[int, Copy]] = {}
+    judged: dict[F, dict[int, Copy]] = {}
     for folder, marks in gone.items():
         judged[folder] = {
             uid: _judged(

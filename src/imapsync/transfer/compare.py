@@ -91,6 +91,9 @@ def _comparison(
     believed = trust(record, source, destination, wishes_of(run, job, reading))
     if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)
+    if run.journal is not None and record is not None and source is not None:
+        same = source.uidvalidity == record.source.uidvalidity
+        job.ours = run.journal.marked(record.id) if same else set()
     job.record = record
     if record is None or believed is Trust.NOTHING:
         _give_up(run, job, replaced=False)

@@ -12,6 +12,7 @@ from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    put_back,
     removed_copies,
     take_over,
     vanished,
@@ -77,6 +78,7 @@ class DeltaPlan:
         self._everything: set[int] | None = None
         self._arrived = 0
         self._late: set[int] = set()
+        self._put_back: set[int] = set()
         self._ours: set[int] | None = None
 
     @property
@@ -332,6 +334,7 @@ class DeltaPlan:
             self._journal,
             self._record,
         )
+        await self._find_put_back()
         late = self._late_rows()
         new = self.new.without(self._late) if self._late else self.new
         loose = self._loose_index()
@@ -346,6 +349,38 @@ class DeltaPlan:
         status = job.destination_status
         there = destination.exists if destination else (status.messages if status else 0) or 0
         planning.plan_known(run, job, Compared(new, loose, matching), reading, there)
+
+    async def _find_put_back(self) -> None:
+        """Find copies that their owner took out of the folder and put back: they are pairs under new UIDs."""
+        journal, record = self._journal, self._record
+        loose = dict(
+            zip(
+                self.destination_new.uids,
+                zip(self.destination_new.digests, self.destination_new.sizes, strict=True),
+                strict=True,
+            )
+        )
+        orphans = {pair.copy for pair in self._orphans}
+        if not self._marks and not (loose.keys() - orphans):
+            return
+        if self._marks:
+            await self._identify_pairs()
+            loose |= journal.loose(record.id)
+        if self._present is not None:
+            loose = {uid: who for uid, who in loose.items() if uid in self._present}
+        gone = list(journal.find(record.id, self._marks).values())
+        gone += [
+            pair
+            for pair in journal.marked_as(record.id, GONE)
+            if pair.source_uid not in self.vanished and pair.source_uid not in self._marks
+        ]
+        back = put_back(gone, loose, orphans | journal.moved(record.id))
+        for uid in back:
+            self._marks.pop(uid, None)
+        self._taken_over |= back
+        taken = set(back.values())
+        self.destination_new = self.destination_new.without(taken)
+        self._put_back = taken
 
     def _late_rows(self) -> list[int]:
         return [row for row, uid in enumerate(self.new.uids) if uid in self._late]
@@ -365,6 +400,7 @@ class DeltaPlan:
         if self._present is not None:
             present = self._present
             journal.remove_loose(record.id, [uid for uid in journal.loose(record.id) if uid not in present])
+        journal.remove_loose(record.id, self._put_back)
         journal.mark(record.id, self._marks.items())
         heirs = journal.find(record.id, self._taken_over)
         journal.add(record.id, (pair._replace(copy=self._taken_over[uid]) for uid, pair in heirs.items()))
@@ -385,6 +421,8 @@ class DeltaPlan:
         known = self._journal.loose(self._record.id)
         if self._present is not None:
             known = {uid: who for uid, who in known.items() if uid in self._present}
+        for uid in self._put_back:
+            known.pop(uid, None)
         new = self.destination_new
         known.update(
             (uid, (digest, size)) for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import status_items
+from imapsync.plan.changes import without_original
 from imapsync.plan.settling import Done, confirmed, settled
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
+from imapsync.terms import GONE, Copy
 from imapsync.transfer.flagging import change_flags
 from imapsync.transfer.job import numbers_of
 from imapsync.transfer.planning import destination_numbers, source_numbers
@@ -49,6 +51,7 @@ def settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int, touched
     journal, record = run.journal, job.record
     if journal is None or record is None or run.dry:
         return
+    _take_up_duplicates(run, job)
     copies, removed = journal.count(record.id)
     done = Done(
         source=source_numbers(job),
@@ -65,6 +68,22 @@ def settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int, touched
     job.record = settled(record, done)
     journal.update(job.record)
     journal.commit()
+
+
+def _take_up_duplicates(run: Run, job: FolderJob) -> None:
+    """Forget that messages are duplicates of one that was not copied: the next run takes one of them."""
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
+        return
+    left = journal.marked_as(record.id, [Copy.DUPLICATE])
+    if not left:
+        return
+    copied = [*journal.identified(record.id), *journal.marked_as(record.id, GONE)]
+    orphans = without_original(left, copied)
+    if orphans:
+        job.failed = True
+        journal.remove(record.id, [pair.source_uid for pair in orphans])
+        run.sink(events.WorkPlanned(len(orphans), sum(pair.size for pair in orphans)))
 
 
 def is_complete(job: FolderJob) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.changes import without_our_marks
 from imapsync.plan.decisions import Compared
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.match import PairingRules
@@ -70,7 +71,9 @@ class FullComparison:
         self._there: UidSet | None = None
 
     def _set_readers(self) -> None:
-        recognise = self._destination_filled or not self._reading.sync_duplicates
+        run = self._run
+        moves = run.journal is not None and run.settings.deletion.empties_source
+        recognise = self._destination_filled or not self._reading.sync_duplicates or moves
         self._source_reader = self._reading.source(identity=recognise, flags=self._destination_filled)
         self._destination_reader = self._reading.destination()
 
@@ -159,6 +162,11 @@ class FullComparison:
         if not source.digests and not destination.uids:
             planning.plan_copy_of_all(run, job, source, reading)
             return
+        if job.ours and source.flags:
+            for row, uid in enumerate(source.uids):
+                if uid in job.ours:
+                    flags = without_our_marks(source.flag_table.flags(source.flags[row]), uid, job.ours)
+                    source.flags[row] = source.flag_table.number(flags)
         known = self._known_pairs()
         sizes_differ = await tell_apart(run, self._focus, job, reading, (source, destination), known=known)
         rules = PairingRules(

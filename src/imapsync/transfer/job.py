@@ -31,13 +31,13 @@ class FolderJob:
     changed by UID. copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before
     anything was copied in this run: whatever this run puts there has a UID of at least this. found: source
     and destination UIDs that the comparison has paired. twins: source UIDs of duplicates, and of what they
-    are duplicates of. filed: source UIDs whose copies the user's script has filed elsewhere. doomed:
-    destination UIDs to be deleted. last_copies: what --delete2 leaves alone, because the journal that was
-    given up knew that it may be the last copy. incomplete: the source keeps messages from us, so nothing may
-    be concluded from what it does not show. refused: messages that failed while none has arrived; together
-    they count as one error; refusal: the last of them. breaking: source UIDs at which the server hangs up.
-    flags_open: the copies' flags are to be looked at once more, because they may not have stayed. seen_flags:
-    flags that were looked at whether they stay.
+    are duplicates of. ours: source UIDs that we have marked as deleted. filed: source UIDs whose copies the
+    user's script has filed elsewhere. doomed: destination UIDs to be deleted. last_copies: what --delete2
+    leaves alone, because the journal that was given up knew that it may be the last copy. incomplete: the
+    source keeps messages from us, so nothing may be concluded from what it does not show. refused: messages
+    that failed while none has arrived; together they count as one error; refusal: the last of them. breaking:
+    source UIDs at which the server hangs up. flags_open: the copies' flags are to be looked at once more,
+    because they may not have stayed. seen_flags: flags that were looked at whether they stay.
     """
 
     pair: FolderPair
@@ -61,6 +61,7 @@ class FolderJob:
     found_uids: array[int] = field(default_factory=lambda: array("I"))
     found_copies: array[int] = field(default_factory=lambda: array("I"))
     twins: dict[int, int] = field(default_factory=dict)
+    ours: set[int] = field(default_factory=set)
     filed: set[int] = field(default_factory=set)
     doomed: array[int] = field(default_factory=lambda: array("I"))
     last_copies: set[int] = field(default_factory=set)

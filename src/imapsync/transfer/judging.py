@@ -15,7 +15,6 @@ from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from imapsync.plan.index import MessageIndex
     from imapsync.terms import Pair
     from imapsync.transfer.context import Run
     from imapsync.transfer.focus import Focus
@@ -57,6 +56,7 @@ async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading:
         found,
         looked=empties,
         restored=restored,
+        missing=await _missing_now(run, jobs) if empties and gone else 0,
         allowed=run.settings.deletion.max_vanished,
     )
     for job in jobs:
@@ -68,6 +68,22 @@ async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading:
     _tell_kept(run, judgement.marks)
     if judgement.doubted and empties:
         _stop(run, judgement.doubted)
+
+
+async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
+    """Count what destination folders have lost since they were compared, unchanged ones too."""
+    asked = [
+        (job.record.destination.messages, run.destination.status(job.destination_mailbox, ("MESSAGES",)))
+        for job in jobs
+        if job.record is not None and job.record.destination.messages > 0
+    ]
+    missing = 0
+    for before, answer in asked:
+        try:
+            missing += max(0, before - ((await answer).messages or 0))
+        except CommandRefused:
+            missing += before
+    return missing
 
 
 def _worth_looking(run: Run, gone: Gone) -> Gone:
@@ -90,6 +106,7 @@ async def _found_elsewhere(
     wanted = await _wanted(run, focus, jobs, reading, gone)
     found: dict[int, set[int]] = {}
     layout = run.destination_view.layout
+    claimed = _claimed(run, jobs)
     for view in run.destination_view.folders:
         if not wanted:
             break
@@ -98,10 +115,21 @@ async def _found_elsewhere(
         try:
             selected = await focus.look(view.mailbox)
             if selected.exists:
-                await _look_into(run, focus, jobs, reading, wanted=wanted, found=found)
+                others = claimed.get(view.folder.name, set())
+                await _look_into(run, focus, jobs, reading, wanted=wanted, found=found, claimed=others)
         except CommandRefused:
             continue
     return found
+
+
+def _claimed(run: Run, jobs: list[FolderJob]) -> dict[str, set[int]]:
+    """Give destination folder -> UIDs that are copies of other originals."""
+    claimed: dict[str, set[int]] = {}
+    for job in jobs:
+        if run.journal is not None and job.record is not None:
+            copies = run.journal.pairs(job.record.id).destination_uids
+            claimed.setdefault(job.pair.destination, set()).update(copy for copy in copies if copy > 0)
+    return claimed
 
 
 async def _wanted(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading, gone: Gone) -> Wanted:
@@ -132,18 +160,20 @@ async def _look_into(
     *,
     wanted: Wanted,
     found: dict[int, set[int]],
+    claimed: set[int],
 ) -> None:
     """Look for wanted messages in the destination folder that is open; take what is found out of `wanted`."""
     reader = reading.plain()
     index = await reader.read(reader.ask(run.destination, b"1:*"), reading.table)
     await reader.complete(run.destination, index)
-    rows = [row for row, digest in enumerate(index.digests) if digest in wanted]
-    contents = await read_contents(run.destination, _other_sizes(index, rows, wanted), reading.identity)
+    rows = [
+        row for row, digest in enumerate(index.digests) if digest in wanted and index.uids[row] not in claimed
+    ]
+    contents = await read_contents(run.destination, [index.uids[row] for row in rows], reading.identity)
     for row in rows:
         for position, pair in wanted.get(index.digests[row], []):
-            if index.sizes[row] == pair.size or await _same_content(
-                run, focus, jobs, position, pair=pair, content=contents.get(index.uids[row], 0)
-            ):
+            content = contents.get(index.uids[row], 0)
+            if await _same_content(run, focus, jobs, position, pair=pair, content=content):
                 found.setdefault(position, set()).add(pair.source_uid)
         left = [
             (position, pair)
@@ -152,15 +182,6 @@ async def _look_into(
         ]
         if left:
             wanted[index.digests[row]] = left
-
-
-def _other_sizes(index: MessageIndex, rows: list[int], wanted: Wanted) -> list[int]:
-    """Give destination UIDs of messages that are wanted but for their size: their content decides."""
-    return [
-        index.uids[row]
-        for row in rows
-        if all(pair.size != index.sizes[row] for _, pair in wanted[index.digests[row]])
-    ]
 
 
 async def _same_content(

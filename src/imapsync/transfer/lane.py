@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapsync.plan.bodies import HEAD_BYTES, is_doubtful
+from imapsync.plan.changes import without_our_marks
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
@@ -240,7 +241,7 @@ class Lane:
                         continue
                     if len(record.body) != job.sizes[row] and self._doubtful(job, row, record.body):
                         continue
-                    raw_flags = record.flags or ()
+                    raw_flags = self._flags_of(job, record)
                     if plain:
                         message = Message(record.body, translate(raw_flags), self._date(job, record))
                     else:
@@ -346,7 +347,7 @@ class Lane:
             why = content.unwanted(body)
             if not why:
                 message = await content.changed(body, job.uids[row])
-                flags = self._translator(job).translate(record.flags or ())
+                flags = self._translator(job).translate(self._flags_of(job, record))
                 return Message(message, flags, content.date(message, self._date(job, record)))
         except (ContentError, ValueError) as error:
             message_failed(
@@ -392,7 +393,9 @@ class Lane:
             whole = b"".join([chunk async for chunk in body])
             changed = await self._changed(job, row, record, whole)
             if changed is not None:
-                await self.sender.send(job, [row], [changed], [self._flags_number(record.flags or ())])
+                await self.sender.send(
+                    job, [row], [changed], [self._flags_number(self._flags_of(job, record))]
+                )
             return
         await self._stream(job, row, record, body, size)
 
@@ -406,11 +409,11 @@ class Lane:
 
     async def _stream(self, job: FolderJob, row: int, record: Fetch, body: BodyStream, size: int) -> None:
         run = self._run
-        flags = self._translator(job).translate(record.flags or ())
+        flags = self._translator(job).translate(self._flags_of(job, record))
         self._tell_unnameable(job)
         date = self._date(job, record) if run.settings.content.keep_dates else None
         form = Message(b"", flags, date)
-        number = self._flags_number(record.flags or ())
+        number = self._flags_number(self._flags_of(job, record))
         if not await self.sender.stream(job, row, Peek(body, size), form, number):
             body.discard()
 
@@ -476,6 +479,12 @@ class Lane:
                 f"{job.name}: {told!r} is no date; such messages get the date of copying", Side.SOURCE
             )
         return date
+
+    @staticmethod
+    def _flags_of(job: FolderJob, record: Fetch) -> tuple[bytes, ...]:
+        """Give the flags of a source message, without marks that are ours."""
+        flags = record.flags or ()
+        return without_our_marks(flags, record.uid or 0, job.ours) if job.ours else flags
 
     def _flags_number(self, flags: tuple[bytes, ...]) -> int:
         """Give the journal's number of a set of flags, 0 without a journal."""
