@@ -100,8 +100,8 @@ class PairingRules(NamedTuple):
     sync_duplicates: duplicates are wanted, too. known: source UID -> destination UID that pair whatever they
     look like. sizes_differ: this destination is known to count sizes in its own way.
     keep_copies_of_duplicates: a duplicate whose copy is there all the same (made when duplicates were wanted)
-    is a pair. partners_gone: destination UIDs whose original is known and gone; those never pair with another
-    size.
+    is a pair. partners_gone: destination UIDs whose original is known and gone; those pair with another size
+    only when both contents were read and are the same.
     """
 
     sync_duplicates: bool
@@ -147,7 +147,8 @@ def match(source: MessageIndex, destination: MessageIndex, rules: PairingRules) 
         free = [
             row
             for row, is_taken in enumerate(taken)
-            if not is_taken and destination.uids[row] not in rules.partners_gone
+            if not is_taken
+            and ((uid := destination.uids[row]) not in rules.partners_gone or uid in destination.contents)
         ]
         left = _pair_other_sizes(
             Matching(partner, left, duplicates, array("I", free)),

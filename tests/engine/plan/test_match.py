@@ -94,6 +94,17 @@ def test_matching(
     assert [list(column) for column in result] == [partner, missing, duplicates, extra]
 
 
+@pytest.mark.parametrize(("content", "partner"), [(5, 0), (6, NONE), (0, NONE)])
+def test_a_copy_whose_original_left_pairs_with_another_size_only_by_its_content(
+    content: int, partner: int
+) -> None:
+    source, destination = index_of([(A, 100)]), index_of([(A, 107)])
+    if content:
+        source.contents[1], destination.contents[1] = 5, content
+    rules = PairingRules(sync_duplicates=False, sizes_differ=True, partners_gone={1})
+    assert list(match(source, destination, rules).partner) == [partner]
+
+
 MESSAGES = st.lists(st.tuples(st.sampled_from([A, B, C, 0, 7]), st.integers(0, 3)), max_size=12)
 
 
