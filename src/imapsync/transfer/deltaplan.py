@@ -184,12 +184,14 @@ class DeltaPlan:
         if missing:
             await self._focus.source(job)
             await read_pieces(self._run, job, self._run.source, reader, self.new, missing=missing)
-        self.vanished |= vanished(self._known_pairs().source_uids, self._everything)
+        if not job.incomplete:
+            self.vanished |= vanished(self._known_pairs().source_uids, self._everything)
 
     async def _list_source(self, listed: UidSet | None) -> None:
         """Know all UIDs of the source; a list that is shorter than the count is asked for again."""
         job = self._job
-        if listed is None or len(listed) < self._run.source.exists:
+        selected = job.source_selected  # the session may have another folder open
+        if listed is None or selected is None or len(listed) < selected.exists:
             await self._focus.source(job)
             listed = await list_all(self._run, job, self._run.source)
         self._everything = set(listed) if listed is not None else None
