@@ -1,0 +1,331 @@
+"""What follows the copying: flags, the record, judgement, originals, deletions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.engine.plan.simulation.context import FolderReplaced
+from tests.engine.plan.simulation.servers import DELETED
+
+from imapsync.plan.brakes import MirrorPlan, brake_of
+from imapsync.plan.proof import Sight, is_accident, judge, may_go
+from imapsync.plan.settling import Done, confirmed, settled
+from imapsync.terms import UNJUDGED, Copy, Pair
+
+if TYPE_CHECKING:
+    from tests.engine.plan.simulation.context import Context, Steps
+    from tests.engine.plan.simulation.job import Job
+
+    from imapsync.plan.index import MessageIndex
+
+_LOOKED_FOR = (Copy.VANISHED, Copy.UNSEEN, Copy.DOUBTED, Copy.MISSED)
+OLD_S = 30 * 86_400
+
+
+class Brake(Exception):  # noqa: N818 - the way out of a run
+    """A brake ends the run."""
+
+
+def finish(run: Context, job: Job) -> Steps[None]:
+    touched = bool(job.flag_changes)
+    if job.flag_changes:
+        try:
+            yield from run.same_destination(job)
+            for (add, remove), uids in job.flag_changes.items():
+                yield
+                for uid in uids:
+                    run.flag_copy(uid, add, remove)
+        except FolderReplaced:
+            job.failed = True
+            run.errors += 1
+    journal, record = run.journal, job.record
+    if journal is not None and record is not None:
+        if job.flag_rows and not job.failed:
+            pairs = journal.change(job.name).pairs
+            for uid, number in job.flag_rows.items():
+                if uid in pairs:
+                    pairs[uid] = pairs[uid]._replace(flags=number)
+            job.flag_rows.clear()
+        options = run.options
+        later = bool(job.doomed) or options.deletion.empties_source or bool(options.setflag1)
+        copies, removed = journal.count(job.name)
+        done = Done(
+            source=job.source_numbers,
+            destination=job.destination_numbers,
+            copied=[row.copy for row in job.done],
+            expunged=0,
+            touched=touched,
+            removed=removed,
+            copies=copies,
+            complete=job.is_complete and not later,
+            rules=run.wishes.rules,
+            now=run.world.started,
+        )
+        job.record = settled(record, done)
+        journal.update(job.name, job.record)
+        journal.commit()
+    job.finished = True
+
+
+def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
+    journal = run.journal
+    if journal is None:
+        return
+    empties = run.options.deletion.empties_source
+    marks = _LOOKED_FOR if empties else tuple(UNJUDGED)
+    gone = {}
+    for job in jobs:
+        if job.record is not None and not job.unchanged:
+            pairs = journal.marked_as(job.name, marks)
+            if pairs:
+                gone[job.name] = pairs
+    restored = journal.restored if empties else 0
+    if not gone and not restored:
+        return
+    found: dict[str, set[int]] = {}
+    if empties:
+        found = yield from _found_elsewhere(run, jobs, _worth_looking(run, gone))
+    names = list(gone)
+    judgement = judge(
+        {at: {pair.source_uid: pair.copy for pair in gone[name]} for at, name in enumerate(names)},
+        run.copies_before,
+        {at: found.get(name, set()) for at, name in enumerate(names)},
+        looked=empties,
+        restored=restored,
+        allowed=run.options.maxvanished2,
+    )
+    for at, name in enumerate(names):
+        journal.mark(name, judgement.marks[at].items())
+    if restored and not judgement.doubted:
+        journal.restored = 0
+    journal.commit()
+    if judgement.doubted and empties:
+        raise Brake
+
+
+def _worth_looking(run: Context, gone: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
+    marks = [pair.copy for pairs in gone.values() for pair in pairs]
+    fresh = sum(mark in UNJUDGED for mark in marks)
+    if Copy.DOUBTED in marks or is_accident(fresh, run.copies_before):
+        return gone
+    return {name: [pair for pair in pairs if pair.copy != Copy.VANISHED] for name, pairs in gone.items()}
+
+
+def _found_elsewhere(
+    run: Context, jobs: list[Job], gone: dict[str, list[Pair]]
+) -> Steps[dict[str, set[int]]]:
+    wanted = []
+    for job in jobs:
+        if gone.get(job.name):
+            yield from run.same_source(job)
+            rows = run.source.fetch(pair.source_uid for pair in gone[job.name])
+            wanted += [(job.name, uid, stored.mail) for uid, stored in rows.items()]
+    found: dict[str, set[int]] = {}
+    for name in list(run.world.there.boxes):
+        yield
+        run.destination.select(name)
+        there = run.destination.fetch(run.destination.search()).values()
+        bias = run.destination.server.size_bias
+        keys = {(stored.mail.digest, stored.mail.size + bias) for stored in there}
+        contents = {stored.mail.content for stored in there}
+        for source, uid, mail in wanted:
+            if (mail.digest, mail.size) in keys or mail.content in contents:
+                found.setdefault(source, set()).add(uid)
+    return found
+
+
+def change_source(run: Context, job: Job) -> Steps[None]:
+    if job.unchanged and not run.options.older:
+        return
+    try:
+        yield from _change_source(run, job)
+    except FolderReplaced:
+        job.failed = True
+        run.errors += 1
+
+
+def _change_source(run: Context, job: Job) -> Steps[None]:
+    options = run.options
+    fresh, known = _candidates(run, job)
+    if not fresh and not known:
+        return
+    yield from run.same_source(job)
+    older: set[int] = set()
+    if options.older:
+        yield
+        rows = run.source.fetch(run.source.search())
+        older = {uid for uid, stored in rows.items() if stored.date < run.world.started - OLD_S}
+        if not older and not options.delete1 and not options.setflag1:
+            return
+        if not options.setflag1 and not options.delete1:
+            fresh = {uid: copy for uid, copy in fresh.items() if uid in older}
+            known = {uid: copy for uid, copy in known.items() if uid in older}
+    yield
+    index = run.reader.empty()
+    rows = run.source.fetch(known)
+    run.reader.source(rows, index, selects=False)
+    selected = {uid for uid, stored in rows.items() if run.reader.finds(stored) and run.reader.wants(stored)}
+    known = {uid: known[uid] for uid in index.uids}
+    go = yield from _proven(run, job, fresh=fresh, known=known, index=index)
+    alike = {uid for uid, twin in job.twins.items() if twin in go}
+    fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
+    go |= alike
+    doomed = {uid for uid in go if options.delete1 and (uid in fresh or uid in selected)} | (go & older)
+    flagged = {uid for uid in go if uid in fresh or uid in selected} if options.setflag1 else set()
+    yield from _carry_out(run, job, doomed, flagged)
+
+
+def _candidates(run: Context, job: Job) -> tuple[dict[int, int], dict[int, int]]:
+    fresh = dict(job.found)
+    fresh.update((row.uid, row.copy) for row in job.done if row.copy)
+    known: dict[int, int] = {}
+    if run.journal is not None and job.record is not None:
+        pairs = run.journal.read(job.name).pairs
+        known = {uid: pair.copy for uid, pair in pairs.items() if uid not in fresh}
+    return fresh, known
+
+
+def _proven(
+    run: Context, job: Job, *, fresh: dict[int, int], known: dict[int, int], index: MessageIndex
+) -> Steps[set[int]]:
+    copies = {**fresh, **known}
+    sights: dict[int, Sight] = {}
+    if any(copy > 0 for copy in copies.values()):
+        yield from run.same_destination(job)
+        yield
+        present = run.destination.search()
+        run.world.looked_at = run.world.there.contents()
+        rows = run.destination.fetch(copy for copy in known.values() if copy > 0)
+        who = {uid: stored.mail.digest for uid, stored in rows.items()}
+        here = dict(zip(index.uids, index.digests, strict=True))
+        for uid, copy in copies.items():
+            if copy not in present:
+                sights[uid] = Sight.ABSENT
+            elif uid in known and who.get(copy) != here.get(uid):
+                sights[uid] = Sight.OTHER
+            else:
+                sights[uid] = Sight.ALIVE
+    if Sight.OTHER in sights.values():
+        job.failed = True
+        run.errors += 1
+        if run.journal is not None and job.record is not None:
+            run.journal.forget(job.name)
+            run.journal.commit()
+            job.record = None
+    return {
+        uid
+        for uid, copy in copies.items()
+        if may_go(copy, sights.get(uid, Sight.UNKNOWN), found_elsewhere=False)
+    }
+
+
+def _carry_out(run: Context, job: Job, doomed: set[int], flagged: set[int]) -> Steps[None]:
+    if not doomed and not flagged:
+        return
+    expunges = not run.options.noexpunge1
+    mark = run.options.setflag1.encode()
+    yield from run.same_source(job)
+    yield
+    for uid in flagged - doomed if expunges else flagged:
+        run.source.store(uid, [mark])
+    if not doomed:
+        return
+    journal = run.journal
+    if journal is not None and job.record is not None:
+        journal.change(job.name).marked |= doomed
+        journal.commit()
+    yield
+    for uid in doomed:
+        run.source.store(uid, [DELETED])
+    gone = False
+    if expunges:
+        yield
+        gone = run.expunge_source(doomed)
+    if gone and journal is not None and job.record is not None:
+        _forget_originals(run, job, doomed)
+    elif not gone and expunges:
+        for uid in flagged & doomed:
+            run.source.store(uid, [mark])
+
+
+def _forget_originals(run: Context, job: Job, uids: set[int]) -> None:
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
+        return
+    table = journal.change(job.name)
+    pairs = [table.pairs[uid] for uid in uids if uid in table.pairs and table.pairs[uid].copy > 0]
+    journal.add_loose(job.name, [(pair.copy, pair.digest, pair.size) for pair in pairs], moved=True)
+    journal.remove(job.name, uids)
+    table.marked -= uids
+    if record.source.messages >= 0:
+        source = record.source._replace(messages=max(0, record.source.messages - len(uids)), size=-1)
+        job.record = record._replace(source=source)
+        journal.update(job.name, job.record)
+    journal.commit()
+
+
+def delete_on_destination(run: Context, jobs: list[Job]) -> Steps[None]:
+    doomed = sum(len(job.doomed) for job in jobs)
+    if not doomed:
+        return
+    source_messages = sum(
+        (job.source.exists if job.source else 0) or job.source_status.messages for job in jobs
+    )
+    plan = MirrorPlan(doomed, run.there_before + run.copied, source_messages, run.options.maxdelete2)
+    if brake_of(plan) is not None:
+        raise Brake
+    for job in jobs:
+        if job.doomed:
+            yield from _delete_messages(run, job)
+            job.doomed = job.doomed[:0]
+
+
+def _delete_messages(run: Context, job: Job) -> Steps[None]:
+    try:
+        yield from run.same_destination(job)
+    except FolderReplaced:
+        job.failed = True
+        run.errors += 1
+        return
+    yield
+    for uid in job.doomed:
+        run.destination.store(uid, [DELETED])
+    yield
+    if (
+        run.expunge_destination(set(job.doomed), job.name)
+        and run.journal is not None
+        and job.record is not None
+    ):
+        run.journal.remove_loose(job.name, job.doomed)
+        there = job.record.destination
+        if there.messages >= 0:
+            there = there._replace(messages=there.messages - len(job.doomed), modseq=0, size=-1)
+            job.record = job.record._replace(destination=there)
+            run.journal.update(job.name, job.record)
+        run.journal.commit()
+
+
+def settle(run: Context, jobs: list[Job]) -> None:
+    journal = run.journal
+    if journal is None:
+        return
+    for job in jobs:
+        unnamed = any(not row.copy for row in job.done)
+        if job.record is not None and not job.unchanged and job.is_complete and not unnamed:
+            journal.settle(job.name)
+    journal.commit()
+
+
+def confirm_numbers(run: Context, jobs: list[Job]) -> Steps[None]:
+    journal = run.journal
+    if journal is None or not run.destination.server.condstore:
+        return
+    for job in jobs:
+        if job.record is None or job.unchanged or job.record.destination.modseq:
+            continue
+        yield
+        seen = confirmed(job.record, run.destination.status(job.name)).destination
+        table = journal.change(job.name)
+        there = table.record.destination._replace(modseq=seen.modseq, size=seen.size)
+        table.record = table.record._replace(destination=there)
+    journal.commit()

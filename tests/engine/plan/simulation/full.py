@@ -1,0 +1,113 @@
+"""Compare a folder pair of which nothing is known, in the order of the real comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.engine.plan.simulation.planning import plan_copy_of_all, plan_first
+
+from imapsync.plan.decisions import Compared
+from imapsync.plan.match import PairingRules, match
+
+if TYPE_CHECKING:
+    from tests.engine.plan.simulation.context import Context, Steps
+    from tests.engine.plan.simulation.job import Job
+
+    from imapsync.plan.index import MessageIndex
+
+
+class FullComparison:
+    """One folder pair. begun: whether pairs of an interrupted first comparison count."""
+
+    invalid = False
+
+    def __init__(self, run: Context, job: Job, *, begun: bool = False) -> None:
+        self.job = job
+        self._run = run
+        self._begun = begun
+        self._filled = job.destination_status.messages > 0
+        self._asked = False
+        self._source = run.reader.empty()
+        self._destination = run.reader.empty()
+        self._selected: set[int] | None = None
+
+    def take(self) -> Steps[None]:
+        run, job = self._run, self.job
+        yield
+        job.source = run.source.select(job.name)
+        if job.source_status.messages > 0:
+            yield from self._ask_source()
+        yield
+        job.destination = run.destination.select(job.name)
+        if self._filled:
+            yield
+            run.reader.destination(run.destination.fetch_from(1), self._destination)
+        job.complete_list = not run.options.unseen
+
+    def conclude(self) -> Steps[None]:
+        run, job, options = self._run, self.job, self._run.options
+        yield from self._what_came_since_the_listing()
+        yield from self._complete()
+        source, destination = self._source, self._destination
+        if self._selected is not None and options.mirrors:
+            source.excluded.update(uid for uid in source.uids if uid not in self._selected)
+        if not source.digests and not destination.uids:
+            plan_copy_of_all(run, job, source)
+            return
+        known = self._known_pairs()
+        sizes_differ = yield from run.tell_apart(job, source, destination, known)
+        rules = PairingRules(options.duplicates, known, sizes_differ)
+        plan_first(run, job, Compared(source, destination, match(source, destination, rules)))
+
+    def _ask_source(self) -> Steps[None]:
+        run = self._run
+        self._asked = True
+        if run.options.unseen:
+            yield
+            rows = run.source.fetch(run.source.search())
+            self._selected = {uid for uid, stored in rows.items() if run.reader.finds(stored)}
+        if not run.options.unseen or run.options.mirrors:
+            yield
+            self._read(self._source, run.source.fetch_from(1))
+
+    def _read(self, index: MessageIndex, rows: dict) -> None:  # type: ignore[type-arg]
+        run = self._run
+        identity = self._filled or not run.options.duplicates or run.options.mirrors
+        run.reader.source(rows, index, identity=identity)
+
+    def _what_came_since_the_listing(self) -> Steps[None]:
+        run, job = self._run, self.job
+        if job.source is None or job.destination is None:
+            return
+        fills = not self._filled and job.destination.exists > 0
+        if fills:
+            self._filled = True
+            yield from run.open_destination(job)
+            yield
+            run.reader.destination(run.destination.fetch_from(1), self._destination)
+            if self._asked:
+                self._source = run.reader.empty()
+        if job.source.exists and (not self._asked or fills):
+            yield from run.open_source(job)
+            yield from self._ask_source()
+
+    def _complete(self) -> Steps[None]:
+        run, job = self._run, self.job
+        if self._selected and not run.options.mirrors:
+            yield from run.open_source(job)
+            self._read(self._source, run.source.fetch(self._selected))
+        elif self._asked and job.source is not None and self._source.seen < job.source.exists:
+            yield from run.open_source(job)
+            listed = yield from run.list_all(job, run.source)
+            self._read(self._source, run.source.fetch(listed or ()))
+        if self._filled and job.destination is not None and self._destination.seen < job.destination.exists:
+            yield from run.open_destination(job)
+            listed = yield from run.list_all(job, run.destination)
+            run.reader.destination(run.destination.fetch(listed or ()), self._destination)
+
+    def _known_pairs(self) -> dict[int, int]:
+        journal = self._run.journal
+        if not self._begun or journal is None:
+            return {}
+        pairs = journal.read(self.job.name).pairs.values()
+        return {pair.source_uid: pair.copy for pair in pairs if pair.copy > 0}

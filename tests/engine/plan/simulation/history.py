@@ -1,0 +1,132 @@
+"""Live through several runs, with things happening in between, and hold each end against the law."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.engine.plan.simulation.run import Run
+from tests.engine.plan.simulation.servers import Server
+from tests.engine.plan.simulation.world import FILED, SYNCED, BrokenLawError, World
+
+from imapsync.plan.belief import LOOK_AGAIN_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.engine.plan.simulation.options import Options
+
+
+class Event(NamedTuple):
+    """Something happens in run `run` before its step `step` (or after the run, when it has fewer)."""
+
+    run: int
+    step: int
+    kind: str
+    first: int = 0
+    second: int = 0
+
+
+class Servers(NamedTuple):
+    """What the two servers can do."""
+
+    condstore1: bool = True
+    condstore2: bool = True
+    uidplus1: bool = True
+    uidplus2: bool = True
+    size_bias: int = 0
+
+
+class History(NamedTuple):
+    """options: those of each run; the last ones are those of the two undisturbed runs at the end, too."""
+
+    options: Sequence[Options]
+    events: Sequence[Event]
+    servers: Servers = Servers()
+
+
+def live(history: History) -> World:
+    """Live through a history; raises BrokenLawError."""
+    able = history.servers
+    world = World(
+        Server(SYNCED, condstore=able.condstore1, uidplus=able.uidplus1),
+        Server((*SYNCED, FILED), condstore=able.condstore2, uidplus=able.uidplus2, size_bias=able.size_bias),
+    )
+    world.remembers = all(options.journal for options in history.options)
+    world.compared_anew = not world.remembers
+    world.released = any(options.maxvanished2 is not None for options in history.options)
+    world.recopies = any(options.recopy for options in history.options)
+    world.empties = any(options.deletion.empties_source for options in history.options)
+    marks = any(options.setflag1 for options in history.options)
+    duplicates = any(options.duplicates for options in history.options)
+    for number, options in enumerate(history.options):
+        events = sorted(
+            (event for event in history.events if event.run == number), key=lambda event: event.step
+        )
+        _one_run(world, options, events, duplicates=duplicates)
+    _come_to_rest(world, history.options[-1], duplicates=duplicates, marks=marks)
+    return world
+
+
+def _one_run(world: World, options: Options, events: list[Event], *, duplicates: bool) -> None:
+    waiting = events[::-1]
+    while waiting and waiting[-1].step == 0:
+        world.happen(waiting.pop())
+    world.begin_run()
+    run = Run(world, options)
+    for step, _ in enumerate(run.steps(), 1):
+        while waiting and waiting[-1].step <= step:
+            world.happen(waiting.pop())
+        if world.killed:
+            break
+    world.sessions = []
+    if not world.killed:
+        _check(world, options, run, duplicates=duplicates)
+    world.killed = False
+    while waiting:
+        world.happen(waiting.pop())
+    world.now += 3_600
+
+
+def _check(world: World, options: Options, run: Run, *, duplicates: bool) -> None:
+    world.check_nothing_lost()
+    world.check_nothing_twice(duplicates=duplicates)
+    hides = any(box.hidden for box in world.here.boxes.values()) and options.unseen
+    if run.complete and not world.upset and not hides:  # a search can hide what it likes
+        missing = _missing(world, options, run)
+        if missing:
+            raise BrokenLawError(f"exit code 0, and these have no copy: {missing}")
+
+
+def _missing(world: World, options: Options, run: Run) -> list[str]:
+    gone = world.gone_there | world.lost_there
+    return world.missing(
+        lambda stored: (
+            run.reader.wants(stored)
+            and (not options.unseen or run.reader.finds(stored))
+            and stored.mail.content not in gone
+        )
+    )
+
+
+def _come_to_rest(world: World, options: Options, *, duplicates: bool, marks: bool) -> None:
+    world.hides = None
+    last = options._replace(maxdelete2=10**6, maxvanished2=None)
+    changed: list[int] = []
+    complete = True
+    for _ in range(3):
+        world.now += 2 * LOOK_AGAIN_S
+        world.begin_run()
+        run = Run(world, last)
+        for _ in run.steps():
+            pass
+        world.sessions = []
+        _check(world, last, run, duplicates=duplicates)
+        changed.append(run.copied + run.deleted)
+        complete = run.complete
+    if complete and _missing(world, last, run):
+        raise BrokenLawError(f"after undisturbed runs there is no copy of {_missing(world, last, run)}")
+    if complete and changed[-1]:
+        raise BrokenLawError("a third undisturbed run still changes something")
+    flags_follow = not marks and not world.empties and not last.unseen
+    if flags_follow and complete and world.other_flags():
+        raise BrokenLawError(f"flags differ: {world.other_flags()}")

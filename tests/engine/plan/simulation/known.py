@@ -1,0 +1,338 @@
+"""Compare a folder pair that the journal knows, in the order of the real comparison."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from tests.engine.plan.simulation.job import opened_numbers
+from tests.engine.plan.simulation.planning import plan_known
+from tests.engine.plan.simulation.world import ordered
+
+from imapsync.plan.belief import PAIRS_LOOKED_AT, Flags, Questions, adds_up, questions, same_messages
+from imapsync.plan.changes import (
+    flag_change,
+    late_duplicates,
+    originals_of,
+    removed_copies,
+    take_over,
+    vanished,
+    without_our_marks,
+)
+from imapsync.plan.decisions import Compared
+from imapsync.plan.match import PairingRules, match
+from imapsync.terms import GONE, Copy, Numbers, Pair
+
+if TYPE_CHECKING:
+    from tests.engine.plan.simulation.context import Context, Steps
+    from tests.engine.plan.simulation.job import Job
+    from tests.engine.plan.simulation.journal import Journal
+
+    from imapsync.plan.index import MessageIndex
+    from imapsync.terms import FolderRecord
+
+
+class KnownComparison:
+    """One known folder pair. invalid: the messages are not those that the journal knows."""
+
+    def __init__(self, run: Context, job: Job, record: FolderRecord, journal: Journal) -> None:
+        self.job = job
+        self.invalid = self.replaced = False
+        self._run = run
+        self._record = record
+        self._journal = journal
+        self._asked = self._questions(job.source_status, job.destination_status)
+        self._wanted = self._asked
+        self._new = run.reader.empty()
+        self._there = run.reader.empty()
+        self._listed: set[int] | None = None
+        self._changed: list[tuple[int, frozenset[bytes]]] = []
+        self._vanished: set[int] = set()
+        self._everything: set[int] | None = None
+        self._present: set[int] | None = None
+        self._marks: dict[int, Copy] = {}
+        self._orphans: list[Pair] = []
+        self._taken_over: dict[int, int] = {}
+        self._late: set[int] = set()
+        self._arrived = 0
+        self._flag_rows: dict[int, int] = {}
+
+    def take(self) -> Steps[None]:
+        run, job, record = self._run, self.job, self._record
+        last = self._journal.last(job.name, PAIRS_LOOKED_AT)
+        yield
+        source = run.source.select(job.name)
+        if source.uidvalidity != record.source.uidvalidity:
+            self.invalid = True
+            return
+        job.source = source
+        yield from self._ask_source(self._asked)
+        yield
+        looked = run.source.fetch(pair.source_uid for pair in last)
+        here = {uid: stored.mail.digest for uid, stored in looked.items()}
+        yield
+        destination = run.destination.select(job.name)
+        if destination.uidvalidity != record.destination.uidvalidity:
+            self.invalid = True
+            return
+        job.destination = destination
+        yield from self._ask_destination(self._asked)
+        yield
+        looked = run.destination.fetch(pair.copy for pair in last)
+        there = {uid: stored.mail.digest for uid, stored in looked.items()}
+        if record.rules != run.wishes.rules:
+            last = [pair._replace(digest=0) for pair in last]
+        here |= dict(zip(self._new.uids, self._new.digests, strict=True))
+        there |= dict(zip(self._there.uids, self._there.digests, strict=True))
+        if not same_messages(last, here, there, altered=False):
+            run.note_restored(record)
+            self.invalid = self.replaced = True
+
+    def conclude(self) -> Steps[None]:
+        yield from self._ask_again()
+        self._look_up_flags()
+        yield from self._unknown_source()
+        yield from self._complete_source()
+        yield from self._find_removed()
+        yield from self._gather_loose()
+        yield from self._find_late_duplicates()
+        yield from self._decide()
+
+    # -- questions
+
+    def _questions(self, source: Numbers, destination: Numbers) -> Questions:
+        return questions(self._record, source, destination, self._run.wishes)
+
+    def _ask_source(self, wanted: Questions) -> Steps[None]:
+        run, record = self._run, self._record
+        yield
+        if wanted.flags is not Flags.NOBODY:
+            since = record.source.modseq if wanted.flags is Flags.CHANGED else -1
+            rows = run.source.fetch(uid for uid in run.source.search() if uid < record.source.uidnext)
+            self._changed += [(uid, row.flags) for uid, row in rows.items() if row.modseq > since]
+        if wanted.source_list:
+            yield
+            found = run.source.fetch(run.source.search())
+            self._listed = {uid for uid, stored in found.items() if run.reader.finds(stored)}
+        elif wanted.source_new:
+            yield
+            run.reader.source(run.source.fetch_from(wanted.source_new), self._new)
+
+    def _ask_destination(self, wanted: Questions) -> Steps[None]:
+        if wanted.destination_new:
+            yield
+            self._run.reader.destination(
+                self._run.destination.fetch_from(wanted.destination_new), self._there
+            )
+
+    def _ask_again(self) -> Steps[None]:
+        run, job, before = self._run, self.job, self._asked
+        if job.source is None or job.destination is None:
+            return
+        now = self._questions(
+            opened_numbers(job.source, job.source_status),
+            opened_numbers(job.destination, job.destination_status),
+        )
+        more = Questions(
+            Flags.NOBODY if before.flags is not Flags.NOBODY else now.flags,
+            0 if before.source_new or before.source_list else now.source_new,
+            now.source_list and not before.source_list,
+            0 if before.destination_new else now.destination_new,
+            now.destination_list,
+        )
+        if more.flags is not Flags.NOBODY or more.source_new or more.source_list:
+            yield from run.open_source(job)
+            yield from self._ask_source(more)
+        if more.destination_new:
+            yield from run.open_destination(job)
+            yield from self._ask_destination(more)
+        self._wanted = now
+
+    # -- the source
+
+    def _look_up_flags(self) -> None:
+        table, run = self._journal.read(self.job.name), self._run
+        for uid, flags in self._changed:
+            pair = table.pairs.get(uid)
+            if pair is None:
+                continue
+            before = without_our_marks(run.journal_flags.flags(pair.flags), uid, table.marked)
+            now = without_our_marks(ordered(flags), uid, table.marked)
+            if now == before:
+                continue
+            self._flag_rows[uid] = run.journal_flags.number(now)
+            change = flag_change(run.reader.translator, before, now) if pair.copy > 0 else None
+            if change is not None:
+                self.job.flag_changes.setdefault(change, array("I")).append(pair.copy)
+
+    def _unknown_source(self) -> Steps[None]:
+        run, known = self._run, self._journal.read(self.job.name).pairs
+        if self._listed is not None:
+            self._new = run.reader.empty()
+            unknown = [uid for uid in self._listed if uid not in known]
+            if unknown:
+                yield from run.open_source(self.job)
+                run.reader.source(run.source.fetch(unknown), self._new)
+        elif self._new.seen:
+            self._arrived = self._new.seen
+            again = {uid for uid in self._new.uids if uid in known}
+            if again:
+                self._new = self._new.without(again)
+
+    def _complete_source(self) -> Steps[None]:
+        run, job, record = self._run, self.job, self._record
+        known = self._journal.read(job.name).pairs
+        searched = self._listed is not None and run.options.unseen
+        if self._listed is not None and not searched:
+            yield from self._list_source(self._listed)
+        elif record.settled and not searched:
+            if not adds_up(record.source, job.source_numbers, self._arrived):
+                yield from self._list_source(None)
+        else:
+            yield from self._list_source(None)
+        if self._everything is None:
+            return
+        got = {*self._new.uids, *self._new.dropped, *known}
+        floor = 0 if self._listed is not None else record.source.uidnext
+        wanted = (self._listed or set()) if searched else {uid for uid in self._everything if uid >= floor}
+        if wanted - got:
+            yield from run.open_source(job)
+            run.reader.source(run.source.fetch(wanted - got), self._new)
+        if not job.incomplete:
+            self._vanished |= vanished(known, self._everything)
+
+    def _list_source(self, listed: set[int] | None) -> Steps[None]:
+        run, job = self._run, self.job
+        if listed is None or (job.source is not None and len(listed) < job.source.exists):
+            yield from run.open_source(self.job)
+            listed = yield from run.list_all(self.job, run.source)
+        self._everything = listed
+
+    # -- the destination
+
+    def _find_removed(self) -> Steps[None]:
+        run, job, record, journal = self._run, self.job, self._record, self._journal
+        pairs = journal.read(job.name).pairs
+        gone = [pairs[uid] for uid in self._vanished if uid in pairs and pairs[uid].copy > 0]
+        if job.destination is None:
+            return
+        now = opened_numbers(job.destination, job.destination_status)
+        if self._wanted.destination_list or not adds_up(record.destination, now, self._there.seen):
+            yield from run.open_destination(job)
+            self._present = yield from run.list_all(job, run.destination)
+            if self._present is None:
+                return
+            copies = [pair.copy for pair in pairs.values()]
+            self._marks = removed_copies(list(pairs), copies, self._present, record.destination_seen)
+            for uid in self._vanished:
+                self._marks.pop(uid, None)
+            gone = [pair for pair in gone if pair.copy in self._present]
+            if run.options.recopy:
+                yield from self._recopy()
+        duplicates = journal.marked_as(job.name, [Copy.DUPLICATE]) if gone else []
+        heirs = take_over(gone, [pair for pair in duplicates if pair.source_uid not in self._vanished])
+        self._taken_over = {heir.source_uid: heir.copy for heir in heirs}
+        inherited = set(self._taken_over.values())
+        self._orphans = [pair for pair in gone if pair.copy not in inherited]
+
+    def _recopy(self) -> Steps[None]:
+        pairs = self._journal.read(self.job.name).pairs
+        uids = {uid for uid, pair in pairs.items() if pair.copy in GONE}
+        uids = (uids | set(self._marks)) - self._vanished
+        self._marks.clear()
+        if uids:
+            self._journal.remove(self.job.name, uids)
+            for uid in uids:
+                self._flag_rows.pop(uid, None)
+            yield from self._run.open_source(self.job)
+            self._run.reader.source(self._run.source.fetch(uids), self._new)
+
+    def _gather_loose(self) -> Steps[None]:
+        run, record = self._run, self._record
+        pairs = self._journal.read(self.job.name).pairs
+        if self._there.uids and not (record.settled and record.destination.messages >= 0):
+            self._there = self._there.without({pair.copy for pair in pairs.values() if pair.copy > 0})
+        if self._orphans:
+            yield from run.open_destination(self.job)
+            rows = run.destination.fetch(pair.copy for pair in self._orphans)
+            run.reader.destination(rows, self._there)
+
+    def _find_late_duplicates(self) -> Steps[None]:
+        run, new = self._run, self._new
+        if run.options.duplicates or not new.uids:
+            return
+        table = self._journal.read(self.job.name)
+        keys = {
+            uid: (digest, size)
+            for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)
+            if uid not in new.excluded
+        }
+        identified = [pair for pair in table.pairs.values() if pair.copy > 0 and pair.digest]
+        without_copy = self._vanished | self._marks.keys()
+        originals = {
+            key: [pair for pair in pairs if pair.source_uid not in without_copy]
+            for key, pairs in originals_of(keys.values(), identified).items()
+        }
+        suspects = {uid for uid, key in keys.items() if originals.get(key)}
+        if suspects:
+            known = {pair.source_uid for uid in suspects for pair in originals[keys[uid]]}
+            yield from run.open_source(self.job)
+            rows = run.source.fetch(suspects | known)
+            contents = {uid: stored.mail.content for uid, stored in rows.items()}
+            self._late = late_duplicates({uid: keys[uid] for uid in suspects}, originals, contents)
+
+    # -- the decision
+
+    def _decide(self) -> Steps[None]:
+        run, job = self._run, self.job
+        late = [row for row, uid in enumerate(self._new.uids) if uid in self._late]
+        new = self._new.without(self._late) if self._late else self._new
+        loose = self._loose_index()
+        sizes_differ = yield from run.tell_apart(job, new, loose, suspicious=True)
+        gone = {orphan.copy for orphan in self._orphans} | self._journal.moved(job.name)
+        rules = PairingRules(run.options.duplicates, sizes_differ=sizes_differ, partners_gone=gone)
+        matching = match(new, loose, rules)
+        self._write(late)
+        plan_known(run, job, Compared(new, loose, matching))
+
+    def _write(self, late: list[int]) -> None:
+        journal, name = self._journal, self.job.name
+        table = journal.change(name)
+        table.record = table.record._replace(settled=False)
+        gone = {uid: table.pairs[uid] for uid in self._vanished if uid in table.pairs}
+        ours = table.marked & self._vanished
+        journal.remove(name, self._vanished)
+        index = self._there
+        journal.add_loose(name, zip(index.uids, index.digests, index.sizes, strict=True))
+        moved = [pair for uid, pair in gone.items() if uid in ours and pair.copy > 0]
+        journal.add_loose(name, [(pair.copy, pair.digest, pair.size) for pair in moved], moved=True)
+        table.marked -= self._vanished
+        if self._present is not None:
+            journal.remove_loose(name, [uid for uid in table.loose if uid not in self._present])
+        journal.mark(name, self._marks.items())
+        heirs = [table.pairs[uid]._replace(copy=copy) for uid, copy in self._taken_over.items()]
+        journal.add(name, heirs)
+        new = self._new
+        journal.add(
+            name, [Pair(new.uids[row], Copy.DUPLICATE, 0, new.digests[row], new.sizes[row]) for row in late]
+        )
+        for uid in self._vanished:
+            self._flag_rows.pop(uid, None)
+        self.job.flag_rows = self._flag_rows
+
+    def _loose_index(self) -> MessageIndex:
+        loose = self._run.reader.empty()
+        if not self._new.uids and not self._run.options.delete2:
+            return loose
+        known = {uid: row[:2] for uid, row in self._journal.read(self.job.name).loose.items()}
+        if self._present is not None:
+            known = {uid: who for uid, who in known.items() if uid in self._present}
+        new = self._there
+        known.update(
+            (uid, (digest, size)) for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)
+        )
+        for uid in sorted(known):
+            loose.uids.append(uid)
+            loose.digests.append(known[uid][0])
+            loose.sizes.append(known[uid][1])
+        return loose

@@ -1,0 +1,135 @@
+"""One run, step by step; between any two things that it asks or does, something may happen."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tests.engine.plan.simulation import copying, ending
+from tests.engine.plan.simulation.context import Context, FolderReplaced, Steps
+from tests.engine.plan.simulation.full import FullComparison
+from tests.engine.plan.simulation.job import WAITING, Job, opened_numbers
+from tests.engine.plan.simulation.journal import Journal
+from tests.engine.plan.simulation.known import KnownComparison
+from tests.engine.plan.simulation.servers import Cut
+from tests.engine.plan.simulation.world import SYNCED
+
+from imapsync.plan.belief import Spared, Trust, is_put_back, spared, trust
+
+if TYPE_CHECKING:
+    from tests.engine.plan.simulation.options import Options
+    from tests.engine.plan.simulation.world import World
+
+    from imapsync.terms import FolderRecord
+
+
+class Run(Context):
+    """A run of the model. complete: it ended with exit code 0."""
+
+    def __init__(self, world: World, options: Options) -> None:
+        super().__init__(world, options, Journal(world.file) if options.journal else None)
+        world.started = world.now
+        self.complete = False
+        self.there_before = 0
+
+    def steps(self) -> Steps[None]:
+        try:
+            yield from self._work()
+        except (ending.Brake, FolderReplaced, Cut):
+            self.errors += 1
+        self.commit()
+        self.complete = not self.errors
+
+    def _work(self) -> Steps[None]:
+        jobs = yield from self.persist(self._list)
+        if self.journal is not None:
+            self.copies_before = sum(record.copies for record in self.journal.records().values())
+        for group in [jobs] if self.options.together else [[job] for job in jobs]:
+            working = yield from self.persist(partial(self._compare, group))
+            if any(row.state == WAITING for job in working for row in job.rows):
+                yield from self.persist(partial(copying.claim_arrivals, self, working))
+                yield from copying.copy(self, working)
+                yield from self.persist(partial(copying.check_arrivals, self, working))
+            for job in working:
+                yield from self.persist(partial(ending.finish, self, job))
+        yield from self.persist(partial(ending.judge_vanished, self, jobs))
+        if self.options.deletion.empties_source or self.options.setflag1:
+            for job in jobs:
+                yield from self.persist(partial(ending.change_source, self, job))
+        yield from self.persist(partial(ending.delete_on_destination, self, jobs))
+        ending.settle(self, jobs)
+        yield from self.persist(partial(ending.confirm_numbers, self, jobs))
+
+    # -- comparing
+
+    def _list(self) -> Steps[list[Job]]:
+        jobs = []
+        self.there_before = 0
+        for name in SYNCED:
+            yield
+            source = self.source.status(name)
+            yield
+            destination = self.destination.status(name)
+            self.there_before += destination.messages
+            jobs.append(Job(name, source, destination))
+        self.there_before = self.world.there.count()
+        return jobs
+
+    def _compare(self, jobs: list[Job]) -> Steps[list[Job]]:
+        records = self.journal.records() if self.journal is not None else {}
+        comparisons = []
+        for job in jobs:
+            if job.finished:
+                continue
+            comparison = self._comparison(job, records.get(job.name))
+            if comparison is not None:
+                comparisons.append(comparison)
+        for comparison in comparisons:
+            yield from comparison.take()
+        working = []
+        for comparison in comparisons:
+            job = comparison.job
+            if not comparison.invalid:
+                yield from comparison.conclude()
+            if comparison.invalid:
+                self._give_up(job, replaced=isinstance(comparison, KnownComparison) and comparison.replaced)
+                again = FullComparison(self, job)
+                yield from again.take()
+                yield from again.conclude()
+            working.append(job)
+        return working
+
+    def _give_up(self, job: Job, *, replaced: bool) -> None:
+        """Believe no longer what is recorded, but which of its copies may be the last ones."""
+        record, job.record = job.record, None
+        if record is None or self.journal is None:
+            return
+        source = opened_numbers(job.source, job.source_status) if job.source else job.source_status
+        there = job.destination_status
+        if job.destination is not None:
+            there = opened_numbers(job.destination, there)
+        which = spared(record, source, there, replaced=replaced)
+        if which is not Spared.NOBODY:
+            job.last_copies = self.journal.moved(job.name)
+        if which is Spared.KNOWN:
+            pairs = self.journal.read(job.name).pairs.values()
+            job.last_copies.update(pair.copy for pair in pairs if pair.copy > 0)
+
+    def _comparison(self, job: Job, record: FolderRecord | None) -> FullComparison | KnownComparison | None:
+        believed = trust(record, job.source_status, job.destination_status, self.wishes)
+        journal = self.journal
+        if record is not None and is_put_back(record.destination, job.destination_status):
+            self.note_restored(record)
+        job.record = record if journal is not None else None
+        if record is None or journal is None or believed is Trust.NOTHING:
+            self._give_up(job, replaced=False)
+            return FullComparison(self, job)
+        if believed is Trust.BEGUN:
+            return FullComparison(self, job, begun=True)
+        if believed is Trust.KNOWN:
+            return KnownComparison(self, job, record, journal)
+        if record.destination_seen < record.destination.uidnext:
+            seen = record._replace(destination_seen=record.destination.uidnext)
+            journal.update(job.name, seen)
+        job.finished = job.unchanged = True
+        return None
