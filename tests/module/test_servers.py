@@ -51,7 +51,8 @@ def mail(node: Node, remote: Dovecot, local: Dovecot) -> Node:
         "SYNCCTL_MAIL_PORT": str(local.port),
         "SYNCCTL_ENGINE": str(Path(sys.executable).with_name("imapsync")),
     }
-    node.publish(mail_host=local.host)
+    # The servers of the tests are on loopback, at ports that are free.
+    node.publish(mail_host=local.host, allowed_hosts=("127.0.0.0/8",))
     node.paths.master_password.write_text(local.master_password)
     remote.fill("anna", {"INBOX": messages(20), "Archive/2024": messages(5), "Public": messages(1)})
     return node

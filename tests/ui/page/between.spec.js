@@ -462,3 +462,25 @@ test("a row of a CSV file says what is missing and what would be right, in the r
   await expect(shown.getByText("missing", { exact: true })).toBeVisible();
   await expect(shown.getByText("••••••")).toHaveCount(0);
 });
+
+test("an import that was cancelled says which rows were done and which are left", async ({
+  node,
+  open,
+}) => {
+  const whole = node.actions["import-csv-tasks"]();
+  const results = whole.results.map((one) =>
+    one.status === "failed"
+      ? { ...one, status: "not_done", field: null, error: null, text: "cancelled before this row" }
+      : one,
+  );
+  node.actions["import-csv-tasks"] = () =>
+    new Failure("", { ...whole, results, failed: 0, not_done: 1 });
+  const frame = await open("import");
+  await loadFile(frame);
+  await frame.getByRole("button", { name: /^Import \d/ }).click();
+  await expect(frame.getByText("The import was cancelled")).toBeVisible();
+  await expect(frame.getByText("1 created · 1 not done")).toBeVisible();
+  await expect(frame.locator('[data-row="2"]')).toContainText("Created");
+  await expect(frame.locator('[data-row="6"]')).toContainText("Not done");
+  await expect(frame.getByText("The import failed")).toHaveCount(0);
+});

@@ -104,6 +104,30 @@ for (const [name, label] of [
   });
 }
 
+test("servers inside the cluster are allowed in the settings, and a wrong one is named", async ({
+  node,
+  open,
+}) => {
+  const app = await open("settings");
+  const allowed = field(app, "Allowed servers inside the cluster");
+  await expect(allowed).toHaveValue("10.5.4.7");
+  node.actions["configure-module"] = () =>
+    new Refusal([
+      {
+        field: "allowed_hosts",
+        parameter: "allowed_hosts",
+        value: "10.6/x",
+        error: "invalid_value",
+      },
+    ]);
+  await allowed.fill("10.5.4.7, mail.lan 10.6/x");
+  await app.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(app.getByText("10.6/x is not the name of a server")).toBeVisible();
+  expect(node.inputsOf("configure-module").map((one) => one.allowed_hosts)).toEqual([
+    ["10.5.4.7", "mail.lan", "10.6/x"],
+  ]);
+});
+
 test("a known provider fills the server, unless one was typed", async ({ open }) => {
   const app = await open("task");
   await field(app, "Remote user").fill("anna@gmail.com");

@@ -177,6 +177,7 @@ export const configuration = {
   mail_server: "8dd3b3fe-609c-42f7-a2d1-cecba9461bea",
   mail_host: "127.77.1.2",
   max_parallel: 4,
+  allowed_hosts: ["10.5.4.7"],
   schedules_paused: false,
   mail_server_URL: [
     {
@@ -348,6 +349,7 @@ export const csvResults = {
   updated: 0,
   skipped: 0,
   failed: 1,
+  not_done: 0,
 };
 
 const keyOf = (one) => `${one.localuser}_${one.task_id}`;

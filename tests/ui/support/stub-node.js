@@ -51,10 +51,11 @@ export class Refusal {
   }
 }
 
-/** What an action's stand-in may give instead of an output: a failure with its error text. */
+/** What an action's stand-in may give instead of an output: a failure with its error text, and an output all the same. */
 export class Failure {
-  constructor(text) {
+  constructor(text, output = "") {
     this.text = text;
+    this.output = output;
   }
 }
 
@@ -133,7 +134,7 @@ export class StubNode {
       known.result = { output: answer.errors, error: "", exit_code: 2 };
       this.tell(path, "validation-failed", 0);
     } else if (answer instanceof Failure) {
-      known.result = { output: "", error: answer.text, exit_code: 1 };
+      known.result = { output: answer.output, error: answer.text, exit_code: 1 };
       this.tell(path, "aborted", 0);
     } else {
       known.result = { output: answer ?? "", error: "", exit_code: 0 };

@@ -31,15 +31,17 @@ const FORGET_AGAIN_MS = 10_000;
 export class ActionError extends Error {
   /**
    * @param {string} kind see above
-   * @param {object} details `action`, `status` (HTTP), `errors` (validation elements), `text` (stderr of the task)
+   * @param {object} details `action`, `status` (HTTP), `errors` (validation elements), `text` and `output`
+   *   (what a task that failed wrote)
    */
-  constructor(kind, { action = "", status = 0, errors = [], text = "" } = {}) {
+  constructor(kind, { action = "", status = 0, errors = [], text = "", output = null } = {}) {
     super(kind === "network" ? "Network Error" : `${action}: ${kind}`);
     this.name = "ActionError";
     this.kind = kind;
     this.action = action;
     this.errors = errors;
     this.text = text;
+    this.output = output;
     if (status) {
       // The shape that cluster-admin's own error notification understands.
       this.response = { status };
@@ -206,7 +208,11 @@ function abortedError(action, result) {
   // cluster-admin cannot tell a validation failure from another one when it learnt of it by asking.
   return isValidationOutput(result?.output)
     ? validationError(action, result.output)
-    : new ActionError("aborted", { action, text: String(result?.error ?? "") });
+    : new ActionError("aborted", {
+        action,
+        text: String(result?.error ?? ""),
+        output: result?.output,
+      });
 }
 
 function validationError(action, errors) {
