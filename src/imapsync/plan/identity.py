@@ -24,10 +24,12 @@ TEXT_BYTES = 8_192
 #: "No identity": the headers that should identify are not there. Real digests are never 0.
 UNIDENTIFIED = 0
 
-#: What of a header counts as content, beside the text.
-CONTENT_FIELDS = b"SUBJECT FROM TO CC DATE"
-#: So much of a text is compared.
-CONTENT_BYTES = 512 * 1024
+#: What of a header counts as content, beside the text; where nothing of it is there, all fields do.
+_CONTENT_FIELDS = frozenset({b"subject", b"from", b"to", b"cc", b"date"})
+#: A longer header ends here.
+_HEADER_BYTES = 1024 * 1024
+#: What counts in no text: white space, and NUL, which servers leave out or give as 0x80 (Dovecot).
+_UNTOLD = b" \t\r\n\v\f\0\x80"
 
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 #: Cyrus puts an X in place of each character of a header that is not ASCII.
@@ -125,17 +127,58 @@ class Identity:
         """Give the digest of the `number`-th message, from 0, that has a digest and may yet be another."""
         return digest if not number else self._digest(b"\0\0\0%d %d" % (digest, number))
 
-    def of_message(self, fields: bytes, text: bytes) -> int:
-        """Give the digest of what a message says, for messages that nothing else tells apart. Never 0.
+    def of_message(self, message: bytes) -> int:
+        """Give the digest of what a message says, for those that nothing else tells apart. Never 0."""
+        whole = self.whole()
+        whole.update(message)
+        return whole.digest()
 
-        fields: those of `CONTENT_FIELDS`. White space does not count.
-        """
-        squeezed = b"\n".join(sorted(b"".join(line.split()) for line in _FOLD.sub(b"", fields).split(b"\n")))
-        return self._digest(b"\1" + squeezed.lower().translate(_MUNGED) + b"\n\n" + b"".join(text.split()))
+    def whole(self) -> WholeMessage:
+        """Begin the digest of a message that comes in pieces."""
+        return WholeMessage(self._key)
 
     def _digest(self, text: bytes) -> int:
         digest = int.from_bytes(blake2b(text, digest_size=DIGEST_BYTES, key=self._key).digest(), "little")
         return digest or 1
+
+
+class WholeMessage:
+    """Digest of all that a message says, however its lines end and whatever servers add to its header.
+
+    White space does not count, nor where the header ends: a line of it that is no field is text.
+    """
+
+    __slots__ = ("_begin", "_hash", "_in_text")
+
+    def __init__(self, key: bytes) -> None:
+        self._hash = blake2b(b"\1", digest_size=DIGEST_BYTES, key=key)
+        self._begin = b""
+        self._in_text = False
+
+    def update(self, piece: bytes) -> None:
+        """Take the next piece of the message."""
+        if self._in_text:
+            self._hash.update(piece.translate(None, _UNTOLD))
+            return
+        self._begin += piece
+        header, text = split_message(self._begin)
+        if text or len(header) > _HEADER_BYTES:
+            self._end_header(header, text)
+
+    def digest(self) -> int:
+        """Give the digest, never 0; nothing may come after."""
+        if not self._in_text:
+            self._end_header(*split_message(self._begin))
+        return int.from_bytes(self._hash.digest(), "little") or 1
+
+    def _end_header(self, header: bytes, text: bytes) -> None:
+        self._in_text, self._begin = True, b""
+        lines = _fields(header.replace(b"\0", b"\x80").translate(_MUNGED))
+        fields = [line for line in lines if _name_of(line) not in _ADDED_FIELDS and _name_of(line)]
+        telling = [line for line in fields if _name_of(line) in _CONTENT_FIELDS] or fields
+        self._hash.update(b"\n".join(sorted(b"".join(line.lower().split()) for line in telling)) + b"\n\n")
+        self.update(b"".join(line for line in lines if not _name_of(line)))
+        self.update(text)
 
 
 def proves_sameness(content: bytes) -> bool:

@@ -80,7 +80,7 @@ def doubts(
         if (count > 1 and (key in count_there or not sync_duplicates) and count != count_there.get(key, 0))
         or (key in count_there and (suspicious or (mirrors and count_there[key] > count)))
     }
-    unclear |= {key for row in _drafts(source, here) if (key := keys_here[row]) in count_there}
+    unclear |= {key for row in drafts(source, here) if (key := keys_here[row]) in count_there}
     here_left = [row for row in here if keys_here[row] not in count_there]
     there_left = [row for row in there if keys_there[row] not in count_here]
     loose: set[int] = set()
@@ -169,6 +169,19 @@ def duplicate_rows(index: MessageIndex) -> array[int]:
     return _without_duplicates(index, _exact_keys(index), nobody, sync_duplicates=False)[1]
 
 
+def drafts(source: MessageIndex, rows: list[int]) -> list[int]:
+    """Give the rows of drafts: those get other texts under the same identity."""
+    if not source.flags:
+        return []
+    table = source.flag_table
+    drafts = {
+        number
+        for number in set(source.flags)
+        if any(flag.lower() == b"\\draft" for flag in table.flags(number))
+    }
+    return [row for row in rows if source.flags[row] in drafts] if drafts else []
+
+
 def twins(source: MessageIndex, matching: Matching) -> dict[int, int]:
     """Give the UID of each duplicate -> the UID of the message that it is a duplicate of."""
     if not matching.duplicates:
@@ -180,19 +193,6 @@ def twins(source: MessageIndex, matching: Matching) -> dict[int, int]:
         if row not in left_out:
             first.setdefault(key, source.uids[row])
     return {source.uids[row]: first[keys[row]] for row in matching.duplicates if keys[row] in first}
-
-
-def _drafts(source: MessageIndex, rows: list[int]) -> list[int]:
-    """Give the rows of drafts: those get other texts under the same identity."""
-    if not source.flags:
-        return []
-    table = source.flag_table
-    drafts = {
-        number
-        for number in set(source.flags)
-        if any(flag.lower() == b"\\draft" for flag in table.flags(number))
-    }
-    return [row for row in rows if source.flags[row] in drafts] if drafts else []
 
 
 def _selected(source: MessageIndex, rows: Iterable[int]) -> array[int]:

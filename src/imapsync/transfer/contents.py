@@ -1,14 +1,19 @@
-"""Read the content of the few messages that digest and size do not tell apart."""
+"""Read the few messages that digest and size do not tell apart.
+
+They are read whole: servers cut parts of messages in their own ways (hoodiecrow gives only the first message
+of a set its part), and the end of what counts lies elsewhere where line ends are counted otherwise.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from imapsync.plan.identity import CONTENT_BYTES, CONTENT_FIELDS
-from imapsync.plan.match import SAMPLE, Doubts, doubts
-from imapsync.session.errors import CommandRefused
+from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts
+from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.transfer.planning import UIDS_PER_QUESTION
+from imapsync.transfer.work import LARGE_BYTES
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -24,25 +29,47 @@ if TYPE_CHECKING:
 
     Sides = tuple[MessageIndex, MessageIndex]
 
-_FIELDS = b"(UID BODY.PEEK[HEADER.FIELDS (" + CONTENT_FIELDS + b")])"
-_TEXT = b"(UID BODY.PEEK[TEXT]<0.%d>)" % CONTENT_BYTES
+_SIZES = b"(UID RFC822.SIZE)"
+_WHOLE = b"(UID BODY.PEEK[])"
 
 
 async def read_contents(session: Session, uids: Iterable[int], identity: Identity) -> dict[int, int]:
     """Give UID -> content digest for messages of the selected folder; what is refused is left out."""
     digests: dict[int, int] = {}
     for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
-        fields: dict[int, bytes] = {}
+        large: set[int] = set()
         try:
-            async for batch in session.fetch(some, _FIELDS):
-                fields.update((record.uid, record.body or b"") for record in batch if record.uid)
-            async for batch in session.fetch(some, _TEXT):
-                for record in batch:
-                    if record.uid in fields and record.body is not None:
-                        digests[record.uid] = identity.of_message(fields[record.uid], record.body)
+            async for batch in session.fetch(some, _SIZES):
+                large |= {record.uid or 0 for record in batch if (record.size or 0) > LARGE_BYTES}
+            small = UidSet.of(uid for uid in some if uid not in large)
+            if small:
+                large |= await _of_small(session, small, identity, digests)
         except CommandRefused:
-            continue
+            pass
+        for uid in sorted(large & set(some)):
+            with contextlib.suppress(CommandRefused, MessageGone):
+                digests[uid] = await _of_large(session, uid, identity)
     return digests
+
+
+async def _of_small(session: Session, uids: UidSet, identity: Identity, digests: dict[int, int]) -> set[int]:
+    """Read messages by one question; give those that turn out too large for it."""
+    large = set()
+    async for batch in session.fetch(uids, _WHOLE):
+        for record in batch:
+            uid = record.uid or 0
+            if uid in uids and record.body is not None:
+                digests[uid] = identity.of_message(record.body)
+            elif uid in uids and record.body_size:
+                large.add(uid)
+    return large
+
+
+async def _of_large(session: Session, uid: int, identity: Identity) -> int:
+    whole = identity.whole()
+    async for piece in session.fetch_body(uid):
+        whole.update(piece)
+    return whole.digest()
 
 
 async def tell_apart(
@@ -78,8 +105,9 @@ async def tell_apart(
         sample = set(digests[:: len(digests) // SAMPLE])
         await _read_other_sizes(run, focus, job, sides, found=found, digests=sample)
         sizes_differ = _all_alike(sides, found, sample)
-    if not sizes_differ:
-        await _read_other_sizes(run, focus, job, sides, found=found, digests=set(digests))
+    if sizes_differ:  # but a draft may have got another text all the same
+        digests = [source.digests[row] for row in drafts(source, found.source_other_size)]
+    await _read_other_sizes(run, focus, job, sides, found=found, digests=set(digests))
     here = [source.uids[row] for row in found.source_same_size]
     there = [destination.uids[row] for row in found.destination_same_size]
     await _read_both(run, focus, job, sides, (here, there))

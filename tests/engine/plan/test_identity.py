@@ -214,3 +214,48 @@ def test_a_message_has_the_identity_of_its_header() -> None:
 )
 def test_where_the_header_ends(message: bytes, header: bytes, text: bytes) -> None:
     assert split_message(message) == (header, text)
+
+
+_WHOLE = b"Message-Id: <a@b>\r\nFrom: J\xf6rg\r\nSubject: one\r\n\r\nfirst line\r\nsecond \0 line\r\n"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        _WHOLE.replace(b"\r\n", b"\n"),
+        _WHOLE.replace(b"first line\r\n", b"first line\r\r\n"),
+        _WHOLE.removesuffix(b"\r\n"),
+        _WHOLE.replace(b"\0", b"\x80"),
+        _WHOLE.replace(b"\0", b""),
+        _WHOLE.replace(b"J\xf6rg", b"JXrg"),
+        _WHOLE.replace(b"Subject: one", b"SUBJECT:\r\n one"),
+        b"Received: by here\r\nX-Virus: none\r\n" + _WHOLE,
+    ],
+)
+def test_what_a_server_makes_of_a_message_says_the_same(shown: bytes) -> None:
+    assert IDENTITY.of_message(shown) == IDENTITY.of_message(_WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (_WHOLE, _WHOLE.replace(b"second", b"another")),
+        (_WHOLE, _WHOLE.replace(b"Subject: one", b"Subject: two")),
+        (_WHOLE, _WHOLE + b"and more\r\n"),
+        (b"a: b\r\n\r\n" + b"x" * 900_000 + b"y", b"a: b\r\n\r\n" + b"x" * 900_000 + b"z"),
+        (b"Only words\r\nand words\r\n", b"Only words\r\nand others\r\n"),
+        (b"X-Only: a field\r\n\r\n", b"X-Only: another\r\n\r\n"),
+        (b"\r\nno header", b"\r\nno headers"),
+    ],
+)
+def test_another_text_is_another_message(one: bytes, other: bytes) -> None:
+    assert IDENTITY.of_message(one) != IDENTITY.of_message(other)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
+@pytest.mark.parametrize("message", [_WHOLE, _WHOLE.replace(b"\r\n", b"\n"), b"\r\nno header", b"", b"a: b"])
+def test_a_message_in_pieces_is_the_same(message: bytes, size: int) -> None:
+    whole = IDENTITY.whole()
+    for at in range(0, len(message), size):
+        whole.update(message[at : at + size])
+    assert whole.digest() == IDENTITY.of_message(message)
