@@ -15,6 +15,22 @@ if TYPE_CHECKING:
 _DELETED = b"\\deleted"
 
 
+def can_have_vanished(
+    before: int, uidnext: int | None, gone: int, present: Collection[int], known: Iterable[int]
+) -> bool:
+    """Tell whether so many listed messages can have been expunged, given what the folder lists now.
+
+    before: its EXISTS when it was read. gone: how many are missed by now. known: UIDs of messages of that
+    time. A folder that holds no fewer messages has only given them other numbers (UIDs that do not last, RFC
+    4315 UIDNOTSTICKY); what has UIDNEXT or more came later, unless nothing of that time is there any more.
+    """
+    if len(present) + gone <= before:
+        return True
+    if not uidnext or not any(uid in present for uid in known):
+        return False
+    return sum(1 for uid in present if uid < uidnext) + gone <= before
+
+
 def vanished(pairs: Iterable[int], present: Collection[int]) -> set[int]:
     """Give the source UIDs of pairs that the source no longer lists."""
     return {uid for uid in pairs if uid not in present}

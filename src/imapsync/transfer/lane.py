@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapsync.plan.bodies import HEAD_BYTES, is_doubtful
-from imapsync.plan.changes import without_our_marks
+from imapsync.plan.changes import can_have_vanished, without_our_marks
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
@@ -329,14 +329,12 @@ class Lane:
         """
         selected = job.source_selected
         job.vanished += 1
-        if selected is not None and selected.uidnext:
-            old = sum(1 for uid in present if uid < selected.uidnext)
-            if old + job.vanished > selected.exists:
-                text = "the server lists other messages than it told about"
-                message_failed(
-                    self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text
-                )
-                return
+        if selected is not None and not can_have_vanished(
+            selected.exists, selected.uidnext, job.vanished, present, job.uids
+        ):
+            text = "the server lists other messages than it told about"
+            message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
+            return
         message_skipped(self._run, job, [row], Skip.VANISHED)
 
     async def _changed(self, job: FolderJob, row: int, record: Fetch, body: bytes) -> Message | None:

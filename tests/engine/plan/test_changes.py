@@ -6,6 +6,7 @@ import pytest
 
 from imapsync.plan.changes import (
     FreedDuplicate,
+    can_have_vanished,
     flag_change,
     late_duplicates,
     originals_of,
@@ -100,3 +101,22 @@ def test_a_new_message_is_a_duplicate_only_of_equal_content(
 ) -> None:
     new = {9: (A, 5), 10: (B, 99)}
     assert late_duplicates(new, originals_of(new.values(), ORIGINALS), contents) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "uidnext", "gone", "present", "can"),
+    [
+        pytest.param(3, 4, 1, {1, 2}, True, id="one is gone"),
+        pytest.param(3, 4, 3, set(), True, id="all are gone"),
+        pytest.param(3, 4, 1, {1, 2, 4}, True, id="one is gone and one came"),
+        pytest.param(3, 4, 1, {1, 2, 3}, False, id="as many as before"),
+        pytest.param(2, 4, 1, {1, 2}, False, id="1 and 3 are 1 and 2 now"),
+        pytest.param(2, None, 1, {1, 2}, False, id="without UIDNEXT nothing is known to have come later"),
+        pytest.param(3, 4, 1, {4, 5, 6}, False, id="all have other numbers, above the old ones"),
+        pytest.param(3, 4, 2, {1, 2}, False, id="more are missed than the folder lost"),
+    ],
+)
+def test_what_can_have_vanished(
+    before: int, uidnext: int | None, gone: int, present: set[int], can: bool
+) -> None:
+    assert can_have_vanished(before, uidnext, gone, present, [1, 3]) is can
