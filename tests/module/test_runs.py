@@ -200,8 +200,7 @@ def kill_container(node: Node, tasks: list[str]) -> None:
 def test_a_killed_container_goes_on_in_the_same_order(idle: Node) -> None:
     tasks = [idle.save(task_id=f"t{number}") for number in (5, 3, 4, 1, 2)]
     idle.syncctl("start", "--detach", "-", given="\n".join(tasks))
-    for task in tasks[:2]:
-        engine_pid(idle, task)
+    until(lambda: len(runs(idle)) == 2)
     kill_container(idle, tasks[:2])
     assert {state(idle, task) for task in tasks} == {"stopped"}
     assert idle.syncctl("resume").returncode == 0
@@ -209,6 +208,7 @@ def test_a_killed_container_goes_on_in_the_same_order(idle: Node) -> None:
     assert [entry.task for entry in queue.read(idle.paths)] == tasks[2:]
     assert idle.syncctl("resume").returncode == 0
     assert [entry.task for entry in queue.read(idle.paths)] == tasks[2:]
+    until(lambda: len(runs(idle)) == 4)
     (idle.home / "seconds").write_text("0")
     idle.syncctl("stop", *tasks[:2])
     until(lambda: all(state(idle, task) == "stopped" for task in tasks))

@@ -94,6 +94,80 @@ def test_pairs_come_sorted_and_the_latest_word_counts(journal: Journal, folder: 
     assert [*journal.pairs(folder).source_uids] == [5, LARGEST]
 
 
+def test_who_messages_are_is_learned_later(journal: Journal, folder: int) -> None:
+    journal.add(folder, [Pair(1, 11), Pair(2, Copy.DUPLICATE), Pair(3, 13, 0, LARGE, 9)])
+    assert journal.unidentified(folder)
+    journal.identify(folder, [(1, LARGE - 1, 5), (9, 1, 1)])
+    assert list(journal.identified(folder)) == [Pair(1, 11, 0, LARGE - 1, 5), Pair(3, 13, 0, LARGE, 9)]
+    assert journal.unidentified(folder), "a duplicate may take over a copy, and then somebody must know it"
+    journal.mark(folder, [(2, Copy.VANISHED)])
+    assert not journal.unidentified(folder), "nobody asks who a message without a copy is"
+
+
+def test_the_last_pairs_are_the_last_that_have_a_copy(journal: Journal, folder: int) -> None:
+    journal.add(
+        folder, [Pair(1, 11), Pair(2, 12), Pair(3, 10), Pair(4, Copy.REMOVED), Pair(5, Copy.DUPLICATE)]
+    )
+    assert journal.last(folder, 2) == [Pair(3, 10), Pair(2, 12)]
+    assert journal.last(folder, 9) == [Pair(3, 10), Pair(2, 12), Pair(1, 11)]
+
+
+def test_copies_and_flags_are_changed_one_by_one(journal: Journal, folder: int) -> None:
+    journal.add(folder, [Pair(1, 11, 1), Pair(2, 12, 1), Pair(3, 13, 1)])
+    journal.mark_copies(folder, [12, 99], Copy.VANISHED)
+    journal.set_flags(folder, [(3, 7), (9, 7)])
+    assert journal.find(folder, [1, 2, 3]) == {
+        1: Pair(1, 11, 1),
+        2: Pair(2, Copy.VANISHED, 1),
+        3: Pair(3, 13, 7),
+    }
+
+
+def test_what_vanished_counts_as_a_copy_until_it_is_judged(journal: Journal, folder: int) -> None:
+    marks = [
+        11,
+        Copy.VANISHED,
+        Copy.UNSEEN,
+        Copy.REMOVED,
+        Copy.DOUBTED,
+        Copy.KEPT,
+        Copy.MISSED,
+        Copy.DUPLICATE,
+    ]
+    journal.add(folder, [Pair(uid, copy) for uid, copy in enumerate(marks, 1)])
+    assert journal.count(folder) == (3, 6)
+    assert journal.count(folder + 1) == (0, 0)
+
+
+def test_the_last_word_on_a_folder_pair_changes_what_it_says_only(journal: Journal, folder: int) -> None:
+    (record,) = journal.folders().values()
+    record = record._replace(source=Numbers(1, 5, 2, 7, 90), destination=Numbers(2, 9, 3), rules="r")
+    journal.update(record)
+    journal.confirm(record._replace(destination=Numbers(2, 9, 3, 50, 600), rules="other"))
+    journal.see(folder)
+    journal.settle([folder])
+    (found,) = journal.folders().values()
+    assert found == record._replace(destination=Numbers(2, 9, 3, 50, 600), destination_seen=9, settled=True)
+
+
+def test_copies_in_folders_that_were_put_back_are_counted_until_somebody_says_why(tmp_path: Path) -> None:
+    path = str(tmp_path / "state")
+    for before, after in ((0, 7), (7, 0), (0, 0)):
+        journal = Journal.open(path, ACCOUNTS, refuse)
+        assert journal.restored() == before
+        journal.note_restored(after)
+        journal.close()
+
+
+def test_copies_whose_originals_we_deleted_may_be_the_last_ones(journal: Journal, folder: int) -> None:
+    journal.add_loose(folder, [(1, 5, 5)], moved=True)
+    journal.add_loose(folder, [(1, 6, 6), (2, 7, 7)])
+    assert journal.moved(folder) == {1}, "to meet it again as a loose message changes nothing"
+    assert journal.loose(folder) == {1: (6, 6), 2: (7, 7)}
+    journal.restart(folder)
+    assert journal.loose(folder) == {1: (6, 6)}, "a comparison from the beginning keeps it"
+
+
 def test_thousands_are_found_in_any_number(journal: Journal, folder: int) -> None:
     journal.add(folder, (Pair(uid, uid * 2) for uid in range(1, 5002)))
     assert journal.find(folder, range(0, 6000, 3)) == {uid: Pair(uid, uid * 2) for uid in range(3, 5002, 3)}

@@ -195,6 +195,14 @@ def test_another_accounts_file_is_kept_aside_and_each_gets_its_own_name(path: Pa
     back.close()
 
 
+def test_a_file_that_cannot_be_moved_aside_is_left_and_told(path: Path) -> None:
+    longest = path.with_name("s" * 250)
+    longest.write_text("no journal")
+    with pytest.raises(JournalError, match="cannot be moved aside: File name too long"):
+        Journal.open(str(longest), ACCOUNTS, refuse)
+    assert longest.read_text() == "no journal"
+
+
 KILLED = """
 journal = opened()
 journal.begin(FolderRecord(0, 'x', 'y', Numbers(1), Numbers(1)))

@@ -37,6 +37,13 @@ def rewriting(pattern: str, replacement: str) -> FlagRules:
         pytest.param(
             None, FlagRules(filter_buggy=True), b"\\Odd \\Seen odd", b"\\Seen odd", id="--filterbuggyflags"
         ),
+        pytest.param(
+            ALL,
+            FlagRules(skip_deleted=True),
+            b"\\Seen \\DELETED",
+            b"\\Seen",
+            id="\\Deleted may be our own mark",
+        ),
         pytest.param(None, FlagRules(), b"\\Seen \\SEEN A a", b"\\SEEN a", id="each flag once"),
         pytest.param(None, rewriting("Junk", "$Junk"), b"Junk", b"$Junk", id="--regexflag"),
         pytest.param(None, rewriting(".*", ""), b"\\Seen x", b"", id="--regexflag removes all"),

@@ -259,3 +259,11 @@ def test_a_message_in_pieces_is_the_same(message: bytes, size: int) -> None:
     for at in range(0, len(message), size):
         whole.update(message[at : at + size])
     assert whole.digest() == IDENTITY.of_message(message)
+
+
+def test_a_message_that_servers_cut_differently_is_known_by_either_digest() -> None:
+    message = MESSAGE_ID + b"Subject: b\r\n\r\none"
+    assert IDENTITY.wherever_cut(b"\r\n" + message) == (
+        IDENTITY.of_header(MESSAGE_ID), IDENTITY.of_content(b"\r\n" + message)
+    )  # fmt: skip
+    assert IDENTITY.wherever_cut(b"\r\none")[0] == UNIDENTIFIED

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.engine.plan.builders import Message, index_of
 
 from imapsync.plan.index import FlagTable, MessageIndex, canonical_flags
-from imapsync.plan.match import NONE, Matching, PairingRules, duplicate_rows, match
+from imapsync.plan.match import NONE, Doubts, Matching, PairingRules, doubts, duplicate_rows, match, twins
 
 A, B, C = 101, 202, (1 << 64) - 1
 
@@ -103,6 +103,180 @@ def test_a_copy_whose_original_left_pairs_with_another_size_only_by_its_content(
         source.contents[1], destination.contents[1] = 5, content
     rules = PairingRules(sync_duplicates=False, sizes_differ=True, partners_gone={1})
     assert list(match(source, destination, rules).partner) == [partner]
+
+
+def with_contents(messages: list[tuple[int, int, int]]) -> MessageIndex:
+    """Give an index of (digest, size, content); content 0 was not read."""
+    index = index_of([(digest, size) for digest, size, _ in messages])
+    index.contents.update({uid: content for uid, (_, _, content) in enumerate(messages, 1) if content})
+    return index
+
+
+PLAIN = PairingRules(sync_duplicates=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "rules", "expected"),
+    [
+        pytest.param(
+            [(A, 1, 7), (A, 1, 8)],
+            [(A, 1, 8)],
+            PLAIN,
+            ([NONE, 0], [0], [], []),
+            id="twins of other content are other messages",
+        ),
+        pytest.param(
+            [(A, 1, 7), (A, 1, 7)],
+            [(A, 1, 7)],
+            PLAIN,
+            ([0, NONE], [], [1], []),
+            id="of equal content: duplicates",
+        ),
+        pytest.param([(A, 1, 7)], [(A, 9, 7)], PLAIN, ([0], [], [], []), id="another size, the same content"),
+        pytest.param(
+            [(A, 1, 7)], [(A, 9, 8)], PLAIN, ([NONE], [0], [], [0]), id="an edited draft that was read"
+        ),
+        pytest.param(
+            [(A, 1, 0)],
+            [(A, 9, 0)],
+            PLAIN._replace(sizes_differ=True),
+            ([0], [], [], []),
+            id="a destination that counts sizes in its own way",
+        ),
+        pytest.param(
+            [(A, 1, 0)],
+            [(B, 9, 0)],
+            PLAIN._replace(sizes_differ=True),
+            ([NONE], [0], [], [0]),
+            id="which makes no other message the same",
+        ),
+        pytest.param(
+            [(A, 1, 0)],
+            [(A, 9, 0)],
+            PLAIN._replace(sizes_differ=True, partners_gone={1}),
+            ([NONE], [0], [], [0]),
+            id="the copy of an original that is gone pairs with no other size unread",
+        ),
+        pytest.param(
+            [(A, 1, 0)],
+            [(A, 1, 0)],
+            PLAIN._replace(partners_gone={1}),
+            ([0], [], [], []),
+            id="but with its equal",
+        ),
+        pytest.param(
+            [(A, 1, 0), (B, 1, 0)],
+            [(B, 1, 0), (C, 5, 0)],
+            PLAIN._replace(known={1: 2}),
+            ([1, 0], [], [], []),
+            id="what the journal knows pairs whatever it looks like",
+        ),
+        pytest.param(
+            [(A, 1, 0), (A, 1, 0)],
+            [(A, 1, 0)],
+            PLAIN._replace(known={1: 1, 2: 1}),
+            ([0, NONE], [], [1], []),
+            id="a known copy pairs once",
+        ),
+        pytest.param(
+            [(A, 1, 0)],
+            [(A, 1, 0)],
+            PLAIN._replace(known={1: 99}),
+            ([0], [], [], []),
+            id="a known copy that is not there says nothing",
+        ),
+        pytest.param(
+            [(A, 1, 0), (A, 1, 0)],
+            [(A, 1, 0), (A, 1, 0)],
+            PLAIN,
+            ([0, 1], [], [], []),
+            id="the copy of a duplicate is its copy",
+        ),
+        pytest.param(
+            [(A, 1, 0), (A, 1, 0)],
+            [(A, 1, 0), (A, 1, 0)],
+            PLAIN._replace(keep_copies_of_duplicates=False),
+            ([0, NONE], [], [1], [1]),
+            id="unless those are not kept",
+        ),
+    ],
+)
+def test_what_is_known_and_what_was_read_decides(
+    source: list[tuple[int, int, int]],
+    destination: list[tuple[int, int, int]],
+    rules: PairingRules,
+    expected: tuple[list[int], ...],
+) -> None:
+    result = match(with_contents(source), with_contents(destination), rules)
+    assert tuple(list(column) for column in result) == expected
+
+
+def test_messages_that_are_not_selected_pair_and_are_never_copied() -> None:
+    source = index_of([(A, 1), (B, 1), (A, 1), (B, 1), (C, 1)])
+    source.excluded |= {1, 4, 5}
+    result = match(source, index_of([(A, 1), (C, 1)]), PLAIN)
+    assert [*result.partner] == [NONE, NONE, 0, NONE, 1]
+    assert [*result.missing] == [1], "of a message and its twin the selected one is copied"
+    assert [*result.duplicates] == []
+    assert [*match(source, index_of([]), PLAIN).missing] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "options", "expected"),
+    [
+        pytest.param([(A, 1), (B, 2)], [(A, 1)], {}, ([], [], [], []), id="digest and size tell all"),
+        pytest.param([(A, 1), (A, 1)], [], {}, ([0, 1], [], [], []), id="one copy or two?"),
+        pytest.param(
+            [(A, 1), (A, 1)], [], {"sync_duplicates": True}, ([], [], [], []), id="each is copied anyway"
+        ),
+        pytest.param(
+            [(A, 1), (A, 1)], [(A, 1)], {"sync_duplicates": True}, ([0, 1], [0], [], []), id="which is there?"
+        ),
+        pytest.param([(A, 1), (A, 1)], [(A, 1), (A, 1)], {}, ([], [], [], []), id="as many here as there"),
+        pytest.param([(A, 1)], [(A, 1), (A, 1)], {}, ([], [], [], []), id="one too many there"),
+        pytest.param(
+            [(A, 1)], [(A, 1), (A, 1)], {"mirrors": True}, ([0], [0, 1], [], []), id="which is deleted?"
+        ),
+        pytest.param([(A, 1)], [(A, 1)], {"suspicious": True}, ([0], [0], [], []), id="an older version?"),
+        pytest.param([(A, 1)], [(A, 9)], {}, ([], [], [0], [0]), id="only the size differs"),
+        pytest.param(
+            [(A, 1), (A, 2)], [(A, 2), (A, 9)], {}, ([], [], [0], [1]), id="only of what has no equal"
+        ),
+        pytest.param([(A, 1)], [(B, 9)], {}, ([], [], [], []), id="another message"),
+        pytest.param(
+            [(A, 1), (B, 2)],
+            [(A, 9), (B, 2)],
+            {"known": {1: 1}},
+            ([], [], [], []),
+            id="known pairs are no doubt",
+        ),
+        pytest.param(
+            [(A, 1)], [(A, 9)], {"known": {1: 5}}, ([], [], [0], [0]), id="a known copy that is not there"
+        ),
+    ],
+)
+def test_whose_content_is_needed(
+    source: list[Message],
+    destination: list[Message],
+    options: dict[str, object],
+    expected: tuple[list[int], ...],
+) -> None:
+    wanted = {"sync_duplicates": False, **options}
+    assert doubts(index_of(source), index_of(destination), **wanted) == Doubts(*expected)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("flags", "rows"), [(b"\\DRAFT", [0]), (b"\\Seen", [])])
+def test_a_draft_is_read_even_where_all_is_equal(flags: bytes, rows: list[int]) -> None:
+    source = index_of([(A, 1), (B, 1)])
+    source.flags.extend(source.flag_table.number(each) for each in ((flags,), ()))
+    found = doubts(source, index_of([(A, 1), (B, 1)]), sync_duplicates=False)
+    assert (found.source_same_size, found.destination_same_size) == (rows, rows)
+
+
+def test_a_duplicate_knows_its_original() -> None:
+    source = index_of([(A, 1), (B, 1), (A, 1), (A, 1)])
+    assert twins(source, match(source, index_of([(A, 1)]), PLAIN)) == {3: 1, 4: 1}
+    assert twins(source, match(source, index_of([(A, 1)]), PairingRules(sync_duplicates=True))) == {}
 
 
 MESSAGES = st.lists(st.tuples(st.sampled_from([A, B, C, 0, 7]), st.integers(0, 3)), max_size=12)

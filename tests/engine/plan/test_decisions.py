@@ -1,0 +1,106 @@
+"""From a matching to what is done: flags, deletions, what another folder brought, and the brakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.engine.plan.builders import Message, index_of
+
+from imapsync.plan.brakes import Brake, MirrorPlan, brake_of
+from imapsync.plan.decisions import Compared, FolderFacts, crossing_rows, doomed, exact_flags
+from imapsync.plan.flags import FlagTranslator
+from imapsync.plan.index import FlagTable
+from imapsync.plan.match import PairingRules, match
+from imapsync.plan.rules import DeletionRules, FlagRules
+
+if TYPE_CHECKING:
+    from imapsync.plan.index import MessageIndex
+
+A, B, C = 101, 202, 303
+
+
+def compared(source: MessageIndex, destination: MessageIndex) -> Compared:
+    return Compared(source, destination, match(source, destination, PairingRules(sync_duplicates=False)))
+
+
+def flagged(messages: list[tuple[int, bytes]], table: FlagTable) -> MessageIndex:
+    index = index_of([(digest, 1) for digest, _ in messages], table)
+    index.flags.extend(table.number(tuple(flags.split())) for _, flags in messages)
+    return index
+
+
+def test_copies_get_the_flags_of_their_originals_in_as_few_changes_as_there_are_kinds() -> None:
+    table = FlagTable()
+    both = compared(
+        flagged([(A, b"\\Seen"), (B, b"\\Seen"), (C, b"\\Flagged x"), (9, b""), (7, b"\\Seen")], table),
+        flagged([(C, b"\\Seen"), (B, b""), (A, b""), (9, b"")], table),
+    )
+    assert both.paired() == [0, 1, 2, 3]
+    translator = FlagTranslator(FlagRules(), frozenset({b"\\Seen", b"\\Flagged"}))
+    found = {change: [*uids] for change, uids in exact_flags(both, both.paired(), translator).items()}
+    assert found == {
+        ((b"\\Seen",), ()): [3, 2],
+        ((b"\\Flagged",), (b"\\Seen",)): [1],
+    }
+
+
+MIRROR = DeletionRules(destination=True)
+DUPLICATES = DeletionRules(destination_duplicates=True)
+HERE: list[Message] = [(A, 1)]
+#: A copy, a duplicate of it, a message of another, and a duplicate of that: UIDs 1 to 4.
+THERE: list[Message] = [(A, 1), (A, 1), (B, 1), (B, 1)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "facts", "moved", "expected"),
+    [
+        pytest.param(DeletionRules(), FolderFacts(), (), [], id="nobody asked"),
+        pytest.param(MIRROR, FolderFacts(), (), [2, 3, 4], id="--delete2 takes what is extra"),
+        pytest.param(MIRROR, FolderFacts(), (3,), [2, 4], id="but not the last copy of what we moved"),
+        pytest.param(MIRROR, FolderFacts(shared=True), (), [], id="several sources share the folder"),
+        pytest.param(MIRROR, FolderFacts(foreign=True), (), [], id="somebody else's folder"),
+        pytest.param(MIRROR, FolderFacts(complete=False), (), [], id="the source was not read completely"),
+        pytest.param(MIRROR._replace(source=True), FolderFacts(), (), [], id="--delete1 empties the source"),
+        pytest.param(
+            MIRROR._replace(source_older_days=30.0), FolderFacts(), (), [], id="--delete1older, too"
+        ),
+        pytest.param(DUPLICATES, FolderFacts(), (), [2, 4], id="--delete2duplicates takes duplicates only"),
+        pytest.param(DUPLICATES, FolderFacts(shared=True), (), [], id="no duplicates of a shared folder"),
+    ],
+)
+def test_what_goes_on_the_destination(
+    rules: DeletionRules, facts: FolderFacts, moved: tuple[int, ...], expected: list[int]
+) -> None:
+    assert [*doomed(rules, facts, compared(index_of(HERE), index_of(THERE)), moved)] == expected
+
+
+def test_a_duplicate_that_is_somebodys_copy_stays() -> None:
+    both = index_of([(A, 1), (A, 1)])
+    twice = Compared(both, both, match(both, both, PairingRules(sync_duplicates=True)))
+    assert [*doomed(DUPLICATES, FolderFacts(), twice)] == []
+
+
+def test_what_another_folder_brought_is_told_from_what_is_new() -> None:
+    seen: set[int] = set()
+    assert crossing_rows(index_of([(A, 1), (B, 1), (A, 1)]), [0, 1, 2], seen) == ([0, 1, 2], [])
+    assert crossing_rows(index_of([(C, 1), (A, 1)]), [0, 1], seen) == ([0], [1])
+    assert seen == {A, B, C}
+
+
+@pytest.mark.parametrize(
+    ("plan", "expected"),
+    [
+        pytest.param(MirrorPlan(0, 0, 0), None, id="nothing on either side"),
+        pytest.param(MirrorPlan(0, 9, 0), None, id="an empty source, nothing to be deleted"),
+        pytest.param(MirrorPlan(1, 9, 0), Brake.SOURCE_EMPTY, id="an empty source"),
+        pytest.param(MirrorPlan(5, 10, 1), None, id="half of what is there"),
+        pytest.param(MirrorPlan(6, 10, 1), Brake.TOO_MANY, id="more than half"),
+        pytest.param(MirrorPlan(6, 10, 1, 6), None, id="as many as --maxdelete2 allows"),
+        pytest.param(MirrorPlan(6, 10, 1, 5), Brake.OVER_LIMIT, id="more than it allows"),
+        pytest.param(MirrorPlan(9, 9, 0, 9), None, id="a number replaces both judgements"),
+        pytest.param(MirrorPlan(1, 100, 9, 0), Brake.OVER_LIMIT, id="--maxdelete2 0 allows none"),
+    ],
+)
+def test_brakes(plan: MirrorPlan, expected: Brake | None) -> None:
+    assert brake_of(plan) is expected
