@@ -325,6 +325,20 @@ class Journal:
             )
             return {row[0] for row in rows}
 
+    def moved_identities(self) -> set[tuple[int, int]]:
+        """Give (digest, size) of all messages whose originals we have deleted, in whatever folder they lie."""
+        with self._told():
+            rows = self._connection.execute("SELECT digest, size FROM loose WHERE moved=1 AND digest<>0")
+            return {(digest % _WRAP, size) for digest, size in rows}
+
+    def remove_absent(self, folder: int, destination_uids: Iterable[int]) -> None:
+        """Drop messages that are gone; of what came from the source it stays known who it was."""
+        with self._writing() as connection:
+            connection.executemany(
+                "DELETE FROM loose WHERE folder=? AND destination_uid=? AND moved=0",
+                ((folder, uid) for uid in destination_uids),
+            )
+
     def add_loose(self, folder: int, rows: Iterable[tuple[int, int, int]], *, moved: bool = False) -> None:
         """Record messages without a partner: (destination UID, digest, size)."""
         with self._writing() as connection:

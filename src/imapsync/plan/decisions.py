@@ -65,18 +65,31 @@ class FolderFacts(NamedTuple):
 
 
 def doomed(
-    rules: DeletionRules, facts: FolderFacts, compared: Compared, moved: Collection[int] = ()
+    rules: DeletionRules,
+    facts: FolderFacts,
+    compared: Compared,
+    moved: Collection[int] = (),
+    identities: Collection[tuple[int, int]] = (),
 ) -> array[int]:
     """Give the destination UIDs that have to go (--delete2, --delete2duplicates).
 
-    moved: copies whose originals we have deleted on the source: they may be the last ones.
+    moved: copies whose originals we have deleted on the source: they may be the last ones. identities:
+    (digest, size) of all such copies, wherever their owner has filed them since.
     """
     destination, matching = compared.destination, compared.matching
     nothing = array("I")
     if facts.shared or facts.foreign or not facts.complete:
         return nothing
     if rules.destination and not rules.empties_source:
-        return array("I", (uid for row in matching.extra if (uid := destination.uids[row]) not in moved))
+        return array(
+            "I",
+            (
+                uid
+                for row in matching.extra
+                if (uid := destination.uids[row]) not in moved
+                and (destination.digests[row], destination.sizes[row]) not in identities
+            ),
+        )
     if rules.destination_duplicates:
         extra = set(matching.extra)
         return array("I", (destination.uids[row] for row in duplicate_rows(destination) if row in extra))

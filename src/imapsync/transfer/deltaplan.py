@@ -401,7 +401,7 @@ class DeltaPlan:
         journal.remove_marked(record.id, self.vanished)
         if self._present is not None:
             present = self._present
-            journal.remove_loose(record.id, [uid for uid in journal.loose(record.id) if uid not in present])
+            journal.remove_absent(record.id, [uid for uid in journal.loose(record.id) if uid not in present])
         journal.remove_loose(record.id, self._put_back)
         journal.mark(record.id, self._marks.items())
         heirs = journal.find(record.id, self._taken_over)

@@ -81,7 +81,8 @@ def plan_first(run: Run, job: FolderJob, compared: Compared, reading: Reading) -
         job.flag_changes = exact_flags(compared, paired, translator_of(run, job))
     _note_found(job, compared, paired)
     job.twins = twins(source, matching)
-    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, _last_copies(run, job, compared))
+    last = _last_copies(run, job, compared)
+    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, last, _moved_identities(run))
     _plan_rows(run, job, source, matching.missing, reading)
     if paired:
         run.sink(events.MessagesSkipped(job.name, len(paired), Skip.PRESENT))
@@ -94,6 +95,12 @@ def plan_first(run: Run, job: FolderJob, compared: Compared, reading: Reading) -
         duplicates=len(matching.duplicates),
         extra=len(matching.extra),
     )
+
+
+def _moved_identities(run: Run) -> set[tuple[int, int]]:
+    """Give who the messages are that only the destination has, because we deleted their originals."""
+    mirrors = run.settings.deletion.destination
+    return run.journal.moved_identities() if run.journal is not None and mirrors else set()
 
 
 def _last_copies(run: Run, job: FolderJob, compared: Compared) -> set[int]:
@@ -124,7 +131,7 @@ def plan_known(
         removed = len(run.journal.marked_as(job.record.id, GONE_MARKS))
     _note_found(job, compared, paired)
     job.twins |= twins(new, matching)
-    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, moved)
+    job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, moved, _moved_identities(run))
     _plan_rows(run, job, new, matching.missing, reading)
     selected = job.source_selected
     total = selected.exists if selected else len(new)

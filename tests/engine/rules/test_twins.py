@@ -85,3 +85,15 @@ def test_a_copy_of_twins_that_the_user_deleted_is_not_replaced_by_its_twin(world
     world.good()
     world.good()
     assert "m1" not in world.names(2)
+
+
+def test_a_moved_message_that_its_owner_filed_elsewhere_is_not_deleted_by_a_later_mirror(world: World) -> None:
+    world.deliver(1, "INBOX", 1, 2, 3)
+    world.deliver(1, "Filed", 9)
+    world.good()
+    world.good("--delete1")
+    world.deliver(1, "INBOX", 4)
+    world.deliver(1, "Filed", 8)
+    world.move(2, "INBOX", 1, "Filed")
+    world.run("--delete2", "--maxdelete2", "50")
+    assert {"m1", "m2", "m3", "m9"} <= set(world.names(2))
