@@ -326,7 +326,7 @@ class Journal:
             return {row[0] for row in rows}
 
     def moved_identities(self) -> set[tuple[int, int]]:
-        """Give (digest, size) of all messages whose originals we have deleted, in whatever folder they lie."""
+        """Give (digest, size) of all messages whose originals we have deleted, wherever they lie."""
         with self._told():
             rows = self._connection.execute("SELECT digest, size FROM loose WHERE moved=1 AND digest<>0")
             return {(digest % _WRAP, size) for digest, size in rows}

@@ -87,7 +87,7 @@ def test_a_copy_of_twins_that_the_user_deleted_is_not_replaced_by_its_twin(world
     assert "m1" not in world.names(2)
 
 
-def test_a_moved_message_that_its_owner_filed_elsewhere_is_not_deleted_by_a_later_mirror(world: World) -> None:
+def test_a_moved_message_that_its_owner_filed_is_not_deleted_by_a_later_mirror(world: World) -> None:
     world.deliver(1, "INBOX", 1, 2, 3)
     world.deliver(1, "Filed", 9)
     world.good()
