@@ -22,20 +22,27 @@ if TYPE_CHECKING:
 INBOX = MailboxName.from_text("INBOX")
 
 
-async def open_account(server: ImapServer, user: str, **changes: Any) -> Session:  # noqa: ANN401 - any Endpoint field
+async def open_account(
+    server: ImapServer,
+    user: str,
+    side: Side = Side.SOURCE,
+    **changes: Any,  # noqa: ANN401 - any Endpoint field
+) -> Session:
     """Log in to a real server; STARTTLS unless told otherwise."""
     endpoint = Endpoint(server.host, server.port, Security.STARTTLS, Trust("any"))._replace(**changes)
-    return await open_session(endpoint, Credentials(user, Secret(server.passwords[user])), side=Side.SOURCE)
+    return await open_session(endpoint, Credentials(user, Secret(server.passwords[user])), side=side)
 
 
-async def open_scripted(server: ScriptedServer, **changes: Any) -> Session:  # noqa: ANN401 - any Endpoint field
+async def open_scripted(
+    server: ScriptedServer,
+    side: Side = Side.SOURCE,
+    **changes: Any,  # noqa: ANN401 - any Endpoint field
+) -> Session:
     """Log in to a scripted server, in clear unless told otherwise."""
     endpoint = Endpoint(server.host, server.port, Security.NONE, Trust("any"), timeout_s=10)._replace(
         **changes
     )
-    return await open_session(
-        endpoint, Credentials("anna", Secret("secret word")), side=Side.SOURCE, client_id=None
-    )
+    return await open_session(endpoint, Credentials("anna", Secret("secret word")), side=side, client_id=None)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -10,8 +10,9 @@ from tests.engine.session.scripted import Peer, ScriptedServer
 from tests.servers.client import NewMessage
 from tests.servers.dovecot import Dovecot
 
-from imapsync.session.errors import CommandRefused
+from imapsync.session.errors import AskedToWait, CommandRefused
 from imapsync.session.session import Message
+from imapsync.terms import Side
 from imapsync.wire.errors import EncodingRefused
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.responses import Filtered, NamespaceEntry
@@ -285,7 +286,6 @@ async def test_create_with_special_use() -> None:
         (b"NO Quota exceeded (mailbox for user is full)", "overquota", False),
         (b"NO message contains a virus", "virus", False),
         (b"NO [TRYCREATE] none", "append", False),
-        (b"NO [UNAVAILABLE] later", "append", True),
         (b"BAD what", "append", False),
     ],
 )
@@ -297,10 +297,31 @@ async def test_refusals_have_codes(answer: bytes, code: str, retryable: bool) ->
         await peer.answer(answer)
         await peer.expect("LOGOUT")
 
-    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+    async with ScriptedServer(script) as server, await open_scripted(server, Side.DESTINATION) as session:
         with pytest.raises(CommandRefused) as caught:
             await session.append(INBOX, [Message(b"x")])
         assert (caught.value.code, caught.value.retryable) == (code, retryable)
+        assert caught.value.server_text in answer.decode()
+
+
+@pytest.mark.parametrize(
+    ("side", "answer"),
+    [
+        (Side.DESTINATION, b"NO [UNAVAILABLE] later"),
+        (Side.SOURCE, b"NO [OVERQUOTA] so much a day"),
+    ],
+)
+async def test_a_refusal_for_now_is_none_of_the_message(side: Side, answer: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(r'APPEND "INBOX" \{1\+\}')
+        await peer.read(3)
+        await peer.answer(answer)
+
+    async with ScriptedServer(script) as server, await open_scripted(server, side) as session:
+        with pytest.raises(AskedToWait) as caught:
+            await session.append(INBOX, [Message(b"x")])
+        assert (caught.value.code, caught.value.wait_s, caught.value.side) == ("throttled", None, side)
         assert caught.value.server_text in answer.decode()
 
 

@@ -19,6 +19,7 @@ from imapsync.session.errors import CommandRefused, ConnectionFailed, MessageGon
 from imapsync.session.gate import READ_HIGH_BYTES, READ_MOST_BYTES
 from imapsync.session.login import open_session
 from imapsync.session.session import Appended, Message
+from imapsync.terms import Side
 from imapsync.wire.limits import Limits
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.uidset import UidSet
@@ -97,7 +98,7 @@ async def test_quota_is_told_and_later_commands_go_on() -> None:
     for without in ([], ["LITERAL+"]):
         with Dovecot(without=without, quota_kib=500) as server:
             server.add_user("anna")
-            async with await open_account(server, "anna") as session:
+            async with await open_account(server, "anna", Side.DESTINATION) as session:
                 with pytest.raises(CommandRefused) as caught:
                     await (await session.append_stream(INBOX, len(LARGE), pieces(LARGE)))
                 assert caught.value.code == "overquota"
@@ -114,7 +115,7 @@ async def test_a_synchronizing_literal_refused_in_place_of_plus() -> None:
         await peer.answer()
         await peer.expect("LOGOUT")
 
-    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+    async with ScriptedServer(script) as server, await open_scripted(server, Side.DESTINATION) as session:
         first = session.append(INBOX, [Message(b"12345")])
         second = asyncio.ensure_future(session.append_stream(INBOX, 5, pieces(b"12345")))
         after = asyncio.ensure_future(_later(session.noop))
