@@ -135,14 +135,10 @@ def _all() -> dict[str, Scenario]:
 
 
 SCENARIOS = _all()
-#: What the usual test run takes: one of each kind.
+#: What the usual test run takes: a copy, a move, a mirror, and twins. The slow tests take all.
 FEW = (
     "copy-first-full-state",
     "delete1-first-nouidplus1-state",
-    "older-first-full-nostate",
     "delete2-news-full-state",
-    "inboxolder-first-full-state",
-    "copy-flags-full-state",
     "twinsdelete-twins-noliteral-state",
-    "copy-moved-nomultiappend-state",
 )

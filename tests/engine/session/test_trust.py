@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.session.helpers import greet, open_account, open_scripted
@@ -39,7 +39,7 @@ def server() -> Iterator[Dovecot]:
         yield started
 
 
-async def enter(server: Dovecot, security: Security, trust: str, **changes: object) -> str:
+async def enter(server: Dovecot, security: Security, trust: str, **changes: Any) -> str:  # noqa: ANN401
     """Log in and out; give why the certificate was accepted."""
     port = server.tls_port if security is Security.TLS else server.port
     async with await open_account(
