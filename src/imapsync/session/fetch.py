@@ -322,6 +322,8 @@ class BodyStream(_Consumer):
         super().__init__(link)
         self.uid = uid
         self.size: int | None = None
+        #: What came may lack its last line end: see Fetch. Known when the body comes in one piece.
+        self.mended = False
         self._chunks: deque[bytes] = deque()
         self._received = 0
         self._begun = self._opened = False
@@ -342,6 +344,7 @@ class BodyStream(_Consumer):
                 return False
             if self.size is None and response.body is not None:
                 self.size = len(response.body)
+                self.mended = bool(response.mended)
                 self._take(response.body)
         return True
 

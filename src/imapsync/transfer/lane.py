@@ -239,7 +239,9 @@ class Lane:
                     if record.body is None:
                         self._later.append((job, row, True))
                         continue
-                    if len(record.body) != job.sizes[row] and self._doubtful(job, row, record.body):
+                    if len(record.body) != job.sizes[row] and (
+                        self._cut_short(job, row, record) or self._doubtful(job, row, record.body)
+                    ):
                         continue
                     raw_flags = self._flags_of(job, record)
                     if plain:
@@ -269,6 +271,18 @@ class Lane:
         if not is_doubtful(job.sizes[row], len(body), lines=body.count(b"\n"), head=body[:HEAD_BYTES]):
             return False
         self._report_doubtful(job, row, len(body), body)
+        return True
+
+    def _cut_short(self, job: FolderJob, row: int, record: Fetch) -> bool:
+        """Ask a second time for a body that may lack its last line end; report it when it comes so again."""
+        body = record.body or b""
+        if not record.mended or len(body) > job.sizes[row]:
+            return False
+        if self._work.strikes(job, row):
+            self._report_doubtful(job, row, len(body), body)
+        else:
+            self._work.strike(job, row)
+            self._later.append((job, row, False))
         return True
 
     def _report_doubtful(self, job: FolderJob, row: int, given: int, head: bytes) -> None:
@@ -383,7 +397,7 @@ class Lane:
         except MessageGone:
             self._absent(job, [row])
             return
-        if is_doubtful(job.sizes[row], size):
+        if is_doubtful(job.sizes[row], size) or (body.mended and size < job.sizes[row]):
             body.discard()
             self._report_doubtful(job, row, size, b"")
             return

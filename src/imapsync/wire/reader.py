@@ -18,7 +18,7 @@ from imapsync.wire.errors import LimitExceeded, ProtocolError, Unbalanced
 from imapsync.wire.fetch import FAST_FETCH, fetch_of, section_of
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.parser import is_free_text, name_of, parse
-from imapsync.wire.responses import BodyChunk, BodyStart, Unreadable
+from imapsync.wire.responses import BodyChunk, BodyStart, Fetch, Unreadable
 
 if TYPE_CHECKING:
     from imapsync.wire.responses import Response
@@ -132,7 +132,8 @@ class Reader:
     def _close(self, line_feed: int) -> Response | None:
         """End a response that lacked a parenthesis: a next line of nothing else belongs to it.
 
-        So a stray line end costs nothing; without such a line the response is unreadable.
+        So a stray line end costs nothing, or a doubt when it comes right after a literal; without such a line
+        the response is unreadable.
         """
         parts, self._unclosed = self._unclosed, []
         line = bytes(self._view[self._start : line_feed]).removesuffix(b"\r")
@@ -140,7 +141,10 @@ class Reader:
             return _unreadable(parts, "a closing parenthesis is missing")
         self._start = self._scanned = line_feed + 1
         parts[-1] += line
-        return self._parsed(parts, closing=True)
+        response = self._parsed(parts, closing=True)
+        if isinstance(response, Fetch) and parts[-1] == line and len(parts) > 1:
+            return response._replace(mended=True)
+        return response
 
     def _parsed(self, parts: list[bytes | int], *, closing: bool = False) -> Response | None:
         """Give the value of a framed response; None when the next line may bring what it lacks."""

@@ -164,7 +164,7 @@ class Fetch(NamedTuple):
     body_size: its length; body is None with a body_size when it was larger than the inline limit and went out
     as BodyStart and BodyChunk events; both are None when it was NIL (the message is gone) or not asked for.
     section: which part the body is, without its arguments: b"" the whole message, b"HEADER.FIELDS" and so on.
-    labels: Gmail's X-GM-LABELS.
+    labels: Gmail's X-GM-LABELS. mended: a stray line end followed a literal: that may belong to the literal.
     """
 
     sequence: int
@@ -177,6 +177,7 @@ class Fetch(NamedTuple):
     body_size: int | None = None
     section: bytes | None = None
     labels: tuple[bytes, ...] | None = None
+    mended: bool | None = None
 
 
 class BodyStart(NamedTuple):

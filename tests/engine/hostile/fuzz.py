@@ -171,7 +171,7 @@ def bent(way: str, response: bytes, chance: random.Random) -> bytes:
     size = int(literal[1])
     new = {
         "literal longer": b"{%d}\r\n" % (size + chance.choice((1, 2, 50, 100_000))),
-        "literal shorter": b"{%d}\r\n" % max(0, size - chance.choice((3, 50))),
+        "literal shorter": b"{%d}\r\n" % max(0, size - chance.choice((1, 2, 3, 50))),
         "literal quoted": b'"%d"\r\n' % size,
     }[way]
     return response[: literal.start()] + new + response[literal.end() :]

@@ -244,7 +244,14 @@ def test_a_parenthesis_that_never_comes_costs_that_response() -> None:
     ("raw", "expected"),
     [
         (b"* 1 FETCH (UID 5 FLAGS (a)\r\n)\r\n", Fetch(1, 5, (b"a",))),
-        (b"* 1 FETCH (UID 5 BODY[] {3}\r\nabc\r\n)\r\n", Fetch(1, 5, body=b"abc", body_size=3, section=b"")),
+        (
+            b"* 1 FETCH (UID 5 BODY[] {3}\r\nabc\r\n)\r\n",
+            Fetch(1, 5, body=b"abc", body_size=3, section=b"", mended=True),
+        ),
+        (
+            b"* 1 FETCH (BODY[] {3}\r\nabc UID 5\r\n)\r\n",
+            Fetch(1, 5, body=b"abc", body_size=3, section=b""),
+        ),
         (b"* 1 FETCH (UID 5 FLAGS (a\r\n ) )\r\n", Fetch(1, 5, (b"a",))),
         (b'* LIST () "/" x (a (b\r\n))\r\n', ListEntry(name(b"x"), "/", frozenset())),
     ],
