@@ -13,9 +13,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import files, queue, schedule
+from imapsync_tasks import files, queue, runtime, schedule
 from imapsync_tasks.errors import NoSuchTaskError
-from imapsync_tasks.queue import Entry
+from imapsync_tasks.queue import UNRELEASED, Entry, Release
 from syncctl import holder, systemlog, worker
 from syncctl.exitcodes import FAILED, OK
 from syncctl.worker import Job
@@ -31,11 +31,15 @@ _PROBE_PATIENCE_S: Final = 0.5
 _TIMER_STEP_S: Final = 1.0
 
 
-def start(context: Context, tasks: Iterable[str], *, scheduled: bool = False) -> None:
+def start(
+    context: Context, tasks: Iterable[str], *, scheduled: bool = False, release: Release = UNRELEASED
+) -> None:
     """Make tasks run or wait; those that do already are left alone.
 
     NoSuchTaskError when one does not exist: the others are started all the same.
-    A scheduled start waits for its own second within the minute, unless somebody starts the task before.
+    A scheduled start waits for its own second within the minute, unless somebody starts the task before; it
+    is left out while a server has asked to wait. `release` is for the run that this start begins, or finds
+    waiting.
     """
     wanted = list(tasks)
     now = time.time()
@@ -47,9 +51,13 @@ def start(context: Context, tasks: Iterable[str], *, scheduled: bool = False) ->
                 continue
             if files.is_locked(context.paths.lock(task)):
                 continue
+            if scheduled and runtime.parked_until(context.paths, task) > now:
+                continue
             known = waiting.get(task)
             if known is None or (known.due > now and not scheduled):
-                waiting[task] = Entry(task, now + (schedule.delay_s(task) if scheduled else 0))
+                waiting[task] = Entry(task, now + (schedule.delay_s(task) if scheduled else 0), release)
+            elif any(release):
+                waiting[task] = known._replace(release=release)
         jobs, timer = _serve(context, list(waiting.values()))
     _launch(context, jobs, timer)
     if missing:
@@ -143,13 +151,13 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
     """Give the first due task whose lock can be had, and the entries that remain."""
     left = list(entries)
     while left and left[0].due <= time.time():
-        task = left.pop(0).task
+        task, _, release = left.pop(0)
         if not context.store.exists(task):
             continue
         lock = files.try_lock(context.paths.lock(task), _PROBE_PATIENCE_S)
         if lock is not None:
             holder.write(lock, holder.Holder())
-            return Job(task, number, slot, lock), left
+            return Job(task, number, slot, lock, release), left
     return None, left
 
 

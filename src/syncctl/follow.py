@@ -11,12 +11,13 @@ from imapsync_tasks.errors import NoSuchTaskError
 from syncctl import dispatch, exitcodes
 
 if TYPE_CHECKING:
+    from imapsync_tasks.queue import Release
     from syncctl.context import Context
 
 _STEP_S: Final = 0.2
 
 
-def run(context: Context, task: str) -> int:
+def run(context: Context, task: str, release: Release) -> int:
     """Start a task, copy its log to standard output until it ends, give the engine's exit code.
 
     A task that runs or waits already is left alone: exit code 0 at once. Interrupting the command does not
@@ -28,7 +29,7 @@ def run(context: Context, task: str) -> int:
         sys.stderr.write(f"{task} is running or queued already\n")
         return exitcodes.OK
     before = context.paths.result(task).stat().st_mtime_ns if context.paths.result(task).exists() else 0
-    dispatch.start(context, [task])
+    dispatch.start(context, [task], release=release)
     try:
         _watch(context, task)
     except KeyboardInterrupt:

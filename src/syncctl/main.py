@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imapsync_tasks import runtime, schedule
 from imapsync_tasks.errors import NoSuchTaskError
+from imapsync_tasks.queue import Release
 from syncctl import exitcodes
 from syncctl.context import Context
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 USAGE = """\
 usage: syncctl start [--detach] TASK...    start tasks, or queue them; without --detach follow the (one) run
+             [--maxdelete2=N] [--maxvanished2=N]   release a brake for this run of one task
        syncctl restart TASK...             stop, then start --detach
        syncctl resume                      go on with what ran and waited when the container ended
        syncctl stop TASK...                end runs, take tasks out of the queue
@@ -33,6 +35,8 @@ exit codes: 0 done (also when there was nothing to do) · 1 failed · 64 usage �
 """
 
 
+#: The engine's options that release a brake -> what they are here.
+_RELEASES = {"--maxdelete2": "deleted", "--maxvanished2": "vanished"}
 #: A very busy machine may need more than one stop until a killed run is settled.
 _RESTART_ATTEMPTS = 3
 
@@ -63,17 +67,30 @@ def main(words: Sequence[str]) -> int:
 def _start(context: Context, words: Sequence[str]) -> int:
     from syncctl import dispatch
 
-    detach = "--detach" in words
-    tasks = _tasks([word for word in words if word != "--detach"])
-    if not tasks:
+    options = [word for word in words if word.startswith("--")]
+    tasks = _tasks([word for word in words if word not in options])
+    detach = "--detach" in options
+    release = _release([option for option in options if option != "--detach"])
+    if not tasks or release is None or (any(release) and len(tasks) > 1):
         return _usage()
     scheduled = os.environ.get(schedule.SCHEDULED_VARIABLE) == "1"
     if detach or scheduled or len(tasks) > 1:
-        dispatch.start(context, tasks, scheduled=scheduled)
+        dispatch.start(context, tasks, scheduled=scheduled, release=release)
         return exitcodes.OK
     from syncctl import follow
 
-    return follow.run(context, tasks[0])
+    return follow.run(context, tasks[0], release)
+
+
+def _release(options: list[str]) -> Release | None:
+    """Read what the run may do although a brake holds; None when that cannot be understood."""
+    release = Release()
+    for option in options:
+        name, _, number = option.partition("=")
+        if name not in _RELEASES or not (number.isascii() and number.isdigit()) or len(number) > 10:
+            return None
+        release = release._replace(**{_RELEASES[name]: int(number)})
+    return release
 
 
 def _restart(context: Context, words: Sequence[str]) -> int:

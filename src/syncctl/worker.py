@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import engine, files, runtime
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
+from imapsync_tasks.queue import UNRELEASED, Release
 from syncctl import holder, systemlog
 from syncctl.context import engine_environment
 from syncctl.process import Process
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 _EX_UNAVAILABLE: Final = 69
 _EX_CONFIG: Final = 78
 
+#: The reasons that have an exit code of their own (docs/exit-codes.md).
+_DECIDING: Final = {
+    121: "verify",
+    122: "brake_source_empty",
+    123: "brake_delete",
+    124: "parked",
+    125: "brake_vanished",
+    126: "source_incomplete",
+}
+_BRAKES: Final = ("brake_source_empty", "brake_delete", "brake_vanished")
+
 
 class Job(NamedTuple):
     """A task that was given a slot; `slot` and `lock` are the descriptors of the two held locks."""
@@ -34,6 +46,7 @@ class Job(NamedTuple):
     number: int
     slot: int
     lock: int
+    release: Release = UNRELEASED
 
 
 def work(context: Context, job: Job, finished: Finished) -> None:
@@ -62,7 +75,7 @@ def _run(context: Context, job: Job) -> int | None:
         if holder.read(context.paths, job.task).stop:
             return None
         try:
-            child = _spawn(context, context.store.load(job.task), job.lock)
+            child = _spawn(context, context.store.load(job.task), job)
         except NoSuchTaskError:
             return None
         except TaskFileError as error:
@@ -76,7 +89,7 @@ def _run(context: Context, job: Job) -> int | None:
     return code if code >= 0 else 128 - code
 
 
-def _spawn(context: Context, task: Task, lock: int) -> subprocess.Popen[bytes]:
+def _spawn(context: Context, task: Task, job: Job) -> subprocess.Popen[bytes]:
     """Start the engine.
 
     It inherits the task's lock: while it lives, the task runs, whatever happens to us.
@@ -86,7 +99,7 @@ def _spawn(context: Context, task: Task, lock: int) -> subprocess.Popen[bytes]:
         context.engine,
         *engine.source(engine.Remote.of(task), str(paths.pwd(task.name)), str(paths.trust(task.name))),
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
-        *engine.run(task, context.settings(), paths),
+        *engine.run(task, context.settings(), paths, job.release),
     ]
     log = os.open(
         paths.log(task.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, files.MODE
@@ -99,7 +112,7 @@ def _spawn(context: Context, task: Task, lock: int) -> subprocess.Popen[bytes]:
             stderr=log,
             cwd="/",
             env=engine_environment(),
-            pass_fds=(lock,),
+            pass_fds=(job.lock,),
             start_new_session=True,
         )
     finally:
@@ -136,10 +149,9 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
 
 def _summary(report: Json, began: float, ended: float, exit_code: int) -> Json:
     """Give the result of a run; what the engine could not report any more is made up from its end."""
-    errors = report.get("errors")
-    first = errors[0] if isinstance(errors, list) and errors and isinstance(errors[0], dict) else {}
+    decided = _deciding(report.get("errors"), exit_code)
     complete = report.get("exit_code") == exit_code
-    code = first.get("code") if exit_code else None
+    code = decided.get("code")
     if exit_code and not complete:
         code = "killed" if exit_code > 128 else "internal"
     return {
@@ -154,9 +166,31 @@ def _summary(report: Json, began: float, ended: float, exit_code: int) -> Json:
             for key in ("messages_transferred", "messages_skipped", "messages_failed", "bytes_transferred")
         },
         "error": code if isinstance(code, str) else None,
+        "run_again_at": _text(report.get("run_again_at")),
+        "brake_messages": _count(decided, "messages") if code in _BRAKES else None,
+        "brake_of": _count(decided, "of") if code in _BRAKES else None,
         "host1": report.get("host1"),
         "host2": report.get("host2"),
     }
+
+
+def _deciding(errors: object, exit_code: int) -> Json:
+    """Give the error that the exit code tells of: of those that have a code of their own, else the first."""
+    if not exit_code or not isinstance(errors, list):
+        return {}
+    found = [error for error in errors if isinstance(error, dict)]
+    own = (error for error in found if error.get("code") == _DECIDING.get(exit_code))
+    return next(own, found[0] if found else {})
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(error: Json, name: str) -> int | None:
+    """Give a number of an error's details, which the report has as text."""
+    text = error.get(name)
+    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
 
 
 def _exit_name(exit_code: int) -> str:

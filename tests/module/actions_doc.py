@@ -124,20 +124,17 @@ def code(pattern: str) -> str:
     return f"`{shown}`"
 
 
-def members(schema: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
-    """Give the table rows of an object's members."""
+def members(schema: dict[str, Any], definitions: dict[str, Any], before: str = "") -> list[str]:
+    """Give the table rows of an object's members, and of theirs; `before` is what their names begin with."""
     required = schema.get("required", [])
     rows = []
-    for name, raw in schema.get("properties", {}).items():
+    for key, raw in schema.get("properties", {}).items():
+        name = before + key
         member = resolve(raw, definitions)
-        needed = "yes" if name in required else "no"
+        needed = "yes" if key in required else "no"
         rows.append(f"| `{name}` | {needed} | {rule(member)} | {member.get('description', '')} |")
         inner = member.get("items", member) if isinstance(member.get("items", {}), dict) else {}
-        for child, shape in inner.get("properties", {}).items():
-            form = resolve(shape, definitions)
-            needed = "yes" if child in inner.get("required", []) else "no"
-            dots = f"{name}[].{child}" if "items" in member else f"{name}.{child}"
-            rows.append(f"| `{dots}` | {needed} | {rule(form)} | {form.get('description', '')} |")
+        rows += members(inner, definitions, f"{name}[]." if "items" in member else f"{name}.")
     return rows
 
 

@@ -10,6 +10,7 @@ from tests.module.conftest import request
 from imapsync_tasks import engine
 from imapsync_tasks.instance import Settings
 from imapsync_tasks.paths import Paths
+from imapsync_tasks.queue import Release
 from imapsync_tasks.task import FIELDS, Task, from_request
 
 PATHS = Paths(Path("/i"), Path("/c"))
@@ -84,6 +85,17 @@ def test_the_words_of_every_mode_and_deletion(row: tuple[str, bool, int | None, 
 def test_the_days_mean_nothing_without_deletion() -> None:
     plain = engine.run(task(), SETTINGS, PATHS)
     assert engine.run(task(delete_remote_older=15), SETTINGS, PATHS) == plain
+
+
+@pytest.mark.parametrize("mode", ["all", "exclusion", "inbox"])
+def test_a_release_is_told_only_where_there_is_a_brake(mode: str) -> None:
+    release = Release(deleted=5, vanished=7)
+    for local in (False, True):
+        for remote in (False, True):
+            made = task(foldersynchronization=mode, delete_local=local, delete_remote=remote)
+            more = set(engine.run(made, SETTINGS, PATHS, release)) - set(engine.run(made, SETTINGS, PATHS))
+            wanted = {"--maxdelete2=5"} if local and mode != "inbox" else set()
+            assert more == wanted | ({"--maxvanished2=7"} if remote else set())
 
 
 def test_gmail_has_its_preset_whatever_the_case() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.module.waiting import until
 
-from imapsync_tasks import queue, runtime, schedule
+from imapsync_tasks import files, queue, runtime, schedule
 
 if TYPE_CHECKING:
     from tests.module.conftest import Node
@@ -195,6 +195,7 @@ def kill_container(node: Node, tasks: list[str]) -> None:
             if found:
                 os.kill(found[0], signal.SIGKILL)
     until(lambda: not queue.is_served(node.paths))
+    until(lambda: not any(files.is_locked(node.paths.lock(task)) for task in tasks))
 
 
 def test_a_killed_container_goes_on_in_the_same_order(idle: Node) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Final
 
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError
+from imapsync_tasks.queue import UNRELEASED, Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,9 +22,14 @@ _SYNCCTL: Final = ("podman", "exec", "-i", "imapsync", "/usr/local/bin/syncctl")
 _LIMIT_S: Final = 300.0
 
 
-def start(tasks: Sequence[str]) -> None:
-    """Make tasks run or wait. NoSuchTaskError when one has gone; the others are started all the same."""
-    _names("start", ["--detach"], tasks)
+def start(tasks: Sequence[str], release: Release = UNRELEASED) -> None:
+    """Make tasks run or wait. NoSuchTaskError when one has gone; the others are started all the same.
+
+    `release` is for the run of a single task that this start begins.
+    """
+    words = [f"--maxdelete2={release.deleted}"] if release.deleted else []
+    words += [f"--maxvanished2={release.vanished}"] if release.vanished else []
+    _names("start", ["--detach", *words], tasks)
 
 
 def restart(tasks: Sequence[str]) -> None:

@@ -7,17 +7,19 @@ from typing import Final
 
 from imapsync_tasks import container, rules, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError
+from imapsync_tasks.queue import UNRELEASED, Release
 
 _ATTEMPTS: Final = 3
 
 
 def start(request: Json) -> Json:
-    """Start the named task, or all of its user."""
+    """Start the named task, or all of its user; one that a brake stopped may be given a release."""
+    release = _release(request)
     _require_configuration()
     names = _selected(request)
     if "task_id" in request and not (names and steps.store().exists(names[0])):
         raise RefusedError(Refusal("task_not_found", "task_id", request["task_id"]))
-    return _start(names)
+    return _start(names, release)
 
 
 def start_all(_request: Json) -> Json:
@@ -68,9 +70,22 @@ def _selected(request: Json) -> list[str]:
         return []
 
 
-def _start(names: list[str]) -> Json:
+def _release(request: Json) -> Release:
+    """Read what an administrator allows a run: of one task, whose numbers he has seen."""
+    given = [name for name in ("allow_deleted", "allow_vanished") if name in request]
+    if given and "task_id" not in request:
+        raise RefusedError(Refusal("invalid_value", given[0], request[given[0]]))
+    return Release(
+        *(
+            rules.MESSAGES.of(request, name) if name in given else 0
+            for name in ("allow_deleted", "allow_vanished")
+        )
+    )
+
+
+def _start(names: list[str], release: Release = UNRELEASED) -> Json:
     with suppress(NoSuchTaskError):  # deleted meanwhile; the others were started
-        container.start(names)
+        container.start(names, release)
     return {"tasks": names}
 
 

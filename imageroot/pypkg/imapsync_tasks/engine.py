@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import rules
+from imapsync_tasks.queue import UNRELEASED, Release
 
 if TYPE_CHECKING:
     from imapsync_tasks.errors import Json
@@ -86,7 +87,7 @@ def selection(task: Task) -> list[str]:
     return words
 
 
-def run(task: Task, settings: Settings, paths: Paths) -> list[str]:
+def run(task: Task, settings: Settings, paths: Paths, release: Release = UNRELEASED) -> list[str]:
     """Give the words of a sync besides the two accounts.
 
     Mode inbox never deletes local mail: what is not unseen on the remote side is not missing there.
@@ -99,9 +100,13 @@ def run(task: Task, settings: Settings, paths: Paths) -> list[str]:
             words.append("--sievedelivery2")
     elif task.delete_local:
         words += ["--delete2", "--delete2folders"]
+        if release.deleted:
+            words.append(f"--maxdelete2={release.deleted}")
     if task.delete_remote:
         older = task.delete_remote_older
         words += [f"--delete1older={older}" if older else "--delete1", "--noexpungeaftereach"]
+        if release.vanished:
+            words.append(f"--maxvanished2={release.vanished}")
     if task.remotehostname.lower() == _GMAIL_HOST:
         words.append("--gmail1")
     return [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import files, rules
 
@@ -17,11 +17,26 @@ if TYPE_CHECKING:
     from imapsync_tasks.paths import Paths
 
 
+class Release(NamedTuple):
+    """What an administrator allows one run although a brake holds; 0: the brakes judge.
+
+    deleted: so many local mails may be deleted. vanished: so many local copies were removed on purpose.
+    """
+
+    deleted: int = 0
+    vanished: int = 0
+
+
+#: The brakes judge.
+UNRELEASED: Final = Release()
+
+
 class Entry(NamedTuple):
     """One waiting start."""
 
     task: str
     due: float
+    release: Release = UNRELEASED
 
 
 def read(paths: Paths) -> list[Entry]:
@@ -30,9 +45,18 @@ def read(paths: Paths) -> list[Entry]:
     entries = []
     for item in found if isinstance(found, list) else []:
         match item:
-            case [str(task), int() | float() as due] if rules.is_task_name(task) and math.isfinite(due):
-                entries.append(Entry(task, float(due)))
+            case [str(task), int() | float() as due, *more] if rules.is_task_name(task) and math.isfinite(
+                due
+            ):
+                entries.append(Entry(task, float(due), _release(more)))
     return entries
+
+
+def _release(more: list[object]) -> Release:
+    match more:
+        case [[int(deleted), int(vanished)]]:
+            return Release(deleted, vanished)
+    return UNRELEASED
 
 
 def write(paths: Paths, entries: list[Entry]) -> None:

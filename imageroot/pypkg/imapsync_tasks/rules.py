@@ -165,6 +165,8 @@ PATTERNS: Final = Text(f"{_NO_CONTROLS}*", 8192)
 SCHEDULE: Final = Schedule()
 TRUST: Final = Text("tofu|ca|any|sha256:[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}", 128)
 PARALLEL: Final = Number(1, 64)
+#: UIDs have 32 bits: no folder holds more.
+MESSAGES: Final = Number(1, 4294967295)
 
 
 @functools.cache

@@ -6,9 +6,9 @@ Running, queued and stopped come from locks alone; no file left behind by a kill
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import files, queue
@@ -28,6 +28,7 @@ NO_FAILURES: Final[Json] = {"failures": [], "total": 0}
 LOG_BYTES: Final = 100 * 1024
 MAX_FAILURES: Final = 1000
 _HOUR_S: Final = 3600
+_LONGEST_PARKED_S: Final = 24 * _HOUR_S
 _HOURS: Final = 168
 _COUNTERS: Final = ("messages", "bytes", "failed", "runs")
 
@@ -65,19 +66,24 @@ def progress(paths: Paths, name: str) -> Json | None:
 
 #: What a result is nothing without: a file that lacks it is damaged.
 _NEEDED: Final = ("exit_code", "started_at")
-#: member of `result` -> default when an older or damaged file lacks it.
-_RESULT: Final[Json] = {
-    "exit_code": 1,
-    "exit_name": "",
-    "started_at": 0.0,
-    "ended_at": 0.0,
-    "seconds": 0.0,
-    "messages_transferred": 0,
-    "messages_skipped": 0,
-    "messages_failed": 0,
-    "bytes_transferred": 0,
-    "error": None,
+#: member of `result` -> its type, and its value when an older or damaged file lacks it.
+_RESULT: Final[dict[str, tuple[type, object]]] = {
+    "exit_code": (int, 1),
+    "exit_name": (str, ""),
+    "started_at": (float, 0.0),
+    "ended_at": (float, 0.0),
+    "seconds": (float, 0.0),
+    "messages_transferred": (int, 0),
+    "messages_skipped": (int, 0),
+    "messages_failed": (int, 0),
+    "bytes_transferred": (int, 0),
+    "error": (str, None),
+    "run_again_at": (str, None),
+    "brake_messages": (int, None),
+    "brake_of": (int, None),
 }
+#: A number beyond is damage.
+_LARGEST: Final = 1e18
 
 
 def result(paths: Paths, name: str) -> Json | None:
@@ -85,22 +91,35 @@ def result(paths: Paths, name: str) -> Json | None:
     found = files.read_json(paths.result(name))
     if found is None:
         return _upstream_result(paths, name)
-    if not all(_fits(found.get(key), _RESULT[key]) for key in _NEEDED):
+    if not all(_fits(found.get(key), _RESULT[key][0]) for key in _NEEDED):
         return None
     return {
-        key: found[key] if _fits(found.get(key), default) else default for key, default in _RESULT.items()
+        key: found[key] if _fits(found.get(key), kind) else default
+        for key, (kind, default) in _RESULT.items()
     }
 
 
-def _fits(value: object, default: object) -> bool:
-    match default:
-        case None:
-            return value is None or isinstance(value, str)
-        case str():
-            return isinstance(value, str)
-        case float():
-            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
+def parked_until(paths: Paths, name: str) -> float:
+    """Give from when a server may be asked again that asked to wait in the last run, unix seconds; else 0.
+
+    A day later schedules try again whatever it said.
+    """
+    found = result(paths, name)
+    if found is None or not isinstance(found["run_again_at"], str):
+        return 0.0
+    try:
+        until = datetime.fromisoformat(found["run_again_at"]).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+    return min(until, float(str(found["ended_at"])) + _LONGEST_PARKED_S)
+
+
+def _fits(value: object, kind: type) -> bool:
+    if kind is str:
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
+        return False
+    return -_LARGEST < value < _LARGEST
 
 
 def _upstream_result(paths: Paths, name: str) -> Json | None:
@@ -109,7 +128,10 @@ def _upstream_result(paths: Paths, name: str) -> Json | None:
         started, exit_code = int(lines[0]), int(lines[1])
     except (OSError, ValueError, IndexError):
         return None
-    return {**_RESULT, "exit_code": exit_code, "started_at": started, "ended_at": started}
+    if not (_fits(started, int) and _fits(exit_code, int)):
+        return None
+    lacking = {key: default for key, (_, default) in _RESULT.items()}
+    return {**lacking, "exit_code": exit_code, "started_at": started, "ended_at": started}
 
 
 def publish(paths: Paths, name: str, summary: Json, failures: list[Json], failures_total: int) -> None:

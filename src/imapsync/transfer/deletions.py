@@ -93,7 +93,8 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
         f" nothing was deleted (--maxdelete2 {plan.doomed} allows it)"
     )
     reason = Reason.BRAKE_SOURCE_EMPTY if empty else Reason.BRAKE_DELETE
-    run.sink(events.Problem(reason, text, Side.DESTINATION, details={"messages": str(plan.doomed)}))
+    details = {"messages": str(plan.doomed), "of": str(plan.present)}
+    run.sink(events.Problem(reason, text, Side.DESTINATION, details=details))
     raise StopRun(Stop.BRAKE_SOURCE_EMPTY if empty else Stop.BRAKE_DELETE)
 
 

@@ -317,6 +317,7 @@ def test_the_brakes(source: Dovecot, destination: Dovecot, tmp_path: Path) -> No
     errors = accounts.report()["errors"]
     assert isinstance(errors, list)
     assert (errors[0]["code"], errors[0]["remedy"]) == ("brake_delete", "confirm_deletion")
+    assert (errors[0]["messages"], errors[0]["of"]) == ("7", "10")
     assert len(destination.snapshot(accounts.user)["INBOX"]) == 10
     code, output = accounts.run("--delete2", "--maxdelete2", "7")
     assert code == 0, output
