@@ -213,6 +213,8 @@ def node(tmp_path: Path) -> Iterator[Node]:
         "SYNCCTL_CRON_DIRECTORY": str(home / "state" / "cron"),
         "SYNCCTL_SYSTEM_LOG": str(home / "system.log"),
     }
+    # What is started here is measured with the tests.
+    made.environ |= {key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")}
     (home / "system.log").touch()
     made.publish()
     made.paths.master_password.write_text("master")
