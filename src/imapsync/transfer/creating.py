@@ -136,7 +136,7 @@ class _Maker:
         twins = [
             view
             for view in self._listed.values()
-            if view.folder.selectable and caseless(view.folder.name) == caseless(name)
+            if view.folder.selectable and _unquoted(view.folder.name) == _unquoted(name)
         ]
         for view in twins:
             by_name = await self._status(MailboxName.from_text(name))
@@ -229,6 +229,11 @@ def _settle_names(run: Run, jobs: list[FolderJob]) -> None:
     for job in jobs:
         shared = len(users.get(key_of(job.pair.destination, separator), ())) > 1
         job.pair = job.pair._replace(shared=shared or job.pair.shared)
+
+
+def _unquoted(name: str) -> str:
+    """Give what names have in common for a server that takes a quoted quote for a backslash (hoodiecrow)."""
+    return caseless(name).replace('"', "\\")
 
 
 def _view_of(name: str, separator: str) -> FolderView:

@@ -115,9 +115,9 @@ SOURCE_MISSING: dict[str, str] = {
 DESTINATION_MISSING: dict[str, str] = {
     "Imap4d": "UIDs do not outlive an opening",
     "Imap4dMbox": "the server makes one message of two",
-    "Hoodiecrow": "a folder with a quote in its name is not found again",
-    "HoodiecrowGmail": "a folder with a quote in its name is not found again",
-    "Pymap": "a message whose size the destination counts otherwise comes again",
+    "Hoodiecrow": "--verify does not find a folder with a quote in its name",
+    "HoodiecrowGmail": "--verify does not find a folder with a quote in its name",
+    "Pymap": "messages are missing or come back changed in one run",
     "GoImap": "the server never shows messages that it took",
 }
 
