@@ -32,7 +32,7 @@ An update while a task runs keeps everything and restarts the service
     ${old}=    Run on the node    runagent -m ${MID} podman inspect --format '{{.Id}}' imapsync
     Run on the node    update-module --force ${IMAGE_URL} ${MID}
     Set speed of link    0
-    Wait Until Keyword Succeeds    60 s    0.5 s    In the container    true
+    Wait Until Keyword Succeeds    60 s    0.5 s    The service is active
     ${new}=    Run on the node    runagent -m ${MID} podman inspect --format '{{.Id}}' imapsync
     Should Not Be Equal    ${new}    ${old}
     ${roles}=    Run on the node    runagent -m ${MID} redis-exec SMEMBERS module/${MID}/roles/selfadm
@@ -54,7 +54,7 @@ Tasks of the existing upstream module are taken over
     Put into state    imapsync/u8_up0001.status    1795244400\n0
     Put into state    imapsync/u8_up0001.rollback    secret
     Run on the node    update-module --force ${IMAGE_URL} ${MID}
-    Wait Until Keyword Succeeds    60 s    0.5 s    In the container    true
+    Wait Until Keyword Succeeds    60 s    0.5 s    The service is active
     ${task}=    Task    u8    up0001
     Should Be Equal    ${task}[state]    stopped
     Should Be Equal    ${task}[service_running]    ${FALSE}
