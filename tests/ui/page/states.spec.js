@@ -9,6 +9,9 @@ import { Failure, Refusal } from "../support/stub-node.js";
 const LANGUAGES = { en: "en-US", it: "it-IT" };
 const WIDTHS = [1440, 390];
 
+/** Left out unless all tests are asked for: where what others show is seen once more. */
+const slow = (condition) => ({ tag: condition ? "@slow" : [] });
+
 /** Text of the built language file by its key. */
 async function texts(page, files, language) {
   const reply = await page.request.get(
@@ -102,6 +105,7 @@ const STATES = {
   },
   "tasks-service-down": {
     page: "tasks",
+    ready: "[data-task]",
     actions: {
       "get-status": () => ({
         ...actions()["get-status"](),
@@ -249,7 +253,7 @@ const STATES = {
 
 for (const [language, locale] of Object.entries(LANGUAGES)) {
   for (const width of WIDTHS) {
-    test.describe(`${language} at ${width} px`, () => {
+    test.describe(`${language} at ${width} px`, slow(language === "it" && width === 1440), () => {
       test.use({ locale, viewport: { width, height: width === 390 ? 844 : 900 } });
       for (const [name, state] of Object.entries(STATES)) {
         test(name, async ({ page, files, node, open }) => {
@@ -279,7 +283,7 @@ for (const [language, locale] of Object.entries(LANGUAGES)) {
 }
 
 for (const width of [360, 1024, 3840]) {
-  test.describe(`the narrowest and the widest: ${width} px`, () => {
+  test.describe(`the narrowest and the widest: ${width} px`, slow(width !== 360), () => {
     test.use({ locale: LANGUAGES.it, viewport: { width, height: 800 } });
     for (const name of ["status", "settings", "tasks", "task", "import", "about"]) {
       test(name, async ({ page, open }) => {

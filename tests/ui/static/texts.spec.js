@@ -148,9 +148,9 @@ test("texts of all languages take the same arguments and plural forms", () => {
 
 test("every reason of the engine has a sentence and a remedy", () => {
   const reasons = [
-    ...read("src/imapsync/report/events.py")
-      .split("class Skip")[0]
+    ...read("src/imapsync/terms.py")
       .split("class Reason")[1]
+      .split("\nclass ")[0]
       .matchAll(/= "(\w+)"/g),
   ];
   expect(reasons.length).toBeGreaterThan(20);
