@@ -72,7 +72,7 @@ async def _change(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> N
     known = {uid: known[uid] for uid in index.uids}
     go = await _proven(run, focus, job, reading, fresh=fresh, known=known, index=index)
     # A duplicate goes with the message that it is a duplicate of: one copy proves both.
-    alike = {uid for uid, twin in job.twins.items() if twin in go}
+    alike = {uid for uid, twin in job.twins.items() if twin in go} | _known_twins(run, job, known, index, go)
     fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
     go |= alike
     doomed = {uid for uid in go if rules.source and (uid in fresh or uid in selected)}
@@ -82,6 +82,22 @@ async def _change(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> N
         {uid for uid in go if uid in fresh or uid in selected} if settings.flags.set_on_source else set()
     )
     await _carry_out(run, focus, job, doomed, flagged)
+
+
+def _known_twins(
+    run: Run, job: FolderJob, known: dict[int, int], index: MessageIndex, go: set[int]
+) -> set[int]:
+    """Give messages that an earlier run left out as duplicates of one that goes now."""
+    if run.journal is None or job.record is None:
+        return set()
+    proven = {
+        (pair.digest, pair.size) for pair in run.journal.find(job.record.id, go).values() if pair.copy > 0
+    }
+    return {
+        uid
+        for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True)
+        if known.get(uid) == Copy.DUPLICATE and (digest, size) in proven
+    }
 
 
 def _candidates(run: Run, job: FolderJob) -> tuple[dict[int, int], dict[int, int]]:
