@@ -182,7 +182,9 @@ test("a created task runs, shows its live progress and its result", async () => 
   await frame.getByRole("combobox", { name: "Local user" }).fill("u1");
   await frame.getByRole("option", { name: "u1", exact: true }).click();
   await frame.getByRole("button", { name: "Create task", exact: true }).click();
-  await expect(frame.getByRole("heading", { name: "Tasks" })).toBeVisible({ timeout: 60_000 });
+  await expect(frame.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible({
+    timeout: 60_000,
+  });
   const task = row(frame, REMOTE_USER);
   await expect(task).toContainText("Running", { timeout: 30_000 });
   await expect(task.getByRole("progressbar")).toHaveAttribute("aria-valuenow", /\d/, {

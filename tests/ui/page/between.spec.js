@@ -47,7 +47,7 @@ for (const [way, leave] of [
     await expect(frame.getByRole("heading", { name: "Edit task" })).toBeVisible();
     await expect(frame.getByLabel("Remote user")).not.toHaveValue("");
     await leave(frame, page);
-    await expect(frame.getByRole("heading", { name: "Tasks" })).toBeVisible();
+    await expect(frame.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
     await expect(frame.getByLabel("Search tasks")).toHaveValue("user0");
     expect(await keys(frame)).toEqual(before);
     // The row one comes from is in sight, with the focus.
@@ -121,7 +121,7 @@ test("a form that was cancelled or saved is forgotten", async ({ open }) => {
     await frame.getByLabel("Remote password").fill("secret");
     await frame.getByLabel("IMAP server").fill("imap.example.org");
     await frame.getByRole("button", { name: button, exact: true }).click();
-    await expect(frame.getByRole("heading", { name: "Tasks" })).toBeVisible();
+    await expect(frame.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
     await frame.getByRole("button", { name: "Create task" }).click();
     await expect(frame.getByRole("heading", { name: "Create task" })).toBeVisible();
     await expect(frame.getByRole("combobox", { name: "Local user" })).toHaveValue("");

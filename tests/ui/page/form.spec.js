@@ -25,7 +25,7 @@ test("a new task sends exactly what create-task takes", async ({ node, open }) =
   await app.getByText("Run at a fixed interval in minutes").click();
   await app.getByRole("spinbutton", { name: "Minutes" }).fill("5");
   await create(app);
-  await expect(app.getByRole("heading", { name: "Tasks" })).toBeVisible();
+  await expect(app.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
   const [input] = node.inputsOf("create-task");
   expect(input).toEqual({
     task_id: expect.stringMatching(/^[a-z0-9]{6}$/),
@@ -214,7 +214,7 @@ test("a certificate is trusted by its fingerprint", async ({ node, open }) => {
   await app.getByRole("button", { name: "Test connection" }).click();
   await app.getByRole("button", { name: "Trust this certificate" }).click();
   await create(app);
-  await expect(app.getByRole("heading", { name: "Tasks" })).toBeVisible();
+  await expect(app.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
   expect(node.inputsOf("create-task")[0].tls_trust).toBe(`sha256:${certificate.fingerprint}`);
 });
 
@@ -233,7 +233,7 @@ test("an edited task keeps what the form does not show, and sends no password", 
   const app = await open("task", "&localuser=anna&task_id=a0241w&copy=false");
   await expect(field(app, "Remote password")).toHaveAttribute("placeholder", "Unchanged");
   await app.getByRole("button", { name: "Save", exact: true }).click();
-  await expect(app.getByRole("heading", { name: "Tasks" })).toBeVisible();
+  await expect(app.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
   expect(node.inputsOf("create-task")[0]).toMatchObject({
     task_id: "a0241w",
     localuser: "anna",
@@ -252,7 +252,7 @@ test("a duplicate gets its own id and needs user and password", async ({ node, o
   await app.getByRole("combobox", { name: "Local user" }).fill("bruno");
   await field(app, "Remote password").fill("secret");
   await create(app);
-  await expect(app.getByRole("heading", { name: "Tasks" })).toBeVisible();
+  await expect(app.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
   const [input] = node.inputsOf("create-task");
   expect(input.task_id).not.toBe("a0241w");
   expect(input.cron).toBe("15m");
