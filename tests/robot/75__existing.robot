@@ -50,7 +50,7 @@ Every task is deleted with its files, and nothing else is
     Run task    module/${INSTANCE}/delete-task    {"localuser": "${USER}"}
     ${tasks}=    All tasks
     FOR    ${task}    IN    @{tasks}
-        ${which}=    Evaluate    json.dumps({key: $task[key] for key in ("localuser", "task_id")})    modules=json
+        ${which}=    Evaluate    json.dumps({"localuser": $task["localuser"], "task_id": $task["task_id"]})    modules=json
         Run task    module/${INSTANCE}/delete-task    ${which}
     END
     ${left}=    Run on the node    runagent -m ${INSTANCE} sh -c 'find imapsync cron -type f ! -name ".*"'
