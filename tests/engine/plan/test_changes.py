@@ -10,9 +10,11 @@ from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    put_back,
     removed_copies,
     take_over,
     vanished,
+    without_original,
     without_our_marks,
 )
 from imapsync.plan.flags import FlagTranslator
@@ -120,3 +122,33 @@ def test_what_can_have_vanished(
     before: int, uidnext: int | None, gone: int, present: set[int], can: bool
 ) -> None:
     assert can_have_vanished(before, uidnext, gone, present, [1, 3]) is can
+
+
+@pytest.mark.parametrize(
+    ("gone", "loose", "taken", "back"),
+    [
+        pytest.param(
+            [Pair(1, Copy.VANISHED, 0, 7, 50)], {9: (7, 50)}, set(), {1: 9}, id="taken out and put back"
+        ),
+        pytest.param([Pair(1, Copy.VANISHED, 0, 7, 50)], {9: (7, 51)}, set(), {}, id="another size"),
+        pytest.param([Pair(1, Copy.VANISHED, 0, 7, 50)], {9: (7, 50)}, {9}, {}, id="it is somebody's copy"),
+        pytest.param([Pair(1, Copy.VANISHED)], {9: (0, 0)}, set(), {}, id="nobody knows who it was"),
+        pytest.param(
+            [Pair(1, Copy.VANISHED, 0, 7, 50), Pair(2, Copy.REMOVED, 0, 7, 50)],
+            {9: (7, 50)},
+            set(),
+            {1: 9},
+            id="one came back of two",
+        ),
+    ],
+)
+def test_copies_that_their_owner_put_back(
+    gone: list[Pair], loose: dict[int, tuple[int, int]], taken: set[int], back: dict[int, int]
+) -> None:
+    assert put_back(gone, loose, taken) == back
+
+
+def test_a_duplicate_whose_original_got_no_copy_is_taken_up() -> None:
+    left = [Pair(2, Copy.DUPLICATE, 0, 7, 50), Pair(3, Copy.DUPLICATE, 0, 8, 50)]
+    assert without_original(left, [Pair(1, 11, 0, 7, 50)]) == [left[1]]
+    assert without_original([], [Pair(1, 11, 0, 7, 50)]) == []
