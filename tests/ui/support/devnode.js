@@ -12,6 +12,8 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const name = process.env.DEVNODE ?? "demo";
 const state = join("/var/lib/devnode", name);
+/** Where the homes of modules are: /home on a rootless node. */
+const homes = process.env.DEVNODE_HOMES ?? join(state, "home");
 const IMAGE = process.env.IMAGE_URL ?? "ghcr.io/nethserver/imapsync:latest";
 
 /** The administrator of cluster-admin on every devnode. */
@@ -80,7 +82,7 @@ export class Devnode {
   /** Makes the Mail module's server refuse or take new messages in a user's INBOX. */
   takesMail(user, takes) {
     const volume = ".local/share/containers/storage/volumes/dovecot-data/_data";
-    chmodSync(join(state, "home/mail1", volume, user, "Maildir/tmp"), takes ? 0o700 : 0);
+    chmodSync(join(homes, "mail1", volume, user, "Maildir/tmp"), takes ? 0o700 : 0);
   }
 
   /**
