@@ -347,7 +347,7 @@ test("many tasks are stopped, started and deleted together", async () => {
   await expect(dialog).toContainText("Nothing happens to mail");
   await picture("tasks-delete");
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();
-  await expect(frame.getByText("No search results")).toBeVisible({ timeout: 60_000 });
+  await expect(frame.getByText("No results")).toBeVisible({ timeout: 60_000 });
   await frame.getByRole("button", { name: "Show all tasks" }).click();
   await frame.getByRole("button", { name: "All tasks" }).click();
   await frame.getByRole("menuitem", { name: "Stop all tasks" }).click();
