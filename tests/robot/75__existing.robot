@@ -53,7 +53,7 @@ Every task is deleted with its files, and nothing else is
         ${which}=    Evaluate    json.dumps({"localuser": $task["localuser"], "task_id": $task["task_id"]})    modules=json
         Run task    module/${INSTANCE}/delete-task    ${which}
     END
-    ${left}=    Run on the node    runagent -m ${INSTANCE} sh -c 'find imapsync cron -type f ! -name ".*"'
+    ${left}=    Run on the node    runagent -m ${INSTANCE} sh -c 'find imapsync cron -type f ! -path "*/.*"'
     ${left}=    Evaluate    sorted(one for one in $left.split() if one != "imapsync/vmail.pwd")
     ${own}=    Files of the administrator
     Should Be Equal    ${left}    ${own}
