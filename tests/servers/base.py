@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 import tempfile
@@ -133,9 +134,18 @@ class ImapServer(ABC):
         return log.read_text(errors="replace") if log.exists() else ""
 
 
+# Below the range that Linux takes the ports of outgoing connections from: a server that is started again on
+# its port, or a moment after it was chosen, finds it free, whatever else the machine connects to.
+SERVER_PORTS = range(12_000, 32_000)
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """Give a port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Give a port that nothing listens on now, and that no outgoing connection takes."""
+    while True:
+        port = random.choice(SERVER_PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port

@@ -402,10 +402,21 @@ test("a hundred looks at 200 tasks leave less than 1 MiB in this tab and in anot
   for (let n = 0; n < 100; n += 1) {
     await look();
   }
-  const after = [await heap(page), await heap(other)];
-  const grown = after.map((size, index) => Math.round((size - before[index]) / 1024));
+  // What was used a moment ago may need more than one collection to go; what is kept stays after any number of them.
+  const grown = [page, other].map(() => Infinity);
+  await expect
+    .poll(
+      async () => {
+        const after = [await heap(page), await heap(other)];
+        after.forEach(
+          (size, n) => (grown[n] = Math.min(grown[n], Math.round((size - before[n]) / 1024))),
+        );
+        return Math.max(...grown);
+      },
+      { timeout: 20_000 },
+    )
+    .toBeLessThan(1024);
   test.info().annotations.push({ type: "grown", description: `${grown.join(" and ")} KiB` });
-  expect(Math.max(...grown)).toBeLessThan(1024);
   // What this page has asked in vain is forgotten by the frame around it, but for the latest.
   await expect
     .poll(() => page.evaluate(() => window.core.taskBus.kept.size), { timeout: 20_000 })
