@@ -32,10 +32,12 @@ from imapsync.session.errors import (
     LoginFailed,
     PlaintextRefused,
     ProtocolViolation,
+    SecretUnavailable,
     StarttlsMissing,
     SyncError,
     TimedOut,
     TlsFailed,
+    TokenRefused,
 )
 from imapsync.terms import Side
 from imapsync.transfer import Limits, Mode, Settings, Stop, run
@@ -69,6 +71,7 @@ __all__ = [
     "ProtocolViolation",
     "Result",
     "Secret",
+    "SecretUnavailable",
     "Security",
     "SelectionRules",
     "Side",
@@ -77,6 +80,7 @@ __all__ = [
     "SyncError",
     "TimedOut",
     "TlsFailed",
+    "TokenRefused",
     "Trust",
     "sync",
     "sync_async",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.servers.base import ImapServer, free_port
 from tests.servers.certificates import Certificate, self_signed
+from tests.servers.oauth import local_validation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -104,8 +105,9 @@ class Dovecot(ImapServer):
     required: no plaintext passwords before TLS. certificate: its own is made when None. sieve: FILTER=SIEVE.
     quota_kib, quota_messages: limits a user, 0 for none. special_use: {"Sent": r"\Sent"}. penalty: keep
     Dovecot's growing delay after failed logins (off: tests are fast). extra_config: appended to the
-    configuration. host: Dovecot takes clients from its own address for secure; use another 127.x.y.z where
-    that matters. port, tls_port: free ones when 0. The master user is vmail, its password in master_password.
+    configuration. tokens: take access tokens of tests.servers.oauth. host: Dovecot takes clients from its own
+    address for secure; use another 127.x.y.z where that matters. port, tls_port: free ones when 0. The master
+    user is vmail, its password in master_password.
     """
 
     needs = ("dovecot",)
@@ -127,6 +129,7 @@ class Dovecot(ImapServer):
         special_use: Mapping[str, str] | None = None,
         penalty: bool = False,
         max_connections: int = 100,
+        tokens: bool = False,
         extra_config: str = "",
         host: str = "127.0.0.1",
         port: int = 0,
@@ -150,6 +153,7 @@ class Dovecot(ImapServer):
         self.special_use = dict(special_use or {})
         self.penalty = penalty
         self.max_connections = max_connections
+        self.tokens = tokens
         self.extra_config = extra_config
         self.master_password = "master secret"
         self._process: subprocess.Popen[bytes] | None = None
@@ -266,7 +270,8 @@ class Dovecot(ImapServer):
             if self.without or self.announce
             else "",
             quota=quota,
-            extra_config=self.extra_config,
+            extra_config=self.extra_config
+            + (local_validation(self.directory / "oauth") if self.tokens else ""),
         )
 
     def _capability_line(self) -> str:

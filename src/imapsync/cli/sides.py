@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.cli.errors import UsageError
 from imapsync.cli.secrets import find_password, read_first_line
+from imapsync.cli.tokencommand import token_command
 
 if TYPE_CHECKING:
     from imapsync.cli.getopt import Parsed
@@ -133,7 +134,16 @@ def credentials(options: Parsed, side: int, environment: dict[str, str]) -> Cred
         )
     token = options.text(f"oauthaccesstoken{side}")
     direct = options.text(f"oauthdirect{side}")
+    command = options.text(f"tokencommand{side}")
     made = Credentials(user=user, authuser=authuser, mechanism=mechanism, proxy_auth=proxy)
+    if command is not None:
+        if token is not None or direct is not None:
+            raise UsageError(
+                f"--tokencommand{side} excludes --oauthaccesstoken{side} and --oauthdirect{side}: "
+                "one of them gives the token.",
+                option=f"tokencommand{side}",
+            )
+        return made._replace(token=Secret(token_command(command, f"tokencommand{side}")))
     if direct is not None:
         text = read_first_line(direct, f"oauthdirect{side}") if os.path.isfile(direct) else direct
         return made._replace(oauth_direct=Secret(text))

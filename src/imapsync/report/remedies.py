@@ -11,6 +11,28 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
         "check_mailbox",
         "Check that this mailbox exists, has a licence and IMAP switched on, and that this login may use it.",
     ),
+    Reason.TOKEN_UNAVAILABLE: (
+        "check_token_command",
+        "Run the command that gives the token by hand: it must print it and end with 0.",
+    ),
+    Reason.TOKEN_REFUSED: (
+        "sign_in_again",
+        "Sign in again, and check that the token belongs to this user.",
+    ),
+    Reason.TOKEN_EXPIRED: ("renew_token", "Get a new access token: this one has expired or was revoked."),
+    Reason.TOKEN_CLOCK: ("check_clock", "Check the clock of this machine: the token is not valid yet."),
+    Reason.TOKEN_AUDIENCE: (
+        "check_audience",
+        "Ask for the token with the mail server's scope: this one is for another service.",
+    ),
+    Reason.TOKEN_SCOPE: (
+        "check_scope",
+        "Grant the right to use IMAP (its scope or application permission), then get a new token.",
+    ),
+    Reason.MAILBOX_NOT_GRANTED: (
+        "grant_mailbox",
+        "Give this application or user the right to this mailbox (Microsoft 365: Add-MailboxPermission).",
+    ),
     Reason.CONNECTION: (
         "check_host_port",
         "Check the server's name, its port and the network, then run again.",

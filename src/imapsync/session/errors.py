@@ -3,7 +3,8 @@
 SyncError
 ├── ConnectionFailed      no connection, or it ended            connection
 │   ├── TimedOut          nothing came in time                  timeout
-│   └── AskedToWait       the server said "later"               throttled
+│   ├── AskedToWait       the server said "later"               throttled
+│   └── SignedOut         the token's time is over: log in anew connection
 ├── Parked                asked to wait longer than we may      parked
 ├── TlsFailed             handshake                             tls
 │   ├── StarttlsMissing   asked for, not offered                starttls_missing
@@ -11,6 +12,8 @@ SyncError
 │   └── CertificateChanged  other than the one remembered       certificate_changed
 ├── LoginFailed
 │   ├── AuthenticationFailed  the server said NO                authentication
+│   │   ├── TokenRefused      to an access token                token_expired, token_scope, …
+│   │   └── SecretUnavailable the command or file gave none     token_unavailable
 │   ├── LoginDropped      the server closed during login        login_dropped
 │   └── PlaintextRefused  the server wants TLS first            plaintext_refused
 ├── CommandRefused        NO or BAD to a command                by the command and the response code
@@ -123,6 +126,10 @@ class AskedToWait(ConnectionFailed):
         self.bare = bare
 
 
+class SignedOut(ConnectionFailed):
+    """The server ended a login whose token can be had anew; the connection is given up."""
+
+
 class Parked(SyncError):
     """A server wants to be left alone for longer than the run may wait. run_again_at: when, epoch seconds."""
 
@@ -190,6 +197,39 @@ class LoginFailed(SyncError):
 
 class AuthenticationFailed(LoginFailed):
     """The server refused the user name or the password."""
+
+
+class TokenRefused(AuthenticationFailed):
+    """The server refused an access token; `code` says why. status, scope: the words of its JSON, or ""."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        status: str = "",
+        scope: str = "",
+        side: Side | None = None,
+        server_text: str = "",
+    ) -> None:
+        super().__init__(message, side=side, code=code, server_text=server_text)
+        self.status = status
+        self.scope = scope
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """What the server said of the token."""
+        words = {"token_status": self.status, "token_scope": self.scope}
+        return {name: word for name, word in words.items() if word}
+
+
+class SecretUnavailable(AuthenticationFailed):
+    """Who was to give the password or token gave none.
+
+    A callable of a Secret may raise it: its text is shown, that of any other exception is not.
+    """
+
+    default_code = "token_unavailable"
 
 
 class LoginDropped(LoginFailed):

@@ -13,12 +13,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from imapsync.plan.patience import asked_to_wait
+from imapsync.plan.tokens import signed_out
 from imapsync.session.errors import (
     AnswerUnusable,
     AskedToWait,
     CommandRefused,
     ConnectionFailed,
     ProtocolViolation,
+    SignedOut,
     SyncError,
     TimedOut,
 )
@@ -53,6 +55,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Commands whose success shows that the login reaches a mailbox.
+MAILBOX_VERBS = frozenset({"SELECT", "EXAMINE", "UID FETCH", "APPEND"})
 #: SO_LINGER: at close, or when the process is killed, the kernel drops what it has not sent and resets the
 #: connection. Else a slow network would deliver messages after the next run has looked for them.
 _DROP_UNSENT = struct.pack("ii", 1, 0)
@@ -103,6 +107,9 @@ class Link(asyncio.BufferedProtocol):
         self.bye_code = ""
         #: Whether a response code alone counts as "later".
         self.believes_codes = True
+        #: Whether the login can be made anew with another token; whether this one reached a mailbox.
+        self.renewable = False
+        self._reached_mailbox = False
         #: Called with each untagged response that no command took.
         self.observe: Callable[[Response], None] = self._keep_odd
         #: What could not be read before anybody observed.
@@ -441,16 +448,17 @@ class Link(asyncio.BufferedProtocol):
         self._useful += 1
         if pending.takes_all:
             self.fragments.clear()
+        self._reached_mailbox |= tagged.status == "OK" and pending.verb in MAILBOX_VERBS
         if tagged.status == "OK" and pending.odd is None:
             pending.succeed(tagged)
         elif tagged.status == "OK" and pending.odd is not None:
             pending.fail(AnswerUnusable(pending.verb, pending.odd.why, side=self.side))
         else:
             code = "" if tagged.code is None else tagged.code.name
-            later = None if pending.secret else self._asked_to_wait(pending.verb, code, tagged.text)
-            if later is not None:
+            ended = None if pending.secret else self._ended_by(pending.verb, code, tagged.text)
+            if ended is not None:
                 # Refused for now, and so is all that is under way: taken back, to be asked again later.
-                pending.fail(later)
+                pending.fail(ended)
                 return
             pending.fail(
                 CommandRefused(
@@ -463,6 +471,14 @@ class Link(asyncio.BufferedProtocol):
                 )
             )
         self.outbox.completed(pending)
+
+    def _ended_by(self, verb: str, code: str, text: str) -> ConnectionFailed | None:
+        """End the connection when a refusal means "later" or "log in anew"; give its error."""
+        if self.renewable and self._reached_mailbox and signed_out(code, text):
+            error = SignedOut(f"the server ended the login: {text or code}", side=self.side, server_text=text)
+            self.end(error)
+            return error
+        return self._asked_to_wait(verb, code, text)
 
     def _asked_to_wait(self, verb: str, code: str, text: str) -> AskedToWait | None:
         """End the connection when a refusal means "later"; give the error that it ends with."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import time
 from typing import TYPE_CHECKING
 
 from imapsync.plan.patience import asked_to_wait
+from imapsync.plan.tokens import Challenge, challenge_of, claims_of, why_refused
 from imapsync.session.connect import Greeted, ask_capabilities, capabilities_of, connect
 from imapsync.session.errors import (
     AskedToWait,
@@ -17,13 +19,15 @@ from imapsync.session.errors import (
     LoginDropped,
     PlaintextRefused,
     ProtocolViolation,
+    SecretUnavailable,
     TimedOut,
+    TokenRefused,
 )
 from imapsync.session.pending import Pending
-from imapsync.session.sasl import PLAINTEXT, Mechanism, choose, mechanism, offers
+from imapsync.session.sasl import PLAINTEXT, WITH_TOKEN, choose, mechanism, offers
 from imapsync.session.session import Session
 from imapsync.session.trace import Trace
-from imapsync.terms import Side
+from imapsync.terms import Reason, Side
 from imapsync.wire.command import Command, LiteralMode
 from imapsync.wire.limits import DEFAULT_LIMITS, Limits
 from imapsync.wire.responses import Capabilities, Status, Unreadable
@@ -58,12 +62,37 @@ async def open_session(
     trace: gets one readable line per command and response, without secrets. client_id: sent with ID where
     announced, None to stay anonymous. ignore_capabilities: act as if the server had not announced them.
     believes_codes: whether [UNAVAILABLE] and its kin without further words mean "later", or are refusals.
+    What callables give as credentials is asked for once more when the server refuses it.
     Raises ConnectionFailed, TlsFailed or LoginFailed and their kin, with `side`.
     """
-    if credentials is not None and credentials.are_asked_for:
-        credentials = await _asked(credentials, side)
-    lines = Trace(trace) if trace is not None else None
-    greeted = await connect(endpoint, side, lines, limits)
+    renewable = credentials is not None and credentials.are_asked_for
+
+    async def opened(credentials: Credentials | None) -> Session:
+        lines = Trace(trace) if trace is not None else None
+        greeted = await connect(endpoint, side, lines, limits)
+        greeted.link.believes_codes = believes_codes
+        greeted.link.renewable = renewable
+        return await _begin(greeted, credentials, client_id, ignore_capabilities)
+
+    if credentials is None or not renewable:
+        return await opened(credentials)
+    known = await _asked(credentials, side)
+    try:
+        return await opened(known)
+    except AuthenticationFailed:
+        fresh = await _asked(credentials, side)
+        if fresh == known:
+            raise
+        return await opened(fresh)
+
+
+async def _begin(
+    greeted: Greeted,
+    credentials: Credentials | None,
+    client_id: tuple[tuple[str, str], ...] | None,
+    ignore_capabilities: frozenset[str],
+) -> Session:
+    """Log in over a greeted connection and learn what the server can do; closes it when that fails."""
     link = greeted.link
     if credentials is not None:
         link.redactor.hide(*(secret.reveal() for secret in _secrets(credentials)))
@@ -78,12 +107,11 @@ async def open_session(
         for odd in link.early_odd:
             session.observe(odd)
         link.observe = session.observe
-        link.believes_codes = believes_codes
         if credentials is None or greeted.preauthenticated:
             fresh = frozenset() if greeted.stale else greeted.capabilities
             session.set_capabilities(fresh or await ask_capabilities(link))
         else:
-            async with asyncio.timeout(endpoint.connect_timeout_s or None):
+            async with asyncio.timeout(greeted.endpoint.connect_timeout_s or None):
                 session.mechanism, names = await _log_in(greeted, credentials)
             session.set_capabilities(names)
         if session.message_limit is not None and session.has("UIDONLY") and session.has("ENABLE"):
@@ -95,8 +123,8 @@ async def open_session(
             session.identify(client_id)
     except TimeoutError:
         link.abort()
-        message = f"the login did not end within {endpoint.connect_timeout_s:g} seconds"
-        raise TimedOut(message, side=side) from None
+        message = f"the login did not end within {greeted.endpoint.connect_timeout_s:g} seconds"
+        raise TimedOut(message, side=link.side) from None
     except BaseException:
         link.abort()
         raise
@@ -104,13 +132,15 @@ async def open_session(
 
 
 async def _asked(credentials: Credentials, side: Side | None) -> Credentials:
-    """Ask the callables for the secrets beside the event loop; what they raise is a failed login."""
+    """Ask for the secrets; what is raised is a failed login."""
     try:
-        return await asyncio.to_thread(credentials.resolved)
+        return await credentials.resolved()
+    except SecretUnavailable as error:
+        raise SecretUnavailable(error.message, side=side) from error
     except Exception as error:
         # Its text may hold the secret.
         message = f"the secret of {credentials.user} could not be had ({type(error).__name__})"
-        raise AuthenticationFailed(message, side=side) from error
+        raise SecretUnavailable(message, side=side) from error
 
 
 def _warnings(greeted: Greeted) -> list[str]:
@@ -185,9 +215,10 @@ async def _authenticate(
         command.phrase(_coded(greeted.link, initial) or b"=")
         initial = None
     answers = 0
+    words = b""
 
     def answer(challenge: bytes) -> None:
-        nonlocal initial, answers
+        nonlocal initial, answers, words
         if answers >= _MAX_CHALLENGES:
             greeted.link.end(ProtocolViolation("the login never ends", side=greeted.link.side))
             return
@@ -195,7 +226,8 @@ async def _authenticate(
             reply, initial = initial, None
         else:
             try:
-                reply = _reply(exchange, answers, challenge)
+                words = _decoded(challenge)
+                reply = exchange.answer(answers, words)
             except Exception as error:  # noqa: BLE001 - from here it would end the event loop's callback
                 message = f"the login cannot go on: {type(error).__name__} while answering the server"
                 greeted.link.end(AuthenticationFailed(message, side=greeted.link.side))
@@ -203,14 +235,41 @@ async def _authenticate(
             answers += 1
         greeted.link.write(_coded(greeted.link, reply) + b"\r\n")
 
-    return await _attempt(greeted, known, credentials, command, answer)
-
-
-def _reply(exchange: Mechanism, count: int, challenge: bytes) -> bytes:
     try:
-        return exchange.answer(count, base64.b64decode(challenge))
+        return await _attempt(greeted, known, credentials, command, answer)
+    except AuthenticationFailed as refusal:
+        if name not in WITH_TOKEN or credentials.token is None:
+            raise
+        raise _token_refused(refusal, challenge_of(words), credentials.token.reveal()) from None
+
+
+def _token_refused(refusal: AuthenticationFailed, challenge: Challenge, token: str) -> TokenRefused:
+    why = why_refused(challenge, claims_of(token), time.time())
+    return TokenRefused(
+        f"{refusal.message} ({_SENTENCES[why]})",
+        code=why.value,
+        status=challenge.status,
+        scope=challenge.scope,
+        side=refusal.side,
+        server_text=refusal.server_text,
+    )
+
+
+_SENTENCES = {
+    Reason.TOKEN_REFUSED: "the access token is not accepted",
+    Reason.TOKEN_EXPIRED: "the access token has expired or was revoked",
+    Reason.TOKEN_CLOCK: "the access token is not valid yet, a clock is wrong",
+    Reason.TOKEN_AUDIENCE: "the access token is for another service",
+    Reason.TOKEN_SCOPE: "the access token does not include IMAP",
+    Reason.MAILBOX_NOT_GRANTED: "the access token is good, but has no right to this mailbox",
+}
+
+
+def _decoded(challenge: bytes) -> bytes:
+    try:
+        return base64.b64decode(challenge)
     except binascii.Error:
-        return exchange.answer(count, b"")
+        return b""
 
 
 def _refused_by_offer(greeted: Greeted, known: frozenset[str]) -> SyncError:

@@ -25,6 +25,8 @@ class Mechanism(NamedTuple):
     answer: Callable[[int, bytes], bytes]
 
 
+#: Mechanisms that carry an access token; the challenge before a refusal says why.
+WITH_TOKEN = frozenset({"XOAUTH2", "OAUTHBEARER"})
 #: Mechanisms that carry the password readable: not over an unencrypted connection that refuses it.
 PLAINTEXT = frozenset({"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"})
 
@@ -35,7 +37,7 @@ def choose(credentials: Credentials, capabilities: frozenset[str]) -> str:
         return credentials.mechanism.upper()
     if credentials.oauth_direct is not None:
         return "XOAUTH2"
-    if credentials.token is not None or credentials.token_file:
+    if credentials.token is not None:
         return "OAUTHBEARER" if offers(capabilities, "OAUTHBEARER", but_not="XOAUTH2") else "XOAUTH2"
     if offers(capabilities, "PLAIN") or (credentials.authuser and not credentials.proxy_auth):
         return "PLAIN"
@@ -96,9 +98,6 @@ def _cram_md5(credentials: Credentials, _: str, __: int) -> Mechanism:
 
 
 def _token(credentials: Credentials) -> str:
-    if credentials.token_file:
-        with open(credentials.token_file, encoding="utf-8") as file:
-            return file.readline(65536).strip()
     return credentials.token.reveal() if credentials.token is not None else credentials.password.reveal()
 
 

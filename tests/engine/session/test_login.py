@@ -11,21 +11,26 @@ import pytest
 from tests.engine.session.helpers import INBOX, open_scripted, until
 from tests.engine.session.scripted import Peer, ScriptedServer
 from tests.servers.dovecot import MASTER_USER, Dovecot
+from tests.servers.oauth import access_token
 
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
 from imapsync.session.errors import (
     AskedToWait,
     AuthenticationFailed,
+    CommandRefused,
     ConnectionFailed,
     LoginDropped,
     LoginFailed,
     PlaintextRefused,
     ProtocolViolation,
+    SecretUnavailable,
+    SignedOut,
     TimedOut,
+    TokenRefused,
 )
 from imapsync.session.login import open_session
-from imapsync.terms import Side
+from imapsync.terms import Reason, Side
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -238,13 +243,87 @@ async def test_oauthbearer_and_its_error_challenge() -> None:
     answer = base64.b64decode(lines[0].split()[-1]).decode()
     assert answer.startswith("n,a=an=2Cna,\1host=127.0.0.1\1port=")
     assert answer.endswith("\1auth=Bearer tok\1\1")
-    with pytest.raises(AuthenticationFailed):
+    with pytest.raises(TokenRefused) as caught:
         await scripted_login(
             credentials,
             b"AUTH=OAUTHBEARER SASL-IR",
-            ("AUTHENTICATE OAUTHBEARER .*", b"+ " + encoded('{"status":"401"}').encode()),
+            ("AUTHENTICATE OAUTHBEARER .*", b"+ " + encoded('{"status":"401","scope":"mail"}').encode()),
             (encoded("\1"), b"TAG NO no"),
         )
+    assert caught.value.code == Reason.TOKEN_EXPIRED
+    assert caught.value.details == {"token_status": "401", "token_scope": "mail"}
+
+
+async def test_the_challenge_of_xoauth2_says_why() -> None:
+    credentials = Credentials("anna", token=Secret("tok"))
+    wanted = encoded("user=anna\1auth=Bearer tok\1\1")
+    with pytest.raises(TokenRefused) as caught:
+        await scripted_login(
+            credentials,
+            b"AUTH=XOAUTH2",
+            ("AUTHENTICATE XOAUTH2", b"+ "),
+            (wanted, b"+ " + encoded('{"status":"403"}').encode()),
+            ("", b"TAG NO AUTHENTICATE failed."),
+        )
+    assert caught.value.code == Reason.TOKEN_SCOPE
+    assert "tok" not in str(caught.value).replace("token", "")
+
+
+async def test_a_refused_token_is_asked_for_once_more_if_there_is_another() -> None:
+    refused = encoded('{"status":"401"}').encode()
+    tried: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] hi")
+        words = (await peer.expect("AUTHENTICATE XOAUTH2 (.*)"))[1]
+        tried.append(base64.b64decode(words).decode().split("Bearer ")[1].strip("\1"))
+        if tried[-1] == "fresh":
+            await peer.answer(b"OK [CAPABILITY IMAP4rev1] in")
+        else:
+            tag = peer.tag
+            await peer.send(b"+ " + refused)
+            assert await peer.read_line() == b"\r\n"
+            await peer.send(tag + b" NO no")
+        await peer.until_closed()
+
+    def giving(*tokens: str) -> Credentials:
+        left = list(tokens)
+        return Credentials("anna", token=Secret(lambda: left.pop(0) if len(left) > 1 else left[0]))
+
+    async with ScriptedServer(script) as server:
+        endpoint = Endpoint(server.host, server.port, Security.NONE)
+        (await open_session(endpoint, giving("stale", "fresh"), client_id=None)).abort()
+        assert tried == ["stale", "fresh"]
+        tried.clear()
+        with pytest.raises(TokenRefused):
+            await open_session(endpoint, giving("stale"), client_id=None)
+        assert tried == ["stale"]
+        tried.clear()
+        with pytest.raises(TokenRefused):
+            await open_session(endpoint, giving("stale", "staler", "fresh"), client_id=None)
+        assert tried == ["stale", "staler"]
+
+
+async def test_a_real_server_validates_the_token() -> None:
+    with Dovecot(tokens=True) as server:
+        server.add_user("anna", PASSWORD)
+        for mechanism in ("XOAUTH2", "OAUTHBEARER"):
+
+            async def logged_in(token: str, mechanism: str = mechanism) -> None:
+                credentials = Credentials("anna", mechanism=mechanism, token=Secret(token))
+                async with await log_in(server, credentials) as session:
+                    await session.select(INBOX)
+
+            await logged_in(access_token("anna"))
+            with pytest.raises(TokenRefused) as caught:
+                await logged_in(access_token("anna", lasts_s=-90))
+            assert caught.value.code == Reason.TOKEN_EXPIRED
+            with pytest.raises(TokenRefused) as caught:
+                await logged_in(access_token("anna", nbf=2_000_000_000))
+            assert caught.value.code == Reason.TOKEN_CLOCK
+            with pytest.raises(TokenRefused) as caught:
+                await logged_in("opaque")
+            assert caught.value.details["token_status"] in ("401", "invalid_token")
 
 
 async def test_proxyauth() -> None:
@@ -314,7 +393,7 @@ async def test_what_a_callable_for_a_secret_raises_is_a_failed_login(
     def ask() -> str:
         raise cause
 
-    with pytest.raises(AuthenticationFailed) as caught:
+    with pytest.raises(SecretUnavailable) as caught:
         await log_in(dovecot, Credentials("anna", token=Secret(ask)))
     assert caught.value.__cause__ is cause
     assert "hunter2" not in str(caught.value)
@@ -350,3 +429,50 @@ def test_secrets_do_not_leak_by_accident() -> None:
     assert hash(secret) == hash(Secret("abc"))
     assert bool(secret)
     assert not Secret("")
+
+
+@pytest.mark.parametrize(
+    "refusal", [b"NO [AUTHENTICATIONFAILED] expired", b"BAD User is authenticated but not connected."]
+)
+async def test_a_login_that_ends_before_its_connection_is_made_anew_where_it_can_be(refusal: bytes) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] hi")
+        await peer.expect("AUTHENTICATE XOAUTH2 .*")
+        await peer.answer(b"OK [CAPABILITY IMAP4rev1] in")
+        await peer.expect("SELECT .*")
+        await peer.answer(
+            b"OK [READ-WRITE] open", b"* 0 EXISTS", b"* OK [UIDVALIDITY 1] v", b"* OK [UIDNEXT 1] n"
+        )
+        await peer.expect("SELECT .*")
+        await peer.answer(refusal)
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        endpoint = Endpoint(server.host, server.port, Security.NONE)
+        for token, ends in ((Secret(lambda: "tok"), SignedOut), (Secret("tok"), CommandRefused)):
+            session = await open_session(endpoint, Credentials("anna", token=token), client_id=None)
+            await session.select(INBOX)
+            with pytest.raises(ends) as caught:
+                await session.select(INBOX)
+            assert caught.type is ends
+            session.abort()
+
+
+async def test_a_mailbox_that_was_never_within_reach_is_no_expired_login() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] hi")
+        await peer.expect("AUTHENTICATE XOAUTH2 .*")
+        await peer.answer(b"OK [CAPABILITY IMAP4rev1] in")
+        await peer.expect("SELECT .*")
+        await peer.answer(b"BAD User is authenticated but not connected.")
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server:
+        endpoint = Endpoint(server.host, server.port, Security.NONE)
+        session = await open_session(
+            endpoint, Credentials("anna", token=Secret(lambda: "tok")), client_id=None
+        )
+        with pytest.raises(CommandRefused) as caught:
+            await session.select(INBOX)
+        assert caught.value.code == "not_connected"
+        session.abort()

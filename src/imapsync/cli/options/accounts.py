@@ -146,6 +146,16 @@ ROWS: tuple[Option, ...] = (
         secret=True,
         note="no password is needed beside it",
     ),
+    *both(
+        "tokencommand",
+        Kind.COMMAND,
+        AUTHENTICATION,
+        "Command whose first line of output is the OAuth 2 access token for user{n}; it is run, "
+        "without a shell, at each login, and once more when the server refuses the token.",
+        secret=True,
+        note="no password is needed beside it; not together with --oauthaccesstoken{n} or --oauthdirect{n}",
+        ours=True,
+    ),
     *both("gmail", Kind.FLAG, PRESETS, "host{n} is Gmail: server, TLS, folders and limits that suit it."),
     *both("office", Kind.FLAG, PRESETS, "host{n} is Microsoft 365: server, TLS and limits that suit it."),
     *both("exchange", Kind.FLAG, PRESETS, "host{n} is an Exchange server: limits and flags that suit it."),
