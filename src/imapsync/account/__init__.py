@@ -1,6 +1,9 @@
 """What a server holds: namespaces, folders with their numbers, and indexes of messages."""
 
-from imapsync.account.folders import AccountView, FolderView, discover
+from imapsync.account.account import Account
+from imapsync.account.folders import FolderView, Listing
 from imapsync.account.index import IndexReader
+from imapsync.account.opened import OpenFolder
+from imapsync.account.seen import SeenFolder
 
-__all__ = ["AccountView", "FolderView", "IndexReader", "discover"]
+__all__ = ["Account", "FolderView", "IndexReader", "Listing", "OpenFolder", "SeenFolder"]

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from imapsync.plan.folders import INBOX, Account, Folder, Layout
+from imapsync.plan.folders import INBOX, Folder, FolderTree, Layout
 from imapsync.session.errors import CommandRefused
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from imapsync.session.folders import FolderCommands
     from imapsync.session.pending import Pending
-    from imapsync.session.session import Session
     from imapsync.wire.responses import ListEntry, Namespaces, StatusItems
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class FolderView(NamedTuple):
     status: StatusItems | None = None
 
 
-class AccountView(NamedTuple):
+class Listing(NamedTuple):
     """All folders of a side; notes: what the server refused and was done without."""
 
     folders: tuple[FolderView, ...]
@@ -44,34 +44,34 @@ class AccountView(NamedTuple):
     subscriptions_known: bool = True
 
     @property
-    def account(self) -> Account:
+    def tree(self) -> FolderTree:
         """What planning needs of it."""
-        return Account([view.folder for view in self.folders], self.layout)
+        return FolderTree([view.folder for view in self.folders], self.layout)
 
     def by_name(self) -> dict[str, FolderView]:
         """Give the folders by their readable names."""
         return {view.folder.name: view for view in self.folders}
 
 
-def status_items(session: Session, *, sizes: bool) -> tuple[str, ...]:
+def status_items(server: FolderCommands, *, sizes: bool) -> tuple[str, ...]:
     """Give the STATUS items worth asking this server for."""
     items = ["MESSAGES", "UIDNEXT", "UIDVALIDITY"]
-    if session.has("CONDSTORE") or session.has("QRESYNC"):
+    if server.has("CONDSTORE") or server.has("QRESYNC"):
         items.append("HIGHESTMODSEQ")
-    if sizes and session.has("STATUS=SIZE"):
+    if sizes and server.has("STATUS=SIZE"):
         items.append("SIZE")
     return tuple(items)
 
 
-async def discover(session: Session, *, sizes: bool = False, numbers: bool = True) -> AccountView:
+async def discover(server: FolderCommands, *, sizes: bool = False, numbers: bool = True) -> Listing:
     """List a side.
 
     `numbers`: with STATUS of each folder; `sizes`: with their bytes where the server tells them. Raises the
     session's errors; what is refused beyond a plain LIST is done without, and told in the view's notes.
     """
-    items = status_items(session, sizes=sizes) if numbers else ()
-    namespaces_answer = session.namespaces() if session.has("NAMESPACE") else None
-    listing = _ask_for_list(session, items)
+    items = status_items(server, sizes=sizes) if numbers else ()
+    namespaces_answer = server.namespaces() if server.has("NAMESPACE") else None
+    listing = _ask_for_list(server, items)
     notes: list[str] = []
     namespaces = await _optional(namespaces_answer, "NAMESPACE", notes)
     try:
@@ -80,21 +80,21 @@ async def discover(session: Session, *, sizes: bool = False, numbers: bool = Tru
         if not listing.extended:
             raise
         notes.append("it lists folders by a plain LIST only")
-        listing = _ask_plainly(session)
+        listing = _ask_plainly(server)
         entries = await listing.folders
     subscribed = await _optional(listing.subscribed, "LSUB", notes)
     names = {entry.name.raw for entry in subscribed or ()}
     views = _told_apart([_view(entry, names) for entry in entries])
     told = any(view.status for view in views)
     if not any(view.folder.name == INBOX and view.folder.selectable for view in views):
-        views = await _with_inbox(session, views, items)
+        views = await _with_inbox(server, views, items)
     if items and not told:
-        views = await _with_status(session, views, items)
+        views = await _with_status(server, views, items)
     known = listing.subscribed is None or subscribed is not None
-    return AccountView(tuple(views), layout_of(views, namespaces), tuple(notes), subscriptions_known=known)
+    return Listing(tuple(views), layout_of(views, namespaces), tuple(notes), subscriptions_known=known)
 
 
-class _Listing(NamedTuple):
+class _Asked(NamedTuple):
     """The questions under way; subscribed: None where the answer to `folders` tells that, too."""
 
     folders: Pending[list[ListEntry]]
@@ -102,16 +102,16 @@ class _Listing(NamedTuple):
     extended: bool
 
 
-def _ask_for_list(session: Session, items: Sequence[str]) -> _Listing:
-    if not session.has("LIST-EXTENDED"):
-        return _ask_plainly(session)
-    returns = ["SUBSCRIBED", "CHILDREN"] + (["SPECIAL-USE"] if session.has("SPECIAL-USE") else [])
-    status = items if session.has("LIST-STATUS") else ()
-    return _Listing(session.list_folders(returns=returns, status=status), None, extended=True)
+def _ask_for_list(server: FolderCommands, items: Sequence[str]) -> _Asked:
+    if not server.has("LIST-EXTENDED"):
+        return _ask_plainly(server)
+    returns = ["SUBSCRIBED", "CHILDREN"] + (["SPECIAL-USE"] if server.has("SPECIAL-USE") else [])
+    status = items if server.has("LIST-STATUS") else ()
+    return _Asked(server.list_folders(returns=returns, status=status), None, extended=True)
 
 
-def _ask_plainly(session: Session) -> _Listing:
-    return _Listing(session.list_folders(), session.list_subscribed(), extended=False)
+def _ask_plainly(server: FolderCommands) -> _Asked:
+    return _Asked(server.list_folders(), server.list_subscribed(), extended=False)
 
 
 async def _optional(answer: Pending[T] | None, what: str, notes: list[str]) -> T | None:
@@ -125,11 +125,13 @@ async def _optional(answer: Pending[T] | None, what: str, notes: list[str]) -> T
         return None
 
 
-async def _with_inbox(session: Session, views: list[FolderView], items: Sequence[str]) -> list[FolderView]:
+async def _with_inbox(
+    server: FolderCommands, views: list[FolderView], items: Sequence[str]
+) -> list[FolderView]:
     r"""Add INBOX where the server does not list it, or as \Noselect, and opens it (RFC 3501 §5.1)."""
     mailbox = MailboxName.from_text(INBOX)
     try:
-        status = await session.status(mailbox, items or ("MESSAGES",))
+        status = await server.status(mailbox, items or ("MESSAGES",))
     except CommandRefused:
         return views
     others = [view for view in views if view.folder.name != INBOX]
@@ -137,9 +139,9 @@ async def _with_inbox(session: Session, views: list[FolderView], items: Sequence
     return [FolderView(Folder(INBOX, INBOX, separator=separator), mailbox, status), *others]
 
 
-async def refresh(session: Session, views: Sequence[FolderView], *, sizes: bool) -> list[FolderView]:
+async def refresh(server: FolderCommands, views: Sequence[FolderView], *, sizes: bool) -> list[FolderView]:
     """Give the same folders with new numbers, all STATUS commands in flight at once."""
-    return await _with_status(session, views, status_items(session, sizes=sizes))
+    return await _with_status(server, views, status_items(server, sizes=sizes))
 
 
 def layout_of(views: Sequence[FolderView], namespaces: Namespaces | None) -> Layout:
@@ -194,13 +196,13 @@ def _told_apart(views: list[FolderView]) -> list[FolderView]:
 
 
 async def _with_status(
-    session: Session, views: Sequence[FolderView], items: Sequence[str]
+    server: FolderCommands, views: Sequence[FolderView], items: Sequence[str]
 ) -> list[FolderView]:
     renewed: list[FolderView] = []
     for start in range(0, len(views), STATUS_WINDOW):
         window = views[start : start + STATUS_WINDOW]
         asked = [
-            session.status(view.mailbox, items)
+            server.status(view.mailbox, items)
             if view.folder.selectable and view.mailbox.is_sendable
             else None
             for view in window

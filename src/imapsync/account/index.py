@@ -19,10 +19,10 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
+    from imapsync.account.opened import OpenFolder
     from imapsync.plan.match import Matching
     from imapsync.plan.selection import Selector
     from imapsync.session.fetch import FetchStream
-    from imapsync.session.session import Session
     from imapsync.wire.responses import Fetch
 
 #: UIDs in one FETCH of a list (a range counts each of its numbers): bounds the command line and one answer.
@@ -66,9 +66,9 @@ class IndexReader:
         self._items = b"(" + b" ".join(items) + b")"
         self._flags = flags
 
-    def ask(self, session: Session, uids: UidSet | bytes) -> FetchStream:
-        """Send the question for the selected folder; give the stream to `read` later."""
-        return session.fetch(uids, self._items)
+    def ask(self, folder: OpenFolder, uids: UidSet | bytes) -> FetchStream:
+        """Send the question; give the stream to `read` later."""
+        return folder.fetch(uids, self._items)
 
     async def read(
         self, stream: FetchStream, table: FlagTable, *, at_least: int = 0, into: MessageIndex | None = None
@@ -83,8 +83,8 @@ class IndexReader:
                 self._take(fetch, index, at_least)
         return index
 
-    async def complete(self, session: Session, index: MessageIndex) -> int:
-        """Identify the rows without identifying headers; the folder must be selected.
+    async def complete(self, folder: OpenFolder, index: MessageIndex) -> int:
+        """Identify the rows without identifying headers.
 
         Gives how many there are.
         """
@@ -94,7 +94,7 @@ class IndexReader:
             self._identify_by_added(index, self._identity, self._added_field)
         rows = {index.uids[row]: row for row, digest in enumerate(index.digests) if digest == UNIDENTIFIED}
         if rows:
-            await identify_poor(session, self._identity, index, rows)
+            await identify_poor(folder, self._identity, index, rows)
         return len(rows)
 
     @staticmethod
@@ -142,7 +142,7 @@ class IndexReader:
 
 
 async def identify_poor(
-    session: Session, identity: Identity, index: MessageIndex, rows: dict[int, int]
+    folder: OpenFolder, identity: Identity, index: MessageIndex, rows: dict[int, int]
 ) -> None:
     """Give digests to rows (UID -> row) whose messages lack the identifying headers.
 
@@ -151,7 +151,7 @@ async def identify_poor(
     taken for duplicates: the second of them has another digest than the first, on both sides.
     """
     unproven: dict[tuple[int, int], int] = {}
-    async for uid, content in _contents(session, index, rows):
+    async for uid, content in _contents(folder, index, rows):
         row = rows[uid]
         shown = identity.wherever_cut(content)
         digest = shown[0] or shown[1]
@@ -163,11 +163,11 @@ async def identify_poor(
         index.digests[row] = digest
     for uid, row in rows.items():
         if index.digests[row] == UNIDENTIFIED:
-            index.digests[row] = identity.of_nothing(f"{session.side} {uid}".encode())
+            index.digests[row] = identity.of_nothing(f"{folder.side} {uid}".encode())
 
 
 async def _contents(
-    session: Session, index: MessageIndex, rows: dict[int, int]
+    folder: OpenFolder, index: MessageIndex, rows: dict[int, int]
 ) -> AsyncIterator[tuple[int, bytes]]:
     """Give (UID, beginning of the message) of rows (UID -> row), as far as the server gives it.
 
@@ -176,7 +176,7 @@ async def _contents(
     """
     left = set(rows)
     for some in chain(UidSet.of(rows).split(UIDS_PER_FETCH), map(UidSet.of, _each(left))):
-        async for batch in session.fetch(some, _CONTENT_ITEMS):
+        async for batch in folder.fetch(some, _CONTENT_ITEMS):
             for fetch in batch:
                 uid = fetch.uid or 0
                 if uid not in left or fetch.body is None:
@@ -199,14 +199,18 @@ def _each(uids: set[int]) -> Iterator[list[int]]:
 
 
 async def recognise(
-    session: Session, identity: Identity, source: MessageIndex, destination: MessageIndex, matching: Matching
+    folder: OpenFolder,
+    identity: Identity,
+    source: MessageIndex,
+    destination: MessageIndex,
+    matching: Matching,
 ) -> bool:
     """Look closer at destination messages without a partner when source messages lack one, too.
 
     A server that adds a Received line to what it stores makes another message of it; without that line it is
     the one that was sent. A server that finds the header's end elsewhere does not show the fields that
     identify; what the message is as a whole tells. Such rows get digest and size of their original; tells
-    whether there are any, and the indexes have to be matched again. The destination folder must be selected.
+    whether there are any, and the indexes have to be matched again.
     """
     wanted = {source.digests[row]: source.sizes[row] for row in matching.missing}
     sizes = sorted(source.sizes[row] for row in matching.missing)
@@ -221,12 +225,12 @@ async def recognise(
                 return
 
     for some in UidSet.of(rows).split(UIDS_PER_FETCH):
-        async for batch in session.fetch(some, b"(UID %s)" % _header_fields(identity)):
+        async for batch in folder.fetch(some, b"(UID %s)" % _header_fields(identity)):
             for fetch in batch:
                 if fetch.uid in rows:
                     known(identity.before_received(fetch.body or b""), fetch.uid)
     if len(rows) <= MAX_CLOSER_LOOKS:
-        async for uid, content in _contents(session, destination, dict(rows)):
+        async for uid, content in _contents(folder, destination, dict(rows)):
             known(identity.wherever_cut(content), uid)
     return len(rows) < strangers
 

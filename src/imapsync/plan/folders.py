@@ -82,7 +82,7 @@ def _lies_in(name: str, prefix: str) -> bool:
     return name.startswith(prefix) or bool(root and name == root)
 
 
-class Account(NamedTuple):
+class FolderTree(NamedTuple):
     """All folders of a side, and how it names them."""
 
     folders: Sequence[Folder]

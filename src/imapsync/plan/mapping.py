@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.folders import INBOX, PREFIX_ENDS, Account, Folder, Layout, is_under, same_name
+from imapsync.plan.folders import INBOX, PREFIX_ENDS, Folder, FolderTree, Layout, is_under, same_name
 from imapsync.plan.natural import is_taken_by_root, natural_names
 from imapsync.plan.specialuse import uses_of
 from imapsync.plan.spelling import REPLACEMENT, clean, in_doubt_about, key_of
@@ -70,8 +70,8 @@ def destination_layout(rules: FolderRules, layout: Layout) -> Layout:
 
 def map_folders(
     chosen: Sequence[Folder],
-    source: Account,
-    destination: Account,
+    source: FolderTree,
+    destination: FolderTree,
     rules: FolderRules,
     remembered: Remembered = _NOTHING_REMEMBERED,
 ) -> list[FolderPair]:
@@ -105,7 +105,7 @@ def map_folders(
 
 
 def users_of(
-    source: Account, names: Mapping[str, Named], rules: FolderRules, separator: str
+    source: FolderTree, names: Mapping[str, Named], rules: FolderRules, separator: str
 ) -> dict[str, list[str]]:
     """Give destination (by `key_of`) -> the source folders that go there, whether this run takes them or not.
 
@@ -119,8 +119,8 @@ def users_of(
 
 
 def name_all(
-    source: Account,
-    destination: Account,
+    source: FolderTree,
+    destination: FolderTree,
     rules: FolderRules,
     remembered: Remembered = _NOTHING_REMEMBERED,
 ) -> dict[str, Named]:
@@ -223,8 +223,8 @@ def _as_remembered(names: dict[str, Named], layout: Layout, remembered: Remember
 
 
 def folders_to_delete(
-    source: Account,
-    destination: Account,
+    source: FolderTree,
+    destination: FolderTree,
     rules: FolderRules,
     remembered: Remembered = _NOTHING_REMEMBERED,
 ) -> list[str]:
@@ -288,7 +288,7 @@ def _forced(folder: Folder, rules: FolderRules) -> str | None:
     return None
 
 
-def _automap(source: Account, destination: Account) -> dict[str, str]:
+def _automap(source: FolderTree, destination: FolderTree) -> dict[str, str]:
     """Map folders by what they are for, where both sides have one (--automap)."""
     there = uses_of(destination.folders, destination.layout)
     here = uses_of(source.folders, source.layout)

@@ -14,12 +14,12 @@ from imapsync.plan.spelling import REPLACEMENT, clean, key_of, unique_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imapsync.plan.folders import Account, Folder, Layout
+    from imapsync.plan.folders import Folder, FolderTree, Layout
     from imapsync.plan.rules import FolderRules
 
 
 def natural_names(
-    folders: Sequence[Folder], source: Account, destination: Account, rules: FolderRules
+    folders: Sequence[Folder], source: FolderTree, destination: FolderTree, rules: FolderRules
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Give the natural names, and the same told apart by numbers where two would be one."""
     separator = destination.layout.separator

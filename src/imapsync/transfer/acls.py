@@ -21,12 +21,16 @@ async def copy_acls(run: Run, jobs: list[FolderJob]) -> None:
     What the account itself may do stays, or the copying could end here. What a server refuses is a warning:
     no message depends on it.
     """
-    for session, side in ((run.source, Side.SOURCE), (run.destination, Side.DESTINATION)):
-        if not session.has("ACL"):
-            run.warn("access control lists are not copied (--syncacls): the server has none", side)
+    for account in (run.source, run.destination):
+        if not account.has("ACL"):
+            run.warn("access control lists are not copied (--syncacls): the server has none", account.side)
             return
     asked = [
-        (job, run.source.get_acl(job.source_mailbox), run.destination.get_acl(job.destination_mailbox))
+        (
+            job,
+            run.source.server.get_acl(job.source.mailbox),
+            run.destination.server.get_acl(job.destination.mailbox),
+        )
         for job in jobs
         if job.pair.exists or not run.dry
     ]
@@ -50,7 +54,7 @@ async def copy_acls(run: Run, jobs: list[FolderJob]) -> None:
                 run.note(f"would set the rights of {name} on {job.pair.destination}")
             continue
         for name, answer in [
-            (name, run.destination.set_acl(job.destination_mailbox, name, rights))
+            (name, run.destination.server.set_acl(job.destination.mailbox, name, rights))
             for name, rights in changes.items()
         ]:
             try:

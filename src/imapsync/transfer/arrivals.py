@@ -19,18 +19,17 @@ from imapsync.transfer.resolve import find_copies
 
 if TYPE_CHECKING:
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
 
-async def check_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+async def check_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
     """Find UIDs of copies that nobody told, where somebody needs them; report copies that are not there.
 
     For folders whose copying has come to its end; nothing else may be in flight.
     """
     asked = [
-        (job, run.destination.status(job.destination_mailbox, ("MESSAGES", "UIDNEXT")))
+        (job, run.destination.server.status(job.destination.mailbox, ("MESSAGES", "UIDNEXT")))
         for job in jobs
         if DONE in job.states
     ]
@@ -41,14 +40,14 @@ async def check_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading:
         except CommandRefused:
             now = Numbers(None, None)
         try:
-            await _check(run, focus, job, reading, now)
+            await _check(run, job, reading, now)
         except CommandRefused as error:
             job.failed = True
             text = f"folder {job.pair.destination} cannot be looked into after the copying"
             run.problem(error, text, folder=job.name, reason=Reason.SELECT)
 
 
-async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: Numbers) -> None:
+async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> None:
     done = [row for row, state in enumerate(job.states) if state == DONE]
     before = Numbers(_there(job), job.floor)
     agrees = not job.pair.shared and all_there(before, now, len(done))
@@ -56,12 +55,12 @@ async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: 
         wanted = _needs_uids(run) or job.flags_open
         rows = [row for row in done if not job.copies[row]] if wanted else []
     else:
-        await focus.destination(job)
-        present = set(await run.destination.search(f"UID {job.floor}:*"))
+        folder = await run.destination.opened(job.destination)
+        present = set(await folder.search(f"UID {job.floor}:*"))
         rows = [done[place] for place in unaccounted([job.copies[row] for row in done], present)]
         for row in rows:
             job.copies[row] = 0
-    found = await find_copies(run, focus, job, rows, reading)
+    found = await find_copies(run.source, run.destination, job, rows, reading)
     for row in rows:
         if row in found:
             job.copies[row] = found[row].copy
@@ -69,13 +68,13 @@ async def _check(run: Run, focus: Focus, job: FolderJob, reading: Reading, now: 
             message_lost(run, job, row)
     _record(run, job, [row for row in rows if row in found])
     if job.flags_open:
-        await plan_missing_flags(run, focus, job)
+        await plan_missing_flags(run, job)
         job.flags_open = False
 
 
 def _there(job: FolderJob) -> int:
     """Give how many messages the destination folder had when it was compared."""
-    return job.destination_selected.exists if job.destination_selected is not None else 0
+    return job.destination.opened.exists if job.destination.opened is not None else 0
 
 
 def _needs_uids(run: Run) -> bool:

@@ -18,7 +18,6 @@ from imapsync.transfer.telling import abandon
 
 if TYPE_CHECKING:
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
@@ -28,9 +27,7 @@ TRIES = 2
 MOST_BREAKING = 20
 
 
-async def compare_in_spite(
-    run: Run, focus: Focus, group: list[FolderJob], reading: Reading
-) -> list[FolderJob]:
+async def compare_in_spite(run: Run, group: list[FolderJob], reading: Reading) -> list[FolderJob]:
     """Compare a group as `compare` does.
 
     Raises ConnectionFailed only when a server cannot be reached, and TimedOut for one that is silent.
@@ -38,33 +35,33 @@ async def compare_in_spite(
     losses = 0
     while losses < TRIES:
         try:
-            working = await compare(run, focus, group, reading)
+            working = await compare(run, group, reading)
         except ConnectionFailed as error:
             # Who is silent is silent about all, and each try costs the whole timeout.
             if isinstance(error, TimedOut):
                 raise
             losses += not isinstance(error, AskedToWait)
-            await _again(run, focus, error)
+            await _again(run, error)
         else:
             run.patience.progressed()
             return working
     working = []
     for job in group:
-        working += await _compare_alone(run, focus, job, reading)
+        working += await _compare_alone(run, job, reading)
     return working
 
 
-async def _compare_alone(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> list[FolderJob]:
+async def _compare_alone(run: Run, job: FolderJob, reading: Reading) -> list[FolderJob]:
     losses = 0
     last: ConnectionFailed | None = None
     while losses <= TRIES:
         try:
             if losses == TRIES:
-                await _single_out(run, focus, job, reading)
-            working = await compare(run, focus, [job], reading)
+                await _single_out(run, job, reading)
+            working = await compare(run, [job], reading)
         except ConnectionFailed as error:
             losses += not isinstance(error, AskedToWait)
-            await _again(run, focus, error)
+            await _again(run, error)
             last = error
         else:
             run.patience.progressed()
@@ -75,23 +72,22 @@ async def _compare_alone(run: Run, focus: Focus, job: FolderJob, reading: Readin
     return []
 
 
-async def _single_out(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+async def _single_out(run: Run, job: FolderJob, reading: Reading) -> None:
     """Find the source messages that break the connection, and report them."""
     reader = reading.source(identity=True, flags=True)
-    await focus.source(job)
-    pieces = [await run.source.search("ALL")]
+    pieces = [await (await run.source.opened(job.source)).search("ALL")]
     suspects: set[int] = set()
     while pieces:
         piece = pieces.pop()
-        await focus.source(job)
+        folder = await run.source.opened(job.source)
         try:
-            await reader.read(reader.ask(run.source, piece), reading.table)
+            await reader.read(reader.ask(folder, piece), reading.table)
         except CommandRefused:
             continue  # that is for the comparison to find out
         except ConnectionFailed as error:
             if isinstance(error, TimedOut):
                 raise
-            await _again(run, focus, error)
+            await _again(run, error)
             run.patience.progressed()
             first = next(iter(piece))
             if isinstance(error, AskedToWait):
@@ -113,7 +109,7 @@ async def _single_out(run: Run, focus: Focus, job: FolderJob, reading: Reading) 
         run.count_error()
 
 
-async def _again(run: Run, focus: Focus, error: ConnectionFailed) -> None:
+async def _again(run: Run, error: ConnectionFailed) -> None:
     """Open both sides anew; what that raises is the end, and not tried once more by who called."""
     if not error.retryable:
         raise error
@@ -122,4 +118,3 @@ async def _again(run: Run, focus: Focus, error: ConnectionFailed) -> None:
     except ConnectionFailed as last:
         last.retryable = False
         raise
-    focus.forget()

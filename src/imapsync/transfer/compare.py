@@ -9,26 +9,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.account.seen import numbers_of
 from imapsync.plan.belief import Spared, Trust, is_put_back, spared, trust
 from imapsync.report import events
 from imapsync.report.events import Phase
-from imapsync.terms import Numbers
 from imapsync.transfer import telling
 from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
-from imapsync.transfer.job import numbers_of, opened_numbers
 from imapsync.transfer.planning import note_restored, wishes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imapsync.session.session import Selected
     from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
-    from imapsync.wire.responses import StatusItems
 
 #: Messages (by STATUS) whose indexes are held at once, and folder pairs asked about at once.
 GROUP_MESSAGES = 200_000
@@ -50,14 +46,14 @@ def groups(jobs: list[FolderJob]) -> Iterator[list[FolderJob]]:
         yield group
 
 
-async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> list[FolderJob]:
+async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[FolderJob]:
     """Compare a group. Gives the jobs that still have something to do; reports all of them."""
     run.sink(events.PhaseChanged(Phase.COMPARING))
     records = run.journal.folders() if run.journal is not None else {}
     comparisons = []
     for job in jobs:
         record = records.get((job.name, job.pair.destination))
-        comparison = _comparison(run, focus, job, reading, record)
+        comparison = _comparison(run, job, reading, record)
         if comparison is not None:
             comparisons.append(comparison)
     for comparison in comparisons:
@@ -71,7 +67,7 @@ async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Readin
             await comparison.conclude()
         if comparison.invalid:
             _give_up(run, job, replaced=comparison.replaced)
-            again = FullComparison(run, focus, job, reading)
+            again = FullComparison(run, job, reading)
             again.ask()
             await again.take()
             if not job.finished:
@@ -82,12 +78,12 @@ async def compare(run: Run, focus: Focus, jobs: list[FolderJob], reading: Readin
 
 
 def _comparison(
-    run: Run, focus: Focus, job: FolderJob, reading: Reading, record: FolderRecord | None
+    run: Run, job: FolderJob, reading: Reading, record: FolderRecord | None
 ) -> FullComparison | DeltaComparison | None:
     """Give how a folder pair is to be compared, None when equal numbers say that nothing is to be done."""
     if not job.pair.exists or job.pair.shared:
         record = None
-    source, destination = numbers_of(job.source_status), numbers_of(job.destination_status)
+    source, destination = numbers_of(job.source.listed), numbers_of(job.destination.listed)
     believed = trust(record, source, destination, wishes_of(run, job, reading))
     if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)
@@ -97,11 +93,11 @@ def _comparison(
     job.record = record
     if record is None or believed is Trust.NOTHING:
         _give_up(run, job, replaced=False)
-        return FullComparison(run, focus, job, reading)
+        return FullComparison(run, job, reading)
     if believed is Trust.BEGUN:
-        return FullComparison(run, focus, job, reading, record)
+        return FullComparison(run, job, reading, record)
     if believed is Trust.KNOWN:
-        return DeltaComparison(run, focus, job, reading, record)
+        return DeltaComparison(run, job, reading, record)
     _unchanged(run, job, record)
     return None
 
@@ -111,17 +107,11 @@ def _give_up(run: Run, job: FolderJob, *, replaced: bool) -> None:
     record, job.record = job.record, None
     if record is None or run.journal is None:
         return
-    source = _numbers_now(job.source_selected, job.source_status)
-    destination = _numbers_now(job.destination_selected, job.destination_status)
-    which = spared(record, source, destination, replaced=replaced)
+    which = spared(record, job.source.numbers, job.destination.numbers, replaced=replaced)
     if which is not Spared.NOBODY:
         job.last_copies = run.journal.moved(record.id)
     if which is Spared.KNOWN:
         job.last_copies.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
-
-
-def _numbers_now(selected: Selected | None, status: StatusItems | None) -> Numbers:
-    return opened_numbers(selected, status) if selected is not None else numbers_of(status) or Numbers()
 
 
 def _unchanged(run: Run, job: FolderJob, record: FolderRecord) -> None:
@@ -135,7 +125,4 @@ def _unchanged(run: Run, job: FolderJob, record: FolderRecord) -> None:
 
 
 def _messages(job: FolderJob) -> int:
-    total = 0
-    for status in (job.source_status, job.destination_status):
-        total += (status.messages if status else None) or 0
-    return total
+    return job.source.messages + job.destination.messages

@@ -18,6 +18,7 @@ from imapsync.transfer.settings import Mode
 from imapsync.transfer.waiting import wait
 
 if TYPE_CHECKING:
+    from imapsync.account import Account
     from imapsync.session.session import Session
     from imapsync.transfer.context import Run
     from imapsync.wire.responses import Unreadable
@@ -42,10 +43,8 @@ async def connect_both(run: Run, *, login: bool = True) -> None:
     for side, result in zip(sides, results, strict=True):
         if isinstance(result, BaseException):
             failures.append(result)
-        elif side is Side.SOURCE:
-            run.source = result
         else:
-            run.destination = result
+            _account(run, side).take(result)
     for failure in failures:
         if isinstance(failure, errors.SyncError):
             run.sink(
@@ -55,6 +54,10 @@ async def connect_both(run: Run, *, login: bool = True) -> None:
             )
     if failures:
         raise failures[0]
+
+
+def _account(run: Run, side: Side) -> Account:
+    return run.source if side is Side.SOURCE else run.destination
 
 
 async def _connect_patiently(run: Run, side: Side, *, login: bool) -> Session:
@@ -107,8 +110,8 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
     Tries for --maxlost; what the servers ask to wait does not count. Raises the last error when nothing came
     of it, and Parked.
     """
-    run.source.abort()
-    run.destination.abort()
+    run.source.server.abort()
+    run.destination.server.abort()
     last = cause
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -117,10 +120,10 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
         if isinstance(last, errors.AskedToWait):
             began_at = loop.time()
         try:
-            run.source = await connect(run, Side.SOURCE, quiet=True)
-            run.destination = await connect(run, Side.DESTINATION, quiet=True)
+            run.source.take(await connect(run, Side.SOURCE, quiet=True))
+            run.destination.take(await connect(run, Side.DESTINATION, quiet=True))
         except errors.SyncError as error:
-            run.source.abort()
+            run.source.server.abort()
             if not error.retryable or loop.time() - began_at >= run.settings.limits.max_lost_s:
                 raise
             last = error
@@ -131,9 +134,7 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
 
 async def leave(run: Run, *, quick: bool = False) -> None:
     """Log out of both sides; `quick` closes the sockets at once."""
-    sessions = [
-        session for name in ("source", "destination") if (session := getattr(run, name, None)) is not None
-    ]
+    sessions = [account.server for account in (run.source, run.destination) if account.connected]
     if quick:
         for session in sessions:
             session.abort()

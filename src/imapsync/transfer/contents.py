@@ -19,11 +19,10 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from imapsync.account import OpenFolder
     from imapsync.plan.identity import Identity
     from imapsync.plan.index import MessageIndex
-    from imapsync.session.session import Session
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
@@ -33,29 +32,31 @@ _SIZES = b"(UID RFC822.SIZE)"
 _WHOLE = b"(UID BODY.PEEK[])"
 
 
-async def read_contents(session: Session, uids: Iterable[int], identity: Identity) -> dict[int, int]:
-    """Give UID -> content digest for messages of the selected folder; what is refused is left out."""
+async def read_contents(folder: OpenFolder, uids: Iterable[int], identity: Identity) -> dict[int, int]:
+    """Give UID -> content digest for messages of a folder; what is refused is left out."""
     digests: dict[int, int] = {}
     for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
         large: set[int] = set()
         try:
-            async for batch in session.fetch(some, _SIZES):
+            async for batch in folder.fetch(some, _SIZES):
                 large |= {record.uid or 0 for record in batch if (record.size or 0) > LARGE_BYTES}
             small = UidSet.of(uid for uid in some if uid not in large)
             if small:
-                large |= await _of_small(session, small, identity, digests)
+                large |= await _of_small(folder, small, identity, digests)
         except CommandRefused:
             pass
         for uid in sorted(large & set(some)):
             with contextlib.suppress(CommandRefused, MessageGone):
-                digests[uid] = await _of_large(session, uid, identity)
+                digests[uid] = await _of_large(folder, uid, identity)
     return digests
 
 
-async def _of_small(session: Session, uids: UidSet, identity: Identity, digests: dict[int, int]) -> set[int]:
+async def _of_small(
+    folder: OpenFolder, uids: UidSet, identity: Identity, digests: dict[int, int]
+) -> set[int]:
     """Read messages by one question; give those that turn out too large for it."""
     large = set()
-    async for batch in session.fetch(uids, _WHOLE):
+    async for batch in folder.fetch(uids, _WHOLE):
         for record in batch:
             uid = record.uid or 0
             if uid in uids and record.body is not None:
@@ -65,16 +66,15 @@ async def _of_small(session: Session, uids: UidSet, identity: Identity, digests:
     return large
 
 
-async def _of_large(session: Session, uid: int, identity: Identity) -> int:
+async def _of_large(folder: OpenFolder, uid: int, identity: Identity) -> int:
     whole = identity.whole()
-    async for piece in session.fetch_body(uid):
+    async for piece in folder.fetch_body(uid):
         whole.update(piece)
     return whole.digest()
 
 
 async def tell_apart(
     run: Run,
-    focus: Focus,
     job: FolderJob,
     reading: Reading,
     sides: Sides,
@@ -103,19 +103,19 @@ async def tell_apart(
     digests = sorted({source.digests[row] for row in found.source_other_size})
     if len(digests) > SAMPLE:
         sample = set(digests[:: len(digests) // SAMPLE])
-        await _read_other_sizes(run, focus, job, sides, found=found, digests=sample)
+        await _read_other_sizes(run, job, sides, found=found, digests=sample)
         sizes_differ = _all_alike(sides, found, sample)
     if sizes_differ:  # but a draft may have got another text all the same
         digests = [source.digests[row] for row in drafts(source, found.source_other_size)]
-    await _read_other_sizes(run, focus, job, sides, found=found, digests=set(digests))
+    await _read_other_sizes(run, job, sides, found=found, digests=set(digests))
     here = [source.uids[row] for row in found.source_same_size]
     there = [destination.uids[row] for row in found.destination_same_size]
-    await _read_both(run, focus, job, sides, (here, there))
+    await _read_both(run, job, sides, (here, there))
     return sizes_differ
 
 
 async def _read_other_sizes(
-    run: Run, focus: Focus, job: FolderJob, sides: Sides, *, found: Doubts, digests: set[int]
+    run: Run, job: FolderJob, sides: Sides, *, found: Doubts, digests: set[int]
 ) -> None:
     """Read the messages of these digests that differ in size."""
     source, destination = sides
@@ -123,21 +123,19 @@ async def _read_other_sizes(
     there = [
         destination.uids[row] for row in found.destination_other_size if destination.digests[row] in digests
     ]
-    await _read_both(run, focus, job, sides, (here, there))
+    await _read_both(run, job, sides, (here, there))
 
 
-async def _read_both(
-    run: Run, focus: Focus, job: FolderJob, sides: Sides, uids: tuple[list[int], list[int]]
-) -> None:
+async def _read_both(run: Run, job: FolderJob, sides: Sides, uids: tuple[list[int], list[int]]) -> None:
     source, destination = sides
     here = [uid for uid in uids[0] if uid not in source.contents]
     there = [uid for uid in uids[1] if uid not in destination.contents]
     if here:
-        await focus.source(job)
-        source.contents.update(await read_contents(run.source, here, run.identity))
+        folder = await run.source.opened(job.source)
+        source.contents.update(await read_contents(folder, here, run.identity))
     if there:
-        await focus.destination(job)
-        destination.contents.update(await read_contents(run.destination, there, run.identity))
+        folder = await run.destination.opened(job.destination)
+        destination.contents.update(await read_contents(folder, there, run.identity))
 
 
 def _all_alike(sides: Sides, found: Doubts, sample: set[int]) -> bool:

@@ -1,10 +1,11 @@
-"""What every step of a run shares: the settings, the two sessions, the journal, and the count of errors."""
+"""What every step of a run shares: the settings, the two accounts, the journal, and the count of errors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from imapsync.account import Account
 from imapsync.report import events
 from imapsync.terms import Reason, Side
 from imapsync.transfer.outcome import Stop
@@ -13,11 +14,9 @@ from imapsync.transfer.patience import Patience
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imapsync.account import AccountView
     from imapsync.journal.journal import Journal
     from imapsync.plan.identity import Identity
     from imapsync.session.errors import SyncError
-    from imapsync.session.session import Session
     from imapsync.transfer.settings import Settings
 
 
@@ -30,29 +29,15 @@ class StopRun(Exception):  # noqa: N818 - not an error: the way out of any depth
         self.error = error
 
 
-class Ends(Protocol):
-    """A session on each side: those of the run, or those of a further lane of the copying."""
-
-    @property
-    def source(self) -> Session:
-        """The session on host1."""
-
-    @property
-    def destination(self) -> Session:
-        """The session on host2."""
-
-
 @dataclass(slots=True)
 class Run:
-    """One run under way. The sessions change when a lost connection is made again."""
+    """One run under way, with an account on each side."""
 
     settings: Settings
     sink: events.Sink
     clock: Callable[[], float]
-    source: Session = field(init=False)
-    destination: Session = field(init=False)
-    source_view: AccountView = field(init=False)
-    destination_view: AccountView = field(init=False)
+    source: Account = field(init=False)
+    destination: Account = field(init=False)
     identity: Identity = field(init=False)
     patience: Patience = field(default_factory=Patience)
     journal: Journal | None = None
@@ -68,6 +53,10 @@ class Run:
     copied_messages: int = 0
     incomplete_listing: bool = False
     folders_total: int = 0
+
+    def __post_init__(self) -> None:
+        self.source = Account(Side.SOURCE, writes=self.settings.writes_source)
+        self.destination = Account(Side.DESTINATION, writes=not self.dry)
 
     @property
     def dry(self) -> bool:

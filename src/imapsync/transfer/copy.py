@@ -11,20 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imapsync.session.errors import ConnectionFailed, SyncError
 from imapsync.terms import Side
 from imapsync.transfer.connect import connect
 from imapsync.transfer.context import StopRun
-from imapsync.transfer.focus import Focus
 from imapsync.transfer.job import SENT
 from imapsync.transfer.lane import Lane
 from imapsync.transfer.work import BATCH_BYTES, Work
 
 if TYPE_CHECKING:
-    from imapsync.session.session import Session
-    from imapsync.transfer.context import Ends, Run
+    from imapsync.account import Account
+    from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
     from imapsync.transfer.throttle import Throttle
@@ -53,24 +52,16 @@ SHARING_AFTER_S = 1.0
 WORTH_S = 1.0
 
 
-class _Pair(NamedTuple):
-    """The sessions of a further lane."""
-
-    source: Session
-    destination: Session
-
-
 class Copier:
     """Copies the rows that are WAITING of some jobs; rows end as DONE, FAILED or SKIPPED."""
 
-    def __init__(self, run: Run, focus: Focus, throttle: Throttle, reading: Reading) -> None:
+    def __init__(self, run: Run, throttle: Throttle, reading: Reading) -> None:
         self._run = run
-        self._focus = focus
         self._reading = reading
         self._work = Work(throttle)
         self._most_lanes = 1 if throttle.active else run.settings.limits.connections
         self._lanes: list[Lane] = []
-        self._pairs: list[_Pair] = []
+        self._further: list[Account] = []
         self._copying = 0
         self._widening: asyncio.Task[None] | None = None
         #: Until when, by the loop's clock, messages in doubt may still arrive.
@@ -87,7 +78,7 @@ class Copier:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._widening = tasks.create_task(self._widen(tasks))
-                self._begin(tasks, self._run, self._focus)
+                self._begin(tasks, self._run.source, self._run.destination)
         except BaseExceptionGroup as errors:
             error = min(errors.exceptions, key=lambda error: isinstance(error, ConnectionFailed))
             if isinstance(error, ConnectionFailed):
@@ -96,10 +87,9 @@ class Copier:
                     async with asyncio.timeout(SETTLE_S):
                         await self.settle_all()
             raise error from None
-        for pair in self._pairs:
-            await pair.source.logout()
-            await pair.destination.logout()
-        self._pairs.clear()
+        for account in self._further:
+            await account.server.logout()
+        self._further.clear()
 
     async def settle_all(self) -> None:
         """Wait for the answers to everything that was sent; ends with the further connections closed."""
@@ -110,10 +100,9 @@ class Copier:
                     with contextlib.suppress(SyncError, StopRun):
                         await lane.sender.settle_all()
         finally:
-            for pair in self._pairs:
-                pair.source.abort()
-                pair.destination.abort()
-            self._pairs.clear()
+            for account in self._further:
+                account.server.abort()
+            self._further.clear()
 
     def lost(self, jobs: list[FolderJob], *, blame: bool) -> None:
         """Learn from a lost connection.
@@ -143,8 +132,8 @@ class Copier:
         )
         self.strays_until = now + min(slowest_s * STRAY_FACTOR, MOST_STRAY_S)
 
-    def _begin(self, tasks: asyncio.TaskGroup, ends: Ends, focus: Focus) -> None:
-        lane = Lane(self._run, ends, focus, self._work, self._reading)
+    def _begin(self, tasks: asyncio.TaskGroup, source: Account, destination: Account) -> None:
+        lane = Lane(self._run, source, destination, self._work, self._reading)
         self._lanes.append(lane)
         self._work.lanes = len(self._lanes)
         self._copying += 1
@@ -194,14 +183,14 @@ class Copier:
 
     async def _add_lane(self, tasks: asyncio.TaskGroup) -> None:
         """Begin one more lane; when a server does not want that, there will be no more."""
-        pair = await self._one_more()
-        if pair is None:
+        both = await self._one_more()
+        if both is None:
             self._most_lanes = 1
         else:
-            self._begin(tasks, pair, Focus(self._run, pair))
+            self._begin(tasks, *both)
 
-    async def _one_more(self) -> _Pair | None:
-        """Open one more pair of connections; None when a server does not want that."""
+    async def _one_more(self) -> tuple[Account, Account] | None:
+        """Open one more connection to each side; None when a server does not want that."""
         run = self._run
         try:
             source = await connect(run, Side.SOURCE, quiet=True)
@@ -214,10 +203,12 @@ class Copier:
             run.note(f"No further connection: {error}")
             return None
         run.note("One more connection to each side, because the copying waits for the servers")
-        pair = _Pair(source, destination)
-        self._pairs.append(pair)
-        return pair
+        both = run.source.over(source), run.destination.over(destination)
+        self._further += both
+        return both
 
     def _sent_bytes(self) -> int:
-        destinations = [self._run.destination, *(pair.destination for pair in self._pairs)]
-        return sum(session.counters.bytes_out for session in destinations)
+        accounts = [self._run.destination, *self._further]
+        return sum(
+            account.server.counters.bytes_out for account in accounts if account.side is Side.DESTINATION
+        )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imapsync.account.folders import FolderView, discover, refresh
+from imapsync.account import SeenFolder
+from imapsync.account.folders import FolderView, refresh
 from imapsync.plan.folders import Folder
 from imapsync.plan.mapping import name_all, parents_of, users_of
 from imapsync.plan.spelling import caseless, key_of, plainer_names, unique_name
@@ -68,7 +69,7 @@ class _Maker:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._session = run.destination
+        self._server = run.destination.server
         source, destination = accounts(run)
         self._layout = destination.layout
         names = name_all(source, destination, run.settings.folders, run.renamed)
@@ -78,13 +79,13 @@ class _Maker:
 
     async def make(self, missing: Mapping[str, list[FolderJob]]) -> None:
         """Ask for all of them at once, look at what is there then, and settle each."""
-        answers = [(name, self._session.create(MailboxName.from_text(name))) for name in missing]
+        answers = [(name, self._server.create(MailboxName.from_text(name))) for name in missing]
         refusals = {name: await _refusal(answer) for name, answer in answers}
         for name, refusal in refusals.items():
             refusals[name] = await self._again_below_parents(name, refusal)
             if refusals[name] is None:
                 self._run.sink(events.FolderCreated(name))
-        listing = await discover(self._session, numbers=False)
+        listing = await self._run.destination.list(numbers=False)
         self._listed = {self._key(view.folder.name): view for view in listing.folders}
         for name, refusal in refusals.items():
             made = await self._find(name, refusal)
@@ -110,7 +111,7 @@ class _Maker:
         return await self._create(name) if parents else refusal
 
     async def _create(self, name: str) -> CommandRefused | None:
-        return await _refusal(self._session.create(MailboxName.from_text(name)))
+        return await _refusal(self._server.create(MailboxName.from_text(name)))
 
     async def _find(self, name: str, refusal: CommandRefused | None) -> _Made | None:
         """Give the folder that a name has become; None when there is none."""
@@ -153,7 +154,7 @@ class _Maker:
 
     async def _status(self, mailbox: MailboxName) -> StatusItems | None:
         try:
-            return await self._session.status(mailbox, ("MESSAGES", "UIDVALIDITY"))
+            return await self._server.status(mailbox, ("MESSAGES", "UIDVALIDITY"))
         except CommandRefused:
             return None
 
@@ -179,7 +180,7 @@ class _Maker:
         view = made.view
         used = view.folder.name
         if made.existed:
-            (view,) = await refresh(self._session, [view], sizes=False)
+            (view,) = await refresh(self._server, [view], sizes=False)
         for job in jobs:
             if self._is_left_out(name, used):
                 self._run.warn(
@@ -193,8 +194,7 @@ class _Maker:
                 exists=made.existed,
                 wanted=job.pair.wanted or (name if used != name else ""),
             )
-            job.destination_mailbox = view.mailbox
-            job.destination_status = view.status
+            job.destination = SeenFolder(view.mailbox, view.status)
             self._users.setdefault(self._key(used), []).append(job.name)
 
     def _is_left_out(self, name: str, used: str) -> bool:
@@ -253,11 +253,11 @@ async def _refusal(answer: Pending[Any]) -> CommandRefused | None:
 
 async def _subscribe(run: Run, jobs: list[FolderJob]) -> None:
     wanted = {
-        job.pair.destination: job.destination_mailbox
+        job.pair.destination: job.destination.mailbox
         for job in jobs
         if job.pair.subscribe and not job.finished
     }
-    asked = [(name, run.destination.subscribe(mailbox)) for name, mailbox in wanted.items()]
+    asked = [(name, run.destination.server.subscribe(mailbox)) for name, mailbox in wanted.items()]
     for name, answer in asked:
         error = await _refusal(answer)
         if error is not None:

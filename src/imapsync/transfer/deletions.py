@@ -16,7 +16,6 @@ from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.expunging import expunge
-from imapsync.transfer.focus import FolderReplaced
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.prepare import accounts
@@ -25,13 +24,12 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from imapsync.account.folders import FolderView
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
 
 _DELETED = (b"\\Deleted",)
 
 
-async def delete_on_destination(run: Run, focus: Focus, jobs: list[FolderJob]) -> None:
+async def delete_on_destination(run: Run, jobs: list[FolderJob]) -> None:
     """Carry out the planned deletions, or stop at a brake before the first of them."""
     folders = _doomed_folders(run)
     doomed = sum(len(job.doomed) for job in jobs)
@@ -41,7 +39,7 @@ async def delete_on_destination(run: Run, focus: Focus, jobs: list[FolderJob]) -
     _brake(run, jobs, doomed, folders)
     for job in jobs:
         if job.doomed:
-            await _delete_messages(run, focus, job)
+            await _delete_messages(run, job)
             del job.doomed[:]
     for view in folders:
         await _delete_folder(run, view)
@@ -59,7 +57,7 @@ def _doomed_folders(run: Run) -> list[FolderView]:
     if rules.destination_folders_only:
         names = [name for name in names if any(rule(name) for rule in rules.destination_folders_only)]
     names = [name for name in names if not any(rule(name) for rule in rules.destination_folders_but_not)]
-    views = run.destination_view.by_name()
+    views = run.destination.listing.by_name()
     return [views[name] for name in names if views[name].mailbox.is_sendable]
 
 
@@ -67,15 +65,12 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
     """Stop when the deletions look like the consequence of an accident on the source."""
     in_folders = sum((view.status.messages if view.status else None) or 0 for view in folders)
     source_messages = sum(
-        (job.source_selected.exists if job.source_selected else 0)
-        or (job.source_status.messages if job.source_status else None)
-        or 0
-        for job in jobs
+        (job.source.opened.exists if job.source.opened else 0) or job.source.messages for job in jobs
     )
-    layout = run.destination_view.layout
+    layout = run.destination.listing.layout
     before = sum(
         (view.status.messages if view.status else None) or 0
-        for view in run.destination_view.folders
+        for view in run.destination.listing.folders
         if not layout.is_foreign(view.folder.name)
     )
     plan = MirrorPlan(
@@ -98,7 +93,7 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
     raise StopRun(Stop.BRAKE_SOURCE_EMPTY if empty else Stop.BRAKE_DELETE)
 
 
-async def _delete_messages(run: Run, focus: Focus, job: FolderJob) -> None:
+async def _delete_messages(run: Run, job: FolderJob) -> None:
     rules = run.settings.deletion
     name = job.pair.destination
     duplicates = not rules.destination
@@ -107,15 +102,15 @@ async def _delete_messages(run: Run, focus: Focus, job: FolderJob) -> None:
         run.sink(events.MessagesDeleted(Side.DESTINATION, name, len(job.doomed), duplicates=duplicates))
         return
     try:
-        await focus.same_destination(job)
+        folder = await run.destination.change(job.destination)
         for some in UidSet.of(job.doomed).split(UIDS_PER_QUESTION):
-            await run.destination.store(some, b"+FLAGS", _DELETED)
-    except (CommandRefused, FolderReplaced) as error:
+            await folder.store(some, b"+FLAGS", _DELETED)
+    except CommandRefused as error:
         job.failed = True
         run.problem(error, f"messages of {name} cannot be deleted", folder=job.name, reason=Reason.DELETE)
         return
     gone = rules.destination_expunge and await expunge(
-        run, run.destination, name, set(job.doomed), by_uid=rules.destination_uid_expunge
+        run, run.destination, folder, name, set(job.doomed), by_uid=rules.destination_uid_expunge
     )
     run.sink(
         events.MessagesDeleted(Side.DESTINATION, name, len(job.doomed), expunged=gone, duplicates=duplicates)
@@ -145,8 +140,8 @@ async def _delete_folder(run: Run, view: FolderView) -> None:
         return
     try:
         if view.folder.subscribed:
-            await run.destination.unsubscribe(view.mailbox)
-        await run.destination.delete(view.mailbox)
+            await run.destination.server.unsubscribe(view.mailbox)
+        await run.destination.server.delete(view.mailbox)
     except CommandRefused as error:
         run.problem(error, f"folder {name} cannot be deleted", folder=name, reason=Reason.FOLDER_DELETE)
         return

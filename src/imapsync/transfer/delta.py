@@ -11,22 +11,18 @@ from typing import TYPE_CHECKING
 
 from imapsync.plan.belief import PAIRS_LOOKED_AT, Flags, Questions, questions, same_messages
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import Numbers
 from imapsync.transfer import planning, telling
 from imapsync.transfer.deltaplan import DeltaPlan
-from imapsync.transfer.focus import opened
-from imapsync.transfer.job import numbers_of, opened_numbers
 from imapsync.transfer.planning import note_restored
 from imapsync.transfer.salvage import all_from
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from imapsync.account import OpenFolder
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
-    from imapsync.session.session import Selected, Session
     from imapsync.terms import FolderRecord, Pair
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
@@ -39,22 +35,21 @@ class DeltaComparison:
     replaced: others were seen under their UIDs.
     """
 
-    def __init__(
-        self, run: Run, focus: Focus, job: FolderJob, reading: Reading, record: FolderRecord
-    ) -> None:
+    def __init__(self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord) -> None:
         self.job = job
+        job.source.begin(record.source.uidvalidity)
+        job.destination.begin(record.destination.uidvalidity)
         self.invalid = False
         self.replaced = False
         self._run = run
-        self._focus = focus
         self._reading = reading
         self._record = record
         self._wishes = planning.wishes_of(run, job, reading)
         self._source_reader = reading.source(identity=True, flags=True)
         self._destination_reader = reading.destination()
-        self._asked = self._questions(numbers_of(job.source_status), numbers_of(job.destination_status))
-        self._source_open: Pending[Selected] | None = None
-        self._destination_open: Pending[Selected] | None = None
+        self._asked = self._questions()
+        self._source_folder: OpenFolder | None = None
+        self._destination_folder: OpenFolder | None = None
         self._changes: FetchStream | None = None
         self._new: FetchStream | None = None
         self._listed: Pending[UidSet] | None = None
@@ -62,23 +57,23 @@ class DeltaComparison:
         self._destination_new: FetchStream | None = None
         self._destination_look: FetchStream | None = None
         self._last: list[Pair] = []
-        self._plan = DeltaPlan(run, focus, job, reading, record)
+        self._plan = DeltaPlan(run, job, reading, record)
 
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
         run, job = self._run, self.job
         if run.journal is not None:
             self._last = run.journal.last(self._record.id, PAIRS_LOOKED_AT)
-        self._source_open = self._focus.source(job)
+        source = self._source_folder = run.source.open(job.source)
         if run.settings.deletion.source_expunge and not run.dry:
-            run.source.expunge()
-        self._ask_source(self._asked)
-        self._source_look = self._look(run.source, [pair.source_uid for pair in self._last])
-        self._destination_open = self._focus.destination(job)
+            source.expunge_marked()
+        self._ask_source(source, self._asked)
+        self._source_look = self._look(source, [pair.source_uid for pair in self._last])
+        destination = self._destination_folder = run.destination.open(job.destination)
         if run.settings.deletion.destination_expunge_first and not run.dry:
-            run.destination.expunge()
-        self._ask_destination(self._asked)
-        self._destination_look = self._look(run.destination, [pair.copy for pair in self._last])
+            destination.expunge_marked()
+        self._ask_destination(destination, self._asked)
+        self._destination_look = self._look(destination, [pair.copy for pair in self._last])
 
     async def take(self) -> None:
         """Read the answers in the order of the questions.
@@ -99,25 +94,13 @@ class DeltaComparison:
 
     async def _take(self) -> None:
         job, record = self.job, self._record
-        if self._source_open is None or self._destination_open is None:
+        if self._source_folder is None or self._destination_folder is None:
             return
-        source = await opened(self._source_open)
-        if isinstance(source, CommandRefused) or source.uidvalidity != record.source.uidvalidity:
-            self.invalid = True
-            return
-        job.source_selected = source
-        job.source_uidvalidity = record.source.uidvalidity
         try:
+            await self._source_folder.selected()
             await self._take_source()
             here = await _digests(self._source_look, self._reading)
-            destination = await opened(self._destination_open)
-            if (
-                isinstance(destination, CommandRefused)
-                or destination.uidvalidity != record.destination.uidvalidity
-            ):
-                self.invalid = True
-                return
-            job.destination_selected = destination
+            await self._destination_folder.selected()
             await self._take_destination()
             there = await _digests(self._destination_look, self._reading)
         except CommandRefused:
@@ -146,56 +129,48 @@ class DeltaComparison:
         if self.invalid:
             return
         telling.oversized(self._run, self.job, self._reading)
-        qresync = self._asked.flags is Flags.CHANGED and "QRESYNC" in self._run.source.enabled
+        qresync = self._asked.flags is Flags.CHANGED and self._run.source.tells_vanished
         await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
 
     # -- questions
 
-    def _questions(self, source: Numbers | None, destination: Numbers | None) -> Questions:
-        return questions(self._record, source or Numbers(), destination or Numbers(), self._wishes)
+    def _questions(self) -> Questions:
+        return questions(self._record, self.job.source.numbers, self.job.destination.numbers, self._wishes)
 
-    def _ask_source(self, wanted: Questions) -> None:
-        run, record = self._run, self._record
+    def _ask_source(self, source: OpenFolder, wanted: Questions) -> None:
+        record = self._record
         old = UidSet(((1, max(1, record.source.uidnext - 1)),))
         if wanted.flags is Flags.CHANGED:
-            self._changes = self._ask_changes(old)
+            self._changes = self._ask_changes(source, old)
         elif wanted.flags is Flags.ALL:
-            self._changes = run.source.fetch(old, b"(UID FLAGS)")
+            self._changes = source.fetch(old, b"(UID FLAGS)")
         if wanted.source_list:
-            self._listed = run.source.search(self._reading.source_search or "ALL")
+            self._listed = source.search(self._reading.source_search or "ALL")
         elif wanted.source_new:
-            self._new = self._source_reader.ask(run.source, all_from(wanted.source_new, self.job))
+            self._new = self._source_reader.ask(source, all_from(wanted.source_new, self.job))
 
-    def _ask_changes(self, uids: UidSet) -> FetchStream | None:
+    def _ask_changes(self, folder: OpenFolder, uids: UidSet) -> FetchStream | None:
         """Ask what changed since the last run; with QRESYNC the answer names what vanished, too."""
-        source, since = self._run.source, self._record.source.modseq
-        if "QRESYNC" in source.enabled:
-            return source.fetch(
-                uids,
-                b"(UID FLAGS)",
-                changedsince=since,
-                vanished=True,
-                on_vanished=self._plan.note_vanished,
-            )
-        return source.fetch(uids, b"(UID FLAGS)", changedsince=since) if self._reading.resync else None
+        items, since = b"(UID FLAGS)", self._record.source.modseq
+        if self._run.source.tells_vanished:
+            return folder.fetch(uids, items, changedsince=since, on_vanished=self._plan.note_vanished)
+        return folder.fetch(uids, items, changedsince=since) if self._reading.resync else None
 
-    def _ask_destination(self, wanted: Questions) -> None:
+    def _ask_destination(self, folder: OpenFolder, wanted: Questions) -> None:
         if wanted.destination_new:
             first = b"%d:*" % wanted.destination_new
-            self._destination_new = self._destination_reader.ask(self._run.destination, first)
+            self._destination_new = self._destination_reader.ask(folder, first)
 
-    def _look(self, session: Session, uids: list[int]) -> FetchStream | None:
+    def _look(self, folder: OpenFolder, uids: list[int]) -> FetchStream | None:
         reader = self._reading.plain()
-        return reader.ask(session, UidSet.of(uids)) if uids else None
+        return reader.ask(folder, UidSet.of(uids)) if uids else None
 
     async def _ask_again(self) -> None:
         """Ask what the listing had given no reason to ask, and the opened folders do."""
         job, before = self.job, self._asked
-        if job.source_selected is None or job.destination_selected is None:
+        if job.source.opened is None or job.destination.opened is None:
             return
-        source = opened_numbers(job.source_selected, job.source_status)
-        destination = opened_numbers(job.destination_selected, job.destination_status)
-        now = self._questions(source, destination)
+        now = self._questions()
         self._asked = now
         more = Questions(
             Flags.NOBODY if before.flags is not Flags.NOBODY else now.flags,
@@ -209,12 +184,10 @@ class DeltaComparison:
         self._changes = self._new = self._listed = self._destination_new = None
         try:
             if more.flags is not Flags.NOBODY or more.source_new or more.source_list:
-                await self._focus.source(job)
-                self._ask_source(more)
+                self._ask_source(await self._run.source.opened(job.source), more)
                 await self._take_source()
             if more.destination_new:
-                await self._focus.destination(job)
-                self._ask_destination(more)
+                self._ask_destination(await self._run.destination.opened(job.destination), more)
                 await self._take_destination()
         except CommandRefused:
             self.invalid = True

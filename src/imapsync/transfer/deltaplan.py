@@ -26,7 +26,6 @@ from imapsync.report.events import Skip
 from imapsync.terms import GONE, Copy, Pair
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import read_contents, tell_apart
-from imapsync.transfer.job import opened_numbers
 from imapsync.transfer.pairing import pair
 from imapsync.transfer.salvage import list_all, read_pieces
 from imapsync.wire.uidset import UidSet
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from imapsync.journal.journal import Journal
     from imapsync.terms import FolderRecord, Numbers
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
@@ -55,16 +53,13 @@ class DeltaPlan:
     last run. wanted: what the numbers of the opened folders ask for.
     """
 
-    def __init__(
-        self, run: Run, focus: Focus, job: FolderJob, reading: Reading, record: FolderRecord
-    ) -> None:
+    def __init__(self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord) -> None:
         self.vanished: set[int] = set()
         self.new = MessageIndex(reading.table)
         self.listed: UidSet | None = None
         self.destination_new = MessageIndex(reading.table)
         self.wanted: Questions | None = None
         self._run = run
-        self._focus = focus
         self._job = job
         self._reading = reading
         self._record = record
@@ -141,7 +136,7 @@ class DeltaPlan:
 
     @property
     def _source_now(self) -> Numbers:
-        return planning.source_numbers(self._job)
+        return self._job.source.compared
 
     async def _unknown_source(self, reader: IndexReader) -> None:
         """Read the source messages that have no partner in the journal."""
@@ -151,9 +146,9 @@ class DeltaPlan:
             unknown = UidSet.of(uid for uid in self.listed if uid not in known)
             self.new = self._reading.new_index()
             if unknown:
-                await self._focus.source(job)
+                folder = await run.source.opened(job.source)
                 for some in unknown.split(planning.UIDS_PER_QUESTION):
-                    await reader.read(reader.ask(run.source, some), self._reading.table, into=self.new)
+                    await reader.read(reader.ask(folder, some), self._reading.table, into=self.new)
         elif self.new.seen:
             self._arrived = self.new.seen
             known = set(self._journal.find(self._record.id, self.new.uids))
@@ -182,18 +177,17 @@ class DeltaPlan:
         else:
             missing = UidSet.of(uid for uid in self.listed or () if uid not in got)
         if missing:
-            await self._focus.source(job)
-            await read_pieces(self._run, job, self._run.source, reader, self.new, missing=missing)
+            folder = await self._run.source.opened(job.source)
+            await read_pieces(self._run, job, folder, reader, self.new, missing=missing)
         if not job.incomplete:
             self.vanished |= vanished(self._known_pairs().source_uids, self._everything)
 
     async def _list_source(self, listed: UidSet | None) -> None:
         """Know all UIDs of the source; a list that is shorter than the count is asked for again."""
         job = self._job
-        selected = job.source_selected  # the session may have another folder open
+        selected = job.source.opened  # the session may have another folder open
         if listed is None or selected is None or len(listed) < selected.exists:
-            await self._focus.source(job)
-            listed = await list_all(self._run, job, self._run.source)
+            listed = await list_all(self._run, job, await self._run.source.opened(job.source))
         self._everything = set(listed) if listed is not None else None
 
     # -- the destination
@@ -201,17 +195,15 @@ class DeltaPlan:
     async def _find_removed(self, reader: IndexReader) -> None:
         """Find copies that the user removed on the destination, and originals that vanished."""
         job, record, journal = self._job, self._record, self._journal
-        destination = job.destination_selected
         gone = [pair for pair in journal.find(record.id, self.vanished).values() if pair.copy > 0]
-        if destination is None:
+        if job.destination.opened is None:
             return
-        now = opened_numbers(destination, job.destination_status)
+        now = job.destination.numbers
         wanted = self.wanted
         if (wanted is not None and wanted.destination_list) or not adds_up(
             record.destination, now, self.destination_new.seen
         ):
-            await self._focus.destination(job)
-            listed = await list_all(self._run, job, self._run.destination)
+            listed = await list_all(self._run, job, await self._run.destination.opened(job.destination))
             if listed is None:
                 return  # who knows which copies are there; nothing is concluded from it
             self._present = set(listed)
@@ -238,10 +230,10 @@ class DeltaPlan:
         unknown = [pair.copy for pair in gone if not pair.digest]
         if not unknown:
             return gone
-        await self._focus.destination(self._job)
+        folder = await self._run.destination.opened(self._job.destination)
         reader = self._reading.plain()
-        index = await reader.read(reader.ask(self._run.destination, UidSet.of(unknown)), self._reading.table)
-        await reader.complete(self._run.destination, index)
+        index = await reader.read(reader.ask(folder, UidSet.of(unknown)), self._reading.table)
+        await reader.complete(folder, index)
         who = dict(zip(index.uids, zip(index.digests, index.sizes, strict=True), strict=True))
         return [
             pair if pair.digest else pair._replace(digest=who[pair.copy][0], size=who[pair.copy][1])
@@ -254,10 +246,10 @@ class DeltaPlan:
         run, journal, record = self._run, self._journal, self._record
         if not journal.unidentified(record.id):
             return
-        await self._focus.source(self._job)
+        folder = await run.source.opened(self._job.source)
         reader = self._reading.source_plain()
-        index = await reader.read(reader.ask(run.source, b"1:*"), self._reading.table)
-        await reader.complete(run.source, index)
+        index = await reader.read(reader.ask(folder, b"1:*"), self._reading.table)
+        await reader.complete(folder, index)
         if not run.dry:
             journal.identify(record.id, zip(index.uids, index.digests, index.sizes, strict=True))
 
@@ -276,9 +268,9 @@ class DeltaPlan:
             self._journal.remove(self._record.id, uids)
         for uid in uids:
             self._flag_rows.pop(uid, None)
-        await self._focus.source(job)
+        folder = await self._run.source.opened(job.source)
         for some in UidSet.of(uids).split(planning.UIDS_PER_QUESTION):
-            await reader.read(reader.ask(self._run.source, some), self._reading.table, into=self.new)
+            await reader.read(reader.ask(folder, some), self._reading.table, into=self.new)
 
     async def _gather_loose(self, reader: IndexReader) -> None:
         """Complete what is known of destination messages without a partner."""
@@ -288,23 +280,21 @@ class DeltaPlan:
             claimed = {copy for copy in self._known_pairs().destination_uids if copy > 0}
             self.destination_new = self.destination_new.without(claimed)
         if self._orphans:
-            await self._focus.destination(job)
+            folder = await run.destination.opened(job.destination)
             for some in UidSet.of(pair.copy for pair in self._orphans).split(planning.UIDS_PER_QUESTION):
-                await reader.read(
-                    reader.ask(run.destination, some), self._reading.table, into=self.destination_new
-                )
+                await reader.read(reader.ask(folder, some), self._reading.table, into=self.destination_new)
         index = self.destination_new
         poor = {index.uids[row]: row for row, digest in enumerate(index.digests) if digest == UNIDENTIFIED}
         if poor:
-            await self._focus.destination(job)
-            await identify_poor(run.destination, self._reading.identity, index, poor)
+            folder = await run.destination.opened(job.destination)
+            await identify_poor(folder, self._reading.identity, index, poor)
 
     async def _find_late_duplicates(self) -> None:
         """Find new messages that are duplicates of messages whose copies are there."""
         run, job, new = self._run, self._job, self.new
         if UNIDENTIFIED in new.digests:
-            await self._focus.source(job)
-            await self._reading.source(identity=True, flags=True).complete(run.source, new)
+            folder = await run.source.opened(job.source)
+            await self._reading.source(identity=True, flags=True).complete(folder, new)
         if self._reading.sync_duplicates or not new.uids:
             return
         keys = {
@@ -322,8 +312,8 @@ class DeltaPlan:
         if not suspects:
             return
         known = {pair.source_uid for uid in suspects for pair in originals[keys[uid]]}
-        await self._focus.source(job)
-        contents = await read_contents(run.source, suspects | known, self._reading.identity)
+        folder = await run.source.opened(job.source)
+        contents = await read_contents(folder, suspects | known, self._reading.identity)
         self._late = late_duplicates({uid: keys[uid] for uid in suspects}, originals, contents)
 
     # -- the decision
@@ -340,16 +330,16 @@ class DeltaPlan:
         late = self._late_rows()
         new = self.new.without(self._late) if self._late else self.new
         loose = self._loose_index()
-        sizes_differ = await tell_apart(run, self._focus, job, reading, (new, loose), suspicious=True)
+        sizes_differ = await tell_apart(run, job, reading, (new, loose), suspicious=True)
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
-        matching = await pair(run, self._focus, job, (new, loose), identity=run.identity, rules=rules)
+        matching = await pair(
+            run.destination, job.destination, (new, loose), identity=run.identity, rules=rules
+        )
         if not run.dry:
             self._write(late)
         telling.left_out(run, job, self.new, late, Skip.DUPLICATE)
-        destination = job.destination_selected
-        status = job.destination_status
-        there = destination.exists if destination else (status.messages if status else 0) or 0
+        there = max(0, job.destination.numbers.messages)
         planning.plan_known(run, job, Compared(new, loose, matching), reading, there)
 
     async def _find_put_back(self) -> None:

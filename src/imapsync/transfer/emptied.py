@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.account.folders import discover, refresh
+from imapsync.account.folders import refresh
 from imapsync.plan.folders import INBOX, same_name
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
@@ -31,12 +31,12 @@ async def delete_empty_source_folders(run: Run, jobs: list[FolderJob]) -> None:
         return
     if not run.dry:
         await put_back(run)
-    listing = await discover(run.source, numbers=False)
+    listing = await run.source.list(numbers=False)
     done = {job.name for job in jobs if not job.failed and not same_name(job.name, INBOX)}
     mine = [view for view in listing.folders if view.folder.name in done and view.folder.selectable]
     names = {view.folder.name for view in listing.folders}
     for view in sorted(
-        await refresh(run.source, mine, sizes=False), key=lambda view: view.folder.name, reverse=True
+        await refresh(run.source.server, mine, sizes=False), key=lambda view: view.folder.name, reverse=True
     ):
         folder = view.folder
         children = any(name.startswith(folder.name + folder.separator) for name in names if folder.separator)
@@ -51,7 +51,7 @@ async def delete_empty_source_folders(run: Run, jobs: list[FolderJob]) -> None:
 
 async def put_back(run: Run) -> None:
     """Give the folders that an interrupted run left aside their names again."""
-    listing = await discover(run.source, numbers=False)
+    listing = await run.source.list(numbers=False)
     names = {view.folder.name for view in listing.folders}
     for view in listing.folders:
         name = view.folder.name.removesuffix(ASIDE)
@@ -59,9 +59,9 @@ async def put_back(run: Run) -> None:
             continue
         try:
             if name not in names:
-                await run.source.rename(view.mailbox, MailboxName.from_text(name))
+                await run.source.server.rename(view.mailbox, MailboxName.from_text(name))
             elif await _is_empty(run, view.mailbox, view.folder.separator):
-                await run.source.delete(view.mailbox)  # a new folder has taken its name meanwhile
+                await run.source.server.delete(view.mailbox)  # a new folder has taken its name meanwhile
         except CommandRefused as error:
             run.warn(f"folder {view.folder.name} cannot be called {name} again: {error}", Side.SOURCE)
 
@@ -71,10 +71,10 @@ async def _delete(run: Run, view: FolderView) -> bool:
     name = view.folder.name
     aside = MailboxName.from_text(name + ASIDE)
     try:
-        await run.source.unselect()
-        await run.source.rename(view.mailbox, aside)
+        await run.source.close()
+        await run.source.server.rename(view.mailbox, aside)
         if await _is_empty(run, aside, view.folder.separator):
-            await run.source.delete(aside)
+            await run.source.server.delete(aside)
             run.sink(events.FolderDeleted(Side.SOURCE, name))
             return True
         run.note(f"folder {name} on host1 is not empty any more: kept")
@@ -87,7 +87,7 @@ async def _delete(run: Run, view: FolderView) -> bool:
 async def _back(run: Run, view: FolderView, aside: MailboxName) -> None:
     """Undo the renaming, if there was one."""
     try:
-        await run.source.rename(aside, view.mailbox)
+        await run.source.server.rename(aside, view.mailbox)
     except CommandRefused as error:
         if await _exists(run, aside):
             name = view.folder.name
@@ -97,18 +97,18 @@ async def _back(run: Run, view: FolderView, aside: MailboxName) -> None:
 
 async def _is_empty(run: Run, mailbox: MailboxName, separator: str) -> bool:
     """Look into a folder, and below it: DELETE and RENAME may take the children along."""
-    selected = await run.source.select(mailbox, read_only=True)
-    await run.source.unselect()
+    selected = await run.source.look(mailbox).selected()
+    await run.source.close()
     if selected.exists:
         return False
     pattern = mailbox.raw + separator.encode() + b"%"
-    below = await run.source.list_folders((pattern,)) if separator else []
+    below = await run.source.server.list_folders((pattern,)) if separator else []
     return all(entry.name.raw in (mailbox.raw, mailbox.raw + separator.encode()) for entry in below)
 
 
 async def _exists(run: Run, mailbox: MailboxName) -> bool:
     try:
-        await run.source.status(mailbox, ("MESSAGES",))
+        await run.source.server.status(mailbox, ("MESSAGES",))
     except CommandRefused:
         return False
     return True

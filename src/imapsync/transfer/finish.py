@@ -5,36 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import status_items
+from imapsync.account.seen import numbers_of
 from imapsync.plan.changes import without_original
 from imapsync.plan.settling import Done, confirmed, settled
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import GONE, Copy
 from imapsync.transfer.flagging import change_flags
-from imapsync.transfer.job import numbers_of
-from imapsync.transfer.planning import destination_numbers, source_numbers
+from imapsync.transfer.planning import destination_numbers
 from imapsync.transfer.sieve import deliver
 
 if TYPE_CHECKING:
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
 
-async def finish(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+async def finish(run: Run, job: FolderJob, reading: Reading) -> None:
     """Do all that follows the copying of one folder pair; nothing else may be in flight."""
     if job.finished:
         return
     expunged = 0
     touched = bool(job.flag_changes)
     if not run.dry:
-        await change_flags(run, focus, job)
+        await change_flags(run, job)
         if run.journal is not None and job.record is not None and job.flag_rows and not job.failed:
             run.journal.set_flags(job.record.id, job.flag_rows)
             job.flag_rows.clear()
         if run.settings.sieve_delivery:
-            expunged = await deliver(run, focus, job)
+            expunged = await deliver(run, job)
     elif job.flag_changes:
         run.note(f"would change flags of {sum(map(len, job.flag_changes.values()))} messages of {job.name}")
     settle(run, job, reading, expunged=expunged, touched=touched)
@@ -54,7 +53,7 @@ def settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int, touched
     _take_up_duplicates(run, job)
     copies, removed = journal.count(record.id)
     done = Done(
-        source=source_numbers(job),
+        source=job.source.compared,
         destination=destination_numbers(job),
         copied=job.copies_done,
         expunged=expunged,
@@ -104,12 +103,12 @@ async def confirm_numbers(run: Run, jobs: list[FolderJob]) -> None:
     What shows just what was foreseen is taken over, so that the next run sees a folder that was restored or
     changed meanwhile.
     """
-    journal, session = run.journal, run.destination
-    if journal is None or run.dry or not (session.has("CONDSTORE") or session.has("STATUS=SIZE")):
+    journal, server = run.journal, run.destination.server
+    if journal is None or run.dry or not (server.has("CONDSTORE") or server.has("STATUS=SIZE")):
         return
-    items = status_items(session, sizes=True)
+    items = status_items(server, sizes=True)
     asked = [
-        (job.record, session.status(job.destination_mailbox, items))
+        (job.record, server.status(job.destination.mailbox, items))
         for job in jobs
         if job.record is not None
         and not job.unchanged

@@ -10,16 +10,14 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
-from imapsync.transfer.focus import FolderReplaced
 from imapsync.transfer.job import DONE
 from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from imapsync.account.opened import MetFolder, OpenFolder
     from imapsync.session.pending import Pending
-    from imapsync.session.session import Session
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
 
 
@@ -31,14 +29,14 @@ class _Store(NamedTuple):
     flags: tuple[bytes, ...]
 
 
-async def change_flags(run: Run, focus: Focus, job: FolderJob) -> None:
+async def change_flags(run: Run, job: FolderJob) -> None:
     """Carry out the folder's planned changes of flags."""
     if not job.flag_changes:
         return
     run.sink(events.PhaseChanged(Phase.FLAGS))
     try:
-        await focus.same_destination(job)
-    except (CommandRefused, FolderReplaced) as error:
+        folder = await run.destination.change(job.destination)
+    except CommandRefused as error:
         job.failed = True
         text = f"flags of {job.pair.destination} cannot be set"
         run.problem(error, text, folder=job.name, reason=Reason.FLAGS)
@@ -50,27 +48,25 @@ async def change_flags(run: Run, focus: Focus, job: FolderJob) -> None:
         for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
             for action, flags in ((b"+FLAGS", add), (b"-FLAGS", remove)):
                 if flags:
-                    answer = run.destination.store(some, action, flags)
+                    answer = folder.store(some, action, flags)
                     asked.append((_Store(some, action, flags), answer))
     for store, answer in asked:
         try:
             await answer
         except CommandRefused as error:
-            await _one_by_one(run, job, store, error)
+            await _one_by_one(run, folder, job, store, error)
     run.sink(events.FlagsChanged(Side.DESTINATION, job.pair.destination, len(touched)))
 
 
-async def plan_missing_flags(run: Run, focus: Focus, job: FolderJob) -> None:
+async def plan_missing_flags(run: Run, job: FolderJob) -> None:
     """Plan what the copies lack of their originals' flags; the copies' UIDs have to be known."""
     copies = {
         job.uids[row]: job.copies[row]
         for row, state in enumerate(job.states)
         if state == DONE and job.copies[row]
     }
-    await focus.source(job)
-    wanted = await _flags_of(run.source, UidSet.of(copies))
-    await focus.destination(job)
-    present = await _flags_of(run.destination, UidSet.of(copies.values()))
+    wanted = await _flags_of(await run.source.opened(job.source), UidSet.of(copies))
+    present = await _flags_of(await run.destination.opened(job.destination), UidSet.of(copies.values()))
     translator = translator_of(run, job)
     for uid, copy in copies.items():
         if uid in wanted and copy in present:
@@ -86,13 +82,15 @@ def tell_keyword(run: Run, folder: str, flag: bytes, why: str) -> None:
         run.warn(f"{folder}: the keyword {flag.decode('latin-1')!r} {why}, copies go without it")
 
 
-async def _one_by_one(run: Run, job: FolderJob, store: _Store, error: CommandRefused) -> None:
+async def _one_by_one(
+    run: Run, folder: MetFolder, job: FolderJob, store: _Store, error: CommandRefused
+) -> None:
     """Set flags of a refused STORE each alone; only a system flag that is refused is an error."""
     alone = len(store.flags) == 1
     refused = {store.flags[0]: error} if alone else {}
     for flag in () if alone else store.flags:
         try:
-            await run.destination.store(store.uids, store.action, (flag,))
+            await folder.store(store.uids, store.action, (flag,))
         except CommandRefused as again:
             refused[flag] = again
     for flag, refusal in refused.items():
@@ -104,9 +102,9 @@ async def _one_by_one(run: Run, job: FolderJob, store: _Store, error: CommandRef
         run.problem(refusal, text, folder=job.name, reason=Reason.FLAGS)
 
 
-async def _flags_of(session: Session, uids: UidSet) -> dict[int, tuple[bytes, ...]]:
+async def _flags_of(folder: OpenFolder, uids: UidSet) -> dict[int, tuple[bytes, ...]]:
     flags: dict[int, tuple[bytes, ...]] = {}
     for some in uids.split(UIDS_PER_QUESTION):
-        async for batch in session.fetch(some, b"(UID FLAGS)"):
+        async for batch in folder.fetch(some, b"(UID FLAGS)"):
             flags.update((record.uid, record.flags or ()) for record in batch if record.uid is not None)
     return flags

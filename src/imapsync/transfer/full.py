@@ -14,22 +14,19 @@ from imapsync.plan.decisions import Compared
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.match import PairingRules
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import Reason, Side
+from imapsync.terms import Reason
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import tell_apart
-from imapsync.transfer.focus import opened
 from imapsync.transfer.pairing import pair
 from imapsync.transfer.salvage import all_from, lacks, read_pieces, read_rest
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from imapsync.account.index import IndexReader
+    from imapsync.account import IndexReader, OpenFolder
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
-    from imapsync.session.session import Selected
     from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
@@ -43,22 +40,21 @@ class FullComparison:
     of a first comparison that was interrupted; its pairs count.
     """
 
-    def __init__(
-        self, run: Run, focus: Focus, job: FolderJob, reading: Reading, begun: FolderRecord | None = None
-    ) -> None:
+    def __init__(self, run: Run, job: FolderJob, reading: Reading, begun: FolderRecord | None = None) -> None:
         self.job = job
         self._run = run
-        self._focus = focus
         self._reading = reading
         self._begun = begun
-        there = job.destination_status
+        job.source.begin()
+        job.destination.begin()
+        there = job.destination.listed
         self._destination_known = job.pair.exists or not run.dry
         self._destination_filled = job.pair.shared or (
             job.pair.exists and (there is None or there.messages is None or there.messages > 0)
         )
         self._set_readers()
-        self._source_open: Pending[Selected] | None = None
-        self._destination_open: Pending[Selected] | None = None
+        self._source_folder: OpenFolder | None = None
+        self._destination_folder: OpenFolder | None = None
         self._source_stream: FetchStream | None = None
         self._destination_stream: FetchStream | None = None
         self._source_search: Pending[UidSet] | None = None
@@ -79,25 +75,28 @@ class FullComparison:
 
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
-        job, run, reading = self.job, self._run, self._reading
-        self._source_open = self._focus.source(job)
+        job, run = self.job, self._run
+        source = self._source_folder = run.source.open(job.source)
         if run.settings.deletion.source_expunge and not run.dry:
-            run.source.expunge()
+            source.expunge_marked()
         if self._destination_known:
-            self._destination_open = self._focus.destination(job)
+            destination = self._destination_folder = run.destination.open(job.destination)
             if run.settings.deletion.destination_expunge_first and not run.dry:
-                run.destination.expunge()
-        status = job.source_status
-        if status is None or status.messages is None or status.messages > 0:
-            self._ask_source()
-        if self._destination_known and self._destination_filled:
-            if reading.destination_search:
-                self._destination_search = run.destination.search(reading.destination_search)
-            else:
-                self._destination_stream = self._destination_reader.ask(run.destination, ALL)
+                destination.expunge_marked()
+        listed = job.source.listed
+        if listed is None or listed.messages is None or listed.messages > 0:
+            self._ask_source(source)
+        if self._destination_folder is not None and self._destination_filled:
+            self._ask_destination(self._destination_folder)
 
-    def _ask_source(self) -> None:
-        reading, source = self._reading, self._run.source
+    def _ask_destination(self, folder: OpenFolder) -> None:
+        if self._reading.destination_search:
+            self._destination_search = folder.search(self._reading.destination_search)
+        else:
+            self._destination_stream = self._destination_reader.ask(folder, ALL)
+
+    def _ask_source(self, source: OpenFolder) -> None:
+        reading = self._reading
         if reading.source_search:
             self._source_search = source.search(reading.source_search)
         if not reading.source_search or reading.mirrors:
@@ -106,28 +105,22 @@ class FullComparison:
     async def take(self) -> None:
         """Read the answers; a folder that cannot be opened is reported and finished."""
         job, run, reading = self.job, self._run, self._reading
-        if self._source_open is None:
-            return
-        source = await opened(self._source_open)
-        refused: list[tuple[CommandRefused, Side]] = []
-        if isinstance(source, CommandRefused):
-            refused.append((source, Side.SOURCE))
-        else:
-            job.source_selected = source
-            job.source_uidvalidity = source.uidvalidity or 0
-            await self._take_source()
-        if self._destination_open is not None:
-            destination = await opened(self._destination_open)
-            if isinstance(destination, CommandRefused):
-                refused.append((destination, Side.DESTINATION))
-            else:
-                job.destination_selected = destination
-                await self._take_destination()
+        refused: list[tuple[str, CommandRefused]] = []
+        for name, folder, take in (
+            (job.name, self._source_folder, self._take_source),
+            (job.pair.destination, self._destination_folder, self._take_destination),
+        ):
+            if folder is not None:
+                try:
+                    await folder.selected()
+                except CommandRefused as error:
+                    refused.append((name, error))
+                else:
+                    await take()
         if refused:
             telling.abandon(run, job)
-            for error, side in refused:
-                name = job.name if side is Side.SOURCE else job.pair.destination
-                run.problem(error, f"folder {name} cannot be opened", folder=job.name, reason=Reason.SELECT)
+            for name, refusal in refused:
+                run.problem(refusal, f"folder {name} cannot be opened", folder=job.name, reason=Reason.SELECT)
         job.source_list_complete = self._source_refused is None and not reading.source_search
 
     async def _take_source(self) -> None:
@@ -168,7 +161,7 @@ class FullComparison:
                     flags = without_our_marks(source.flag_table.flags(source.flags[row]), uid, job.ours)
                     source.flags[row] = source.flag_table.number(flags)
         known = self._known_pairs()
-        sizes_differ = await tell_apart(run, self._focus, job, reading, (source, destination), known=known)
+        sizes_differ = await tell_apart(run, job, reading, (source, destination), known=known)
         rules = PairingRules(
             reading.sync_duplicates,
             known,
@@ -176,31 +169,26 @@ class FullComparison:
             keep_copies_of_duplicates=not run.settings.deletion.destination_duplicates,
         )
         matching = await pair(
-            run, self._focus, job, (source, destination), identity=run.identity, rules=rules
+            run.destination, job.destination, (source, destination), identity=run.identity, rules=rules
         )
         planning.plan_first(run, job, Compared(source, destination, matching), reading)
 
     async def _what_came_since_the_listing(self) -> None:
         """Ask what was not asked because a folder was empty when it was listed, and no longer is."""
         job, run, reading = self.job, self._run, self._reading
-        source, destination = job.source_selected, job.destination_selected
+        source, destination = job.source.opened, job.destination.opened
         fills = not self._destination_filled and destination is not None and destination.exists > 0
         asked = self._source_stream is not None or self._source_search is not None
         if fills:
             self._destination_filled = True
             self._set_readers()
             self._destination_reader = reading.destination()
-            await self._focus.destination(job)
-            if reading.destination_search:
-                self._destination_search = run.destination.search(reading.destination_search)
-            else:
-                self._destination_stream = self._destination_reader.ask(run.destination, ALL)
+            self._ask_destination(await run.destination.opened(job.destination))
             await self._take_destination()
             if asked:
                 self._source = reading.new_index()
         if source is not None and source.exists and (not asked or fills):
-            await self._focus.source(job)
-            self._ask_source()
+            self._ask_source(await run.source.opened(job.source))
             await self._take_source()
 
     def _known_pairs(self) -> dict[int, int]:
@@ -215,31 +203,30 @@ class FullComparison:
     async def _second_questions(self) -> None:
         run, job = self._run, self.job
         if self._selected is not None and not self._reading.mirrors and self._selected:
-            await self._focus.source(job)
+            folder = await run.source.opened(job.source)
             for some in self._selected.without(job.breaking).split(planning.UIDS_PER_QUESTION):
-                stream = self._source_reader.ask(run.source, some)
+                stream = self._source_reader.ask(folder, some)
                 self._source_refused = self._source_refused or await _read(
                     self._source_reader, stream, self._source
                 )
         if self._there:
-            await self._focus.destination(job)
+            folder = await run.destination.opened(job.destination)
             for some in self._there.split(planning.UIDS_PER_QUESTION):
-                stream = self._destination_reader.ask(run.destination, some)
+                stream = self._destination_reader.ask(folder, some)
                 self._destination_refused = self._destination_refused or await _read(
                     self._destination_reader, stream, self._destination
                 )
         await self._complete_source()
         if self._destination_refused is not None or (
-            self._destination_stream is not None and lacks(self._destination, job.destination_selected)
+            self._destination_stream is not None and lacks(self._destination, job.destination.opened)
         ):
-            await self._focus.destination(job)
-            await read_rest(run, job, run.destination, self._destination_reader, self._destination)
+            folder = await run.destination.opened(job.destination)
+            await read_rest(run, job, folder, self._destination_reader, self._destination)
         if 0 in self._source.digests:
-            await self._focus.source(job)
-            await self._source_reader.complete(run.source, self._source)
+            await self._source_reader.complete(await run.source.opened(job.source), self._source)
         if 0 in self._destination.digests:
-            await self._focus.destination(job)
-            await self._destination_reader.complete(run.destination, self._destination)
+            folder = await run.destination.opened(job.destination)
+            await self._destination_reader.complete(folder, self._destination)
 
     async def _complete_source(self) -> None:
         """Hold what the source told against its count; what it keeps back is looked for, then reported."""
@@ -248,14 +235,14 @@ class FullComparison:
             known = {*index.uids, *index.dropped}
             left = UidSet.of(uid for uid in self._selected if uid not in known)
             if left:
-                await self._focus.source(job)
-                await read_pieces(run, job, run.source, self._source_reader, index, missing=left)
+                folder = await run.source.opened(job.source)
+                await read_pieces(run, job, folder, self._source_reader, index, missing=left)
             return
         if self._source_refused is not None or (
-            self._source_stream is not None and lacks(index, job.source_selected)
+            self._source_stream is not None and lacks(index, job.source.opened)
         ):
-            await self._focus.source(job)
-            await read_rest(run, job, run.source, self._source_reader, index)
+            folder = await run.source.opened(job.source)
+            await read_rest(run, job, folder, self._source_reader, index)
 
     @property
     def invalid(self) -> bool:

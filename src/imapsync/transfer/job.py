@@ -6,17 +6,15 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imapsync.terms import Numbers, Pair
+from imapsync.terms import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from imapsync.account import SeenFolder
     from imapsync.plan.mapping import FolderPair
     from imapsync.report.events import MessageFailed
-    from imapsync.session.session import Selected
     from imapsync.terms import FolderRecord
-    from imapsync.wire.mailbox import MailboxName
-    from imapsync.wire.responses import StatusItems
 
 #: States of a row of the copy list.
 WAITING, SENT, DONE, FAILED, SKIPPED = range(5)
@@ -26,29 +24,23 @@ WAITING, SENT, DONE, FAILED, SKIPPED = range(5)
 class FolderJob:
     """A folder pair. Rows of the copy list: `uids`, `sizes`, `digests`, `states`, `copies` run in parallel.
 
-    source_status, destination_status: what the listing told. source_selected, destination_selected: what the
-    opening told that the comparison was made under; its UIDVALIDITY must be met again before anything is
-    changed by UID. copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before
-    anything was copied in this run: whatever this run puts there has a UID of at least this. found: source
-    and destination UIDs that the comparison has paired. twins: source UIDs of duplicates, and of what they
-    are duplicates of. ours: source UIDs that we have marked as deleted. filed: source UIDs whose copies the
-    user's script has filed elsewhere. doomed: destination UIDs to be deleted. last_copies: what --delete2
-    leaves alone, because the journal that was given up knew that it may be the last copy. incomplete: the
-    source keeps messages from us, so nothing may be concluded from what it does not show. refused: messages
-    that failed while none has arrived; together they count as one error; refusal: the last of them. breaking:
-    source UIDs at which the server hangs up. flags_open: the copies' flags are to be looked at once more,
-    because they may not have stayed. seen_flags: flags that were looked at whether they stay.
+    source, destination: what was seen of both folders. copies: destination UIDs, 0 while unknown. floor: the
+    destination's UIDNEXT before anything was copied in this run: whatever this run puts there has a UID of
+    at least this. found: source and destination UIDs that the comparison has paired. twins: source UIDs of
+    duplicates, and of what they are duplicates of. ours: source UIDs that we have marked as deleted. filed:
+    source UIDs whose copies the user's script has filed elsewhere. doomed: destination UIDs to be deleted.
+    last_copies: what --delete2 leaves alone, because the journal that was given up knew that it may be the
+    last copy. incomplete: the source keeps messages from us, so nothing may be concluded from what it does
+    not show. refused: messages that failed while none has arrived; together they count as one error; refusal:
+    the last of them. breaking: source UIDs at which the server hangs up. flags_open: the copies' flags are to
+    be looked at once more, because they may not have stayed. seen_flags: flags that were looked at whether
+    they stay.
     """
 
     pair: FolderPair
-    source_mailbox: MailboxName
-    destination_mailbox: MailboxName
+    source: SeenFolder
+    destination: SeenFolder
     position: int = 0
-    source_status: StatusItems | None = None
-    destination_status: StatusItems | None = None
-    source_selected: Selected | None = None
-    destination_selected: Selected | None = None
-    source_uidvalidity: int = 0
     floor: int = 1
     record: FolderRecord | None = None
     uids: array[int] = field(default_factory=lambda: array("I"))
@@ -85,11 +77,6 @@ class FolderJob:
         return self.pair.source.name
 
     @property
-    def destination_uidvalidity(self) -> int:
-        """The UIDVALIDITY under which the destination was compared."""
-        return (self.destination_selected.uidvalidity if self.destination_selected else 0) or 0
-
-    @property
     def copies_done(self) -> list[int]:
         """Destination UIDs of what was copied in this run, 0 for copies that nobody named."""
         return [copy for copy, state in zip(self.copies, self.states, strict=True) if state == DONE]
@@ -112,31 +99,3 @@ class FolderJob:
         digests, sizes = self.digests, self.sizes
         for row, copy, number in zip(rows, copies, flags, strict=True):
             yield Pair(self.uids[row], copy, number, digests[row] if digests else 0, sizes[row])
-
-
-def numbers_of(status: StatusItems | None) -> Numbers | None:
-    """Give what a STATUS told, None when there was none."""
-    if status is None:
-        return None
-    return Numbers(
-        status.uidvalidity or 0,
-        status.uidnext or 0,
-        -1 if status.messages is None else status.messages,
-        status.highestmodseq or 0,
-        -1 if status.size is None else status.size,
-    )
-
-
-def opened_numbers(selected: Selected, status: StatusItems | None) -> Numbers:
-    """Give what opening a folder told; what SELECT does not tell comes from a STATUS that says the same."""
-    listed = numbers_of(status) or Numbers()
-    now = Numbers(
-        selected.uidvalidity or 0,
-        selected.uidnext or (listed.uidnext if listed.messages == selected.exists else 0),
-        selected.exists,
-        selected.highestmodseq or 0,
-    )
-    same = (now.uidnext, now.messages) == (listed.uidnext, listed.messages)
-    if same and (not now.modseq or now.modseq == listed.modseq):
-        now = now._replace(modseq=listed.modseq, size=listed.size)
-    return now

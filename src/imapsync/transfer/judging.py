@@ -15,9 +15,9 @@ from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from imapsync.account import OpenFolder
     from imapsync.terms import Pair
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _LOOKED_FOR = (Copy.VANISHED, Copy.UNSEEN, Copy.DOUBTED, Copy.MISSED)
 
 
-async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
     """Mark what vanished as removed by its owner, as kept, or as an accident; StopRun in the last case.
 
     The brake holds in every run until the copies are back or --maxvanished2 says that they may be gone.
@@ -49,7 +49,7 @@ async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading:
     restored = journal.restored() if empties else 0
     if not gone and not restored:
         return
-    found = await _found_elsewhere(run, focus, jobs, reading, _worth_looking(run, gone)) if empties else {}
+    found = await _found_elsewhere(run, jobs, reading, _worth_looking(run, gone)) if empties else {}
     judgement = judge(
         {at: {pair.source_uid: pair.copy for pair in pairs} for at, pairs in gone.items()},
         run.copies_before,
@@ -73,7 +73,10 @@ async def judge_vanished(run: Run, focus: Focus, jobs: list[FolderJob], reading:
 async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
     """Count what destination folders have lost since they were compared, unchanged ones too."""
     asked = [
-        (job.record.destination.messages, run.destination.status(job.destination_mailbox, ("MESSAGES",)))
+        (
+            job.record.destination.messages,
+            run.destination.server.status(job.destination.mailbox, ("MESSAGES",)),
+        )
         for job in jobs
         if job.record is not None and job.record.destination.messages > 0
     ]
@@ -100,23 +103,23 @@ def _worth_looking(run: Run, gone: Gone) -> Gone:
 
 
 async def _found_elsewhere(
-    run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading, gone: Gone
+    run: Run, jobs: list[FolderJob], reading: Reading, gone: Gone
 ) -> dict[int, set[int]]:
     """Give job position -> source UIDs whose message lies in some folder of the destination."""
-    wanted = await _wanted(run, focus, jobs, reading, gone)
+    wanted = await _wanted(run, jobs, reading, gone)
     found: dict[int, set[int]] = {}
-    layout = run.destination_view.layout
+    layout = run.destination.listing.layout
     claimed = _claimed(run, jobs)
-    for view in run.destination_view.folders:
+    for view in run.destination.listing.folders:
         if not wanted:
             break
         if not view.folder.selectable or layout.is_foreign(view.folder.name):
             continue
         try:
-            selected = await focus.look(view.mailbox)
-            if selected.exists:
+            folder = run.destination.look(view.mailbox)
+            if (await folder.selected()).exists:
                 others = claimed.get(view.folder.name, set())
-                await _look_into(run, focus, jobs, reading, wanted=wanted, found=found, claimed=others)
+                await _look_into(run, folder, jobs, reading, wanted=wanted, found=found, claimed=others)
         except CommandRefused:
             continue
     return found
@@ -132,19 +135,19 @@ def _claimed(run: Run, jobs: list[FolderJob]) -> dict[str, set[int]]:
     return claimed
 
 
-async def _wanted(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading, gone: Gone) -> Wanted:
+async def _wanted(run: Run, jobs: list[FolderJob], reading: Reading, gone: Gone) -> Wanted:
     """Give digest -> originals; who they are is read from the source where the journal does not say."""
     wanted: Wanted = {}
     for job in jobs:
         pairs = gone.get(job.position, [])
         if not pairs:
             continue
-        await focus.same_source(job)
+        folder = await run.source.opened(job.source)
         index = reading.new_index()
         reader = reading.source_plain()
         for some in UidSet.of(pair.source_uid for pair in pairs).split(UIDS_PER_QUESTION):
-            await reader.read(reader.ask(run.source, some), reading.table, into=index)
-        await reader.complete(run.source, index)
+            await reader.read(reader.ask(folder, some), reading.table, into=index)
+        await reader.complete(folder, index)
         by_uid = {pair.source_uid: pair for pair in pairs}
         for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True):
             pair = by_uid[uid]._replace(digest=digest, size=size)
@@ -154,7 +157,7 @@ async def _wanted(run: Run, focus: Focus, jobs: list[FolderJob], reading: Readin
 
 async def _look_into(
     run: Run,
-    focus: Focus,
+    folder: OpenFolder,
     jobs: list[FolderJob],
     reading: Reading,
     *,
@@ -162,18 +165,18 @@ async def _look_into(
     found: dict[int, set[int]],
     claimed: set[int],
 ) -> None:
-    """Look for wanted messages in the destination folder that is open; take what is found out of `wanted`."""
+    """Look for wanted messages in a destination folder; take what is found out of `wanted`."""
     reader = reading.plain()
-    index = await reader.read(reader.ask(run.destination, b"1:*"), reading.table)
-    await reader.complete(run.destination, index)
+    index = await reader.read(reader.ask(folder, b"1:*"), reading.table)
+    await reader.complete(folder, index)
     rows = [
         row for row, digest in enumerate(index.digests) if digest in wanted and index.uids[row] not in claimed
     ]
-    contents = await read_contents(run.destination, [index.uids[row] for row in rows], reading.identity)
+    contents = await read_contents(folder, [index.uids[row] for row in rows], reading.identity)
     for row in rows:
         for position, pair in wanted.get(index.digests[row], []):
             content = contents.get(index.uids[row], 0)
-            if await _same_content(run, focus, jobs, position, pair=pair, content=content):
+            if await _same_content(run, jobs, position, pair=pair, content=content):
                 found.setdefault(position, set()).add(pair.source_uid)
         left = [
             (position, pair)
@@ -184,14 +187,12 @@ async def _look_into(
             wanted[index.digests[row]] = left
 
 
-async def _same_content(
-    run: Run, focus: Focus, jobs: list[FolderJob], position: int, *, pair: Pair, content: int
-) -> bool:
+async def _same_content(run: Run, jobs: list[FolderJob], position: int, *, pair: Pair, content: int) -> bool:
     if not content:
         return False
     job = next(job for job in jobs if job.position == position)
-    await focus.same_source(job)
-    contents = await read_contents(run.source, [pair.source_uid], run.identity)
+    folder = await run.source.opened(job.source)
+    contents = await read_contents(folder, [pair.source_uid], run.identity)
     return contents.get(pair.source_uid) == content
 
 

@@ -16,6 +16,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imapsync.account.seen import FolderReplaced
 from imapsync.plan.bodies import HEAD_BYTES, is_doubtful
 from imapsync.plan.changes import can_have_vanished, without_our_marks
 from imapsync.plan.flags import FlagTranslator
@@ -38,11 +39,9 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imapsync.account import Account, OpenFolder
     from imapsync.session.fetch import BodyStream, FetchStream
-    from imapsync.session.pending import Pending
-    from imapsync.session.session import Selected
-    from imapsync.transfer.context import Ends, Run
-    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
     from imapsync.transfer.resolve import Found
@@ -70,24 +69,24 @@ class _Batch:
     job: FolderJob
     rows: list[int]
     size_bytes: int
-    opened: Pending[Selected]
+    folder: OpenFolder
     stream: FetchStream | None = None
     body: BodyStream | None = None
     large: bool = False
 
 
 class Lane:
-    """Copies what the work gives it, over the two sessions of `ends`; rows end as DONE, FAILED or SKIPPED."""
+    """Copies what the work gives it, over a connection to each side; rows end as DONE, FAILED or SKIPPED."""
 
-    def __init__(self, run: Run, ends: Ends, focus: Focus, work: Work, reading: Reading) -> None:
+    def __init__(self, run: Run, source: Account, destination: Account, work: Work, reading: Reading) -> None:
         self._run = run
-        self._ends = ends
-        self._focus = focus
+        self._source = source
+        self._destination = destination
         self._work = work
         self._reading = reading
         #: The destination half.
-        self.sender = Sender(run, ends, focus, work)
-        self._multi = ends.destination.has("MULTIAPPEND")
+        self.sender = Sender(run, destination, work)
+        self._multi = destination.has("MULTIAPPEND")
         self._content = Content(run.settings.content, run.settings.selection, run.identity)
         self._fetching: deque[_Batch] = deque()
         self._read_ahead = 0
@@ -157,18 +156,17 @@ class Lane:
         return any(batch.stream is not None and not batch.stream.complete for batch in self._fetching)
 
     def _ask(self, job: FolderJob, rows: list[int], *, large: bool = False) -> _Batch:
-        opened = self._focus.source(job)
-        source = self._ends.source
+        folder = self._source.open(job.source)
         uids = UidSet.of([job.uids[row] for row in rows])
         size_bytes = sum([job.sizes[row] for row in rows])
         self._read_ahead += size_bytes
-        batch = _Batch(job, rows, size_bytes, opened)
+        batch = _Batch(job, rows, size_bytes, folder)
         if not large and size_bytes <= BATCH_BYTES and (len(rows) > 1 or size_bytes <= LARGE_BYTES):
-            batch.stream = source.fetch(uids, _ITEMS)
+            batch.stream = folder.fetch(uids, _ITEMS)
         elif (job.position, rows[0]) in self._meta:
-            batch.body = source.fetch_body(job.uids[rows[0]])
+            batch.body = folder.fetch_body(job.uids[rows[0]])
         else:
-            batch.stream = source.fetch(UidSet.of(self._large_uids(job, rows[0])), _META_ITEMS)
+            batch.stream = folder.fetch(UidSet.of(self._large_uids(job, rows[0])), _META_ITEMS)
             batch.large = True
         return batch
 
@@ -203,7 +201,11 @@ class Lane:
         """Check that the source folder could be opened and is still the one that was compared."""
         job = batch.job
         try:
-            selected = await batch.opened
+            await batch.folder.selected()
+        except FolderReplaced:
+            gone = MessageGone("the folder was replaced while it was read", side=self._source.side)
+            self._give_up(batch, gone, Reason.FETCH)
+            return False
         except CommandRefused as error:
             self._give_up(batch, error, Reason.SELECT)
             return False
@@ -211,11 +213,7 @@ class Lane:
             _discard(batch)
             give_up_rest(self._run, job, batch.rows)
             return False
-        if (selected.uidvalidity or 0) == job.source_uidvalidity:
-            return True
-        gone = MessageGone("the folder was replaced while it was read", side=self._ends.source.side)
-        self._give_up(batch, gone, Reason.FETCH)
-        return False
+        return True
 
     def _give_up(self, batch: _Batch, error: CommandRefused | MessageGone, reason: Reason) -> None:
         _discard(batch)
@@ -329,8 +327,7 @@ class Lane:
     async def _again(self, job: FolderJob, row: int, large: bool) -> None:
         """Ask for one message a second time, with nothing else in flight on the source."""
         if self._work.strikes(job, row):
-            await self._focus.source(job)
-            present = await self._ends.source.search("ALL")
+            present = await (await self._source.opened(job.source)).search("ALL")
             if job.uids[row] not in present:
                 self._vanished(job, row, present)
                 return
@@ -341,7 +338,7 @@ class Lane:
 
         Else it is lost.
         """
-        selected = job.source_selected
+        selected = job.source.opened
         job.vanished += 1
         if selected is not None and not can_have_vanished(
             selected.exists, selected.uidnext, job.vanished, present, job.uids
@@ -388,8 +385,7 @@ class Lane:
                 self._absent(job, [row])
                 return
             if body is None:
-                self._focus.source(job)
-                body = self._ends.source.fetch_body(job.uids[row])
+                body = self._source.open(job.source).fetch_body(job.uids[row])
             size = await body.open()
         except CommandRefused as error:
             message_failed(run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
@@ -444,7 +440,7 @@ class Lane:
             ]
             found: dict[int, Found] | None = None
             with contextlib.suppress(CommandRefused):
-                found = await find_copies(self._ends, self._focus, job, rows, self._reading)
+                found = await find_copies(self._source, self._destination, job, rows, self._reading)
             for doubt in (doubt for doubt in doubted if doubt.job is job):
                 row = doubt.row
                 if found is not None and row in found:
@@ -466,7 +462,7 @@ class Lane:
     def _translator(self, job: FolderJob) -> FlagTranslator:
         translator = self._translators.get(job.position)
         if translator is None:
-            selected = job.destination_selected
+            selected = job.destination.opened
             permanent = selected.permanent_flags if selected is not None else None
             translator = self._translators[job.position] = FlagTranslator(self._run.settings.flags, permanent)
         return translator

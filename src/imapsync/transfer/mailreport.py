@@ -18,11 +18,11 @@ INBOX = MailboxName.from_text("INBOX")
 async def mail_report(run: Run, content: bytes) -> None:
     """Append the report on each side that wants it; what goes wrong is a warning, the run is over."""
     for side in run.settings.report_to:
-        session = getattr(run, "source" if side is Side.SOURCE else "destination", None)
+        account = run.source if side is Side.SOURCE else run.destination
         if run.dry:
             run.note("would put the report into INBOX")
-        elif session is not None:
+        elif account.connected:
             try:
-                await session.append(INBOX, [Message(content)])
+                await account.append(INBOX, [Message(content)])
             except SyncError as error:
                 run.warn(f"the report cannot be put into INBOX: {error}", side)

@@ -16,7 +16,6 @@ from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer.expunging import expunge
-from imapsync.transfer.focus import FolderReplaced
 from imapsync.transfer.job import DONE
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.dates import epoch_of, search_date
@@ -25,52 +24,45 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from imapsync.account import OpenFolder
     from imapsync.plan.index import MessageIndex
-    from imapsync.session.session import Session
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
 _DELETED = b"\\Deleted"
 
 
-def changes_source(run: Run) -> bool:
-    """Tell whether the user asked for any change of source messages."""
-    settings = run.settings
-    return settings.deletion.empties_source or bool(settings.flags.set_on_source)
-
-
-async def change_source(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+async def change_source(run: Run, job: FolderJob, reading: Reading) -> None:
     """Mark and delete the originals of one folder pair whose copies are proven."""
     rules = run.settings.deletion
     if job.unchanged and rules.source_older_days is None:
         return
     try:
-        await _change(run, focus, job, reading)
-    except (CommandRefused, FolderReplaced) as error:
+        await _change(run, job, reading)
+    except CommandRefused as error:
         job.failed = True
         run.problem(error, f"messages of {job.name} cannot be changed", folder=job.name, reason=Reason.FLAGS)
 
 
-async def _change(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
+async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     settings = run.settings
     rules = settings.deletion
     fresh, known = _candidates(run, job)
     if not fresh and not known:
         return
-    await focus.same_source(job)
+    folder = await run.source.opened(job.source)
     older: set[int] | None = None
     if rules.source_older_days is not None:
-        older = await _older(run, run.started_at - rules.source_older_days * SECONDS_PER_DAY)
+        older = await _older(folder, run.started_at - rules.source_older_days * SECONDS_PER_DAY)
         if not older and not rules.source and not settings.flags.set_on_source:
             return
     if older is not None and not settings.flags.set_on_source and not rules.source:
         fresh = {uid: copy for uid, copy in fresh.items() if uid in older}
         known = {uid: copy for uid, copy in known.items() if uid in older}
-    selected, index = await _selected(run, reading, known)
+    selected, index = await _selected(folder, reading, known)
     known = {uid: known[uid] for uid in index.uids}
-    go = await _proven(run, focus, job, reading, fresh=fresh, known=known, index=index)
+    go = await _proven(run, job, reading, fresh=fresh, known=known, index=index)
     # A duplicate goes with the message that it is a duplicate of: one copy proves both.
     alike = {uid for uid, twin in job.twins.items() if twin in go} | _known_twins(run, job, known, index, go)
     fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
@@ -81,7 +73,7 @@ async def _change(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> N
     flagged = (
         {uid for uid in go if uid in fresh or uid in selected} if settings.flags.set_on_source else set()
     )
-    await _carry_out(run, focus, job, doomed, flagged)
+    await _carry_out(run, job, doomed, flagged)
 
 
 def _known_twins(
@@ -120,23 +112,25 @@ def _candidates(run: Run, job: FolderJob) -> tuple[dict[int, int], dict[int, int
     return fresh, known
 
 
-async def _selected(run: Run, reading: Reading, known: dict[int, int]) -> tuple[set[int], MessageIndex]:
+async def _selected(
+    folder: OpenFolder, reading: Reading, known: dict[int, int]
+) -> tuple[set[int], MessageIndex]:
     """Read who the messages are that only the journal vouches for; tell which of them are selected now."""
     index = reading.new_index()
     if not known:
         return set(), index
     reader = reading.source_plain()
     for some in UidSet.of(known).split(UIDS_PER_QUESTION):
-        await reader.read(reader.ask(run.source, some), reading.table, into=index)
-    await reader.complete(run.source, index)
+        await reader.read(reader.ask(folder, some), reading.table, into=index)
+    await reader.complete(folder, index)
     selected = set(index.uids)
     if reading.source_search:
-        selected &= set(await run.source.search(reading.source_search))
+        selected &= set(await folder.search(reading.source_search))
     if reading.selector.active:
         chosen = reading.new_index()
         reader = reading.source(identity=False, flags=False)
         for some in UidSet.of(selected).split(UIDS_PER_QUESTION):
-            await reader.read(reader.ask(run.source, some), reading.table, into=chosen)
+            await reader.read(reader.ask(folder, some), reading.table, into=chosen)
         selected &= set(chosen.uids) - chosen.excluded
         reading.selector.oversized = reading.selector.oversized_bytes = 0
     return selected, index
@@ -144,7 +138,6 @@ async def _selected(run: Run, reading: Reading, known: dict[int, int]) -> tuple[
 
 async def _proven(
     run: Run,
-    focus: Focus,
     job: FolderJob,
     reading: Reading,
     *,
@@ -157,9 +150,9 @@ async def _proven(
     there = {copy for copy in copies.values() if copy > 0}
     sights: dict[int, Sight] = {}
     if there:
-        await focus.same_destination(job)
-        present = await _present(run.destination, there)
-        who = await _who(run, reading, {copy for copy in known.values() if copy > 0} & present)
+        folder = await run.destination.opened(job.destination)
+        present = await _present(folder, there)
+        who = await _who(folder, reading, {copy for copy in known.values() if copy > 0} & present)
         here = dict(zip(index.uids, index.digests, strict=True))
         altered = _alters(run)
         for uid, copy in copies.items():
@@ -203,39 +196,39 @@ def _tell_others(run: Run, job: FolderJob, uids: list[int]) -> None:
         job.record = None
 
 
-async def _present(session: Session, uids: Collection[int]) -> set[int]:
-    """Give those of the UIDs that the selected folder has now."""
+async def _present(folder: OpenFolder, uids: Collection[int]) -> set[int]:
+    """Give those of the UIDs that a folder has now."""
     wanted = set(uids)
-    if len(wanted) * 2 > session.exists:
-        return wanted & set(await session.search("ALL"))
+    if len(wanted) * 2 > folder.exists:
+        return wanted & set(await folder.search("ALL"))
     found: set[int] = set()
     for some in UidSet.of(wanted).split(UIDS_PER_QUESTION):
-        found |= set(await session.search(f"UID {some.encode().decode('ascii')}"))
+        found |= set(await folder.search(f"UID {some.encode().decode('ascii')}"))
     return wanted & found
 
 
-async def _who(run: Run, reading: Reading, uids: set[int]) -> dict[int, int]:
+async def _who(folder: OpenFolder, reading: Reading, uids: set[int]) -> dict[int, int]:
     """Give destination UID -> digest."""
     if not uids:
         return {}
     index = reading.new_index()
     reader = reading.plain()
     for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
-        await reader.read(reader.ask(run.destination, some), reading.table, into=index)
-    await reader.complete(run.destination, index)
+        await reader.read(reader.ask(folder, some), reading.table, into=index)
+    await reader.complete(folder, index)
     return dict(zip(index.uids, index.digests, strict=True))
 
 
-async def _older(run: Run, before: float) -> set[int]:
+async def _older(folder: OpenFolder, before: float) -> set[int]:
     """Give source UIDs that arrived before a moment.
 
     SEARCH knows whole days in the server's zone only; the exact internal dates decide.
     """
     day_after = search_date(int(before + 2 * SECONDS_PER_DAY)).decode()
-    candidates = await run.source.search(f"BEFORE {day_after}")
+    candidates = await folder.search(f"BEFORE {day_after}")
     older: set[int] = set()
     for some in candidates.split(UIDS_PER_QUESTION):
-        async for batch in run.source.fetch(some, b"(UID INTERNALDATE)"):
+        async for batch in folder.fetch(some, b"(UID INTERNALDATE)"):
             for record in batch:
                 date = epoch_of(record.internaldate) if record.internaldate else None
                 if record.uid is not None and date is not None and date < before:
@@ -243,7 +236,7 @@ async def _older(run: Run, before: float) -> set[int]:
     return older
 
 
-async def _carry_out(run: Run, focus: Focus, job: FolderJob, doomed: set[int], flagged: set[int]) -> None:
+async def _carry_out(run: Run, job: FolderJob, doomed: set[int], flagged: set[int]) -> None:
     settings = run.settings
     if not doomed and not flagged:
         return
@@ -252,24 +245,24 @@ async def _carry_out(run: Run, focus: Focus, job: FolderJob, doomed: set[int], f
         return
     expunges = settings.deletion.source_expunge is not False
     flags = [flag.encode() for flag in settings.flags.set_on_source]
-    await focus.same_source(job)
+    folder = await run.source.change(job.source)
     # What is about to be expunged gets no flag of its own: between the two a search might pass it by.
     alone = flagged - doomed if expunges else flagged
     for some in UidSet.of(alone).split(UIDS_PER_QUESTION):
-        await run.source.store(some, b"+FLAGS", flags)
+        await folder.store(some, b"+FLAGS", flags)
     if doomed:
         run.sink(events.PhaseChanged(Phase.DELETING))
         if run.journal is not None and job.record is not None:
             run.journal.add_marked(job.record.id, doomed)
             run.journal.commit()
         for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
-            await run.source.store(some, b"+FLAGS", [_DELETED])
-        gone = expunges and await expunge(run, run.source, job.name, doomed)
+            await folder.store(some, b"+FLAGS", [_DELETED])
+        gone = expunges and await expunge(run, run.source, folder, job.name, doomed)
         if gone:
             _forget(run, job, doomed)
         elif flagged & doomed and expunges:
             for some in UidSet.of(flagged & doomed).split(UIDS_PER_QUESTION):
-                await run.source.store(some, b"+FLAGS", flags)
+                await folder.store(some, b"+FLAGS", flags)
         run.sink(events.MessagesDeleted(Side.SOURCE, job.name, len(doomed), expunged=gone))
     if flagged:
         run.sink(events.FlagsChanged(Side.SOURCE, job.name, len(flagged)))

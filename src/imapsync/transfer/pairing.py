@@ -8,24 +8,21 @@ from imapsync.account.index import recognise
 from imapsync.plan.match import match
 
 if TYPE_CHECKING:
+    from imapsync.account import Account, SeenFolder
     from imapsync.plan.identity import Identity
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching, PairingRules
-    from imapsync.transfer.context import Ends
-    from imapsync.transfer.focus import Focus
-    from imapsync.transfer.job import FolderJob
 
 
 async def pair(
-    ends: Ends,
-    focus: Focus,
-    job: FolderJob,
+    account: Account,
+    folder: SeenFolder,
     sides: tuple[MessageIndex, MessageIndex],
     *,
     identity: Identity,
     rules: PairingRules,
 ) -> Matching:
-    """Pair two indexes of the job's folders, over the sessions of `ends`.
+    """Pair two indexes; folder: that of the second, on the destination's account.
 
     Costs a question only where both sides have messages without a partner.
     """
@@ -33,7 +30,6 @@ async def pair(
     matching = match(source, destination, rules)
     if not (matching.missing and matching.extra):
         return matching
-    await focus.destination(job)
-    if await recognise(ends.destination, identity, source, destination, matching):
+    if await recognise(await account.opened(folder), identity, source, destination, matching):
         matching = match(source, destination, rules)
     return matching

@@ -13,7 +13,6 @@ from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Copy, FolderRecord, Numbers, Pair
 from imapsync.transfer import telling
-from imapsync.transfer.job import opened_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,19 +43,19 @@ def wishes_of(run: Run, job: FolderJob, reading: Reading) -> Wishes:
 
 def translator_of(run: Run, job: FolderJob) -> FlagTranslator:
     """Give the flag translator of the job's destination folder."""
-    selected = job.destination_selected
+    selected = job.destination.opened
     return FlagTranslator(run.settings.flags, selected.permanent_flags if selected else None)
 
 
 def floor_of(job: FolderJob, destination: MessageIndex | None) -> int:
     """Give the UID from which on everything in the destination folder is newer than this comparison."""
-    selected = job.destination_selected
+    selected = job.destination.opened
     if selected is not None and selected.uidnext:
         return selected.uidnext
     if destination is not None and destination.uids:
         return max(destination.uids) + 1
-    status = job.destination_status
-    return (status.uidnext if status else None) or 1
+    listed = job.destination.listed
+    return (listed.uidnext if listed else None) or 1
 
 
 def plan_copy_of_all(run: Run, job: FolderJob, source: MessageIndex, reading: Reading) -> None:
@@ -133,7 +132,7 @@ def plan_known(
     job.twins |= twins(new, matching)
     job.doomed = doomed(run.settings.deletion, _facts(run, job), compared, moved, _moved_identities(run))
     _plan_rows(run, job, new, matching.missing, reading)
-    selected = job.source_selected
+    selected = job.source.opened
     total = selected.exists if selected else len(new)
     telling.left_out(run, job, new, matching.duplicates, Skip.DUPLICATE)
     telling.present(run, job, max(0, total - len(job.uids) - len(matching.duplicates)), removed)
@@ -156,8 +155,8 @@ def begin_record(run: Run, job: FolderJob) -> None:
             0,
             job.name,
             job.pair.destination,
-            Numbers(job.source_uidvalidity),
-            Numbers(job.destination_uidvalidity),
+            Numbers(job.source.uidvalidity),
+            Numbers(job.destination.uidvalidity),
         )
     )
 
@@ -168,23 +167,15 @@ def note_restored(run: Run, record: FolderRecord) -> None:
         run.journal.note_restored(run.journal.restored() + max(1, record.copies))
 
 
-def source_numbers(job: FolderJob) -> Numbers:
-    """Give the numbers under which the source folder was compared."""
-    if job.source_selected is None:
-        return Numbers(job.source_uidvalidity)
-    return opened_numbers(job.source_selected, job.source_status)
-
-
 def destination_numbers(job: FolderJob) -> Numbers:
     """Give the numbers under which the destination folder was compared; its UIDNEXT is the floor."""
-    if job.destination_selected is None:
+    if job.destination.opened is None:
         return job.record.destination if job.record is not None else Numbers()
-    numbers = opened_numbers(job.destination_selected, job.destination_status)
-    return numbers._replace(uidnext=job.floor)
+    return job.destination.numbers._replace(uidnext=job.floor)
 
 
 def _facts(run: Run, job: FolderJob) -> FolderFacts:
-    layout = run.destination_view.layout
+    layout = run.destination.listing.layout
     rules = run.settings.deletion
     if job.pair.shared and (rules.destination or rules.destination_duplicates):
         run.warn(f"nothing is deleted in {job.pair.destination}: several host1 folders share it")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from imapsync.account.folders import discover
-from imapsync.plan.folders import Account, is_under, select_folders
+from imapsync.account import SeenFolder
+from imapsync.plan.folders import FolderTree, is_under, select_folders
 from imapsync.plan.mapping import (
     destination_layout,
     map_folders,
@@ -29,7 +29,7 @@ from imapsync.transfer.telling import abandon
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
-    from imapsync.account.folders import AccountView
+    from imapsync.account import Account, Listing
     from imapsync.plan.folders import Folder
     from imapsync.plan.mapping import FolderPair
     from imapsync.plan.rules import FolderRules
@@ -41,7 +41,7 @@ MAX_LEVELS = 100
 
 
 async def list_both(run: Run) -> None:
-    """Read the folder lists of both sides at once into `run.source_view` and `run.destination_view`."""
+    """Read the folder lists of both sides at once."""
     run.sink(events.PhaseChanged(Phase.LISTING))
     settings = run.settings
     if settings.deletion.source_empty_folders and settings.mode is Mode.SYNC and not run.dry:
@@ -50,28 +50,28 @@ async def list_both(run: Run) -> None:
         settings.sizes_at_start or run.journal is not None
     )  # of a restored folder only the size may differ
     if settings.destination is None:
-        run.source_view = await discover(run.source, sizes=sizes)
-        _tell_notes(run, run.source_view, Side.SOURCE)
+        run.source.listing = await run.source.list(sizes=sizes)
+        _tell_notes(run, run.source)
         return
-    run.source_view, run.destination_view = await asyncio.gather(
-        discover(run.source, sizes=sizes), discover(run.destination, sizes=sizes)
+    run.source.listing, run.destination.listing = await asyncio.gather(
+        run.source.list(sizes=sizes), run.destination.list(sizes=sizes)
     )
-    _tell_notes(run, run.source_view, Side.SOURCE)
-    _tell_notes(run, run.destination_view, Side.DESTINATION)
+    _tell_notes(run, run.source)
+    _tell_notes(run, run.destination)
 
 
-def _tell_notes(run: Run, view: AccountView, side: Side) -> None:
-    for note in view.notes:
-        run.warn(f"{note}; done without", side)
+def _tell_notes(run: Run, account: Account) -> None:
+    for note in account.listing.notes:
+        run.warn(f"{note}; done without", account.side)
 
 
-def accounts(run: Run) -> tuple[Account, Account]:
+def accounts(run: Run) -> tuple[FolderTree, FolderTree]:
     """Give both sides as planning sees them, with the user's own prefixes and separators applied."""
     rules = run.settings.folders
-    source, destination = run.source_view, run.destination_view
+    source, destination = run.source.listing, run.destination.listing
     return (
-        Account(source.account.folders, source_layout(rules, source.layout)),
-        Account(destination.account.folders, destination_layout(rules, destination.layout)),
+        FolderTree(source.tree.folders, source_layout(rules, source.layout)),
+        FolderTree(destination.tree.folders, destination_layout(rules, destination.layout)),
     )
 
 
@@ -84,7 +84,7 @@ def make_jobs(run: Run) -> list[FolderJob]:
     selection = select_folders(choosable(source, rules), rules)
     for name in selection.excluded:
         run.note(f"Excluding folder [{name}]")
-    source_views = run.source_view.by_name()
+    source_views = run.source.listing.by_name()
     chosen = list(selection.folders)
     if rules.skip_empty:
         statuses = {folder.name: source_views[folder.name].status for folder in chosen}
@@ -93,7 +93,7 @@ def make_jobs(run: Run) -> list[FolderJob]:
     pairs = map_folders(chosen, source, destination, rules, run.renamed)
     if run.settings.mode is Mode.VERIFY:
         pairs = [_found_again(run, pair, source, destination) for pair in pairs]
-    destination_views = run.destination_view.by_name()
+    destination_views = run.destination.listing.by_name()
     jobs = []
     for pair in pairs:
         view = source_views[pair.source.name]
@@ -101,10 +101,11 @@ def make_jobs(run: Run) -> list[FolderJob]:
         jobs.append(
             FolderJob(
                 pair=pair,
-                source_mailbox=view.mailbox,
-                destination_mailbox=there.mailbox if there else MailboxName.from_text(pair.destination),
-                source_status=view.status,
-                destination_status=there.status if there else None,
+                source=SeenFolder(view.mailbox, view.status),
+                destination=SeenFolder(
+                    there.mailbox if there else MailboxName.from_text(pair.destination),
+                    there.status if there else None,
+                ),
             )
         )
     for position, job in enumerate(jobs, 1):
@@ -134,7 +135,7 @@ def _remembered(run: Run) -> dict[tuple[str, str], str]:
     }
 
 
-def _found_again(run: Run, pair: FolderPair, source: Account, destination: Account) -> FolderPair:
+def _found_again(run: Run, pair: FolderPair, source: FolderTree, destination: FolderTree) -> FolderPair:
     """Give the pair with the name under which a run without memory would find its folder again."""
     if pair.exists:
         return pair
@@ -158,10 +159,10 @@ def _tell_moved(run: Run, jobs: list[FolderJob]) -> None:
 
 def _sendable(run: Run, job: FolderJob) -> bool:
     """Report and give up a folder whose name no command can carry, or no server is to be bothered with."""
-    destination = job.destination_mailbox.raw
-    levels = len(parents_of(job.pair.destination, run.destination_view.layout))
-    if not (job.source_mailbox.is_sendable and job.destination_mailbox.is_sendable):
-        why = "its name has control characters" if job.source_mailbox.raw else "it has no name"
+    destination = job.destination.mailbox.raw
+    levels = len(parents_of(job.pair.destination, run.destination.listing.layout))
+    if not (job.source.mailbox.is_sendable and job.destination.mailbox.is_sendable):
+        why = "its name has control characters" if job.source.mailbox.raw else "it has no name"
     elif len(destination) > MAX_NAME_BYTES or levels > MAX_LEVELS:
         why = "its name is too long"
     else:
@@ -174,7 +175,7 @@ def _sendable(run: Run, job: FolderJob) -> bool:
     return False
 
 
-def choosable(source: Account, rules: FolderRules) -> list[Folder]:
+def choosable(source: FolderTree, rules: FolderRules) -> list[Folder]:
     """Give the source folders that may be chosen at all (--personal1)."""
     return [
         folder
@@ -185,14 +186,14 @@ def choosable(source: Account, rules: FolderRules) -> list[Folder]:
 
 def _check_subscriptions(run: Run) -> None:
     """Report that --subscribed cannot be obeyed: the run would look complete without a folder."""
-    if run.settings.folders.subscribed_only and not run.source_view.subscriptions_known:
+    if run.settings.folders.subscribed_only and not run.source.listing.subscriptions_known:
         run.incomplete_listing = True
         text = "host1 does not tell which folders are subscribed (--subscribed)"
         run.sink(events.Problem(Reason.FOLDER_MISSING, text, Side.SOURCE))
         run.count_error()
 
 
-def _check_subfolder(run: Run, source: Account) -> None:
+def _check_subfolder(run: Run, source: FolderTree) -> None:
     root = run.settings.folders.source_subfolder
     if root and not any(is_under(folder.name, root, folder.separator) for folder in source.folders):
         run.sink(
@@ -207,7 +208,7 @@ def _check_subfolder(run: Run, source: Account) -> None:
 
 
 def tell_folders(
-    run: Run, view: AccountView, side: Side, mapped: dict[str, str], *, at_end: bool = False
+    run: Run, listing: Listing, side: Side, mapped: dict[str, str], *, at_end: bool = False
 ) -> None:
     """Hand the folder table of a side to the sink.
 
@@ -224,10 +225,10 @@ def tell_folders(
             special_use=special_use(item.folder),
             selectable=item.folder.selectable,
         )
-        for item in view.folders
+        for item in listing.folders
     )
     run.sink(
         events.FoldersListed(
-            side, totals, separator=view.layout.separator, prefix=view.layout.prefix, at_end=at_end
+            side, totals, separator=listing.layout.separator, prefix=listing.layout.prefix, at_end=at_end
         )
     )

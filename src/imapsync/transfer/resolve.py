@@ -17,8 +17,8 @@ from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from imapsync.transfer.context import Ends, Run
-    from imapsync.transfer.focus import Focus
+    from imapsync.account import Account
+    from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
@@ -35,53 +35,52 @@ class Found(NamedTuple):
     flags: tuple[bytes, ...]
 
 
-async def wait_until_quiet(run: Run, focus: Focus, job: FolderJob) -> None:
+async def wait_until_quiet(run: Run, job: FolderJob) -> None:
     """Wait until nothing arrives in the destination folder any more.
 
     A server goes on with what it had received when a connection broke; looking too early would take a copy
     that is just being stored for a lost one.
     """
-    await focus.destination(job)
+    folder = await run.destination.opened(job.destination)
     waited_s = 0.0
     while waited_s < QUIET_LIMIT_S:
-        before = run.destination.exists
+        before = folder.exists
         await asyncio.sleep(QUIET_S)
         waited_s += QUIET_S
-        await run.destination.noop()
-        if run.destination.exists == before:
+        await folder.noop()
+        if folder.exists == before:
             return
 
 
 async def find_copies(
-    ends: Ends, focus: Focus, job: FolderJob, rows: list[int], reading: Reading
+    source: Account, destination: Account, job: FolderJob, rows: list[int], reading: Reading
 ) -> dict[int, Found]:
     """Give row -> where its copy is, for those of the rows that arrived after `job.floor`.
 
-    ends: over whose sessions. Copies that are known as those of other rows are left out, so equal messages
-    are counted, not only seen.
+    source, destination: over whose connections. Copies that are known as those of other rows are left out,
+    so equal messages are counted, not only seen.
     """
     if not rows:
         return {}
     by_uid = {job.uids[row]: row for row in rows}
     reader = reading.source_plain()
-    await focus.source(job)
-    source = reading.new_index()
+    folder = await source.opened(job.source)
+    originals = reading.new_index()
     for some in UidSet.of(by_uid).split(UIDS_PER_QUESTION):
-        await reader.read(reader.ask(ends.source, some), reading.table, into=source)
-    await reader.complete(ends.source, source)
-    await focus.destination(job)
+        await reader.read(reader.ask(folder, some), reading.table, into=originals)
+    await reader.complete(folder, originals)
+    folder = await destination.opened(job.destination)
     reader = reading.plain()
     everything = reading.new_index()
-    stream = reader.ask(ends.destination, b"%d:*" % job.floor)
+    stream = reader.ask(folder, b"%d:*" % job.floor)
     await reader.read(stream, reading.table, at_least=job.floor, into=everything)
-    await reader.complete(ends.destination, everything)
+    await reader.complete(folder, everything)
     claimed = {copy for copy in job.copies if copy}
-    destination = everything.without(claimed)
+    arrived = everything.without(claimed)
     matching = await pair(
-        ends,
-        focus,
-        job,
-        (source, destination),
+        destination,
+        job.destination,
+        (originals, arrived),
         identity=reading.identity,
         # What arrived here a moment ago is what was sent, however its size is counted.
         rules=PairingRules(sync_duplicates=True, sizes_differ=True),
@@ -89,21 +88,21 @@ async def find_copies(
     found: dict[int, Found] = {}
     for row, partner in enumerate(matching.partner):
         if partner != NONE:
-            flags = source.flag_table.flags(source.flags[row])
-            found[by_uid[source.uids[row]]] = Found(destination.uids[partner], flags)
+            flags = originals.flag_table.flags(originals.flags[row])
+            found[by_uid[originals.uids[row]]] = Found(arrived.uids[partner], flags)
     return found
 
 
-async def claim_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+async def claim_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
     """Look once more before the first copy for what arrived in these folders since they were compared.
 
     A server may still be storing what a run that was killed a moment ago had sent. One STATUS a folder, all
     at once; only folders whose UIDNEXT moved are looked into.
     """
     asked = [
-        (job, run.destination.status(job.destination_mailbox, ("UIDNEXT",)))
+        (job, run.destination.server.status(job.destination.mailbox, ("UIDNEXT",)))
         for job in jobs
-        if job.open_rows and job.destination_selected is not None and job.pair.exists
+        if job.open_rows and job.destination.opened is not None and job.pair.exists
     ]
     moved = []
     for job, answer in asked:
@@ -114,9 +113,9 @@ async def claim_arrivals(run: Run, focus: Focus, jobs: list[FolderJob], reading:
         if (status.uidnext or 0) > job.floor:
             moved.append(job)
     for job in moved:
-        await wait_until_quiet(run, focus, job)
+        await wait_until_quiet(run, job)
         rows = [row for row, state in enumerate(job.states) if state == WAITING]
-        for row, found in (await find_copies(run, focus, job, rows, reading)).items():
+        for row, found in (await find_copies(run.source, run.destination, job, rows, reading)).items():
             arrived_unseen(run, job, row, found)
 
 

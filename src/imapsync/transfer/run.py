@@ -117,6 +117,7 @@ class _Engine:
             from imapsync.journal.journal import Journal
 
             state.journal = Journal.open(path, _account_names(settings), state.warn)
+        state.source.condstore = state.destination.condstore = state.journal is not None
         key = state.journal.digest_key if state.journal is not None else os.urandom(32)
         state.identity = Identity(settings.identity.headers, key)
 

@@ -12,9 +12,9 @@ from imapsync.transfer import telling
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from imapsync.account.index import IndexReader
+    from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.index import MessageIndex
-    from imapsync.session.session import Selected, Session
+    from imapsync.session.session import Selected
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
 
@@ -40,49 +40,49 @@ def all_from(first: int, job: FolderJob) -> bytes:
 
 
 async def read_rest(
-    run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex
+    run: Run, job: FolderJob, folder: OpenFolder, reader: IndexReader, index: MessageIndex
 ) -> None:
-    """Complete an index whose reading was refused or had holes; the folder must be selected.
+    """Complete an index whose reading was refused or had holes.
 
     Messages that cannot even be indexed are reported (on the source as failed messages, on the destination as
     a warning, since they can only be missed as copies), and the folder counts as not completely known. So
     does a source folder that holds more messages than its server lists.
     """
-    everything = await list_all(run, job, session)
+    everything = await list_all(run, job, folder)
     if everything is None:
         return
     missing = everything.without([*index.uids, *index.dropped])
-    await read_pieces(run, job, session, reader, index, missing=missing)
+    await read_pieces(run, job, folder, reader, index, missing=missing)
 
 
-async def list_all(run: Run, job: FolderJob, session: Session) -> UidSet | None:
-    """List the UIDs of the selected folder and hold them against the server's own count.
+async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> UidSet | None:
+    """List the UIDs of a folder and hold them against the server's own count.
 
     None when the server refuses, or a destination lists fewer than it has; a source that does is reported.
     """
     listed = UidSet()
     try:
         for _ in range(COUNTS):
-            listed = await session.search("ALL")
-            await session.noop()
-            if is_all(len(listed), session.exists):
+            listed = await folder.search("ALL")
+            await folder.noop()
+            if is_all(len(listed), folder.exists):
                 return listed
     except CommandRefused as error:
         run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
         telling.abandon(run, job)
         return None
-    if session.side is not Side.DESTINATION:
-        telling.source_incomplete(run, job, len(listed), session.exists)
+    if folder.side is not Side.DESTINATION:
+        telling.source_incomplete(run, job, len(listed), folder.exists)
     else:
         job.failed = True
-        text = f"{job.pair.destination} holds {session.exists} messages and the server lists {len(listed)}"
+        text = f"{job.pair.destination} holds {folder.exists} messages and the server lists {len(listed)}"
         run.warn(text, Side.DESTINATION)
         return None
     return listed
 
 
 async def read_pieces(
-    run: Run, job: FolderJob, session: Session, reader: IndexReader, index: MessageIndex, *, missing: UidSet
+    run: Run, job: FolderJob, folder: OpenFolder, reader: IndexReader, index: MessageIndex, *, missing: UidSet
 ) -> None:
     """Read listed messages; halves whatever is refused or left out until each is read or reported."""
     pieces = list(missing.without(job.breaking).split(PIECE))
@@ -90,7 +90,7 @@ async def read_pieces(
         piece = pieces.pop()
         text = "the server lists the message but does not tell about it"
         try:
-            await reader.read(reader.ask(session, piece), index.flag_table, into=index)
+            await reader.read(reader.ask(folder, piece), index.flag_table, into=index)
         except CommandRefused as refusal:
             text = refusal.server_text or str(refusal)
         got = set(index.uids) | set(index.dropped)
@@ -98,12 +98,12 @@ async def read_pieces(
         if len(left) > 1:
             pieces.extend(left.split((len(left) + 1) // 2))
         elif left:
-            _unreadable(run, job, session, next(iter(left)), text)
+            _unreadable(run, job, folder, next(iter(left)), text)
 
 
-def _unreadable(run: Run, job: FolderJob, session: Session, uid: int, text: str) -> None:
+def _unreadable(run: Run, job: FolderJob, folder: OpenFolder, uid: int, text: str) -> None:
     job.failed = True
-    if session.side is Side.DESTINATION:
+    if folder.side is Side.DESTINATION:
         run.warn(f"message {uid} of {job.pair.destination} cannot be read: {text}", Side.DESTINATION)
         return
     run.sink(events.WorkPlanned(1, 0))

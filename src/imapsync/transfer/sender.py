@@ -28,11 +28,11 @@ from imapsync.transfer.outcome import Stop
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
+    from imapsync.account import Account
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
     from imapsync.session.session import Appended, Message
-    from imapsync.transfer.context import Ends, Run
-    from imapsync.transfer.focus import Focus
+    from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.work import Work
 
@@ -83,14 +83,13 @@ class Doubted(NamedTuple):
 
 
 class Sender:
-    """Sends over the destination session of `ends`; rows end as DONE or FAILED, or in `doubted`."""
+    """Sends to the destination, over one connection; rows end as DONE or FAILED, or in `doubted`."""
 
-    def __init__(self, run: Run, ends: Ends, focus: Focus, work: Work) -> None:
+    def __init__(self, run: Run, destination: Account, work: Work) -> None:
         self._run = run
-        self._ends = ends
-        self._focus = focus
+        self._destination = destination
         self._work = work
-        self._multi = ends.destination.has("MULTIAPPEND")
+        self._multi = destination.has("MULTIAPPEND")
         self._sent: deque[Sent] = deque()
         self._refused: list[Sent] = []
         self._append_bytes = 0
@@ -110,15 +109,14 @@ class Sender:
 
     async def send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
         """Send a batch; flags: the journal's numbers of the originals' flags."""
-        self._focus.destination(job)
         messages = [self._fit(job, row, message) for row, message in zip(rows, messages, strict=True)]
         together = len(rows) if self._multi else 1
-        together = min(together, self._ends.destination.message_limit or together)
+        together = min(together, self._destination.server.message_limit or together)
         for at in range(0, len(rows), together):
             part = slice(at, at + together)
             self._append(job, rows[part], messages[part], flags[part])
         self._look_at_flags(job, messages)
-        await self._ends.destination.drain()
+        await self._destination.server.drain()
 
     async def stream(self, job: FolderJob, row: int, body: Peek, form: Message, number: int) -> bool:
         """Pass one message on from socket to socket; false when the server wants nothing of it.
@@ -126,11 +124,8 @@ class Sender:
         form: its flags and date, without content. number: the journal's of the original's flags.
         """
         job.states[row] = SENT
-        self._focus.destination(job)
         form = self._fit(job, row, form)
-        answer = await self._ends.destination.append_stream(
-            job.destination_mailbox, body.size, body, form.flags, form.internaldate
-        )
+        answer = await self._destination.open(job.destination).append_stream(body.size, body, form)
         message = form._replace(content=body.first)
         self._append_bytes += len(body.first)
         self._sent.append(Sent(job, [row], [message], [body.size], [number], answer))
@@ -197,7 +192,7 @@ class Sender:
     def _append(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
         for row in rows:
             job.states[row] = SENT
-        answer = self._ends.destination.append(job.destination_mailbox, messages)
+        answer = self._destination.open(job.destination).append(messages)
         sizes = [len(message.content) for message in messages]
         self._append_bytes += sum(sizes)
         self._sent.append(Sent(job, rows, messages, sizes, flags, answer))
@@ -214,14 +209,14 @@ class Sender:
         """Ask, behind a batch with flags that are new here and that nobody promised to keep, which stayed."""
         if job.flags_open:
             return
-        selected = job.destination_selected
+        selected = job.destination.opened
         permanent = selected.permanent_flags if selected is not None else None
         flags = {flag for given in {m.flags for m in messages} for flag in unpromised(given, permanent)}
         if flags <= job.seen_flags:
             return
         job.seen_flags |= flags
         since = max(job.floor, max(job.copies) + 1)
-        stream = self._ends.destination.fetch(b"%d:*" % since, b"(UID FLAGS)")
+        stream = self._destination.open(job.destination).fetch(b"%d:*" % since, b"(UID FLAGS)")
         self._sent[-1].look = Look(stream, [message.flags for message in messages])
 
     # -- answers
@@ -310,7 +305,6 @@ class Sender:
                 message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
             return
         middle = len(sent.rows) // 2
-        self._focus.destination(job)
         for part in (slice(None, middle), slice(middle, None)):
             self._append(job, sent.rows[part], sent.messages[part], sent.flags[part])
 
@@ -321,7 +315,6 @@ class Sender:
             return False
         self._bare.add((job.position, row))
         if len(message.content) == sent.sizes[0]:
-            self._focus.destination(job)
             self._append(job, [row], [self._fit(job, row, message)], sent.flags)
         else:
             job.states[row] = WAITING
@@ -333,7 +326,7 @@ class Sender:
         if job.pair.shared:
             return False
         try:
-            status = await self._ends.destination.status(job.destination_mailbox, ("MESSAGES", "UIDNEXT"))
+            status = await self._destination.server.status(job.destination.mailbox, ("MESSAGES", "UIDNEXT"))
         except CommandRefused:
             return False
         now = Numbers(status.messages, status.uidnext)
@@ -369,6 +362,5 @@ async def _take_look(job: FolderJob, look: Look) -> None:
 
 def _is_of(appended: Appended, job: FolderJob) -> bool:
     """Tell whether an APPENDUID speaks of the folder that is open; another UIDVALIDITY makes it none."""
-    selected = job.destination_selected
-    known = selected.uidvalidity if selected is not None else None
+    known = job.destination.uidvalidity
     return not known or appended.uidvalidity == known

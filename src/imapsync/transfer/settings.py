@@ -77,3 +77,13 @@ class Settings(NamedTuple):
     sieve_delivery: bool = False  # --sievedelivery2
     report_to: tuple[Side, ...] = ()  # --emailreport1/2: the INBOX of these sides gets the report
     compose_report: Callable[[Outcome], bytes] | None = None  # gives it as a message
+
+    @property
+    def changes_source(self) -> bool:
+        """Whether the user asked for any change of source messages."""
+        return self.deletion.empties_source or bool(self.flags.set_on_source)
+
+    @property
+    def writes_source(self) -> bool:
+        """Whether source folders are opened for writing: only when the user asked for changes there."""
+        return (self.changes_source or bool(self.deletion.source_expunge)) and not self.dry

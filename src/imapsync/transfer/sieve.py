@@ -18,8 +18,8 @@ from imapsync.transfer.job import DONE
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from imapsync.account.opened import MetFolder, OpenFolder
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
 
 #: Messages filtered by one command: each may cost the server a delivery.
@@ -29,7 +29,7 @@ SETTLE_S = 0.5
 SETTLE_LOOKS = 12
 
 
-async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
+async def deliver(run: Run, job: FolderJob) -> int:
     """Filter what was copied into the folder; gives how many messages left it."""
     begun = (
         run.journal.unfiltered(job.record.id) if run.journal is not None and job.record is not None else {}
@@ -43,9 +43,9 @@ async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
         run.warn("host2 cannot run Sieve scripts on copied messages (no FILTER=SIEVE)", Side.DESTINATION)
         _done(run, job, uids)
         return 0
-    await focus.same_destination(job)
+    folder = await run.destination.change(job.destination)
     interrupted = {uid for uid, was_begun in begun.items() if was_begun}
-    marked = await (_settled_marks(run, uids) if interrupted else _marked(run, uids))
+    marked = await (_settled_marks(folder, uids) if interrupted else _marked(folder, uids))
     # What was marked before our filter ran is the user's; what is marked although the last run began to
     # filter it and did not come to its end was filed by that filter.
     filed = marked & interrupted
@@ -56,7 +56,7 @@ async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
     acted: set[int] = set()
     for start in range(0, len(todo), FILTER_BATCH):
         try:
-            records = await run.destination.filter_sieve(UidSet.of(todo[start : start + FILTER_BATCH]))
+            records = await folder.filter_sieve(UidSet.of(todo[start : start + FILTER_BATCH]))
         except CommandRefused as error:
             run.note(f"Sieve: the server did not filter, messages stay in {job.pair.destination}: {error}")
             break
@@ -64,9 +64,9 @@ async def deliver(run: Run, focus: Focus, job: FolderJob) -> int:
         for record in records:
             if record.status != "OK":
                 run.warn(f"Sieve: message {record.uid} of {job.pair.destination}: {record.text}")
-    filed |= await _marked(run, acted | (interrupted & set(todo)))
+    filed |= await _marked(folder, acted | (interrupted & set(todo)))
     _note_filed(run, job, filed)
-    gone = await _expunge(run, job, filed)
+    gone = await _expunge(run, folder, job, filed)
     run.sink(events.Filtered(job.pair.destination, len(uids), gone))
     _done(run, job, uids)
     return gone
@@ -80,25 +80,25 @@ def _note_filed(run: Run, job: FolderJob, filed: set[int]) -> None:
         run.journal.commit()
 
 
-async def _settled_marks(run: Run, uids: set[int]) -> set[int]:
+async def _settled_marks(folder: OpenFolder, uids: set[int]) -> set[int]:
     """Give the marks once they no longer change.
 
     The server may still be at the filter of a run that was killed.
     """
-    marked = await _marked(run, uids)
+    marked = await _marked(folder, uids)
     for _ in range(SETTLE_LOOKS):
         await asyncio.sleep(SETTLE_S)
-        before, marked = marked, await _marked(run, uids)
+        before, marked = marked, await _marked(folder, uids)
         if marked == before:
             break
     return marked
 
 
-async def _marked(run: Run, uids: set[int]) -> set[int]:
+async def _marked(folder: OpenFolder, uids: set[int]) -> set[int]:
     r"""Give those of the messages that carry \Deleted."""
     if not uids:
         return set()
-    records = await run.destination.fetch(UidSet.of(uids), b"(UID FLAGS)").collect()
+    records = await folder.fetch(UidSet.of(uids), b"(UID FLAGS)").collect()
     return {
         record.uid
         for record in records
@@ -106,7 +106,7 @@ async def _marked(run: Run, uids: set[int]) -> set[int]:
     }
 
 
-async def _expunge(run: Run, job: FolderJob, filed: set[int]) -> int:
+async def _expunge(run: Run, folder: MetFolder, job: FolderJob, filed: set[int]) -> int:
     if not filed:
         return 0
     if not run.destination.has("UIDPLUS"):
@@ -116,7 +116,7 @@ async def _expunge(run: Run, job: FolderJob, filed: set[int]) -> int:
         )
         return 0
     try:
-        await run.destination.expunge(UidSet.of(filed))
+        await folder.expunge(UidSet.of(filed))
     except CommandRefused as error:
         run.problem(error, "filtered messages cannot be expunged", folder=job.name, reason=Reason.FILTER)
         return 0

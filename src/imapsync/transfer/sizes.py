@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from imapsync.account.folders import AccountView, FolderView, discover
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Side
 from imapsync.transfer.prepare import tell_folders
 
 if TYPE_CHECKING:
-    from imapsync.session.session import Session
+    from imapsync.account import Account, FolderView, Listing
     from imapsync.transfer.context import Run
 
 #: Folders asked about at once.
@@ -24,28 +23,27 @@ WINDOW = 50
 async def complete_sizes(run: Run) -> None:
     """Fill in the byte counts that STATUS did not tell."""
     if run.settings.destination is None:
-        run.source_view = await _with_sizes(run.source, run.source_view)
+        run.source.listing = await _with_sizes(run.source, run.source.listing)
         return
-    run.source_view, run.destination_view = await asyncio.gather(
-        _with_sizes(run.source, run.source_view), _with_sizes(run.destination, run.destination_view)
+    run.source.listing, run.destination.listing = await asyncio.gather(
+        *(_with_sizes(account, account.listing) for account in (run.source, run.destination))
     )
 
 
 async def tell_sizes_at_end(run: Run, mapped: dict[str, str]) -> None:
     """List both sides again and hand the tables to the sink."""
-    views = await asyncio.gather(_again(run.source), _again(run.destination))
-    tell_folders(run, views[0], Side.SOURCE, mapped, at_end=True)
-    tell_folders(
-        run, views[1], Side.DESTINATION, {there: here for here, there in mapped.items()}, at_end=True
-    )
+    source, destination = await asyncio.gather(_again(run.source), _again(run.destination))
+    back = {there: here for here, there in mapped.items()}
+    tell_folders(run, source, Side.SOURCE, mapped, at_end=True)
+    tell_folders(run, destination, Side.DESTINATION, back, at_end=True)
 
 
-async def _again(session: Session) -> AccountView:
-    return await _with_sizes(session, await discover(session, sizes=True))
+async def _again(account: Account) -> Listing:
+    return await _with_sizes(account, await account.list(sizes=True))
 
 
-async def _with_sizes(session: Session, view: AccountView) -> AccountView:
-    folders = list(view.folders)
+async def _with_sizes(account: Account, listing: Listing) -> Listing:
+    folders = list(listing.folders)
     lacking = [
         at
         for at, item in enumerate(folders)
@@ -60,20 +58,21 @@ async def _with_sizes(session: Session, view: AccountView) -> AccountView:
         for at in window:
             item = folders[at]
             if item.status is not None and item.status.messages:
-                opened = session.select(item.mailbox, read_only=True)
-                asked.append((at, opened, session.fetch(b"1:*", b"(UID RFC822.SIZE)")))
+                opened = account.look(item.mailbox)
+                asked.append((at, opened, opened.fetch(b"1:*", b"(UID RFC822.SIZE)")))
             else:
                 folders[at] = _sized(item, 0)
         for at, opened, stream in asked:
             total = 0
             try:
-                await opened
+                await opened.selected()
                 async for batch in stream:
                     total += sum(record.size or 0 for record in batch)
             except CommandRefused:
                 continue
             folders[at] = _sized(folders[at], total)
-    return view._replace(folders=tuple(folders))
+    account.anew()
+    return listing._replace(folders=tuple(folders))
 
 
 def _sized(item: FolderView, size_bytes: int) -> FolderView:

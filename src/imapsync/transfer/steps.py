@@ -21,10 +21,9 @@ from imapsync.transfer.deletions import delete_on_destination
 from imapsync.transfer.emptied import delete_empty_source_folders
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.finish import confirm_numbers, finish, is_complete
-from imapsync.transfer.focus import Focus
 from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.judging import judge_vanished
-from imapsync.transfer.originals import change_source, changes_source
+from imapsync.transfer.originals import change_source
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
@@ -48,7 +47,6 @@ class Steps:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._focus = Focus(run, run)
         self.jobs: list[FolderJob] = []
         self._copier: Copier | None = None
 
@@ -62,7 +60,7 @@ class Steps:
         if mode is Mode.VERIFY:
             from imapsync.transfer.verify import verify
 
-            await verify(state, self._focus, self.jobs, Reading(state))
+            await verify(state, self.jobs, Reading(state))
             return
         if state.settings.deletion.destination and state.settings.deletion.empties_source:
             state.warn(
@@ -75,7 +73,7 @@ class Steps:
             await self._persist(partial(copy_acls, state, jobs))
         if mode is Mode.SYNC:
             await self._sync([job for job in jobs if not job.finished])
-        await self._persist(partial(delete_on_destination, state, self._focus, jobs))
+        await self._persist(partial(delete_on_destination, state, jobs))
         if mode is Mode.SYNC:
             self._settle(jobs)
             self._tell_doubted()
@@ -92,21 +90,21 @@ class Steps:
     async def _prepare(self) -> None:
         state = self._run
         if state.journal is not None and state.source.has("QRESYNC") and state.source.has("ENABLE"):
-            state.source.enable("QRESYNC")
+            state.source.server.enable("QRESYNC")
         await self._persist(partial(list_both, state))
         if state.settings.sizes_at_start or state.settings.mode is Mode.SIZES:
             await self._persist(partial(complete_sizes, state))
         if state.settings.destination is None:
             rules = state.settings.folders
-            chosen = select_folders(choosable(state.source_view.account, rules), rules).folders
-            tell_folders(state, state.source_view, Side.SOURCE, {folder.name: "" for folder in chosen})
+            chosen = select_folders(choosable(state.source.listing.tree, rules), rules).folders
+            tell_folders(state, state.source.listing, Side.SOURCE, {folder.name: "" for folder in chosen})
             return
         self.jobs = make_jobs(state)
         state.folders_total = len(self.jobs)
         mapped = self._mapped()
-        tell_folders(state, state.source_view, Side.SOURCE, mapped)
+        tell_folders(state, state.source.listing, Side.SOURCE, mapped)
         back = {there: here for here, there in mapped.items()}
-        tell_folders(state, state.destination_view, Side.DESTINATION, back)
+        tell_folders(state, state.destination.listing, Side.DESTINATION, back)
 
     def _mapped(self) -> dict[str, str]:
         return {job.name: job.pair.destination for job in self.jobs}
@@ -116,22 +114,22 @@ class Steps:
         reading = Reading(state)
         if state.journal is not None:
             state.copies_before = sum(record.copies for record in state.journal.folders().values())
-        self._copier = Copier(state, self._focus, Throttle(state.settings.limits, state.clock), reading)
+        self._copier = Copier(state, Throttle(state.settings.limits, state.clock), reading)
         for group in groups(jobs):
-            working = await self._persist(partial(compare_in_spite, state, self._focus, group, reading))
+            working = await self._persist(partial(compare_in_spite, state, group, reading))
             if state.dry:
                 _skip_all(state, working)
             elif any(job.open_rows for job in working):
-                await self._persist(partial(claim_arrivals, state, self._focus, working, reading))
+                await self._persist(partial(claim_arrivals, state, working, reading))
                 state.sink(events.PhaseChanged(Phase.COPYING))
                 await self._copy(working, self._copier, reading)
-                await self._persist(partial(check_arrivals, state, self._focus, working, reading))
+                await self._persist(partial(check_arrivals, state, working, reading))
             for job in working:
-                await self._persist(partial(finish, state, self._focus, job, reading))
-        await self._persist(partial(judge_vanished, state, self._focus, jobs, reading))
-        if changes_source(state):
+                await self._persist(partial(finish, state, job, reading))
+        await self._persist(partial(judge_vanished, state, jobs, reading))
+        if state.settings.changes_source:
             for job in jobs:
-                await self._persist(partial(change_source, state, self._focus, job, reading))
+                await self._persist(partial(change_source, state, job, reading))
 
     def _tell_doubted(self) -> None:
         """Say how many copies vanished together, in this run or an earlier one, and are still in doubt."""
@@ -175,7 +173,6 @@ class Steps:
                     raise
                 copier.lost(jobs, blame=not asked)
                 await reconnect(state, error)
-                self._focus.forget()
             # That is no progress: only copied messages are.
             await self._persist(partial(self._resolve, jobs, copier, reading), counts=False)
 
@@ -186,12 +183,12 @@ class Steps:
             rows = [row for row, value in enumerate(job.states) if value == SENT]
             if rows:
                 await asyncio.sleep(copier.strays_until - asyncio.get_running_loop().time())
-                await wait_until_quiet(state, self._focus, job)
+                await wait_until_quiet(state, job)
                 # Copies that the server confirmed without naming them must not be taken for the lost ones.
                 unnamed = [
                     row for row, value in enumerate(job.states) if value == DONE and not job.copies[row]
                 ]
-                found = await find_copies(state, self._focus, job, unnamed + rows, reading)
+                found = await find_copies(state.source, state.destination, job, unnamed + rows, reading)
                 for row in rows:
                     if row in found:
                         arrived_unseen(state, job, row, found[row])
@@ -216,7 +213,6 @@ class Steps:
                 if losses == STEP_ATTEMPTS or not error.retryable:
                     raise
                 await reconnect(self._run, error)
-                self._focus.forget()
             else:
                 if counts:
                     self._run.patience.progressed()

@@ -23,9 +23,9 @@ def abandon(run: Run, job: FolderJob) -> None:
     job.failed = True
     job.source_list_complete = False
     run.incomplete_listing = True
-    status = job.source_status
-    if status is not None and status.messages and not job.uids:
-        run.sink(events.WorkPlanned(status.messages, status.size or 0))  # and none of them will arrive
+    listed = job.source.listed
+    if listed is not None and listed.messages and not job.uids:
+        run.sink(events.WorkPlanned(listed.messages, listed.size or 0))  # and none of them will arrive
 
 
 def source_incomplete(run: Run, job: FolderJob, shown: int, exists: int, why: str = "") -> None:

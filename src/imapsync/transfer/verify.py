@@ -21,12 +21,10 @@ from imapsync.transfer.planning import translator_of
 from imapsync.transfer.salvage import read_pieces, read_rest
 
 if TYPE_CHECKING:
-    from imapsync.account.index import IndexReader
+    from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
-    from imapsync.session.session import Session
     from imapsync.transfer.context import Run
-    from imapsync.transfer.focus import Focus
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
     from imapsync.wire.uidset import UidSet
@@ -37,37 +35,36 @@ DATE_TOLERANCE_S = 1
 _REMOVED = (Copy.REMOVED, Copy.VANISHED, Copy.UNSEEN, Copy.MISSED, Copy.KEPT)
 
 
-async def verify(run: Run, focus: Focus, jobs: list[FolderJob], reading: Reading) -> None:
+async def verify(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
     """Check every folder pair and tell the sink each exception."""
     run.sink(events.PhaseChanged(Phase.VERIFYING))
     for job in jobs:
         run.sink(events.FolderStarted(job.name, job.pair.destination, job.position, run.folders_total))
         try:
-            await _verify_folder(run, focus, job, reading)
+            await _verify_folder(run, job, reading)
         except CommandRefused as error:
             run.problem(error, f"folder {job.name} cannot be verified", folder=job.name, reason=Reason.VERIFY)
         run.sink(events.FolderFinished(job.name, job.pair.destination))
 
 
-async def _verify_folder(run: Run, focus: Focus, job: FolderJob, reading: Reading) -> None:
-    job.source_selected = await focus.source(job)
-    job.source_uidvalidity = job.source_selected.uidvalidity or 0
+async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
+    here = await run.source.opened(job.source)
     uids: UidSet | bytes = ALL
     if reading.source_search:
-        uids = await run.source.search(reading.source_search)
+        uids = await here.search(reading.source_search)
     source = reading.new_index()
-    if run.source.exists:
-        await _read(run, job, run.source, reading.verifier(selected=True), index=source, uids=uids)
+    if here.exists:
+        await _read(run, job, here, reading.verifier(selected=True), index=source, uids=uids)
     destination = reading.new_index()
     if job.pair.exists:
-        job.destination_selected = await focus.destination(job)
-        if run.destination.exists:
-            await _read(
-                run, job, run.destination, reading.verifier(selected=False), index=destination, uids=ALL
-            )
-    sizes_differ = await tell_apart(run, focus, job, reading, (source, destination))
+        there = await run.destination.opened(job.destination)
+        if there.exists:
+            await _read(run, job, there, reading.verifier(selected=False), index=destination, uids=ALL)
+    sizes_differ = await tell_apart(run, job, reading, (source, destination))
     rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ)
-    matching = await pair(run, focus, job, (source, destination), identity=run.identity, rules=rules)
+    matching = await pair(
+        run.destination, job.destination, (source, destination), identity=run.identity, rules=rules
+    )
     telling.compared(
         run,
         job,
@@ -95,9 +92,9 @@ def _removed_by_user(run: Run, job: FolderJob) -> set[int]:
     if run.journal is None:
         return set()
     record = run.journal.folders().get((job.name, job.pair.destination))
-    if record is None or job.source_selected is None:
+    if record is None or job.source.opened is None:
         return set()
-    if record.source.uidvalidity != job.source_selected.uidvalidity:
+    if record.source.uidvalidity != job.source.opened.uidvalidity:
         return set()
     return {pair.source_uid for pair in run.journal.marked_as(record.id, _REMOVED)}
 
@@ -105,7 +102,7 @@ def _removed_by_user(run: Run, job: FolderJob) -> set[int]:
 async def _read(
     run: Run,
     job: FolderJob,
-    session: Session,
+    folder: OpenFolder,
     reader: IndexReader,
     *,
     index: MessageIndex,
@@ -114,15 +111,15 @@ async def _read(
     """Read a folder; what its server keeps back is looked for, and reported when it cannot be had."""
     if isinstance(uids, bytes):
         try:
-            await reader.read(reader.ask(session, uids), index.flag_table, into=index)
+            await reader.read(reader.ask(folder, uids), index.flag_table, into=index)
         except CommandRefused:
-            await read_rest(run, job, session, reader, index)
+            await read_rest(run, job, folder, reader, index)
         else:
-            if index.seen < session.exists:
-                await read_rest(run, job, session, reader, index)
+            if index.seen < folder.exists:
+                await read_rest(run, job, folder, reader, index)
     else:
-        await read_pieces(run, job, session, reader, index, missing=uids)
-    await reader.complete(session, index)
+        await read_pieces(run, job, folder, reader, index, missing=uids)
+    await reader.complete(folder, index)
 
 
 async def _compare_pairs(

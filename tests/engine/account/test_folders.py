@@ -20,7 +20,7 @@ from imapsync.session.folders import MAX_FOLDERS
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from imapsync.account.folders import AccountView, FolderView
+    from imapsync.account.folders import FolderView, Listing
 
 MESSAGE = NewMessage(b"Message-Id: <1@example.org>\r\n\r\ntext\r\n")
 
@@ -72,7 +72,7 @@ def old() -> Iterator[Dovecot]:
         yield server
 
 
-async def seen(server: Dovecot, user: str, *, sizes: bool = False, numbers: bool = True) -> AccountView:
+async def seen(server: Dovecot, user: str, *, sizes: bool = False, numbers: bool = True) -> Listing:
     session = await open_account(server, user)
     try:
         return await discover(session, sizes=sizes, numbers=numbers)
@@ -80,7 +80,7 @@ async def seen(server: Dovecot, user: str, *, sizes: bool = False, numbers: bool
         await session.logout()
 
 
-def messages(view: AccountView) -> dict[str, int | None]:
+def messages(view: Listing) -> dict[str, int | None]:
     return {each.folder.name: each.status.messages if each.status else None for each in view.folders}
 
 
@@ -189,7 +189,7 @@ async def test_numbers_are_renewed_for_the_same_folders(plain: Dovecot) -> None:
 
 async def scripted(
     script: Callable[[Peer], Awaitable[None]], capabilities: bytes = b"IMAP4rev1", *, sizes: bool = False
-) -> AccountView:
+) -> Listing:
     """Discover what a scripted server tells after its greeting."""
 
     async def play(peer: Peer) -> None:

@@ -10,18 +10,18 @@ from tests.engine.session.helpers import INBOX, open_account
 from tests.servers.client import NewMessage
 from tests.servers.dovecot import Dovecot
 
+from imapsync.account import Account, SeenFolder
 from imapsync.account.index import IndexReader, recognise
 from imapsync.plan.identity import UNIDENTIFIED, Identity
 from imapsync.plan.index import FlagTable, MessageIndex
 from imapsync.plan.match import PairingRules, duplicate_rows, match
 from imapsync.plan.rules import DEFAULT_IDENTITY_HEADERS, SelectionRules
 from imapsync.plan.selection import Selector
+from imapsync.terms import Side
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from imapsync.session.session import Session
 
 IDENTITY = Identity(DEFAULT_IDENTITY_HEADERS, b"k" * 32)
 DATE = 1_600_000_000
@@ -46,17 +46,18 @@ def server() -> Iterator[Dovecot]:
         yield dovecot
 
 
-async def opened(server: Dovecot) -> Session:
-    session = await open_account(server, "anna")
-    await session.select(INBOX, read_only=True)
-    return session
+async def account_of(server: Dovecot, user: str) -> Account:
+    account = Account(Side.SOURCE, writes=False)
+    account.take(await open_account(server, user))
+    return account
 
 
 async def read(server: Dovecot, reader: IndexReader, uids: bytes = b"1:*", at_least: int = 0) -> MessageIndex:
-    session = await opened(server)
-    index = await reader.read(reader.ask(session, uids), FlagTable(), at_least=at_least)
-    await reader.complete(session, index)
-    await session.logout()
+    account = await account_of(server, "anna")
+    folder = await account.opened(SeenFolder(INBOX))
+    index = await reader.read(reader.ask(folder, uids), FlagTable(), at_least=at_least)
+    await reader.complete(folder, index)
+    await account.server.logout()
     return index
 
 
@@ -81,13 +82,14 @@ async def test_what_was_not_asked_for_stays_empty(server: Dovecot) -> None:
 
 
 async def test_poor_messages_cost_a_second_question_only_where_there_are_some(server: Dovecot) -> None:
-    session = await opened(server)
+    account = await account_of(server, "anna")
+    folder = await account.opened(SeenFolder(INBOX))
     reader = IndexReader(IDENTITY, flags=False)
-    index = await reader.read(reader.ask(session, b"1:5"), FlagTable())
+    index = await reader.read(reader.ask(folder, b"1:5"), FlagTable())
     assert [digest == UNIDENTIFIED for digest in index.digests] == [False, True, True, True, False]
-    assert await reader.complete(session, index) == 3
-    assert await reader.complete(session, index) == 0
-    await session.logout()
+    assert await reader.complete(folder, index) == 3
+    assert await reader.complete(folder, index) == 0
+    await account.server.logout()
 
 
 async def test_the_last_message_is_not_taken_for_a_new_one(server: Dovecot) -> None:
@@ -95,14 +97,15 @@ async def test_the_last_message_is_not_taken_for_a_new_one(server: Dovecot) -> N
 
 
 async def test_several_answers_make_one_index_with_each_message_once(server: Dovecot) -> None:
-    session = await opened(server)
+    account = await account_of(server, "anna")
+    folder = await account.opened(SeenFolder(INBOX))
     reader = IndexReader(IDENTITY, flags=True)
     index = MessageIndex()
     for uids in (b"4:5", b"1:3", b"2:4"):
-        await reader.read(reader.ask(session, uids), index.flag_table, into=index)
+        await reader.read(reader.ask(folder, uids), index.flag_table, into=index)
     assert [*index.uids] == [4, 5, 1, 2, 3]
     assert len(index.digests) == len(index.flags) == len(index.sizes) == 5
-    await session.logout()
+    await account.server.logout()
 
 
 @pytest.mark.parametrize(
@@ -148,24 +151,24 @@ async def test_copies_are_recognised_whatever_a_server_did_to_them(server: Dovec
             "Copies": [NewMessage(content) for content in (*strangers, *copies)],
         },
     )
-    session = await open_account(server, "bert")
+    account = await account_of(server, "bert")
     reader = IndexReader(IDENTITY, flags=False)
     indexes = []
-    for folder in ("Originals", "Copies"):
-        await session.select(MailboxName.from_text(folder), read_only=True)
-        index = await reader.read(reader.ask(session, b"1:*"), FlagTable())
-        await reader.complete(session, index)
+    for name in ("Originals", "Copies"):
+        folder = await account.opened(SeenFolder(MailboxName.from_text(name)))
+        index = await reader.read(reader.ask(folder, b"1:*"), FlagTable())
+        await reader.complete(folder, index)
         indexes.append(index)
     source, destination = indexes
     rules = PairingRules(sync_duplicates=False, sizes_differ=True)
     matching = match(source, destination, rules)
     assert [source.uids[row] for row in matching.missing] == [1, 2, 4], "a blank line hides no header"
-    assert await recognise(session, IDENTITY, source, destination, matching)
+    assert await recognise(folder, IDENTITY, source, destination, matching)
     matching = match(source, destination, rules)
     assert [source.uids[row] for row in matching.missing] == [4]
     assert list(matching.partner) == [2, 3, 4, -1]
-    assert not await recognise(session, IDENTITY, source, destination, matching)
-    await session.logout()
+    assert not await recognise(folder, IDENTITY, source, destination, matching)
+    await account.server.logout()
 
 
 async def test_messages_without_message_id_are_duplicates_only_if_all_of_them_was_seen(
@@ -174,10 +177,10 @@ async def test_messages_without_message_id_are_duplicates_only_if_all_of_them_wa
     head = b"From: scanner@example.org\r\nSubject: scan\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\n"
     contents = [head + b"a", head + b"b", head + b"a", head + LONG + b"a", head + LONG + b"b"]
     server.fill(server.add_user("carl"), {"INBOX": [NewMessage(content + b"\r\n") for content in contents]})
-    session = await open_account(server, "carl")
-    await session.select(INBOX, read_only=True)
+    account = await account_of(server, "carl")
+    folder = await account.opened(SeenFolder(INBOX))
     reader = IndexReader(IDENTITY, flags=False)
-    index = await reader.read(reader.ask(session, b"1:*"), FlagTable())
-    await reader.complete(session, index)
+    index = await reader.read(reader.ask(folder, b"1:*"), FlagTable())
+    await reader.complete(folder, index)
     assert [index.uids[row] for row in duplicate_rows(index)] == [3]
-    await session.logout()
+    await account.server.logout()

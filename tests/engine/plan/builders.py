@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.folders import Account, Folder, Layout
+from imapsync.plan.folders import Folder, FolderTree, Layout
 from imapsync.plan.identity import CONTENT_PREFIX_BYTES, split_message
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.mapping import destination_layout, name_all, source_layout
@@ -26,17 +26,17 @@ def folder(name: str, *attributes: str, separator: str = "/", subscribed: bool =
 
 def account(
     *names: str | Folder, prefix: str = "", separator: str = "/", foreign: tuple[str, ...] = ()
-) -> Account:
+) -> FolderTree:
     folders = [folder(name, separator=separator) if isinstance(name, str) else name for name in names]
-    return Account(folders, Layout(prefix, separator, foreign))
+    return FolderTree(folders, Layout(prefix, separator, foreign))
 
 
-def names_of(source: Account, destination: Account, rules: FolderRules | None = None) -> dict[str, str]:
+def names_of(source: FolderTree, destination: FolderTree, rules: FolderRules | None = None) -> dict[str, str]:
     """Give source name -> destination name, with the rules' own prefixes and separators applied."""
     rules = rules or FolderRules()
     named = name_all(
-        Account(source.folders, source_layout(rules, source.layout)),
-        Account(destination.folders, destination_layout(rules, destination.layout)),
+        FolderTree(source.folders, source_layout(rules, source.layout)),
+        FolderTree(destination.folders, destination_layout(rules, destination.layout)),
         rules,
     )
     return {name: each.name for name, each in named.items()}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.plan.builders import account, folder, names_of
 
-from imapsync.plan.folders import INBOX, Account, Folder, Layout, select_folders
+from imapsync.plan.folders import INBOX, Folder, FolderTree, Layout, select_folders
 from imapsync.plan.mapping import (
     FolderPair,
     destination_layout,
@@ -102,7 +102,7 @@ def substitution(pattern: str, replacement: str) -> Callable[[str, str, str], st
         pytest.param(account("Ünïcode/日本"), INBOX_DOTS, ["INBOX.Ünïcode.日本"], id="not ASCII"),
     ],
 )
-def test_natural_names(source: Account, destination: Account, expected: list[str]) -> None:
+def test_natural_names(source: FolderTree, destination: FolderTree, expected: list[str]) -> None:
     names = names_of(source, destination)
     assert [names[each.name] for each in source.folders] == expected
 
@@ -175,7 +175,7 @@ TREE = account("INBOX", "a", "a/b", "a/INBOX", "c", "b")
         ),
     ],
 )
-def test_rules_of_the_user(rules: dict[str, Any], destination: Account, expected: list[str]) -> None:
+def test_rules_of_the_user(rules: dict[str, Any], destination: FolderTree, expected: list[str]) -> None:
     names = names_of(TREE, destination, FolderRules(**rules))
     assert [names[each.name] for each in TREE.folders] == expected
 
@@ -334,7 +334,7 @@ def test_a_name_does_not_depend_on_what_this_run_takes() -> None:
     ],
 )
 def test_folders_to_delete(
-    source: Account, destination: Account, rules: dict[str, Any], expected: list[str]
+    source: FolderTree, destination: FolderTree, rules: dict[str, Any], expected: list[str]
 ) -> None:
     assert folders_to_delete(source, destination, FolderRules(**rules)) == expected
 
@@ -359,7 +359,7 @@ PARTS = st.text("ab_.\\/ü\n", min_size=1, max_size=3) | st.sampled_from(["INBOX
 
 
 @st.composite
-def accounts(draw: st.DrawFn) -> Account:
+def accounts(draw: st.DrawFn) -> FolderTree:
     separator = draw(SEPARATORS)
     prefix = draw(st.sampled_from(["", "INBOX" + separator, "mail" + separator]))
     names = {INBOX}
@@ -377,7 +377,7 @@ def key(name: str) -> str:
 
 @given(accounts(), accounts(), st.sampled_from([None, "old", "INBOX"]))
 def test_no_two_source_folders_share_a_destination(
-    source: Account, destination: Account, below: str | None
+    source: FolderTree, destination: FolderTree, below: str | None
 ) -> None:
     names = names_of(source, destination, FolderRules(destination_subfolder=below))
     assert set(names) == {each.name for each in source.folders}
@@ -387,19 +387,19 @@ def test_no_two_source_folders_share_a_destination(
 
 
 @given(accounts(), accounts())
-def test_names_do_not_depend_on_the_order_of_the_list(source: Account, destination: Account) -> None:
-    turned = Account(list(reversed(source.folders)), source.layout)
+def test_names_do_not_depend_on_the_order_of_the_list(source: FolderTree, destination: FolderTree) -> None:
+    turned = FolderTree(list(reversed(source.folders)), source.layout)
     assert names_of(source, destination) == names_of(turned, destination)
 
 
 @given(accounts(), accounts(), st.sampled_from([None, "old"]))
 def test_nothing_that_was_just_copied_is_deleted(
-    source: Account, destination: Account, below: str | None
+    source: FolderTree, destination: FolderTree, below: str | None
 ) -> None:
     rules = FolderRules(destination_subfolder=below)
     separator = destination.layout.separator
     made = [folder(name, separator=separator) for name in names_of(source, destination, rules).values()]
-    there = Account([*destination.folders, *made], destination.layout)
+    there = FolderTree([*destination.folders, *made], destination.layout)
     doomed = folders_to_delete(source, there, rules)
     assert not {key(name) for name in doomed} & {key(each.name) for each in made}
     assert INBOX not in {key(name) for name in doomed}

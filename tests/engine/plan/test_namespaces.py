@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.plan.builders import account, folder
 
-from imapsync.plan.folders import Account, Layout
+from imapsync.plan.folders import FolderTree, Layout
 from imapsync.plan.mapping import (
     destination_layout,
     folders_to_delete,
@@ -26,10 +26,10 @@ def to(pattern: str, replacement: str) -> Any:  # noqa: ANN401 - a rename as the
     return lambda name, _prefix, _separator: re.sub(pattern, replacement, name)
 
 
-def named(source: Account, destination: Account, **rules: Any) -> dict[str, str]:  # noqa: ANN401 - any rule
+def named(source: FolderTree, destination: FolderTree, **rules: Any) -> dict[str, str]:  # noqa: ANN401 - any rule
     given_rules = FolderRules(**rules)
     layout = destination_layout(given_rules, destination.layout)
-    names = name_all(source, Account(destination.folders, layout), given_rules)
+    names = name_all(source, FolderTree(destination.folders, layout), given_rules)
     return {name: each.name for name, each in names.items()}
 
 
@@ -132,7 +132,7 @@ def test_whose_folder_it_is(layout: Layout, name: str, prefix: str | None) -> No
     ],
 )
 def test_where_folders_land(
-    source: Account, destination: Account, rules: dict[str, Any], expected: list[str]
+    source: FolderTree, destination: FolderTree, rules: dict[str, Any], expected: list[str]
 ) -> None:
     names = named(source, destination, **rules)
     assert [names[each.name] for each in source.folders] == expected
@@ -165,7 +165,7 @@ REMEMBERED = {
         pytest.param(account("Work"), ["work"], id="capitals"),
     ],
 )
-def test_what_an_earlier_run_settled_on_stays(source: Account, expected: list[str]) -> None:
+def test_what_an_earlier_run_settled_on_stays(source: FolderTree, expected: list[str]) -> None:
     names = name_all(source, PUBLIC, FolderRules(), REMEMBERED)
     assert [names[each.name].name for each in source.folders] == expected
 
@@ -196,11 +196,11 @@ def test_a_memory_that_leads_into_others_space_is_not_followed() -> None:
     ],
 )  # fmt: skip
 def test_folders_that_are_never_deleted(
-    source: Account, destination: Account, rules: dict[str, Any], expected: list[str]
+    source: FolderTree, destination: FolderTree, rules: dict[str, Any], expected: list[str]
 ) -> None:
     given_rules = FolderRules(**rules)
     layout = destination_layout(given_rules, destination.layout)
-    assert folders_to_delete(source, Account(destination.folders, layout), given_rules) == expected
+    assert folders_to_delete(source, FolderTree(destination.folders, layout), given_rules) == expected
 
 
 def test_a_folder_that_an_unselected_one_also_goes_to_is_shared() -> None:

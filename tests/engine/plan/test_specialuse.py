@@ -10,7 +10,7 @@ from tests.engine.plan.builders import account, folder
 from imapsync.plan.specialuse import WELL_KNOWN_NAMES, special_use, uses_of
 
 if TYPE_CHECKING:
-    from imapsync.plan.folders import Account, Folder
+    from imapsync.plan.folders import Folder, FolderTree
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
         pytest.param(account("ENTWÜRFE"), {"\\drafts": "ENTWÜRFE"}, id="any case, not ASCII"),
     ],
 )
-def test_uses(side: Account, expected: dict[str, str]) -> None:
+def test_uses(side: FolderTree, expected: dict[str, str]) -> None:
     assert uses_of(side.folders, side.layout) == expected
 
 

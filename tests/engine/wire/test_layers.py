@@ -82,6 +82,18 @@ def test_what_decides_touches_no_socket_clock_file_or_loop(part: str) -> None:
     assert not wrong
 
 
+def test_only_an_account_opens_and_leaves_folders() -> None:
+    """Elsewhere somebody would forget to open, or to meet the UIDVALIDITY again."""
+    wrong = [
+        f"{path.relative_to(ENGINE)}: {node.attr}"
+        for path in files_of("transfer")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and node.attr in {"select", "open_again", "unselect", "_connection"}
+    ]
+    assert not wrong
+
+
 def test_every_part_has_its_place() -> None:
     parts = {path.name for path in ENGINE.iterdir() if path.is_dir() and list(path.glob("*.py"))}
     assert parts | {"terms"} == set(BELOW)

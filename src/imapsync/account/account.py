@@ -1,0 +1,128 @@
+"""One side of a run: the connection to its server, the folders that it lists, and which of them is open.
+
+Nobody else opens a folder: commands about messages exist only on what `open`, `opened`, `look` and `change`
+give (`account.opened`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from imapsync.account.folders import discover
+from imapsync.account.opened import MetFolder, OpenFolder
+from imapsync.account.seen import SeenFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imapsync.account.folders import Listing
+    from imapsync.session.folders import FolderCommands
+    from imapsync.session.pending import Pending
+    from imapsync.session.session import Appended, Message, Selected, Session
+    from imapsync.terms import Side
+    from imapsync.wire.mailbox import MailboxName
+
+
+class Account:
+    """An account of a run, over one connection that may be replaced.
+
+    side: which. listing: its folders, once they were listed. writes: whether its folders are opened to be
+    changed. condstore: whether opening asks for mod-sequences (RFC 7162).
+    """
+
+    listing: Listing
+
+    def __init__(self, side: Side, *, writes: bool, condstore: bool = False) -> None:
+        self.side = side
+        self.writes = writes
+        self.condstore = condstore
+        self._session: Session | None = None
+        self._last: tuple[bytes, bool, Pending[Selected]] | None = None
+
+    # -- the connection
+
+    def take(self, session: Session) -> None:
+        """Go on over this connection; no folder is open there."""
+        self._session = session
+        self._last = None
+
+    def over(self, session: Session) -> Account:
+        """Give the same account over a further connection."""
+        other = Account(self.side, writes=self.writes, condstore=self.condstore)
+        other.take(session)
+        return other
+
+    @property
+    def connected(self) -> bool:
+        """Whether there was ever a connection."""
+        return self._session is not None
+
+    @property
+    def server(self) -> FolderCommands:
+        """Commands that are about no open folder; opening and leaving folders is for the account alone."""
+        return self._connection
+
+    @property
+    def _connection(self) -> Session:
+        if self._session is None:
+            raise RuntimeError(f"the {self.side} is not connected")
+        return self._session
+
+    def has(self, capability: str) -> bool:
+        """Tell whether the server announced a capability (in capitals)."""
+        return self._connection.has(capability)
+
+    @property
+    def tells_vanished(self) -> bool:
+        """Whether the server names messages that are gone (QRESYNC was switched on)."""
+        return "QRESYNC" in self._connection.enabled
+
+    # -- folders
+
+    async def list(self, *, sizes: bool = False, numbers: bool = True) -> Listing:
+        """Ask for all folders, see `discover`."""
+        return await discover(self._connection, sizes=sizes, numbers=numbers)
+
+    def open(self, folder: SeenFolder) -> OpenFolder:
+        """Open a folder without waiting: `selected` of what is given tells how it went."""
+        return OpenFolder(folder, partial(self._select, folder.mailbox, read_only=not self.writes))
+
+    async def opened(self, folder: SeenFolder) -> OpenFolder:
+        """Open a folder; CommandRefused, FolderReplaced."""
+        opened = self.open(folder)
+        await opened.selected()
+        return opened
+
+    async def change(self, folder: SeenFolder) -> MetFolder:
+        """Open a folder to change messages by UID; CommandRefused, FolderReplaced."""
+        opened = MetFolder(folder, partial(self._select, folder.mailbox, read_only=not self.writes))
+        await opened.selected()
+        return opened
+
+    def look(self, mailbox: MailboxName) -> OpenFolder:
+        """Open any folder only to read, without waiting."""
+        return OpenFolder(SeenFolder(mailbox), partial(self._select, mailbox, read_only=True))
+
+    def anew(self) -> None:
+        """Ask for the next folder in any case, though it be the one that is open: as it is then."""
+        self._last = None
+
+    async def close(self) -> None:
+        """Have no folder open."""
+        self._last = None
+        await self._connection.unselect()
+
+    def append(self, mailbox: MailboxName, messages: Sequence[Message]) -> Pending[Appended]:
+        """APPEND to a folder that nobody opens."""
+        return self._connection.append(mailbox, messages)
+
+    def _select(self, mailbox: MailboxName, *, read_only: bool) -> tuple[Session, Pending[Selected]]:
+        """Open a folder, where it is not the one that was opened last."""
+        session, last = self._connection, self._last
+        if last is not None and last[0] == mailbox.raw and last[1] == read_only:
+            return session, last[2]
+        condstore = self.condstore and session.has("CONDSTORE")
+        answer = session.select(mailbox, read_only=read_only, condstore=condstore)
+        self._last = (mailbox.raw, read_only, answer)
+        return session, answer

@@ -1,0 +1,130 @@
+"""A folder that was opened: commands about messages live here, and nowhere else.
+
+Commands go out ahead of their answers, so "open" means: the folder of the SELECT or EXAMINE that was sent
+last. Each command opens its folder again first where another one was opened meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+
+    from imapsync.account.seen import SeenFolder
+    from imapsync.session.fetch import BodyStream, FetchStream
+    from imapsync.session.pending import Pending
+    from imapsync.session.session import Appended, Message, Selected, Session
+    from imapsync.terms import Side
+    from imapsync.wire.responses import Filtered
+    from imapsync.wire.uidset import UidSet
+
+    #: Opens the folder where it is not the one open; gives the session, and the answer of what opened it.
+    Opener = Callable[[], tuple[Session, Pending[Selected]]]
+
+
+class OpenFolder:
+    """Reads messages of a folder, and puts some into it. Made by `Account`."""
+
+    def __init__(self, folder: SeenFolder, opener: Opener) -> None:
+        self._folder = folder
+        self._opener = opener
+        session, self._answer = opener()
+        self.side: Side | None = session.side
+
+    async def selected(self) -> Selected:
+        """Wait for the answer that opened it.
+
+        CommandRefused when the server does not open it; FolderReplaced when it is not the folder that was met
+        before under this name.
+        """
+        selected = await self._answer
+        self._folder.meet(selected, self.side)
+        return selected
+
+    @property
+    def exists(self) -> int:
+        """How many messages it holds, kept up to date while it is open."""
+        return self._session.exists
+
+    @property
+    def _session(self) -> Session:
+        session, self._answer = self._opener()
+        return session
+
+    def fetch(
+        self,
+        uids: UidSet | bytes,
+        items: bytes,
+        *,
+        changedsince: int | None = None,
+        on_vanished: Callable[[UidSet], None] | None = None,
+    ) -> FetchStream:
+        """UID FETCH; on_vanished: gets the UIDs that are gone since `changedsince` (QRESYNC)."""
+        return self._session.fetch(
+            uids,
+            items,
+            changedsince=changedsince,
+            vanished=on_vanished is not None,
+            on_vanished=on_vanished,
+        )
+
+    def fetch_body(self, uid: int) -> BodyStream:
+        """UID FETCH of one message, piece by piece."""
+        return self._session.fetch_body(uid)
+
+    def search(self, criteria: str) -> Pending[UidSet]:
+        """UID SEARCH."""
+        return self._session.search(criteria)
+
+    def noop(self) -> Pending[None]:
+        """Learn what happened to it."""
+        return self._session.noop()
+
+    def expunge_marked(self) -> Pending[None]:
+        r"""EXPUNGE: whatever carries \Deleted goes."""
+        return self._session.expunge()
+
+    def append(self, messages: Sequence[Message]) -> Pending[Appended]:
+        """APPEND; several messages go in one command, which needs MULTIAPPEND."""
+        return self._session.append(self._folder.mailbox, messages)
+
+    async def append_stream(
+        self, size_bytes: int, chunks: AsyncIterable[bytes], form: Message
+    ) -> Pending[Appended]:
+        """APPEND one message whose bytes come from elsewhere; form: its flags and date."""
+        return await self._session.append_stream(
+            self._folder.mailbox, size_bytes, chunks, form.flags, form.internaldate
+        )
+
+
+class MetFolder(OpenFolder):
+    """A folder whose UIDVALIDITY was just met: only here are messages changed by UID. Made by `Account`."""
+
+    _met: Pending[Selected] | None = None
+
+    async def selected(self) -> Selected:
+        """Wait for the answer that opened it, and meet the folder."""
+        answer = self._answer
+        selected = await super().selected()
+        self._met = answer
+        return selected
+
+    @property
+    def _changing(self) -> Session:
+        session, answer = self._opener()
+        if answer is not self._met:
+            raise RuntimeError(f"{self._folder.mailbox.text} was opened again and not met")
+        return session
+
+    def store(self, uids: UidSet, action: bytes, flags: Iterable[bytes]) -> Pending[UidSet]:
+        """UID STORE; action b"+FLAGS" or b"-FLAGS"."""
+        return self._changing.store(uids, action, flags)
+
+    def expunge(self, uids: UidSet) -> Pending[None]:
+        """UID EXPUNGE; needs UIDPLUS."""
+        return self._changing.expunge(uids)
+
+    def filter_sieve(self, uids: UidSet) -> Pending[list[Filtered]]:
+        """Run the user's Sieve script on these messages."""
+        return self._changing.filter_sieve(uids)
