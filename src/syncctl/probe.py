@@ -12,7 +12,7 @@ from imapsync_tasks import diagnosis, engine, rules
 from imapsync_tasks import task as tasks
 from imapsync_tasks.errors import Json, NoSuchTaskError, RefusedError, TaskFileError
 from imapsync_tasks.reach import Reach
-from syncctl.oneshot import OneShot
+from syncctl.oneshot import Engine, OneShot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,17 +38,17 @@ def check_all(context: Context, requests: IO[bytes], answers: IO[str]) -> None:
 
     def handle(line: bytes) -> None:
         request = json.loads(line)
-        refusals = check(context, reach, request["task"], float(request.get("timeout_s", CHECK_S)))
+        refusals = check(context, looker, reach, request["task"], float(request.get("timeout_s", CHECK_S)))
         with lock:
             answers.write(json.dumps({"id": request.get("id"), "refusals": refusals}) + "\n")
             answers.flush()
 
-    with ThreadPoolExecutor(_PARALLEL) as pool:
+    with Engine(context, _PARALLEL) as looker, ThreadPoolExecutor(_PARALLEL) as pool:
         for outcome in [pool.submit(handle, line) for line in requests if line.strip()]:
             outcome.result()
 
 
-def check(context: Context, reach: Reach, request: Json, seconds: float) -> list[Json]:
+def check(context: Context, looker: Engine, reach: Reach, request: Json, seconds: float) -> list[Json]:
     """Log in to both sides as the task would; give the refusals, none when both logins work."""
     try:
         task = tasks.from_request(request)
@@ -59,7 +59,7 @@ def check(context: Context, reach: Reach, request: Json, seconds: float) -> list
     reason = reach.refusal(remote)
     if reason:
         return [reason.as_json()]
-    with OneShot(context) as look:
+    with OneShot(looker) as look:
         words = [
             *engine.source(remote, look.passfile(password), look.truststore(_known(context, task))),
             *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
@@ -91,7 +91,7 @@ def list_informations(context: Context, name: str) -> Json:
         sys.stderr.write(f"{name}: {error}\n")
         return {"status": False}
     paths = context.paths
-    with OneShot(context) as look:
+    with Engine(context) as looker, OneShot(looker) as look:
         words = [
             *engine.source(
                 engine.Remote.of(task), str(paths.pwd(name)), look.truststore(context.paths.trust(name))
@@ -113,7 +113,7 @@ def _look(context: Context, request: Json, *words: str, seconds: float) -> Json:
     reach = Reach(context.store, context.settings())
     if reach.refusal(remote):
         return diagnosis.NOT_ALLOWED
-    with OneShot(context) as look:
+    with Engine(context) as looker, OneShot(looker) as look:
         source = engine.source(remote, look.passfile(password), look.truststore(known))
         report = look.run([*source, *words], seconds)
     return reach.told(remote, report)

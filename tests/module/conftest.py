@@ -30,6 +30,21 @@ PODMAN = f"""#!/bin/sh
 shift 4
 exec {sys.executable} -m syncctl "$@"
 """
+#: An engine as far as the module calls it: alone, or --many command lines from its input. The run itself is
+#: `imapsync.run` beside it.
+ENGINE = f"""#!{sys.executable}
+import json, os, subprocess, sys
+from concurrent.futures import ThreadPoolExecutor
+run = sys.argv[0] + ".run"
+if not sys.argv[1].startswith("--many="):
+    os.execv(run, [run, *sys.argv[1:]])
+def one(number, line):
+    code = subprocess.run([run, *json.loads(line)["words"]], stdin=subprocess.DEVNULL).returncode
+    print(json.dumps({{"line": number, "exit_code": code, "late": False}}), flush=True)
+with ThreadPoolExecutor(int(sys.argv[1].partition("=")[2])) as pool:
+    for number, line in enumerate(sys.stdin, 1):
+        pool.submit(one, number, line)
+"""
 #: An engine that does nothing for as long as it is told to: for locks, queues and kills. `home / "end"` says
 #: how it ends; its words are lines of `home / "words"`.
 IDLE_ENGINE = f"""#!{sys.executable}
@@ -106,6 +121,14 @@ class Node:
     def store(self) -> Store:
         """Give the instance's tasks."""
         return Store(self.paths)
+
+    def engine(self, body: str) -> None:
+        """Make a program the instance's engine."""
+        front = self.home / "bin" / "imapsync"
+        for path, text in ((front, ENGINE), (front.with_name("imapsync.run"), body)):
+            path.write_text(text)
+            path.chmod(0o755)
+        self.environ["SYNCCTL_ENGINE"] = str(front)
 
     def publish(self, **settings: object) -> None:
         """Give the instance settings, as a started service has them."""
@@ -227,9 +250,8 @@ def node(tmp_path: Path) -> Iterator[Node]:
 @pytest.fixture
 def idle(node: Node) -> Node:
     """Give an instance whose engine just waits: `idle.home / "seconds"` says how long."""
-    engine = node.home / "bin" / "imapsync"
     body = IDLE_ENGINE.replace('os.environ["HOME_DIR"]', repr(str(node.home)))
-    engine.write_text(
+    node.engine(
         body
         + f"""
 signal.signal(signal.SIGTERM, end)
@@ -249,7 +271,5 @@ while time.monotonic() < until:
 leave(0, "EX_OK")
 """
     )
-    engine.chmod(0o755)
-    node.environ["SYNCCTL_ENGINE"] = str(engine)
     (node.home / "seconds").write_text("30")
     return node

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,10 +39,8 @@ def rows(node: Node) -> list[dict[str, Any]]:
 def failing(node: Node, *errors: dict[str, object]) -> None:
     """Make the engine's login check report errors."""
     report = {"exit_code": 1, "errors": list(errors)}
-    engine = Path(node.environ["SYNCCTL_ENGINE"])
     loop = f"case $word in --report=*) echo '{json.dumps(report)}' >${{word#--report=}};; esac"
-    engine.write_text(f"#!/bin/sh\nfor word; do {loop}; done\n")
-    engine.chmod(0o755)
+    node.engine(f"#!/bin/sh\nfor word; do {loop}; done\n")
 
 
 def test_the_readme_example_comes_back_from_list_tasks(idle: Node) -> None:

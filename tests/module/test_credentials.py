@@ -139,9 +139,8 @@ def test_a_form_is_no_port_scanner(idle: Node, host: str) -> None:
 def reporting(node: Node, error: dict[str, str]) -> None:
     """Make the engine report one error."""
     report: dict[str, object] = {"exit_code": 1, "errors": [{"side": "host1", **error}]}
-    engine = node.home / "bin" / "imapsync"
     loop = f"case $word in --report=*) echo '{json.dumps(report)}' >${{word#--report=}};; esac"
-    engine.write_text(f"#!/bin/sh\nfor word; do {loop}; done\n")
+    node.engine(f"#!/bin/sh\nfor word; do {loop}; done\n")
 
 
 def test_ports_inside_answer_alike_whether_closed_silent_or_of_something_else(idle: Node) -> None:

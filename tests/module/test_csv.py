@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,9 @@ from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.waiting import until
 
 from imapsync_tasks import csvtable, files, interruption
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = "localusername,remoteusername,remotepassword,remotehostname,remoteport,security\n"
 ROW = "foo,user1@example.org,secret,imap.example.org,993,ssl\n"
@@ -153,16 +156,14 @@ def test_an_import_can_be_run_again_and_applied(idle: Node) -> None:
 
 def refusing(node: Node, user: str) -> None:
     """Make the engine refuse the login of one remote user."""
-    engine = Path(node.environ["SYNCCTL_ENGINE"])
     bad = {"exit_code": 16, "errors": [{"side": "host1", "code": "authentication", "server_text": "no way"}]}
     good = {"exit_code": 0, "errors": []}
-    engine.write_text(
+    node.engine(
         "#!/bin/sh\nanswer='" + json.dumps(good) + "'\n"
         "for word; do case $word in\n"
         f"--user1={user}) answer='{json.dumps(bad)}';;\n"
         '--report=*) report="${word#--report=}";; esac; done\necho "$answer" >"$report"\n'
     )
-    engine.chmod(0o755)
 
 
 def test_a_refused_row_does_not_hold_up_the_others(idle: Node) -> None:
@@ -181,15 +182,13 @@ def test_a_refused_row_does_not_hold_up_the_others(idle: Node) -> None:
 
 def hanging(node: Node, first: int) -> None:
     """Make the engine log in as userN at once for N below `first`, and never for the others."""
-    engine = Path(node.environ["SYNCCTL_ENGINE"])
-    engine.write_text(
+    node.engine(
         "#!/bin/sh\nfor word; do case $word in\n"
         '--user1=user*) number="${word#--user1=user}";;\n'
         '--report=*) report="${word#--report=}";; esac; done\n'
         f'case "$*" in *--justlogin*) [ "$number" -lt {first} ] || exec sleep 60;; esac\n'
         'echo \'{"exit_code": 0, "errors": []}\' >"$report"\n'
     )
-    engine.chmod(0o755)
 
 
 ROWS = HEADER + "".join(f"foo,user{number},p,h.example,143,tls\n" for number in range(8))

@@ -56,6 +56,9 @@ def main(words: Sequence[str]) -> int:
             return _self_check()
         if given.flag("abort"):
             return _abort(parser, words)
+        many = given.integer("many")
+        if many is not None:
+            return _many(many, words)
     from imapsync.cli.runner import Runner
 
     return Runner(parser, words, given, environment).run(problems)
@@ -74,6 +77,15 @@ def _self_check() -> int:
     from imapsync.cli.output import Output
 
     return 0 if selfcheck.run(Output().write) else Exit.EXIT_TESTS_FAILED.number
+
+
+def _many(limit: int, words: Sequence[str]) -> int:
+    from imapsync.cli.many import Many
+
+    if limit < 1 or len(words) > 2:
+        print("imapsync: --many takes a number from 1, and no other option beside it.", file=sys.stderr)
+        return os.EX_USAGE
+    return Many(main, limit).serve()
 
 
 def _abort(parser: Parser, words: Sequence[str]) -> int:

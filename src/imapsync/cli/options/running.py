@@ -454,6 +454,14 @@ ROWS: tuple[Option, ...] = (
         status=Status.NO_EFFECT,
         note="the peak is in the final statistics",
     ),
+    Option(
+        "many",
+        Kind.INT,
+        GENERAL,
+        "Run command lines from standard input, this many at a time.",
+        note="see below",
+        ours=True,
+    ),
     Option("tests", Kind.FLAG, DEBUGGING, "Check this installation without any server; 0 means all is well."),
     Option(
         "testslive",
