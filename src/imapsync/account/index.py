@@ -188,6 +188,8 @@ async def _contents(
 
 
 def _header_fields(identity: Identity) -> bytes:
+    if not identity.headers:
+        return b"BODY.PEEK[HEADER]"
     names = b" ".join(name.upper().encode("ascii", "replace") for name in identity.headers)
     return b"BODY.PEEK[HEADER.FIELDS (" + names + b")]"
 
@@ -233,6 +235,18 @@ async def recognise(
         async for uid, content in _contents(folder, destination, dict(rows)):
             known(identity.wherever_cut(content), uid)
     return len(rows) < strangers
+
+
+async def read_without_domain(session: Session, identity: Identity, uids: Iterable[int]) -> dict[int, int]:
+    """Give UID -> `Identity.without_domain` of messages of the selected folder, for those that have one."""
+    digests = {}
+    for some in UidSet.of(uids).split(UIDS_PER_FETCH):
+        async for batch in session.fetch(some, b"(UID %s)" % _header_fields(identity)):
+            for fetch in batch:
+                uid, digest = fetch.uid or 0, identity.without_domain(fetch.body or b"")
+                if uid in some and digest:
+                    digests[uid] = digest
+    return digests
 
 
 def _is_near(size: int, sizes: list[int]) -> bool:

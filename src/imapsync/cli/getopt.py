@@ -1,7 +1,8 @@
 """The words of a command line read as Perl's Getopt::Long reads them.
 
 Accepted for an option NAME of the table: ``--NAME value``, ``--NAME=value``, one dash instead of two, any
-case, any unique beginning of NAME, and for negatable flags ``--noNAME`` and ``--no-NAME``. ``--`` ends the
+case, any unique beginning of NAME, and for negatable options ``--noNAME`` and ``--no-NAME``; of a repeatable
+option that means none of its values. ``--`` ends the
 options. An option that needs a value takes the next word whatever it looks like. Repeatable options
 collect, of the others the last one counts. Words that are no options are refused.
 
@@ -105,8 +106,10 @@ class Parser:
             return exact
         hits = {} if not name else {key: hit for key, hit in self._spellings.items() if key.startswith(name)}
         meanings = {(hit.option.name, hit.negated): hit for hit in hits.values()}
-        if len(meanings) == 1:
-            return next(iter(meanings.values()))
+        # A beginning that was unique in the original stays so, whatever options we have beside its.
+        theirs = [hit for hit in meanings.values() if not hit.option.ours]
+        if len(theirs) == 1 or len(meanings) == 1:
+            return (theirs or list(meanings.values()))[0]
         if meanings:
             candidates = ", ".join(sorted({f"--{'no' if no else ''}{option}" for option, no in meanings}))
             raise UsageError(f"Option --{_short(written)} is ambiguous. It could be {candidates}.")
@@ -158,7 +161,7 @@ class _Scan:
                 self._index += 1
             return
         option = spelling.option
-        if option.takes_value:
+        if option.takes_value and not spelling.negated:
             self._value(option, attached if equals else None, len(word))
         elif equals:
             self.problems.append(

@@ -18,8 +18,7 @@ _GLUE = "\0"
 _WIDTH = 100
 _COLUMN = 28
 _USAGE = """\
-imapsync {version}: copies mail accounts from one IMAP server to another, without duplicates.
-
+{banner}
 usage: imapsync [options]
 
   imapsync --host1 imap.old.example --user1 anna --passfile1 secret1 \\
@@ -40,9 +39,16 @@ _BEGIN = "<!-- begin: from the option table, by python -m imapsync.cli.help docs
 _END = "<!-- end: from the option table -->\n"
 
 
+def banner() -> str:
+    """Give what --justbanner prints."""
+    return (
+        f"imapsync {__version__}: copies mail accounts from one IMAP server to another, without duplicates.\n"
+    )
+
+
 def help_text() -> str:
     """Give what --help prints."""
-    parts = [_USAGE.format(version=__version__)]
+    parts = [_USAGE.format(banner=banner())]
     for group, options in _groups():
         parts.append(f"{group}:")
         parts.extend(_help_entry(option) for option in options if option.status is Status.DONE)

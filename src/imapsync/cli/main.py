@@ -52,6 +52,10 @@ def main(words: Sequence[str]) -> int:
             from imapsync.cli.help import help_text
 
             return _say(help_text())
+        if given.flag("justbanner"):
+            from imapsync.cli.help import banner
+
+            return _say(banner())
         if given.flag("tests"):
             return _self_check()
         if given.flag("abort"):

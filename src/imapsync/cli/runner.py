@@ -171,7 +171,7 @@ class Runner:
 
     @property
     def _dry(self) -> bool:
-        return self._given.flag("dry")
+        return self._given.flag("dry") if self._settings is None else self._settings.dry
 
     @property
     def _sides(self) -> tuple[Side, ...]:

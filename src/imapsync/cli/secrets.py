@@ -1,8 +1,8 @@
 """Passwords on their way from the user to the engine, and the traces that they leave.
 
-They enter by ``--password1``, ``--passfile1``, the environment or the terminal. The first and the third are
-visible to other programs of the machine for a moment; :func:`blank_traces` overwrites both in this
-process's own memory.
+They enter by ``--password1``, ``--passfile1``, the environment, the terminal or standard input. The first and
+the third are visible to other programs of the machine for a moment; :func:`blank_traces` overwrites both in
+this process's own memory.
 """
 
 from __future__ import annotations
@@ -29,11 +29,18 @@ def environment_name(side: int) -> str:
     return f"IMAPSYNC_PASSWORD{side}"
 
 
-def read_first_line(path: str, option: str) -> str:
-    """Give the first line of a file, pipe or /dev/fd/N without its line end. InputError names the option."""
+def read_first_line(source: str | int, option: str) -> str:
+    """Give the first line of a file, pipe, /dev/fd/N or open descriptor without its line end.
+
+    InputError names the option.
+    """
+    path = "standard input" if isinstance(source, int) else source
     try:
         # Unbuffered: two passwords on two lines of one pipe are both found.
-        with signals.interruptible(), open(path, "rb", buffering=0) as file:
+        with (
+            signals.interruptible(),
+            open(source, "rb", buffering=0, closefd=isinstance(source, str)) as file,
+        ):
             line = file.readline(MAX_SECRET_BYTES + 1)
     except OSError as error:
         raise InputError(
@@ -58,11 +65,14 @@ def find_password(options: Parsed, side: int, environment: dict[str, str], user:
     name = environment_name(side)
     if name in environment:
         return environment[name]
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
+        line = "" if sys.stdin is None else read_first_line(sys.stdin.fileno(), f"password{side}")
+        if line:
+            return line
         raise UsageError(
             f"The password of user{side} is missing: give --passfile{side} FILE, "
-            f"--password{side} or the environment "
-            f"variable {name}. There is no terminal to ask on."
+            f"--password{side}, the environment variable {name} or a line of standard input. "
+            "There is no terminal to ask on."
         )
     import getpass
 

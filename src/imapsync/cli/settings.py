@@ -91,6 +91,7 @@ def run_mode(options: Parsed) -> Mode:
     for name, mode in (
         ("justlogin", Mode.LOGIN),
         ("justfoldersizes", Mode.SIZES),
+        ("justfolderlists", Mode.SIZES),
         ("justfolders", Mode.FOLDERS),
         ("verify", Mode.VERIFY),
     ):
@@ -127,6 +128,12 @@ def _message_matcher(text: str) -> Callable[[bytes], bool]:
     from imapsync.cli.perlre import message_matcher
 
     return message_matcher(text)
+
+
+def _header_matcher(text: str) -> Callable[[bytes], bool]:
+    from imapsync.cli.perlre import header_matcher
+
+    return header_matcher(text)
 
 
 def _on_messages(text: str) -> Callable[[bytes], bytes]:
@@ -204,7 +211,9 @@ class _Rules:
             skip_content=tuple(
                 self._pattern("skipmess", text, _message_matcher) for text in options.texts("skipmess")
             ),
-            max_line_bytes=self._count("maxlinelength"),
+            max_line_bytes=self._count("maxlinelength")
+            if not self._options.text("maxlinelengthcmd")
+            else None,
             skip_cross_duplicates=self._flag("skipcrossduplicates"),
         )
 
@@ -218,6 +227,11 @@ class _Rules:
         return IdentityRules(
             headers=headers or DEFAULT_IDENTITY_HEADERS,
             sync_duplicates=self._flag("syncduplicates"),
+            skip=tuple(
+                self._pattern("skipheader", text, _header_matcher)
+                for text in self._options.texts("skipheader")
+            ),
+            any_domain=self._flag("messageidnodomain"),
         )
 
     def content(self) -> ContentRules:
@@ -228,12 +242,21 @@ class _Rules:
                 self._pattern("regexmess", text, _on_messages) for text in self._options.texts("regexmess")
             ),
             pipe=self._options.texts("pipemess"),
+            shorten=self._shorten(),
             truncate_bytes=self._count("truncmess"),
             disarm_receipts=self._flag("disarmreadreceipts"),
             add_header=self._flag("addheader"),
             dates_from_header=self._flag("idatefromheader"),
             keep_dates=self._flag("syncinternaldates", default=True),
         )
+
+    def _shorten(self) -> tuple[int, str] | None:
+        limit, command = self._count("maxlinelength"), self._options.text("maxlinelengthcmd")
+        if command and limit is None:
+            raise UsageError(
+                "--maxlinelengthcmd needs --maxlinelength: from which length on?", option="maxlinelengthcmd"
+            )
+        return (limit, command) if command and limit is not None else None
 
     def flags(self) -> FlagRules:
         from imapsync.plan.rules import FlagRules

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from imapsync.session.endpoint import Endpoint, Security
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "COMMAND")
+#: What --sslargs1 SSL_version=NAME means for the lowest version that is accepted. SSLv23 is IO::Socket::SSL's
+#: word for "any"; the SSL versions themselves are in no library any more.
 _MINIMUM_TLS = {
+    "SSLV2": "1.0",
+    "SSLV3": "1.0",
+    "SSLV23": "1.0",
+    "SSLV2/3": "1.0",
     "TLSV1": "1.0",
     "TLSV1_0": "1.0",
     "TLSV1_1": "1.1",
@@ -39,12 +45,15 @@ def endpoint(options: Parsed, side: int, home: str) -> Endpoint:
     ca_file: str | None = None
     minimum = "1.2"
     ciphers = ""
-    for argument in options.texts(f"sslargs{side}"):
+    version = options.text(f"ssl{side}_ssl_version")
+    for argument in (*([f"SSL_version={version}"] if version else []), *options.texts(f"sslargs{side}")):
         name, _, value = argument.partition("=")
         if name == "SSL_verify_mode" and value in ("0", "1"):
             trust = options.text(f"trust{side}") or ("any" if value == "0" else "ca")
-        elif name == "SSL_version" and value.strip().upper() in _MINIMUM_TLS:
-            minimum = _MINIMUM_TLS[value.strip().upper()]
+        elif name == "SSL_version" and (lowest := _lowest_version(value)):
+            minimum = lowest
+        elif name in ("SSL_verifycn_scheme", "SSL_verifycn_name"):
+            continue  # names are checked as --trust says, which is never less than what these ask for
         elif name == "SSL_ca_file":
             ca_file = value
         elif name == "SSL_cipher_list":
@@ -79,6 +88,19 @@ def endpoint(options: Parsed, side: int, home: str) -> Endpoint:
         tls_ciphers=ciphers,
     )
     return made if not timeout else made._replace(connect_timeout_s=min(made.connect_timeout_s, timeout))
+
+
+def _lowest_version(words: str) -> str:
+    """Give the lowest TLS version that ``SSLv23:!SSLv3:!TLSv1`` and the like accept, "" for an odd one."""
+    first, *excluded = (word.strip().upper() for word in words.split(":"))
+    if first not in _MINIMUM_TLS or not all(
+        word[:1] == "!" and word[1:] in _MINIMUM_TLS for word in excluded
+    ):
+        return ""
+    versions = ["1.0", "1.1", "1.2", "1.3"]
+    without = {_MINIMUM_TLS[word[1:]] for word in excluded if word.startswith("!TLS")}
+    left = [version for version in versions if version >= _MINIMUM_TLS[first] and version not in without]
+    return left[0] if left else ""
 
 
 def _security(options: Parsed, side: int, port: int | None) -> Security:

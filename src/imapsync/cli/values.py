@@ -30,13 +30,25 @@ def complete(given: Parsed) -> Parsed:
         for option, number in preset.general.items():
             whole.values.setdefault(option, number)
         for option, texts in preset.lists.items():
+            if option == "useheader" and given.given(option):
+                continue  # what identifies is chosen
             listed = whole.lists.setdefault(option, [])
             listed.extend(text for text in texts if text not in listed)
     if given.flag("gmail1") and given.flag("gmail2") and not given.given("skipcrossduplicates"):
         whole.values["skipcrossduplicates"] = False  # a message of two labels has to arrive under both
+    _take_away(whole)
+    if given.flag("justautomap"):
+        whole.values.update(automap=True, justfolders=True, dry=True)
+    return whole
+
+
+def _take_away(whole: Parsed) -> None:
+    """Obey what switches something off that a preset, too, may have brought."""
+    for name in ("exclude", "regexmess", "regexflag", "f1f2"):
+        if whole.values.get(name) is False:
+            whole.lists.pop(name, None)
     if whole.values.get("maxbytespersecond") == 0:
         del whole.values["maxbytespersecond"]
-    return whole
 
 
 def _refusal(option: Option, given: Parsed) -> str:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Container, Sequence
 
 #: 64 bits: among 500,000 messages of a folder the chance of any accidental collision is below one in 10^8.
 DIGEST_BYTES = 8
@@ -35,6 +35,11 @@ _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 #: Cyrus puts an X in place of each character of a header that is not ASCII.
 _MUNGED = bytes(range(128)) + b"X" * 128
 _RECEIVED = b"received"
+#: In place of a header's name: all of them.
+ALL_HEADERS = "ALL"
+_DOMAIN = re.compile(rb"@[^@>\s]*(?=>?\s*\Z)")
+#: How the Message-Ids end that --addheader gives. They were written without < and > once.
+_OWN_ID_END = b"@imapsync>"
 #: Fields that a server adds to what it stores or gives: its own Received line, and an mbox's notes.
 _ADDED_FIELDS = frozenset(
     {_RECEIVED, b"return-path", b"status", b"x-status", b"x-keywords", b"x-uid", b"x-uidl", b"x-imapbase",
@@ -42,17 +47,39 @@ _ADDED_FIELDS = frozenset(
 )  # fmt: skip
 
 
-class Identity:
-    """Makes digests for one choice of headers (--useheader) and one key.
+class _Everything:
+    """Holds every name."""
 
-    The digests are integers of `DIGEST_BYTES` bytes, 0 for a message without any of the headers.
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+class Identity:
+    """Makes digests for one choice of headers (--useheader, --skipheader) and one key.
+
+    The digests are integers of `DIGEST_BYTES` bytes, 0 for a message without any of the headers. The header
+    ALL stands for every field. skip: tests of fields, as ``name: value``, that do not count. any_domain: what
+    differs from its partner in the domain of the Message-Id only may be the same (`without_domain`).
     """
 
-    __slots__ = ("_alone", "_key", "_names", "headers")
+    __slots__ = ("_alone", "_key", "_names", "_skip", "any_domain", "headers")
 
-    def __init__(self, headers: Sequence[str], key: bytes) -> None:
-        self.headers = tuple(headers)
-        self._names = tuple(sorted({name.strip().rstrip(":").lower().encode("utf-8") for name in headers}))
+    def __init__(
+        self,
+        headers: Sequence[str],
+        key: bytes,
+        *,
+        skip: Sequence[Callable[[bytes], bool]] = (),
+        any_domain: bool = False,
+    ) -> None:
+        self.headers = () if ALL_HEADERS in (name.strip().upper() for name in headers) else tuple(headers)
+        self._names: Container[bytes] = (
+            tuple(sorted({name.strip().rstrip(":").lower().encode("utf-8") for name in self.headers}))
+            if self.headers
+            else _Everything()
+        )
+        self._skip = tuple(skip)
+        self.any_domain = any_domain
         self._key = key[:64]
         # Where a message came along tells little of what it is, unless nothing else is to be looked at.
         self._alone = self._names == (_RECEIVED,)
@@ -78,7 +105,9 @@ class Identity:
             lowered = name.rstrip().lower()
             if lowered in names:
                 squeezed = b"".join(value.split())
-                if squeezed:
+                if squeezed and not self._skips(lowered, value):
+                    if squeezed[-len(_OWN_ID_END) :] == _OWN_ID_END:
+                        squeezed = squeezed.lstrip(b"<")[:-1]
                     found.append(lowered + b":" + squeezed)
                     telling = telling or lowered != _RECEIVED
         if not found or not telling:
@@ -86,6 +115,22 @@ class Identity:
         if len(found) > 1:
             found.sort(key=_field_name)  # stable: Received lines keep their order
         return self._digest(b"\n".join(found))
+
+    def _skips(self, name: bytes, value: bytes) -> bool:
+        return bool(self._skip) and any(rule(name + b": " + value.strip()) for rule in self._skip)
+
+    def without_domain(self, header: bytes) -> int:
+        """Give the digest of a header block with the Message-Id cut at its "@", and without Received lines.
+
+        A message that a server stored under a Message-Id of its own domain has it, too (Domino). It is no
+        proof of anything. 0 as for `of_header`.
+        """
+        cut = [
+            _DOMAIN.sub(b"", field) if _name_of(field) == b"message-id" else field
+            for field in _fields(header)
+            if _name_of(field) != _RECEIVED
+        ]
+        return self.of_header(b"\n".join(cut))
 
     def before_received(self, header: bytes) -> list[int]:
         """Give the digests that a message may have had before servers added Received lines on top of it.

@@ -1,7 +1,7 @@
 """What a source folder is called on the destination.
 
 The order of the rules: --f1f2, then --automap, then the natural name (own prefix off, separators changed,
-prefix of the other side on, --subfolder1/2), then --regextrans2. Two different source folders never share a
+prefix of the other side on, --subfolder1/2) with --regextrans2. Two different source folders never share a
 natural name by accident: a character that is the destination's separator is replaced, and a name that is
 taken already gets a number. Only rules that the user wrote may send two folders into one, and only they may
 lead into another user's or a shared namespace of the destination: there, private mail would be everybody's.
@@ -133,9 +133,10 @@ def name_all(
     for folder in folders:
         name = automatic.get(folder.name, unique[folder.name])
         plain = automatic.get(folder.name, natural[folder.name])
-        wanted[folder.name], foreign = _by_the_user(folder, plain, destination.layout, rules)
+        renaming = rules if folder.name not in automatic else rules._replace(rename=())
+        wanted[folder.name], foreign = _by_the_user(folder, plain, destination.layout, renaming)
         if name != plain:
-            name, foreign = _by_the_user(folder, name, destination.layout, rules)
+            name, foreign = _by_the_user(folder, name, destination.layout, renaming)
         else:
             name = wanted[folder.name]
         names[folder.name] = Named(name, wanted[folder.name], foreign)

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+#: Fields that came later: while they have their defaults they do not change what a state file was written
+#: under (`selection.fingerprint`).
+LATER_FIELDS = frozenset({"skip", "any_domain", "by_sent_day"})
+
 DEFAULT_IDENTITY_HEADERS = ("Message-Id", "Received")
 
 
@@ -65,6 +69,8 @@ class IdentityRules(NamedTuple):
 
     headers: tuple[str, ...] = DEFAULT_IDENTITY_HEADERS  # --useheader
     sync_duplicates: bool = False  # --syncduplicates
+    skip: tuple[Callable[[bytes], bool], ...] = ()  # --skipheader
+    any_domain: bool = False  # --messageidnodomain
 
 
 class ContentRules(NamedTuple):
@@ -72,6 +78,7 @@ class ContentRules(NamedTuple):
 
     rewrite: tuple[Callable[[bytes], bytes], ...] = ()  # --regexmess, in order
     pipe: tuple[str, ...] = ()  # --pipemess, in order, each a shell command line
+    shorten: tuple[int, str] | None = None  # --maxlinelength and --maxlinelengthcmd, which shortens the lines
     truncate_bytes: int | None = None  # --truncmess
     disarm_receipts: bool = False  # --disarmreadreceipts
     add_header: bool = False  # --addheader

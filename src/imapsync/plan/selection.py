@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from imapsync.plan.rules import LATER_FIELDS
+
 if TYPE_CHECKING:
     from imapsync.plan.rules import SelectionRules
 
@@ -65,5 +67,15 @@ def fingerprint(*parts: object) -> str:
     """Give a short text that differs when any of the options that decide what is taken differs."""
     from hashlib import blake2b
 
-    text = "\x1f".join(_ADDRESS.sub("", repr(part)) for part in parts)
+    text = "\x1f".join(_ADDRESS.sub("", _told(part)) for part in parts)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _told(part: object) -> str:
+    """Give a part as its repr, without later fields that have their defaults."""
+    defaults = getattr(part, "_field_defaults", {})
+    left_out = {name for name in LATER_FIELDS & set(defaults) if getattr(part, name) == defaults[name]}
+    if not left_out:
+        return repr(part)
+    shown = ", ".join(f"{name}={getattr(part, name)!r}" for name in part._fields if name not in left_out)  # type: ignore[attr-defined]
+    return f"{type(part).__name__}({shown})"

@@ -33,7 +33,12 @@ class Content:
         self._selection = selection
         self._identity = identity
         self.changes = bool(
-            rules.rewrite or rules.pipe or rules.truncate_bytes or rules.disarm_receipts or rules.add_header
+            rules.rewrite
+            or rules.pipe
+            or rules.shorten
+            or rules.truncate_bytes
+            or rules.disarm_receipts
+            or rules.add_header
         )
         self.selects = bool(selection.skip_content or selection.max_line_bytes is not None)
         self.active = self.changes or self.selects or rules.dates_from_header
@@ -43,13 +48,19 @@ class Content:
         if any(rule(message) for rule in self._selection.skip_content):
             return "pattern"
         limit = self._selection.max_line_bytes
-        if limit is not None and any(len(line) > limit for line in message.split(b"\n")):
+        if limit is not None and _has_longer_lines(message, limit):
             return "line_length"
         return ""
 
     async def changed(self, message: bytes, uid: int) -> bytes:
         """Give the message to append. Raises ContentError, also when a rule's pattern took too long."""
         rules = self._rules
+        if rules.shorten is not None and _has_longer_lines(message, rules.shorten[0]):
+            message = await _piped(rules.shorten[1], message)
+            if _has_longer_lines(message, rules.shorten[0]):
+                raise ContentError(
+                    f"{rules.shorten[1]}: lines of more than {rules.shorten[0]} bytes are left"
+                )
         if rules.add_header and not self._identity.of_header(split_message(message)[0]):
             message = added_header(uid) + message
         try:
@@ -74,9 +85,13 @@ class Content:
         return internaldate
 
 
+def _has_longer_lines(message: bytes, limit: int) -> bool:
+    return any(len(line) > limit for line in message.split(b"\n"))
+
+
 def added_header(uid: int) -> bytes:
     """Give the header line that --addheader puts before a message that nothing identifies."""
-    return b"Message-Id: %d@imapsync\r\n" % uid
+    return b"Message-Id: <%d@imapsync>\r\n" % uid
 
 
 async def _piped(command: str, message: bytes) -> bytes:

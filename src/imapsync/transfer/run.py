@@ -119,7 +119,8 @@ class _Engine:
             state.journal = Journal.open(path, _account_names(settings), state.warn)
         state.source.condstore = state.destination.condstore = state.journal is not None
         key = state.journal.digest_key if state.journal is not None else os.urandom(32)
-        state.identity = Identity(settings.identity.headers, key)
+        rules = settings.identity
+        state.identity = Identity(rules.headers, key, skip=rules.skip, any_domain=rules.any_domain)
 
 
 async def _load_steps() -> type[Steps]:

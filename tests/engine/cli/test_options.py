@@ -66,7 +66,7 @@ def test_every_known_option_is_understood(name: str) -> None:
 def test_every_option_is_explained(option: Option) -> None:
     assert option.help.endswith(".")
     assert option.name == option.name.lower()
-    assert re.fullmatch(r"[a-z0-9]+", option.name)
+    assert re.fullmatch(r"[a-z0-9_]+", option.name)
     if option.status is not Status.DONE or option.refused_negated:
         assert option.note
     if option.refused_negated:
@@ -135,8 +135,15 @@ def test_explicit_options_win_over_presets() -> None:
     assert not chosen.flag("skipcrossduplicates")
     assert not chosen.flag("synclabels")
     assert chosen.integer("maxbytespersecond") is None
-    assert completed("--office1", "--exclude", "x").texts("exclude") == ("x", "^Files$", "^Public Folders")
+    assert completed("--office1", "--exclude", "x").texts("exclude") == ("x", "^Files$")
     assert completed("--nogmail1" if BY_NAME["gmail1"].negatable else "--dry").text("host1") is None
+
+
+def test_a_preset_s_patterns_are_left_out_on_demand() -> None:
+    assert completed("--office2", "--noregexmess").texts("regexmess") == ()
+    assert completed("--office1", "--noexclude", "--exclude", "x").texts("exclude") == ()
+    assert completed("--gmail1", "--useheader", "Date").texts("useheader") == ("Date",)
+    assert completed("--gmail1").texts("useheader") == ("Message-Id",)
 
 
 def test_presets_name_real_options_of_the_right_kind() -> None:

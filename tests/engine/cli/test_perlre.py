@@ -242,7 +242,7 @@ def test_perl_agrees_with_generated_expressions(
         ("s/)/x/", "has no '('"),
         ("s/[a/x/", "']'"),
         ("s/*/x/", "not right"),
-        ("s//x/", "empty"),
+        ("s/a/b/; s//x/", "empty"),
         ("s/a", "closing '/'"),
         ("s{a}", "second part"),
         ("s{a}{b", "closing '}'"),

@@ -217,7 +217,7 @@ def test_automap_pairs_by_special_use_then_by_name_and_leaves_inbox() -> None:
     }
 
 
-def test_automap_is_stronger_than_the_prefix_and_weaker_than_regextrans2_and_f1f2() -> None:
+def test_automap_is_stronger_than_the_prefix_and_regextrans2_and_weaker_than_f1f2() -> None:
     source = account("Sent", "Trash", "Drafts")
     destination = account(
         folder("INBOX.S", "\\sent", separator="."),
@@ -231,7 +231,7 @@ def test_automap_is_stronger_than_the_prefix_and_weaker_than_regextrans2_and_f1f
     )
     assert names_of(source, destination, rules) == {
         "Sent": "INBOX.S",
-        "Trash": "INBOX.Gone",
+        "Trash": "INBOX.Deleted",
         "Drafts": "INBOX.mine",
     }
 

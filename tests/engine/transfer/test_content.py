@@ -29,7 +29,7 @@ def test_an_added_message_id_is_recognised_by_the_next_run(servers: Servers) -> 
     source.fill("source", {"INBOX": [NewMessage(b"Subject: draft %d\r\n\r\ntext\r\n" % n) for n in range(3)]})
     wanted = settings(*servers, content=ContentRules(add_header=True))
     assert good(sync(wanted)).copied == 3
-    assert "Message-Id: 1@imapsync" in body(destination, "target")
+    assert "Message-Id: <1@imapsync>" in body(destination, "target")
     assert good(sync(wanted)).copied == 0
 
 

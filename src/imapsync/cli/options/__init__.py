@@ -1,6 +1,6 @@
 """The one table of options: the parser, ``--help`` and docs/options.md all come from it."""
 
-from imapsync.cli.options import accounts, folders, messages, running
+from imapsync.cli.options import accounts, folders, messages, others, running
 from imapsync.cli.options.model import Kind, Option, Status
 
 TABLE: tuple[Option, ...] = (
@@ -9,6 +9,7 @@ TABLE: tuple[Option, ...] = (
     *folders.ROWS,
     *messages.ROWS,
     *running.ROWS[7:],
+    *others.ROWS,
 )
 
 __all__ = ["TABLE", "Kind", "Option", "Status"]

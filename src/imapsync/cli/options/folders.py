@@ -44,6 +44,8 @@ ROWS: tuple[Option, ...] = (
         FOLDERS,
         "Leave out the folders whose name matches. May be repeated.",
         repeat=True,
+        negatable=True,
+        note="--noexclude: none, not even a preset's",
     ),
     Option(
         "personal1",
@@ -66,10 +68,8 @@ ROWS: tuple[Option, ...] = (
         "justautomap",
         Kind.FLAG,
         FOLDERS,
-        "Would print the guessed folder pairs and leave.",
+        "Print the folder pairs of --automap and leave: --automap --justfolders --dry.",
         negatable=True,
-        status=Status.REFUSED,
-        note="--automap --justfolders --dry prints them",
     ),
     Option(
         "f1f2",
@@ -79,6 +79,8 @@ ROWS: tuple[Option, ...] = (
         "repeated; stronger than "
         "--automap and --regextrans2.",
         repeat=True,
+        negatable=True,
+        note="--nof1f2: none",
     ),
     Option("subfolder2", Kind.TEXT, FOLDERS, "Put the whole tree of host1 under this folder of host2."),
     Option("subfolder1", Kind.TEXT, FOLDERS, "Take the tree under this folder of host1 to the top of host2."),

@@ -79,6 +79,8 @@ ROWS: tuple[Option, ...] = (
         CONTENT,
         "Change each message by s/// or tr///. May be repeated.",
         repeat=True,
+        negatable=True,
+        note="--noregexmess: none, not even a preset's",
     ),
     Option(
         "pipemess",
@@ -115,19 +117,17 @@ ROWS: tuple[Option, ...] = (
         "skipheader",
         Kind.REGEX,
         IDENTITY,
-        "Would leave matching headers out of the identity.",
+        "Leave fields that match, written 'name: value', out of what recognises a message. May be repeated.",
         repeat=True,
-        status=Status.REFUSED,
-        note="it would change which messages count as copied; name the headers that count with --useheader",
+        note="capitals do not matter; --useheader ALL takes every field",
     ),
     Option(
         "messageidnodomain",
         Kind.FLAG,
         IDENTITY,
-        "Would ignore the domain of the Message-Id.",
+        "Ignore the domain of the Message-Id.",
         negatable=True,
-        status=Status.REFUSED,
-        note="it would take different messages for the same one",
+        note="messages that differ in it are read on both sides, and are the same when their texts are",
     ),
     Option(
         "wholeheaderifneeded",
@@ -191,8 +191,8 @@ ROWS: tuple[Option, ...] = (
         LABELS,
         "Would set the labels again on messages already on host2.",
         negatable=True,
-        status=Status.REFUSED,
-        note="a label taken away on host1 stays on host2; new ones arrive as messages of their folder",
+        status=Status.NO_EFFECT,
+        note="new labels arrive as messages of their folder; a label taken away on host1 stays on host2",
     ),
     Option(
         "regexflag",
@@ -201,6 +201,8 @@ ROWS: tuple[Option, ...] = (
         "Change each list of flags by s/// or tr///, given as text with spaces between "
         "them. May be repeated.",
         repeat=True,
+        negatable=True,
+        note="--noregexflag: none",
     ),
     Option(
         "resyncflags",
@@ -225,8 +227,7 @@ ROWS: tuple[Option, ...] = (
         "Would leave out flags that host2 does not accept.",
         negatable=True,
         status=Status.NO_EFFECT,
-        refused_negated=True,
-        note="always so, by PERMANENTFLAGS; --nofilterflags is refused: the server would refuse the messages",
+        note="always so, by PERMANENTFLAGS: a server would refuse the messages for them",
     ),
     Option(
         "syncflagsaftercopy",

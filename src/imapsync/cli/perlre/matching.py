@@ -21,7 +21,7 @@ def folder_matcher(text: str) -> Callable[[str], bool]:
     """
     if text.startswith("/") and len(text) > 1 and (text.startswith("/^") or text.rstrip("i").endswith("$/")):
         return _text_matcher(_one_match(text))
-    pattern = compile_text(text, "")
+    pattern = compile_text(_not_empty(text), "")
     return lambda name: pattern.search(name) is not None
 
 
@@ -33,8 +33,14 @@ def expression_matcher(text: str) -> Callable[[str], bool]:
 def message_matcher(text: str) -> Callable[[bytes], bool]:
     """Give the test of a --skipmess value, on whole messages."""
     quoted = _expression(text)
-    pattern = compile_latin1(quoted.first, quoted.flags)
+    pattern = compile_latin1(_not_empty(quoted.first), quoted.flags)
     return lambda message: pattern.search(message) is not None
+
+
+def header_matcher(text: str) -> Callable[[bytes], bool]:
+    """Give the test of a --skipheader value, a bare pattern whatever the capitals, on header fields."""
+    pattern = compile_latin1(_not_empty(text), "i")
+    return lambda field: pattern.search(field) is not None
 
 
 def _expression(text: str) -> Quoted:
@@ -55,5 +61,11 @@ def _one_match(text: str) -> Quoted:
 
 
 def _text_matcher(quoted: Quoted) -> Callable[[str], bool]:
-    pattern = compile_text(quoted.first, quoted.flags)
+    pattern = compile_text(_not_empty(quoted.first), quoted.flags)
     return lambda name: pattern.search(name) is not None
+
+
+def _not_empty(pattern: str) -> str:
+    if not pattern:
+        raise PatternError("the pattern is empty; it would match everything")
+    return pattern

@@ -38,11 +38,15 @@ class Operations:
 def operations(text: str) -> Operations:
     """Read one argument. Raises PatternError when it is no ``s///`` or ``tr///`` that can be done."""
     statements = split_statements(text)
-    for statement in statements:
+    for position, statement in enumerate(statements):
         if statement.kind == "m":
             raise PatternError("it must change something, as s/this/that/ or tr/this/that/ do")
         if statement.kind == "s":
             check_flags(statement.flags, "gimsx" + IDLE_FLAGS)
+            if position and not statement.first:
+                raise PatternError(
+                    "an empty pattern would be the one before it, in Perl; write that one again"
+                )
     return Operations(tuple(statements))
 
 

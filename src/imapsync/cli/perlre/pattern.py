@@ -109,8 +109,6 @@ class _Translator:
 
     def run(self) -> str:
         """Translate all of the pattern."""
-        if not self.source:
-            raise PatternError("the pattern is empty; it would match everything")
         index = 0
         while index < len(self.source):
             index = self._step(index)
@@ -262,6 +260,11 @@ class _Translator:
         if char == "Q":
             end = source.find("\\E", index)
             quoted = source[index:] if end < 0 else source[index:end]
+            if self.variables is not None:  # those stand for their values there, too
+                known = self.variables
+                quoted = VARIABLE.sub(
+                    lambda found: known.get(found.group(1) or found.group(2), found.group()), quoted
+                )
             self.out.extend(literal(ord(each)) for each in quoted)
             return len(source) if end < 0 else end + 2
         if char == "c" and index < len(source):

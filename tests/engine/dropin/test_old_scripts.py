@@ -1,0 +1,103 @@
+"""Words that stand in scripts and recipes for the original: none of them stops a run that could go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.engine.dropin.world import mail
+from tests.servers.base import DEFAULT_PASSWORD
+
+if TYPE_CHECKING:
+    from tests.engine.dropin.world import World
+
+pytestmark = pytest.mark.servers
+
+HARMLESS = [
+    "--synclabels --resynclabels",
+    "--useheader ALL --skipheader '^X-'",
+    "--messageidnodomain",
+    "--nofilterflags",
+    "--inet4",
+    "--simulong 1",
+    "--noexclude",
+    "--noregexmess",
+    "--noregexflag",
+    "--nof1f2",
+    "--appendlimit 1000000",
+    "--expunge",
+    "--subscribe_all",
+    "--nocheckmessageexists",
+    "--maxlinelength 500 --maxlinelengthcmd 'fold -w 400'",
+    "--noerrorsdump",
+    "''",
+    "--useuid",
+    "--sigreconnect INT --sigexit TERM --debugcache --nofixinboxinbox --fast --noreleasecheck",
+    "--sslargs1 SSL_version=SSLv23 --sslargs2 SSL_version=SSLv23:!SSLv3:!TLSv1",
+]
+
+
+def test_harmless_words_all_at_once_stop_nothing(world: World) -> None:
+    world.fill(1, {"INBOX": [mail("a")]})
+    world.good(" ".join(HARMLESS))
+    assert world.subjects(2) == ["a"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", HARMLESS)
+def test_a_harmless_word_stops_a_run(world: World, options: str) -> None:
+    world.fill(1, {"INBOX": [mail("a")]})
+    world.good(options)
+    assert world.subjects(2) == ["a"]
+
+
+def test_what_has_no_effect_is_told_in_the_log(world: World) -> None:
+    assert "Option --sigreconnect has no effect: " in world.good("--justlogin --sigreconnect INT")
+
+
+@pytest.mark.parametrize(
+    ("short", "whole"),
+    [("--ver", "version"), ("--justfolderl", "justfolderlists"), ("--delete2f", ""), ("--ipv4", "inet4")],
+)
+def test_a_beginning_that_was_unique_in_the_original_is_ambiguous_here(short: str, whole: str) -> None:
+    from imapsync.cli.errors import UsageError
+    from imapsync.cli.getopt import Parser
+    from imapsync.cli.options import TABLE
+
+    parser = Parser(TABLE)
+    if whole:
+        assert parser.find(short[2:]).option.name == whole
+    else:
+        with pytest.raises(UsageError, match="ambiguous"):
+            parser.find(short[2:])
+
+
+def test_an_empty_pattern_that_sets_a_flag_on_all_is_refused(world: World) -> None:
+    world.fill(1, {"INBOX": [mail("a", flags=("\\Flagged",)), mail("b", flags=("\\Seen",))]})
+    world.good(["--regexflag", "s,\\\\Seen,,", "--regexflag", "s,,\\\\Seen ,"])
+    flags = sorted(sorted(stored.flags) for stored in world.look(2)["INBOX"])
+    assert flags == [["\\Flagged", "\\Seen"], ["\\Seen"]]
+
+
+def test_passwords_on_standard_input_are_not_read(world: World) -> None:
+    done = world.run("--justlogin", passwords=False, stdin=f"{DEFAULT_PASSWORD}\n{DEFAULT_PASSWORD}\n")
+    assert done.code == 0, done.text
+    missing = world.run("--justlogin", passwords=False, stdin="")
+    assert missing.code == 64
+    assert "The password of user1 is missing" in missing.text
+
+
+def test_long_lines_leave_a_message_behind_although_a_command_would_fold_them(world: World) -> None:
+    world.fill(1, {"INBOX": [mail("a", body="x" * 900), mail("b", body="short")]})
+    world.good("--maxlinelength 500 --maxlinelengthcmd 'fold -w 400'")
+    longest = max(len(line) for stored in world.look(2)["INBOX"] for line in stored.content.split(b"\n"))
+    assert world.subjects(2) == ["a", "b"]
+    assert longest <= 401
+
+
+def test_a_command_that_does_not_shorten_lines_loses_the_message_silently(world: World) -> None:
+    world.fill(1, {"INBOX": [mail("a", body="x" * 900)]})
+    done = world.run("--maxlinelength 500 --maxlinelengthcmd cat")
+    assert done.code == 111
+    assert "lines of more than 500 bytes are left" in done.text
+    assert world.run("--maxlinelengthcmd cat").code == 64
