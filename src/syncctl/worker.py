@@ -126,7 +126,8 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     report = files.read_json(paths.report(job.task)) or {}
     for path in (paths.progress(job.task), paths.report(job.task), paths.pidfile(job.task)):
         files.remove(path)
-    holder.write(job.lock, None)
+    # Who asked for the end sees it until the next run.
+    holder.write(job.lock, holder.Holder(stop=True) if stopped else None)
     if exit_code is None or not context.store.exists(job.task):
         return ""
     ended = time.time()
@@ -165,13 +166,31 @@ def _summary(report: Json, began: float, ended: float, exit_code: int) -> Json:
             key: int(str(report.get(key, 0)))
             for key in ("messages_transferred", "messages_skipped", "messages_failed", "bytes_transferred")
         },
+        **_here(report),
         "error": code if isinstance(code, str) else None,
+        "error_side": _text(decided.get("side")),
         "run_again_at": _text(report.get("run_again_at")),
         "brake_messages": _count(decided, "messages") if code in _BRAKES else None,
         "brake_of": _count(decided, "of") if code in _BRAKES else None,
         "host1": report.get("host1"),
         "host2": report.get("host2"),
     }
+
+
+#: Skips of messages that are on the destination.
+_PRESENT: Final = ("present", "duplicate", "cross_duplicate")
+
+
+def _here(report: Json) -> Json:
+    """Give how many of the source's messages are on the destination, and their size when all of them are."""
+    skipped, source = report.get("skipped"), report.get("host1")
+    if not isinstance(skipped, dict):
+        return {"messages_here": None, "bytes_here": None}
+    here = int(str(report.get("messages_transferred", 0)))
+    here += sum(int(str(skipped.get(why, 0))) for why in _PRESENT)
+    whole = isinstance(source, dict) and source.get("messages") == here
+    size = source.get("bytes") if whole and isinstance(source, dict) else None
+    return {"messages_here": here, "bytes_here": size if isinstance(size, int) else None}
 
 
 def _deciding(errors: object, exit_code: int) -> Json:

@@ -107,17 +107,23 @@ def try_lock(path: Path, patience_s: float = 0.0) -> int | None:
 
 def is_locked(path: Path) -> bool:
     """Tell whether somebody holds an exclusive flock on `path`."""
+    return peek(path)[0]
+
+
+def peek(path: Path) -> tuple[bool, bool]:
+    """Tell whether somebody holds an exclusive flock on `path`, and whether anything is written in it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return False
+        return False, False
     try:
+        written = os.fstat(descriptor).st_size > 0
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return True, written
     finally:
         os.close(descriptor)
-    return False
+    return False, written
 
 
 def _open_lock(path: Path) -> int:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from imapsync_tasks import mailserver, runtime, steps
+from imapsync_tasks.condition import condition
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.fields import NEEDED
 from imapsync_tasks.store import Store
@@ -105,11 +106,16 @@ def _shown(name: str) -> str:
 
 def _life(paths: Paths, name: str, state: runtime.State) -> Json:
     result = runtime.result(paths, name)
+    begun = state.state == runtime.RUNNING or state.mark
+    progress = runtime.progress(paths, name) if begun else None
+    word, percent = condition(state, progress, result)
     return {
+        "condition": word,
+        "interrupted_percent": percent,
         "service_running": state.state == runtime.RUNNING,
         "state": state.state,
         "queue_position": state.position,
-        "progress": runtime.progress(paths, name) if state.state == runtime.RUNNING else None,
+        "progress": progress if state.state == runtime.RUNNING else None,
         "result": result,
         "last_sync_timestamp": int(float(str(result["started_at"]))) if result else None,
         "last_sync_exit_code": int(str(result["exit_code"])) if result else None,

@@ -11,7 +11,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import files, queue
+from imapsync_tasks import condition, files, queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,10 +34,15 @@ _COUNTERS: Final = ("messages", "bytes", "failed", "runs")
 
 
 class State(NamedTuple):
-    """What a task does; position is 1 for the next in the queue."""
+    """What a task does; position is 1 for the next in the queue.
+
+    mark: what its last run left in its lock: condition.STOPPED (an administrator ended it),
+    condition.INTERRUPTED (it came to no end), or nothing.
+    """
 
     state: str
     position: int | None = None
+    mark: str = ""
 
 
 def states(paths: Paths, names: Iterable[str]) -> dict[str, State]:
@@ -50,13 +55,22 @@ def states(paths: Paths, names: Iterable[str]) -> dict[str, State]:
                 waiting.setdefault(entry.task, len(waiting) + 1)
     found = {}
     for name in names:
-        if files.is_locked(paths.lock(name)):
+        locked, written = files.peek(paths.lock(name))
+        if locked:
             found[name] = State(RUNNING)
-        elif name in waiting:
-            found[name] = State(QUEUED, waiting[name])
-        else:
-            found[name] = State(STOPPED)
+            continue
+        mark = _mark(paths, name) if written else ""
+        position = waiting.get(name)
+        found[name] = State(QUEUED if position else STOPPED, position, mark)
     return found
+
+
+def _mark(paths: Paths, name: str) -> str:
+    """Give what the note in a lock that nobody holds says of the last run."""
+    note = files.read_json(paths.lock(name))
+    if note is None:
+        return ""
+    return condition.STOPPED if note.get("stop") is True else condition.INTERRUPTED
 
 
 def progress(paths: Paths, name: str) -> Json | None:
@@ -77,7 +91,10 @@ _RESULT: Final[dict[str, tuple[type, object]]] = {
     "messages_skipped": (int, 0),
     "messages_failed": (int, 0),
     "bytes_transferred": (int, 0),
+    "messages_here": (int, None),
+    "bytes_here": (int, None),
     "error": (str, None),
+    "error_side": (str, None),
     "run_again_at": (str, None),
     "brake_messages": (int, None),
     "brake_of": (int, None),

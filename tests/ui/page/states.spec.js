@@ -3,7 +3,7 @@
  * nothing on top of other text, no serious accessibility violation.
  */
 import { expect, expectAccessible, shoot, test } from "../support/fixtures.js";
-import { actions, certificate, MARKUP, taskList } from "../support/samples.js";
+import { actions, certificate, furtherConditions, MARKUP, taskList } from "../support/samples.js";
 import { Failure, Refusal } from "../support/stub-node.js";
 
 const LANGUAGES = { en: "en-US", it: "it-IT" };
@@ -83,6 +83,16 @@ const STATES = {
     },
   },
   tasks: { page: "tasks", ready: "[data-task]" },
+  "tasks-conditions": {
+    page: "tasks",
+    ready: "[data-task]",
+    actions: { "list-tasks": () => taskList(furtherConditions()) },
+  },
+  "tasks-release": {
+    page: "tasks",
+    ready: "[data-task]",
+    act: (app, t) => app.getByRole("button", { name: t("brake.offer") }).click(),
+  },
   "tasks-empty": { page: "tasks", actions: { "list-tasks": () => taskList([]) } },
   "tasks-unconfigured": {
     page: "tasks",

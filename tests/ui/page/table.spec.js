@@ -88,7 +88,7 @@ test("search, filter, sort and pages", async ({ node, open }) => {
   await expect(app.locator("[data-task]")).toHaveCount(1);
   await app.getByLabel("Search tasks").press("Escape");
   await app.getByLabel("Show", { exact: true }).selectOption("queued");
-  await expect(app.locator("[data-task]").first()).toContainText("Queued");
+  await expect(app.locator("[data-task]").first()).toContainText("Waiting");
   await expect(app.getByText("7 tasks")).toBeVisible();
   await app.getByLabel("Show", { exact: true }).selectOption("all");
   await app.getByRole("button", { name: "Task ID" }).click();

@@ -5,8 +5,24 @@ const NOW = Math.floor(Date.parse("2026-11-21T08:00:00Z") / 1000);
 /** Markup as a mail server or a sender could put it into a name. */
 export const MARKUP = '<img src=x onerror="window.top.hacked=1">';
 
+/** The node's own word for how it stands with a task, where a sample does not say it. */
+function conditionOf({ state, result }) {
+  if (state === "running" || state === "queued") {
+    return state === "running" ? "running" : "waiting";
+  }
+  if (!result) {
+    return "never";
+  }
+  if (result.messages_failed && (result.error === null || result.exit_code === 0)) {
+    return "problems";
+  }
+  return result.exit_code === 0 ? "done" : "failed";
+}
+
 export function task(changes = {}) {
   return {
+    condition: conditionOf(changes),
+    interrupted_percent: null,
     task_id: "a0241w",
     localuser: "anna",
     remoteusername: "anna@example.org",
@@ -50,7 +66,13 @@ export function result(changes = {}) {
     messages_skipped: 0,
     messages_failed: 0,
     bytes_transferred: 98_765_432,
+    messages_here: 1234,
+    bytes_here: 98_765_432,
     error: null,
+    error_side: null,
+    run_again_at: null,
+    brake_messages: null,
+    brake_of: null,
     ...changes,
   };
 }
@@ -119,7 +141,7 @@ export function everyKindOfTask() {
       task_id: "brake1",
       localuser: "gina",
       delete_local: true,
-      ...done({ exit_code: 121, error: "brake_delete" }),
+      ...done({ exit_code: 123, error: "brake_delete", brake_messages: 1204, brake_of: 1800 }),
     }),
     task({
       task_id: "quota1",
@@ -143,6 +165,52 @@ export function everyKindOfTask() {
       cron: "6h",
       schedule_paused: true,
       delete_remote: true,
+    }),
+  ];
+}
+
+/** What everyKindOfTask has not: waits that a server asked for, runs that came to no end. */
+export function furtherConditions() {
+  const parked = (until) =>
+    done({ exit_code: 124, error: "parked", error_side: "host1", run_again_at: until });
+  return [
+    task({
+      ...{ task_id: "parked", localuser: "jana", condition: "server", cron: "1h" },
+      ...parked("2099-11-21T13:05:00Z"),
+    }),
+    task({
+      ...{ task_id: "parked", localuser: "karl", condition: "server" },
+      ...parked("2026-11-21T07:55:00Z"),
+    }),
+    task({
+      ...{ task_id: "waits1", localuser: "lea", condition: "server", state: "running" },
+      progress: {
+        ...progress,
+        ...{ phase: "waiting", waiting_until: 4_099_000_000, waiting_for: "host2" },
+        eta_seconds: null,
+      },
+    }),
+    task({
+      ...{ task_id: "cut001", localuser: "mia", condition: "interrupted" },
+      interrupted_percent: 37,
+    }),
+    task({
+      ...{ task_id: "cut002", localuser: "nina", condition: "interrupted" },
+      ...{ state: "queued", queue_position: 1 },
+    }),
+    task({ task_id: "stop01", localuser: "otto", condition: "stopped", ...done() }),
+    task({
+      ...{ task_id: "vanish", localuser: "paul", delete_remote: true },
+      ...done({ exit_code: 125, error: "brake_vanished", brake_messages: 12, brake_of: 20 }),
+    }),
+    task({
+      ...{ task_id: "gone01", localuser: "rosa" },
+      ...done({
+        messages_transferred: 10,
+        messages_skipped: 5,
+        messages_here: 12,
+        bytes_here: null,
+      }),
     }),
   ];
 }

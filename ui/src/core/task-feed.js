@@ -10,6 +10,7 @@ class TaskFeed {
   constructor() {
     this.known = NOTHING;
     this.poller = null;
+    this.asking = Promise.resolve();
   }
 
   /** Whether the list was ever given. */
@@ -52,10 +53,19 @@ class TaskFeed {
     return this.poller.refresh();
   }
 
-  /** Asks once, for a page that does not watch. */
-  async load() {
+  /** Asks once: one question after the other, so that no older answer takes back what a newer one told. */
+  load() {
+    this.asking = this.asking.then(
+      () => this.ask(),
+      () => this.ask(),
+    );
+    return this.asking;
+  }
+
+  async ask() {
     const since = this.known.version === null ? {} : { since: this.known.version };
-    this.known = applyChanges(this.known, await runModuleAction("list-changes", since));
+    const answer = await runModuleAction("list-changes", since);
+    this.known = applyChanges(this.known, answer);
   }
 
   /** The task of an identity, as it is now; null when there is none. */

@@ -1,5 +1,11 @@
 /** Sentences about tasks that several components show. A mixin: it needs the component's `$t` and `$i18n`. */
-import { formatBytes, formatCount, formatDateTime, formatDuration } from "../lib/format";
+import {
+  formatBytes,
+  formatCount,
+  formatDateTime,
+  formatDuration,
+  formatMoment,
+} from "../lib/format";
 import { parseSchedule } from "../lib/schedule";
 
 export default {
@@ -13,8 +19,11 @@ export default {
     timeText(unixSeconds) {
       return formatDateTime(unixSeconds, this.$i18n.locale);
     },
+    momentText(unixSeconds) {
+      return formatMoment(unixSeconds, this.$i18n.locale);
+    },
     durationText(seconds) {
-      return formatDuration(seconds);
+      return formatDuration(seconds, this.$i18n.locale);
     },
     scheduleText(cron) {
       const { mode, count } = parseSchedule(cron);

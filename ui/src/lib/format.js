@@ -33,8 +33,11 @@ function inUnit(bytes, unit, locale) {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
 }
 
-/** A time span in seconds as "2 h 5 min", "3 min 20 s" or "8 s"; the two largest units are enough. */
-export function formatDuration(seconds) {
+/** A time span in seconds as "2 h 5 min", "3 min 20 s" or "4.7 s"; the two largest units are enough. */
+export function formatDuration(seconds, locale) {
+  if (seconds > 0 && seconds < 10) {
+    return `${new Intl.NumberFormat(locale, { maximumFractionDigits: 1 }).format(seconds)} s`;
+  }
   const total = Math.max(0, Math.round(seconds));
   const parts = [
     [Math.floor(total / 86400), "d"],
@@ -58,6 +61,14 @@ export function formatDateTime(unixSeconds, locale) {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(
     new Date(unixSeconds * 1000),
   );
+}
+
+/** A Unix time in seconds as the time of day, with the date when that is another than that of `now`. */
+export function formatMoment(unixSeconds, locale, now = new Date()) {
+  const moment = new Date(unixSeconds * 1000);
+  return moment.toDateString() === now.toDateString()
+    ? new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(moment)
+    : formatDateTime(unixSeconds, locale);
 }
 
 /** A Unix time in seconds for a file name: `20261121_0735`. */

@@ -7,7 +7,11 @@
 import { hasState, STATES } from "./tasks.js";
 
 const RESULT_RANK = { error: 0, partial: 1, never: 2, success: 3 };
-const STATE_RANK = { running: 0, queued: 1, stopped: 2 };
+/** What goes on, then what wants to be looked at, then what is well. */
+const CONDITIONS = [
+  ...["running", "server", "waiting", "interrupted"],
+  ...["failed", "problems", "stopped", "done", "never"],
+];
 
 const text = (pick) => (row) => String(pick(row.task) ?? "").toLowerCase();
 
@@ -18,7 +22,7 @@ const SORT_VALUES = {
   remotehostname: text((task) => task.remotehostname),
   foldersynchronization: text((task) => task.foldersynchronization),
   cron: (row) => minutesOf(row.task.cron),
-  state: (row) => STATE_RANK[row.task.state] ?? 3,
+  state: (row) => CONDITIONS.indexOf(row.task.condition),
   result: (row) => RESULT_RANK[row.outcome.kind] * 1e11 - (row.outcome.at ?? 0),
   task_id: text((task) => task.task_id),
 };

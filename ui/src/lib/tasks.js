@@ -36,6 +36,28 @@ export function outcomeOf(task) {
   return { kind: "error", reason: known, failed, at };
 }
 
+/** What a brake was pulled for, and the member of start-task that releases it. */
+const BRAKES = {
+  brake_source_empty: { kind: "deleted", member: "allow_deleted" },
+  brake_delete: { kind: "deleted", member: "allow_deleted" },
+  brake_vanished: { kind: "vanished", member: "allow_vanished" },
+};
+
+/**
+ * The brake that stopped the last run.
+ *
+ * @returns {{kind: "deleted"|"vanished", messages: number, of: number, release: object}|null} `release`: members of
+ *   start-task that let one run go on; null when no brake did, or its numbers are not known
+ */
+export function brakeOf({ result }) {
+  const brake = BRAKES[result?.error];
+  if (!brake || !result.brake_messages || !result.brake_of) {
+    return null;
+  }
+  const { brake_messages: messages, brake_of: of } = result;
+  return { kind: brake.kind, messages, of, release: { [brake.member]: messages } };
+}
+
 /**
  * How far a running task is, in percent of bytes, else of messages; null while neither total is known.
  */
@@ -53,16 +75,38 @@ export function percentDone(progress) {
   return total > 0 ? Math.min(100, (100 * done) / total) : null;
 }
 
+/**
+ * The wait that a server asked for, in this run or at the end of the last one.
+ *
+ * @returns {{until: number, local: boolean}|null} `until` in Unix seconds; `local`: it was the local one who asked
+ */
+export function waitOf({ condition, state, progress, result }) {
+  if (condition !== "server") {
+    return null;
+  }
+  const runs = state === "running";
+  const until = runs ? progress?.waiting_until : Date.parse(result?.run_again_at) / 1000;
+  const side = runs ? progress?.waiting_for : result?.error_side;
+  return Number.isFinite(until) ? { until, local: side === "host2" } : null;
+}
+
 /** The states by which the table can be filtered. A broken task file counts as failed. */
-export const STATES = ["all", "running", "queued", "stopped", "failed", "never"];
+export const STATES = [
+  ...["all", "running", "queued", "server", "done"],
+  ...["failed", "interrupted", "stopped", "never"],
+];
 
 /** Whether a task belongs to one of STATES. */
 export function hasState(task, state) {
   switch (state) {
     case "running":
     case "queued":
-    case "stopped":
       return task.state === state;
+    case "server":
+    case "done":
+    case "interrupted":
+    case "stopped":
+      return task.error === null && task.condition === state;
     case "failed":
       return task.error !== null || ["error", "partial"].includes(outcomeOf(task).kind);
     case "never":
