@@ -21,6 +21,7 @@ from imapsync.cli.values import complete
 from imapsync.report import document, summary
 from imapsync.report.collector import Collector
 from imapsync.report.events import Problem, Warned
+from imapsync.report.files import replace_file
 from imapsync.report.progress import Progress
 from imapsync.report.safe import printable
 from imapsync.terms import Reason, Side
@@ -58,6 +59,8 @@ class Runner:
         self._began = False
         self._complete = False
         self._signalled = False
+        #: Where the page for people goes, once that is known to be possible.
+        self._page_path = ""
 
     def run(self, problems: Sequence[str] = ()) -> int:
         """Do it all; give the exit code. `problems` are those that reading the command line found."""
@@ -223,11 +226,27 @@ class Runner:
         if self._dry:
             self._output.lines("With --dry nothing is changed on either side")
 
-    @staticmethod
-    def _check_report(options: Parsed) -> None:
-        path = options.text("report")
-        if path and (os.path.isdir(path) or not os.access(os.path.dirname(path) or ".", os.W_OK)):
-            raise OutputError(f"The file '{path}' of --report cannot be written.")
+    def _check_report(self, options: Parsed) -> None:
+        for name in ("report", "reporthtml"):
+            path = options.text(name)
+            if path and (os.path.isdir(path) or not os.access(os.path.dirname(path) or ".", os.W_OK)):
+                raise OutputError(f"The file '{path}' of --{name} cannot be written.")
+        if not options.text("reporthtml"):
+            return
+        from imapsync.report import html
+
+        if not html.is_possible():
+            raise UsageError(
+                "Option --reporthtml needs Jinja2: install the extra, pip install 'ns8-imapsync[report]'.",
+                option="reporthtml",
+            )
+        language = options.text("reportlang")
+        if language not in (None, *html.LANGUAGES):
+            raise UsageError(
+                f"Option --reportlang: '{language}' is not one of {', '.join(html.LANGUAGES)}.",
+                option="reportlang",
+            )
+        self._page_path = options.text("reporthtml") or ""
 
     def _hold_pid_file(self, options: Parsed) -> None:
         path = pid_file_path(options)
@@ -312,7 +331,7 @@ class Runner:
 
     def _write_report(self, code: Exit, ended_at: float) -> None:
         path = self._given.text("report")
-        if not path:
+        if not path and not self._page_path:
             return
         from imapsync.transfer.settings import Mode
 
@@ -329,10 +348,30 @@ class Runner:
             login_only=mode in (Mode.CONNECT, Mode.LOGIN),
             sides=self._sides,
         )
+        report = document.as_bytes(self._collector.counters, ending)
         try:
-            document.write_report(path, self._collector.counters, ending)
+            if path:
+                replace_file(path, report)
+            if self._page_path:
+                self._write_page(report)
         except OSError as error:
-            self._output.lines(f"The report '{path}' cannot be written: {error.strerror or error}")
+            name = error.filename or path
+            self._output.lines(f"The report '{name}' cannot be written: {error.strerror or error}")
+
+    def _write_page(self, report: bytes) -> None:
+        from imapsync.report import html
+
+        source, destination = (
+            f"{self._given.text(f'user{side}')} · {self._given.text(f'host{side}')}" for side in "12"
+        )
+        who = html.Who(
+            source,
+            destination,
+            " ".join(_shell_word(word) for word in masked_words(self._parser, self._words)),
+        )
+        language = self._given.text("reportlang") or html.LANGUAGES[0]
+        subjects = self._given.flag("reportsubjects", default=True)
+        html.write_page(self._page_path, report, who, language, subjects=subjects)
 
 
 def fatal_code(error: Exception | None) -> Exit:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from imapsync.report import events
 from imapsync.report.events import Event, MessageFailed, Phase, Problem, Skip, VerifyMismatch
+from imapsync.report.rows import FolderRows
 from imapsync.terms import Reason, Side
 
 #: Most failures, problems and exceptions kept in full; beyond it they are counted only.
@@ -90,6 +91,7 @@ class Counters:
     verified_equal: int = 0
     mismatches: Counter[str] = field(default_factory=Counter)
     mismatch_list: list[VerifyMismatch] = field(default_factory=list)
+    folders: FolderRows = field(default_factory=FolderRows)
 
     @property
     def messages_done(self) -> int:
@@ -119,6 +121,7 @@ class Counters:
     def add(self, event: Event) -> None:
         """Count one event."""
         _count(event, self)
+        self.folders.add(event)
 
 
 @functools.singledispatch

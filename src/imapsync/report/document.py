@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapsync import __version__
-from imapsync.report.files import replace_file
+from imapsync.report.events import Skip
 from imapsync.report.remedies import remedy_code
 from imapsync.terms import Side
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from imapsync.report.counters import Counters
     from imapsync.report.events import MessageFailed, Problem
+    from imapsync.report.rows import FolderRow
 
 HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
 #: Longest text copied from a server or a message into one member.
@@ -69,6 +70,7 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
         "folders_created": counters.folders_created,
         "folders_deleted": counters.folders_deleted,
         "bytes_transferred": counters.transferred_bytes,
+        "folders": [_folder(row) for row in counters.folders],
         "failures": [_failure(failure) for failure in counters.failures],
         "failures_total": counters.failed,
         "errors": [_problem(problem) for problem in counters.problems],
@@ -94,12 +96,26 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
     return result
 
 
-def write_report(path: str, counters: Counters, ending: Ending) -> None:
-    """Replace the report file, owner only. Raises OSError."""
+def as_bytes(counters: Counters, ending: Ending) -> bytes:
+    """Give the report as it stands in its file."""
     import json
 
-    text = json.dumps(document(counters, ending), ensure_ascii=True, indent=1)
-    replace_file(path, text.encode("ascii") + b"\n")
+    return json.dumps(document(counters, ending), ensure_ascii=True, indent=1).encode("ascii") + b"\n"
+
+
+def _folder(row: FolderRow) -> dict[str, object]:
+    return {
+        "source": _text(row.source),
+        "destination": _text(row.destination),
+        "messages": row.messages,
+        "copied": row.copied,
+        "bytes": row.copied_bytes,
+        "already": row.skipped[Skip.PRESENT],
+        "left_out": row.left_out,
+        "removed": row.skipped[Skip.REMOVED_BY_USER],
+        "failed": row.failed,
+        "different": row.different,
+    }
 
 
 def _side(counters: Counters, which: Side, ending: Ending) -> dict[str, object] | None:

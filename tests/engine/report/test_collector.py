@@ -12,8 +12,9 @@ import pytest
 from imapsync.report import events, summary
 from imapsync.report.collector import Collector
 from imapsync.report.counters import MAX_KEPT, Counters
-from imapsync.report.document import Ending, document, write_report
+from imapsync.report.document import Ending, as_bytes, document
 from imapsync.report.events import Phase, Skip
+from imapsync.report.files import replace_file
 from imapsync.report.lines import lines_of
 from imapsync.report.progress import Progress
 from imapsync.terms import Reason, Side
@@ -335,12 +336,12 @@ def test_the_report_file_is_private_and_whole(tmp_path: Path) -> None:
     path.write_text("old")
     path.chmod(0o644)
     counters, _ = collected([events.Problem(Reason.SELECT, "lone \udce9 surrogate")])
-    write_report(str(path), counters, ENDING)
+    replace_file(str(path), as_bytes(counters, ENDING))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text())["errors"][0]["text"] == "lone ? surrogate"
     assert os.listdir(tmp_path) == ["report.json"]
     with pytest.raises(OSError, match="No such file"):
-        write_report(str(tmp_path / "no" / "r"), counters, ENDING)
+        replace_file(str(tmp_path / "no" / "r"), b"")
 
 
 class Clock:

@@ -411,6 +411,32 @@ ROWS: tuple[Option, ...] = (
         ours=True,
     ),
     Option("report", Kind.TEXT, FILES, "Write the final report as JSON to this file.", ours=True),
+    Option(
+        "reporthtml",
+        Kind.TEXT,
+        FILES,
+        "Write the final report as one HTML page to this file, for a customer: a row a folder, what did not "
+        "arrive and why, what was left out, the verification, the fingerprint of the JSON report.",
+        note="needs the extra 'report' (Jinja2)",
+        ours=True,
+    ),
+    Option(
+        "reportlang",
+        Kind.TEXT,
+        FILES,
+        "Language of --reporthtml: en or it.",
+        default="en",
+        ours=True,
+    ),
+    Option(
+        "reportsubjects",
+        Kind.FLAG,
+        FILES,
+        "Name messages in --reporthtml by their subject.",
+        negatable=True,
+        default="yes",
+        ours=True,
+    ),
     Option("debug", Kind.FLAG, DEBUGGING, "Log the settings that the options became.", negatable=True),
     Option(
         "debugfolders",
