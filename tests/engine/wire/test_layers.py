@@ -21,11 +21,12 @@ BELOW: dict[str, set[str]] = {
     "wire": set(),
     "plan": {"terms"},
     "journal": {"terms"},
+    "providers": {"terms"},
     "report": {"terms"},
     "session": {"terms", "wire", "plan"},
     "account": {"terms", "wire", "plan", "session"},
-    "transfer": {"terms", "wire", "plan", "journal", "report", "session", "account"},
-    "cli": {"terms", "wire", "plan", "report", "session", "transfer"},
+    "transfer": {"terms", "wire", "plan", "journal", "providers", "report", "session", "account"},
+    "cli": {"terms", "wire", "plan", "providers", "report", "session", "transfer"},
 }
 #: What decides and what reads bytes touches no socket, clock, file or loop.
 PURE = ("wire", "plan", "terms.py")
