@@ -61,8 +61,9 @@ class IndexReader:
         self._added_field = added_field
         if dates or (selector is not None and selector.needs_dates):
             items.append(b"INTERNALDATE")
-        if identity is not None:
-            items.append(_header_fields(identity))
+        self._by_sent_day = selector is not None and selector.by_sent_day
+        if identity is not None or self._by_sent_day:
+            items.append(_header_fields(identity, b"DATE" if self._by_sent_day else b""))
         self._items = b"(" + b" ".join(items) + b")"
         self._flags = flags
 
@@ -114,7 +115,8 @@ class IndexReader:
             return
         if self._selector is not None:
             date = epoch_of(fetch.internaldate) if fetch.internaldate else None
-            if not self._selector.wants(size, date):
+            sent_day = _sent_day(fetch.body or b"") if self._by_sent_day else None
+            if not self._selector.wants(size, date, sent_day):
                 if not self._keep_unselected:
                     index.dropped.append(uid)
                     return
@@ -187,11 +189,21 @@ async def _contents(
                     yield uid, fetch.body
 
 
-def _header_fields(identity: Identity) -> bytes:
-    if not identity.headers:
+def _header_fields(identity: Identity | None, further: bytes = b"") -> bytes:
+    """Give what to ask for to identify a message, and one more field; without identity only that one."""
+    headers = () if identity is None else identity.headers
+    if identity is not None and not headers:
         return b"BODY.PEEK[HEADER]"
-    names = b" ".join(name.upper().encode("ascii", "replace") for name in identity.headers)
-    return b"BODY.PEEK[HEADER.FIELDS (" + names + b")]"
+    names = dict.fromkeys(name.upper().encode("ascii", "replace") for name in headers)
+    if further:
+        names[further] = None
+    return b"BODY.PEEK[HEADER.FIELDS (" + b" ".join(names) + b")]"
+
+
+def _sent_day(header: bytes) -> int | None:
+    from imapsync.account.sent import sent_day
+
+    return sent_day(header)
 
 
 def _each(uids: set[int]) -> Iterator[list[int]]:
@@ -237,11 +249,11 @@ async def recognise(
     return len(rows) < strangers
 
 
-async def read_without_domain(session: Session, identity: Identity, uids: Iterable[int]) -> dict[int, int]:
-    """Give UID -> `Identity.without_domain` of messages of the selected folder, for those that have one."""
+async def read_without_domain(folder: OpenFolder, identity: Identity, uids: Iterable[int]) -> dict[int, int]:
+    """Give UID -> `Identity.without_domain` of messages of a folder, for those that have one."""
     digests = {}
     for some in UidSet.of(uids).split(UIDS_PER_FETCH):
-        async for batch in session.fetch(some, b"(UID %s)" % _header_fields(identity)):
+        async for batch in folder.fetch(some, b"(UID %s)" % _header_fields(identity)):
             for fetch in batch:
                 uid, digest = fetch.uid or 0, identity.without_domain(fetch.body or b"")
                 if uid in some and digest:

@@ -13,7 +13,7 @@ from imapsync.cli import signals
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imapsync.cli.getopt import Parser
+    from imapsync.cli.getopt import Parsed, Parser
 
 
 def entry() -> NoReturn:
@@ -44,18 +44,9 @@ def main(words: Sequence[str]) -> int:
     blank_traces(parser, words)
     given, problems = parser.read(words)
     if not problems:
-        if given.flag("version"):
-            from imapsync import __version__
-
-            return _say(__version__ + "\n")
-        if given.flag("help") or not words:
-            from imapsync.cli.help import help_text
-
-            return _say(help_text())
-        if given.flag("justbanner"):
-            from imapsync.cli.help import banner
-
-            return _say(banner())
+        told = _asked_for(given, words)
+        if told is not None:
+            return _say(told)
         if given.flag("tests"):
             return _self_check()
         if given.flag("abort"):
@@ -66,6 +57,23 @@ def main(words: Sequence[str]) -> int:
     from imapsync.cli.runner import Runner
 
     return Runner(parser, words, given, environment).run(problems)
+
+
+def _asked_for(given: Parsed, words: Sequence[str]) -> str | None:
+    """Give the text of --version, --help or --justbanner, None when none of them is wanted."""
+    if given.flag("version"):
+        from imapsync import __version__
+
+        return __version__ + "\n"
+    if given.flag("help") or not words:
+        from imapsync.cli.help import help_text
+
+        return help_text()
+    if given.flag("justbanner"):
+        from imapsync.cli.help import banner
+
+        return banner()
+    return None
 
 
 def _say(text: str) -> int:

@@ -46,6 +46,7 @@ def settings(
     source = sides.endpoint(options, 1, home)
     destination = sides.endpoint(options, 2, home) if 2 in wanted else None
     rules = _Rules(options)
+    _check_deletions(options)
     return Settings(
         source=source,
         destination=destination,
@@ -115,6 +116,17 @@ def _sides_wanted(options: Parsed, mode: Mode) -> tuple[int, ...]:
             f"Missing: {', '.join(missing)}. A sync needs host, user and password of both sides."
         )
     return wanted
+
+
+def _check_deletions(options: Parsed) -> None:
+    """Refuse what would delete on host2 what host1 still has. UsageError."""
+    one_sided = options.given("search1") and not (options.given("search") or options.given("search2"))
+    if options.flag("delete2") and one_sided and not options.flag("delete1"):
+        raise UsageError(
+            "--delete2 with --search1 alone would delete on host2 what host1 still has. Select on both sides "
+            "with --search, or say with --search2 what of host2 may go.",
+            option="search1",
+        )
 
 
 def _tracer(trace: Callable[[str], None], side: int) -> Callable[[str], None]:
@@ -201,6 +213,8 @@ class _Rules:
 
         options = self._options
         both = options.text("search")
+        ages = options.given("maxage") or options.given("minage")
+        by_day = tuple(ages and options.flag(f"abletosearch{n}", default=True) for n in "12")
         return SelectionRules(
             source_search=self._search("search1", both),
             destination_search=self._search("search2", both),
@@ -208,6 +222,7 @@ class _Rules:
             min_size_bytes=self._count("minsize"),
             max_age_days=self._amount("maxage"),
             min_age_days=self._amount("minage"),
+            by_sent_day=(by_day[0], by_day[1]),
             skip_content=tuple(
                 self._pattern("skipmess", text, _message_matcher) for text in options.texts("skipmess")
             ),

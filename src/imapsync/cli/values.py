@@ -18,6 +18,7 @@ def complete(given: Parsed) -> Parsed:
     _shorthand(whole, "tls")
     _shorthand(whole, "timeout")
     _shorthand(whole, "authmd5")
+    _shorthand(whole, "abletosearch")
     _shorthand(whole, "debugimap")
     for name, preset in PRESETS.items():
         if not given.flag(name):

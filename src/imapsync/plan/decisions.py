@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.match import NONE, duplicate_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from imapsync.plan.flags import Flags, FlagTranslator
     from imapsync.plan.index import MessageIndex
@@ -55,8 +55,9 @@ def exact_flags(compared: Compared, paired: Iterable[int], translator: FlagTrans
 class FolderFacts(NamedTuple):
     """What bears on deletions in a destination folder.
 
-    shared: several source folders have it as destination. foreign: it is somebody else's. complete: the
-    source folder was listed completely, without a search, and no message of it failed.
+    shared: several source folders have it as destination: what one of them lacks is only a candidate
+    (`lacked_by_all`), and duplicates stay. foreign: it is somebody else's. complete: the source folder was
+    listed completely, whatever was selected of it, and no message of it failed.
     """
 
     shared: bool = False
@@ -78,7 +79,7 @@ def doomed(
     """
     destination, matching = compared.destination, compared.matching
     nothing = array("I")
-    if facts.shared or facts.foreign or not facts.complete:
+    if facts.foreign or not facts.complete or (facts.shared and not rules.destination):
         return nothing
     if rules.destination and not rules.empties_source:
         return array(
@@ -94,6 +95,12 @@ def doomed(
         extra = set(matching.extra)
         return array("I", (destination.uids[row] for row in duplicate_rows(destination) if row in extra))
     return nothing
+
+
+def lacked_by_all(candidates: Sequence[Iterable[int]]) -> array[int]:
+    """Give what goes from a destination that several sources share: the UIDs that each of them lacks."""
+    first, *others = (set(uids) for uids in candidates)
+    return array("I", sorted(first.intersection(*others)))
 
 
 def crossing_rows(source: MessageIndex, rows: Iterable[int], seen: set[int]) -> tuple[list[int], list[int]]:

@@ -51,7 +51,11 @@ class FolderRules(NamedTuple):
 
 
 class SelectionRules(NamedTuple):
-    """Which source messages are wanted. Sizes in bytes, ages in days before now, always by internal date."""
+    """Which source messages are wanted. Sizes in bytes, ages in days before now.
+
+    by_sent_day: whether ages count by the day of the Date: header, as SEARCH SENTSINCE and SENTBEFORE do, on
+    the source and on the destination; otherwise by internal date, to the second.
+    """
 
     source_search: str | None = None  # --search1 (or --search)
     destination_search: str | None = None  # --search2 (or --search)
@@ -59,6 +63,7 @@ class SelectionRules(NamedTuple):
     min_size_bytes: int | None = None  # --minsize: this size or smaller is skipped
     max_age_days: float | None = None  # --maxage: older is skipped
     min_age_days: float | None = None  # --minage: newer is skipped
+    by_sent_day: tuple[bool, bool] = (False, False)  # --noabletosearch1 and 2 make them False
     skip_content: tuple[Callable[[bytes], bool], ...] = ()  # --skipmess
     max_line_bytes: int | None = None  # --maxlinelength
     skip_cross_duplicates: bool = False  # --skipcrossduplicates

@@ -81,16 +81,19 @@ def _comparison(
     run: Run, job: FolderJob, reading: Reading, record: FolderRecord | None
 ) -> FullComparison | DeltaComparison | None:
     """Give how a folder pair is to be compared, None when equal numbers say that nothing is to be done."""
+    known = record if job.pair.exists else None
     if not job.pair.exists or job.pair.shared:
         record = None
     source, destination = numbers_of(job.source.listed), numbers_of(job.destination.listed)
     believed = trust(record, source, destination, wishes_of(run, job, reading))
+    if reading.mirrors and reading.source_search:
+        believed = Trust.NOTHING  # what a search does not find may be there
     if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)
     if run.journal is not None and record is not None and source is not None:
         same = source.uidvalidity == record.source.uidvalidity
         job.ours = run.journal.marked(record.id) if same else set()
-    job.record = record
+    job.record = record or known
     if record is None or believed is Trust.NOTHING:
         _give_up(run, job, replaced=False)
         return FullComparison(run, job, reading)

@@ -15,6 +15,7 @@ from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer.context import StopRun
+from imapsync.transfer.doomed import settle_doomed
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.planning import UIDS_PER_QUESTION
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     from imapsync.account.folders import FolderView
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
 
 _DELETED = (b"\\Deleted",)
 
 
-async def delete_on_destination(run: Run, jobs: list[FolderJob]) -> None:
+async def delete_on_destination(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
     """Carry out the planned deletions, or stop at a brake before the first of them."""
+    if any(job.doomed for job in jobs):
+        await settle_doomed(run, jobs, reading)
     folders = _doomed_folders(run)
     doomed = sum(len(job.doomed) for job in jobs)
     if not doomed and not folders:
@@ -73,9 +77,10 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
         for view in run.destination.listing.folders
         if not layout.is_foreign(view.folder.name)
     )
+    planned = sum(len(job.uids) for job in jobs) if run.dry else 0
     plan = MirrorPlan(
         doomed + in_folders,
-        before + run.copied_messages,
+        before + run.copied_messages + planned,
         source_messages,
         run.settings.deletion.max_destination,
     )
@@ -83,10 +88,11 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
     if brake is None:
         return
     empty = brake is Brake.SOURCE_EMPTY
-    text = (
-        f"{plan.doomed} messages would be deleted on host2, where {plan.present} are: {brake.value};"
-        f" nothing was deleted (--maxdelete2 {plan.doomed} allows it)"
-    )
+    text = f"{plan.doomed} messages would be deleted on host2, where {plan.present} are: {brake.value};"
+    if run.dry:
+        run.warn(f"{text} without --dry the run would stop here (--maxdelete2 {plan.doomed} allows it)")
+        return
+    text += f" nothing was deleted (--maxdelete2 {plan.doomed} allows it)"
     reason = Reason.BRAKE_SOURCE_EMPTY if empty else Reason.BRAKE_DELETE
     details = {"messages": str(plan.doomed), "of": str(plan.present)}
     run.sink(events.Problem(reason, text, Side.DESTINATION, details=details))

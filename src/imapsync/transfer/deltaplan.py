@@ -26,7 +26,7 @@ from imapsync.report.events import Skip
 from imapsync.terms import GONE, Copy, Pair
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import read_contents, tell_apart
-from imapsync.transfer.pairing import pair
+from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.salvage import list_all, read_pieces
 from imapsync.wire.uidset import UidSet
 
@@ -333,9 +333,7 @@ class DeltaPlan:
         sizes_differ = await tell_apart(run, job, reading, (new, loose), suspicious=True)
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
-        matching = await pair(
-            run.destination, job.destination, (new, loose), identity=run.identity, rules=rules
-        )
+        matching = await pair_job(run, job, (new, loose), rules)
         if not run.dry:
             self._write(late)
         telling.left_out(run, job, self.new, late, Skip.DUPLICATE)

@@ -17,7 +17,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import tell_apart
-from imapsync.transfer.pairing import pair
+from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.salvage import all_from, lacks, read_pieces, read_rest
 from imapsync.wire.uidset import UidSet
 
@@ -121,7 +121,9 @@ class FullComparison:
             telling.abandon(run, job)
             for name, refusal in refused:
                 run.problem(refusal, f"folder {name} cannot be opened", folder=job.name, reason=Reason.SELECT)
-        job.source_list_complete = self._source_refused is None and not reading.source_search
+        job.source_list_complete = self._source_refused is None and (
+            not reading.source_search or reading.mirrors
+        )
 
     async def _take_source(self) -> None:
         self._selected, self._source_refused = await _found(self._source_search)
@@ -168,9 +170,7 @@ class FullComparison:
             sizes_differ,
             keep_copies_of_duplicates=not run.settings.deletion.destination_duplicates,
         )
-        matching = await pair(
-            run.destination, job.destination, (source, destination), identity=run.identity, rules=rules
-        )
+        matching = await pair_job(run, job, (source, destination), rules)
         planning.plan_first(run, job, Compared(source, destination, matching), reading)
 
     async def _what_came_since_the_listing(self) -> None:

@@ -34,7 +34,7 @@ class FolderJob:
     not show. refused: messages that failed while none has arrived; together they count as one error; refusal:
     the last of them. breaking: source UIDs at which the server hangs up. flags_open: the copies' flags are to
     be looked at once more, because they may not have stayed. seen_flags: flags that were looked at whether
-    they stay.
+    they stay. spared: something of the destination has no original here and was not selected for deletion.
     """
 
     pair: FolderPair
@@ -68,6 +68,7 @@ class FolderJob:
     source_list_complete: bool = True
     incomplete: bool = False
     failed: bool = False
+    spared: bool = False
     finished: bool = False
     unchanged: bool = False
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from imapsync.plan.identity import Identity
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching, PairingRules
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.job import FolderJob
 
 
 async def pair(
@@ -33,21 +35,21 @@ async def pair(
         return matching
     if await recognise(await account.opened(folder), identity, source, destination, matching):
         matching = match(source, destination, rules)
-    if identity.any_domain and await same_but_for_domain(
-        ends, focus, job, sides, identity=identity, matching=matching
-    ):
-        matching = match(source, destination, rules)
+    return matching
+
+
+async def pair_job(
+    run: Run, job: FolderJob, sides: tuple[MessageIndex, MessageIndex], rules: PairingRules
+) -> Matching:
+    """Pair the indexes of a job's two folders, by all that the options say of who a message is."""
+    matching = await pair(run.destination, job.destination, sides, identity=run.identity, rules=rules)
+    if run.identity.any_domain and await same_but_for_domain(run, job, sides, matching):
+        matching = match(*sides, rules)
     return matching
 
 
 async def same_but_for_domain(
-    ends: Ends,
-    focus: Focus,
-    job: FolderJob,
-    sides: tuple[MessageIndex, MessageIndex],
-    *,
-    identity: Identity,
-    matching: Matching,
+    run: Run, job: FolderJob, sides: tuple[MessageIndex, MessageIndex], matching: Matching
 ) -> bool:
     """Find, for --messageidnodomain, the copies that differ in the domain of their Message-Id.
 
@@ -55,20 +57,18 @@ async def same_but_for_domain(
     size of their original; tells whether there are any, and the indexes have to be matched again.
     """
     source, destination = sides
+    identity = run.identity
     here = {source.uids[row]: row for row in matching.missing}
     there = {destination.uids[row]: row for row in matching.extra}
     if not here or not there:
         return False
-    await focus.source(job)
-    ids_here = await read_without_domain(ends.source, identity, here)
-    await focus.destination(job)
-    ids_there = await read_without_domain(ends.destination, identity, there)
+    ids_here = await read_without_domain(await run.source.opened(job.source), identity, here)
+    ids_there = await read_without_domain(await run.destination.opened(job.destination), identity, there)
     both = set(ids_here.values()) & set(ids_there.values())
-    candidates = [uid for uid, digest in ids_there.items() if digest in both]
-    contents_there = await read_contents(ends.destination, candidates, identity)
-    await focus.source(job)
     wanted = [uid for uid, digest in ids_here.items() if digest in both]
-    contents_here = await read_contents(ends.source, wanted, identity)
+    candidates = [uid for uid, digest in ids_there.items() if digest in both]
+    contents_here = await read_contents(await run.source.opened(job.source), wanted, identity)
+    contents_there = await read_contents(await run.destination.opened(job.destination), candidates, identity)
     waiting: dict[tuple[int, int], list[int]] = {}
     for uid, content in sorted(contents_here.items(), reverse=True):
         waiting.setdefault((ids_here[uid], content), []).append(uid)

@@ -177,8 +177,8 @@ def destination_numbers(job: FolderJob) -> Numbers:
 def _facts(run: Run, job: FolderJob) -> FolderFacts:
     layout = run.destination.listing.layout
     rules = run.settings.deletion
-    if job.pair.shared and (rules.destination or rules.destination_duplicates):
-        run.warn(f"nothing is deleted in {job.pair.destination}: several host1 folders share it")
+    if job.pair.shared and rules.destination_duplicates and not rules.destination:
+        run.warn(f"no duplicates are deleted in {job.pair.destination}: several host1 folders share it")
     return FolderFacts(
         shared=job.pair.shared,
         foreign=layout.is_foreign(job.pair.destination),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.index import IndexReader
 from imapsync.plan.index import FlagTable, MessageIndex
+from imapsync.plan.rules import SelectionRules
 from imapsync.plan.selection import Selector, fingerprint
 from imapsync.transfer.content import added_header
 
@@ -18,7 +19,11 @@ class Reading:
 
     def __init__(self, run: Run) -> None:
         settings = run.settings
-        self.selector = Selector(settings.selection, run.started_at)
+        rules = settings.selection
+        self.selector = Selector(rules, run.started_at, by_sent_day=rules.by_sent_day[0])
+        ages = SelectionRules(max_age_days=rules.max_age_days, min_age_days=rules.min_age_days)
+        #: Which destination messages --maxage and --minage are about, when it comes to deleting.
+        self.destination_ages = Selector(ages, run.started_at, by_sent_day=rules.by_sent_day[1])
         self.sync_duplicates = settings.identity.sync_duplicates
         self.mirrors = settings.deletion.destination and not settings.deletion.empties_source
         self.resync = settings.flags.resync
@@ -71,6 +76,10 @@ class Reading:
         selector = self.selector if selected and self.selector.active else None
         added = self._added_field if selected else None
         return IndexReader(self.identity, flags=True, selector=selector, dates=True, added_field=added)
+
+    def ages_there(self) -> IndexReader:
+        """Give a reader of those destination messages whose age fits the selection."""
+        return IndexReader(None, flags=False, selector=self.destination_ages)
 
     def new_index(self) -> MessageIndex:
         """Give an empty index that shares this run's table of flags."""

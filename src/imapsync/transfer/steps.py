@@ -71,9 +71,10 @@ class Steps:
             from imapsync.transfer.acls import copy_acls
 
             await self._persist(partial(copy_acls, state, jobs))
+        reading = Reading(state)
         if mode is Mode.SYNC:
-            await self._sync([job for job in jobs if not job.finished])
-        await self._persist(partial(delete_on_destination, state, jobs))
+            await self._sync([job for job in jobs if not job.finished], reading)
+        await self._persist(partial(delete_on_destination, state, jobs, reading))
         if mode is Mode.SYNC:
             self._settle(jobs)
             self._tell_doubted()
@@ -109,9 +110,8 @@ class Steps:
     def _mapped(self) -> dict[str, str]:
         return {job.name: job.pair.destination for job in self.jobs}
 
-    async def _sync(self, jobs: list[FolderJob]) -> None:
+    async def _sync(self, jobs: list[FolderJob], reading: Reading) -> None:
         state = self._run
-        reading = Reading(state)
         if state.journal is not None:
             state.copies_before = sum(record.copies for record in state.journal.folders().values())
         self._copier = Copier(state, Throttle(state.settings.limits, state.clock), reading)
@@ -149,7 +149,10 @@ class Steps:
         done = [
             job.record.id
             for job in jobs
-            if job.record is not None and not job.unchanged and is_complete(job) and 0 not in job.copies_done
+            if job.record is not None
+            and not (job.unchanged or job.spared)
+            and is_complete(job)
+            and 0 not in job.copies_done
         ]
         journal.settle(done)
         journal.commit()

@@ -16,7 +16,7 @@ from imapsync.terms import Copy, Reason
 from imapsync.transfer import telling
 from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.full import ALL
-from imapsync.transfer.pairing import pair
+from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import translator_of
 from imapsync.transfer.salvage import read_pieces, read_rest
 
@@ -62,9 +62,7 @@ async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
             await _read(run, job, there, reading.verifier(selected=False), index=destination, uids=ALL)
     sizes_differ = await tell_apart(run, job, reading, (source, destination))
     rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ)
-    matching = await pair(
-        run.destination, job.destination, (source, destination), identity=run.identity, rules=rules
-    )
+    matching = await pair_job(run, job, (source, destination), rules)
     telling.compared(
         run,
         job,

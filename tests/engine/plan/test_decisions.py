@@ -8,7 +8,7 @@ import pytest
 from tests.engine.plan.builders import Message, index_of
 
 from imapsync.plan.brakes import Brake, MirrorPlan, brake_of
-from imapsync.plan.decisions import Compared, FolderFacts, crossing_rows, doomed, exact_flags
+from imapsync.plan.decisions import Compared, FolderFacts, crossing_rows, doomed, exact_flags, lacked_by_all
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
 from imapsync.plan.match import PairingRules, match
@@ -58,7 +58,7 @@ THERE: list[Message] = [(A, 1), (A, 1), (B, 1), (B, 1)]
         pytest.param(DeletionRules(), FolderFacts(), (), [], id="nobody asked"),
         pytest.param(MIRROR, FolderFacts(), (), [2, 3, 4], id="--delete2 takes what is extra"),
         pytest.param(MIRROR, FolderFacts(), (3,), [2, 4], id="but not the last copy of what we moved"),
-        pytest.param(MIRROR, FolderFacts(shared=True), (), [], id="several sources share the folder"),
+        pytest.param(MIRROR, FolderFacts(shared=True), (), [2, 3, 4], id="what one of several sources lacks"),
         pytest.param(MIRROR, FolderFacts(foreign=True), (), [], id="somebody else's folder"),
         pytest.param(MIRROR, FolderFacts(complete=False), (), [], id="the source was not read completely"),
         pytest.param(MIRROR._replace(source=True), FolderFacts(), (), [], id="--delete1 empties the source"),
@@ -73,6 +73,22 @@ def test_what_goes_on_the_destination(
     rules: DeletionRules, facts: FolderFacts, moved: tuple[int, ...], expected: list[int]
 ) -> None:
     assert [*doomed(rules, facts, compared(index_of(HERE), index_of(THERE)), moved)] == expected
+
+
+@pytest.mark.parametrize(
+    ("candidates", "goes"),
+    [
+        ([[1, 2, 3], [2, 3, 4]], [2, 3]),
+        ([[1, 2], []], []),  # a source that was not read completely has no candidates
+        ([[1], [2]], []),
+        ([[3, 1]], [1, 3]),
+        ([[1, 2], [2, 3], [2]], [2]),
+    ],
+)
+def test_a_shared_folder_loses_only_what_all_its_sources_lack(
+    candidates: list[list[int]], goes: list[int]
+) -> None:
+    assert [*lacked_by_all(candidates)] == goes
 
 
 def test_a_duplicate_that_is_somebodys_copy_stays() -> None:

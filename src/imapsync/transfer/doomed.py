@@ -1,0 +1,88 @@
+"""What of the planned deletions on the destination goes: what all sources lack, and what is selected.
+
+Each folder pair has told what its own source lacks. A destination of several sources loses only what all of
+them lack, and only when all of them are part of the run. What the selection (--search2, --maxage, --minage)
+leaves aside on the destination is nobody's to delete.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from imapsync.plan.decisions import lacked_by_all
+from imapsync.plan.mapping import name_all, users_of
+from imapsync.plan.spelling import caseless
+from imapsync.session.errors import CommandRefused
+from imapsync.terms import Reason
+from imapsync.transfer.planning import UIDS_PER_QUESTION
+from imapsync.transfer.prepare import accounts
+from imapsync.wire.uidset import UidSet
+
+if TYPE_CHECKING:
+    from imapsync.transfer.context import Run
+    from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.reading import Reading
+
+
+async def settle_doomed(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
+    """Leave in each job's `doomed` only what may go. May be done again after a lost connection."""
+    _of_shared(run, jobs)
+    if not reading.destination_search and not reading.destination_ages.active:
+        return
+    for job in jobs:
+        if job.doomed:
+            before = len(job.doomed)
+            job.doomed = await _selected(run, job, reading)
+            job.spared = job.spared or len(job.doomed) < before
+
+
+def _of_shared(run: Run, jobs: list[FolderJob]) -> None:
+    """Let shared destinations lose what all their sources lack, as the plan of one of the pairs."""
+    shared: dict[str, list[FolderJob]] = {}
+    for job in jobs:
+        if job.pair.shared:
+            shared.setdefault(caseless(job.pair.destination), []).append(job)
+    if not any(job.doomed for group in shared.values() for job in group):
+        return
+    source, destination = accounts(run)
+    rules, separator = run.settings.folders, destination.layout.separator
+    users: dict[str, set[str]] = {}
+    for name, folders in users_of(
+        source, name_all(source, destination, rules, run.renamed), rules, separator
+    ).items():
+        users.setdefault(caseless(name), set()).update(folders)
+    for key, group in shared.items():
+        together = lacked_by_all([job.doomed for job in group])
+        name = group[0].pair.destination
+        complete = users.get(key) == {job.name for job in group}
+        if together and not (complete and all(job.pair.destination == name for job in group)):
+            run.warn(
+                f"nothing is deleted in {name}: not all host1 folders that share it are part of this run"
+            )
+            together = array("I")
+        for job in group:
+            job.doomed = array("I")
+        group[0].doomed = together
+
+
+async def _selected(run: Run, job: FolderJob, reading: Reading) -> array[int]:
+    """Give what of the doomed the selection finds on the destination now."""
+    index = reading.new_index()
+    try:
+        folder = await run.destination.opened(job.destination)
+        doomed = UidSet.of(job.doomed)
+        if reading.destination_search:
+            found = set(await folder.search(reading.destination_search))
+            doomed = UidSet.of(uid for uid in doomed if uid in found)
+        if reading.destination_ages.active:
+            for some in doomed.split(UIDS_PER_QUESTION):
+                stream = reading.ages_there().ask(folder, some)
+                await reading.ages_there().read(stream, index.flag_table, into=index)
+            doomed = UidSet.of(index.uids)
+    except CommandRefused as error:
+        job.failed = True
+        text = f"messages of {job.pair.destination} cannot be selected"
+        run.problem(error, text, folder=job.name, reason=Reason.DELETE)
+        return array("I")
+    return array("I", doomed)
