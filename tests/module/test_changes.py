@@ -89,6 +89,8 @@ def test_a_run_is_followed_from_its_start_to_its_result(idle: Node) -> None:
 def test_the_queue_is_told_by_itself_so_that_those_who_wait_need_no_new_rows(idle: Node) -> None:
     names = [idle.save(localuser=user) for user in "abcde"]
     idle.action("start-all-tasks")
+    # The first sign of life of a run is news of its own.
+    until(lambda: sum(idle.paths.progress(name).exists() for name in names) == 2)
     first = ask(idle)
     assert len(first["queue"]) == 3
     running = next(row["localuser"] for row in first["tasks"] if row["state"] == "running")
