@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from imapsync_tasks import files, queue, runtime, schedule
@@ -157,6 +158,8 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
         lock = files.try_lock(context.paths.lock(task), _PROBE_PATIENCE_S)
         if lock is not None:
             holder.write(lock, holder.Holder())
+            with suppress(OSError):  # without it the run is seen as soon as the engine writes its own
+                files.replace(context.paths.progress(task), "", durable=False)
             return Job(task, number, slot, lock, release), left
     return None, left
 

@@ -69,7 +69,6 @@ def work(context: Context, job: Job, finished: Finished) -> None:
 def _run(context: Context, job: Job) -> int | None:
     """Run the engine to its end and give its exit code as a shell would; None when it was not to begin."""
     with context.store.locked():
-        files.remove(context.paths.progress(job.task))
         files.remove(context.paths.report(job.task))
         me = Process.of(os.getpid())
         if holder.read(context.paths, job.task).stop:

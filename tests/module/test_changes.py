@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.module.conftest import Node, request
+from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.waiting import until
 
-from imapsync_tasks import changes
-from imapsync_tasks.task import from_request
+from imapsync_tasks import changes, envfile, runtime
+from imapsync_tasks import history as history_of_tasks
+from imapsync_tasks.task import from_request, to_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,7 +96,7 @@ def test_the_queue_is_told_by_itself_so_that_those_who_wait_need_no_new_rows(idl
     names = [idle.save(localuser=user) for user in "abcde"]
     idle.action("start-all-tasks")
     # The first sign of life of a run is news of its own.
-    until(lambda: sum(idle.paths.progress(name).exists() for name in names) == 2)
+    until(lambda: sum(runtime.progress(idle.paths, name) is not None for name in names) == 2)
     first = ask(idle)
     assert len(first["queue"]) == 3
     running = next(row["localuser"] for row in first["tasks"] if row["state"] == "running")
@@ -127,8 +133,8 @@ def test_who_missed_too_many_removals_gets_the_whole_list(monkeypatch: pytest.Mo
     def outcome(_name: str) -> str:
         return changes.NEVER
 
-    monkeypatch.setattr(changes, "MAX_REMOVED", 2)
-    history = changes.History()
+    monkeypatch.setattr(history_of_tasks, "MAX_REMOVED", 2)
+    history = history_of_tasks.History()
     history.observe(dict.fromkeys("abcd", "1"), "", outcome)
     begin = history.token
     for left in ("abc", "ab", "a"):
@@ -156,6 +162,123 @@ def test_tasks_are_counted_without_listing_them(idle: Node) -> None:
     }
     idle.action("start-task", {"localuser": "a"})
     assert idle.action("get-task-counts").output["running"] == 1
+
+
+def quiet(node: Node) -> str:
+    """Wait until a question finds that nothing changed without looking at every task; give the version."""
+    version = ""
+
+    def short() -> bool:
+        nonlocal version
+        before = looked_at(node)
+        version = ask(node, version)["version"]
+        return looked_at(node) == before > 0
+
+    until(short, 120)
+    return version
+
+
+def looked_at(node: Node) -> float:
+    """Give when every task was looked at."""
+    return history_of_tasks.History.read(node.paths.changes).looked_at
+
+
+def test_without_news_no_task_is_looked_at(idle: Node) -> None:
+    idle.save()
+    version = quiet(idle)
+    before = looked_at(idle)
+    assert ask(idle, version)["tasks"] == []
+    assert idle.action("get-task-counts").output["total"] == 1
+    assert looked_at(idle) == before
+
+
+def test_while_a_task_runs_only_that_one_is_looked_at(idle: Node) -> None:
+    name = idle.save(localuser="a")
+    idle.save(localuser="b")
+    idle.action("start-task", {"localuser": "a"})
+    until(lambda: runtime.progress(idle.paths, name))
+    version = quiet(idle)
+    before = looked_at(idle)
+    progress = idle.paths.progress(name)
+    beside = progress.with_name(".new")
+    beside.write_text('{"phase": "copying", "messages_done": 2}')
+    beside.replace(progress)
+    answer = ask(idle, version)
+    assert [row["progress"]["messages_done"] for row in answer["tasks"]] == [2]
+    assert looked_at(idle) == before
+    idle.action("stop-task", {"localuser": "a"})
+    answer = ask(idle, answer["version"])
+    assert [row["state"] for row in answer["tasks"]] == ["stopped"]
+
+
+def test_a_start_is_seen_at_once(idle: Node) -> None:
+    name = idle.save()
+    idle.syncctl("start", "--detach", name)
+    idle.syncctl("stop", name)
+    version = quiet(idle)
+    idle.syncctl("start", "--detach", name)
+    assert [row["state"] for row in ask(idle, version)["tasks"]] == ["running"]
+    assert idle.action("get-task-counts").output["running"] == 1
+
+
+def test_a_run_that_is_killed_with_its_container_is_told(idle: Node) -> None:
+    name = idle.save()
+    idle.syncctl("start", "--detach", name)
+    until(lambda: runtime.progress(idle.paths, name))
+    version = quiet(idle)
+    held = json.loads(idle.paths.lock(name).read_text())
+    for who in ("worker", "engine"):
+        os.kill(held[who][0], signal.SIGKILL)
+    until(lambda: [row["state"] for row in ask(idle, version)["tasks"]] == ["stopped"])
+
+
+def test_a_file_that_an_administrator_edits_in_place_is_seen_after_a_while(idle: Node) -> None:
+    name = idle.save()
+    version = quiet(idle)
+    env = idle.paths.env(name)
+    env.write_text(env.read_text().replace("imap.foo.com", "imap.bar.com"))
+    history = history_of_tasks.History.read(idle.paths.changes)
+    history.looked_at -= 301
+    history.write(idle.paths.changes)
+    assert [row["remotehostname"] for row in ask(idle, version)["tasks"]] == ["imap.bar.com"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_question_without_news_costs_nothing_with_ten_thousand_tasks(idle: Node) -> None:
+    with idle.store.locked():
+        env = to_env(from_request(request(localuser="user")))
+        for number in range(10_000):
+            idle.paths.env(f"user{number}_a0241w").write_text(
+                envfile.render(env | {"LOCALUSER": f"user{number}"})
+            )
+    version = quiet(idle)
+    alone = min(spent(idle, "-c", "import json, sys; json.load(sys.stdin)") for _ in range(7))
+    asked = min(
+        spent(idle, str(IMAGEROOT / "actions" / "list-changes" / "20read"), since=version) for _ in range(7)
+    )
+    sys.stdout.write(f"\n10,000 tasks, nothing new: {1000 * (asked - alone):.0f} ms of processor time\n")
+    assert asked - alone < 0.03 * SLOWER
+
+
+#: What a machine that does other things may need more.
+SLOWER = 3
+
+
+def spent(node: Node, *words: str, **data: str) -> float:
+    """Give the processor time of a program of the node's Python, s."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, *words],
+        input=json.dumps(data),
+        text=True,
+        capture_output=True,
+        check=True,
+        cwd=node.state,
+        env=node.environ,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_mailboxes_have_an_action_of_their_own(idle: Node) -> None:

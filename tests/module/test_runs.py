@@ -106,7 +106,7 @@ def test_an_engine_that_does_not_listen_is_killed_within_five_seconds(idle: Node
     task = idle.save()
     (idle.home / "deaf").touch()
     idle.syncctl("start", "--detach", task)
-    until(lambda: idle.paths.progress(task).exists())
+    until(lambda: runtime.progress(idle.paths, task))
     begin = time.monotonic()
     assert idle.syncctl("stop", task).returncode == 0
     assert time.monotonic() - begin < 5

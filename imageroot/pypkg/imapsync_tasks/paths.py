@@ -86,8 +86,8 @@ class Paths(NamedTuple):
         return self.imapsync / f"{task}.trust"
 
     def progress(self, task: str) -> Path:
-        """Give the engine's live progress."""
-        return self.imapsync / f"{task}.progress"
+        """Give the engine's live progress; it is there from the moment a run begins."""
+        return self.runs / f"{task}.progress"
 
     def report(self, task: str) -> Path:
         """Give the engine's report of the run under way."""
@@ -141,6 +141,15 @@ class Paths(NamedTuple):
         return self.slots / "timer"
 
     @property
+    def runs(self) -> Path:
+        """Give the directory of what changes all the time while tasks run."""
+        return self.imapsync / ".runs"
+
+    def begun(self) -> list[str]:
+        """Give the tasks that began a run and did not tell its end: who runs is among them."""
+        return [name.removesuffix(".progress") for name in _listing(self.runs) if name[0] != "."]
+
+    @property
     def settings(self) -> Path:
         """Give what the container knows of the instance's settings."""
         return self.imapsync / ".settings"
@@ -185,11 +194,12 @@ class Paths(NamedTuple):
         return [self.cron / name for name in _listing(self.cron) if name.endswith(".cron")]
 
     def files_of(self, task: str) -> list[Path]:
-        """Give every existing file of exactly this task in imapsync/, its lock last."""
+        """Give every existing file of exactly this task in imapsync/ and .runs/, its lock last."""
         found = [
-            self.imapsync / name
-            for name in _listing(self.imapsync)
-            if _is_of(task, name) and not (self.imapsync / name).is_dir()
+            directory / name
+            for directory in (self.imapsync, self.runs)
+            for name in _listing(directory)
+            if _is_of(task, name) and not (directory / name).is_dir()
         ]
         return sorted(found, key=lambda path: (path == self.lock(task), path.name))
 

@@ -47,12 +47,7 @@ class State(NamedTuple):
 
 def states(paths: Paths, names: Iterable[str]) -> dict[str, State]:
     """Give the state of each task; the caller holds the instance lock."""
-    waiting: dict[str, int] = {}
-    if queue.is_served(paths):
-        now = time.time()
-        for entry in queue.read(paths):
-            if entry.due <= now:
-                waiting.setdefault(entry.task, len(waiting) + 1)
+    places = {name: place for place, name in enumerate(waiting(paths), 1)}
     found = {}
     for name in names:
         locked, written = files.peek(paths.lock(name))
@@ -60,9 +55,17 @@ def states(paths: Paths, names: Iterable[str]) -> dict[str, State]:
             found[name] = State(RUNNING)
             continue
         mark = _mark(paths, name) if written else ""
-        position = waiting.get(name)
+        position = places.get(name)
         found[name] = State(QUEUED if position else STOPPED, position, mark)
     return found
+
+
+def waiting(paths: Paths) -> list[str]:
+    """Give the tasks in the queue whose turn has come, in their order, while somebody serves it."""
+    if not queue.is_served(paths):
+        return []
+    now = time.time()
+    return list(dict.fromkeys(entry.task for entry in queue.read(paths) if entry.due <= now))
 
 
 def _mark(paths: Paths, name: str) -> str:

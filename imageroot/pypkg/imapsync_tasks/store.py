@@ -44,7 +44,7 @@ class Store:
 
     def prepare(self) -> None:
         """Make the directories."""
-        for directory in (self.paths.imapsync, self.paths.cron):
+        for directory in (self.paths.imapsync, self.paths.cron, self.paths.runs):
             with suppress(FileExistsError), _writing():
                 directory.mkdir(mode=0o700)
 
