@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tests.servers.hostile import Scripted
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 RICH = b"IMAP4rev1 LITERAL+ UIDPLUS MULTIAPPEND NAMESPACE LIST-EXTENDED LIST-STATUS ESEARCH UNSELECT"
 BARE = b"IMAP4rev1"
+#: It counts changes, too (RFC 7162).
+COUNTING = RICH + b" CONDSTORE ENABLE"
 _LITERAL = re.compile(rb"\{(\d+)(\+?)\}\r\n\Z")
 _TOKEN = re.compile(rb'"((?:\\.|[^"\\])*)"|\{(\d+)\+?\}\r\n|([^ ()\r\n"]+)')
 _SYSTEM_FLAGS = b"\\Answered \\Flagged \\Deleted \\Seen \\Draft"
@@ -34,6 +37,7 @@ class Mail:
     content: bytes
     flags: set[bytes] = field(default_factory=set)
     date: bytes = b"01-Jan-2024 00:00:00 +0000"
+    modseq: int = 1
 
 
 @dataclass
@@ -43,13 +47,27 @@ class Folder:
     uidvalidity: int = 1
     uidnext: int = 1
     mails: list[Mail] = field(default_factory=list)
+    modseq: int = 1
 
     def add(self, content: bytes, flags: Iterable[bytes] = (), date: bytes = b"") -> Mail:
         """Append a message and give it."""
         mail = Mail(self.uidnext, content, set(flags), date or Mail.date)
         self.uidnext += 1
         self.mails.append(mail)
+        self.changed(mail)
         return mail
+
+    def changed(self, mail: Mail | None = None) -> None:
+        """Count a change, of a message or of which ones there are."""
+        self.modseq += 1
+        if mail is not None:
+            mail.modseq = self.modseq
+
+    def remove(self, mails: Iterable[Mail]) -> None:
+        """Take messages out for good."""
+        gone = {mail.uid for mail in mails}
+        self.mails = [mail for mail in self.mails if mail.uid not in gone]
+        self.changed()
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,10 @@ class _Connection:
     def do_subscribe(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
         yield b"OK done"
 
-    do_enable = do_id = do_unsubscribe = do_subscribe
+    do_id = do_unsubscribe = do_subscribe
+
+    def do_enable(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        yield b"* ENABLED" + (b" CONDSTORE" if self.counts else b"")
 
     def do_logout(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
         yield b"* BYE good bye"
@@ -157,7 +178,11 @@ class _Connection:
         if _words(rest)[-1:] == [b""]:
             yield b'* LIST (\\Noselect) "/" ""'
             return
+        pattern = _words(rest.partition(b"RETURN")[0])[-1]
+        wanted = re.escape(pattern).replace(rb"\*", b".*").replace(b"%", b"[^/]*")
         for name in sorted(self.server.folders):
+            if not re.fullmatch(wanted, name):
+                continue
             yield b'* LIST (\\HasNoChildren) "/" "%s"' % name
             if b"STATUS (" in rest:
                 yield self.status(name)
@@ -180,6 +205,19 @@ class _Connection:
         self.server.folders[name] = Folder()
         yield b"OK made"
 
+    def do_delete(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        gone = self.server.folders.pop(_words(rest)[0], None)
+        yield b"OK deleted" if gone is not None else b"NO [NONEXISTENT] no such folder"
+
+    def do_rename(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        old, new = _words(rest)[:2]
+        folders = self.server.folders
+        if old not in folders or new in folders:
+            yield b"NO not like that"
+            return
+        folders[new] = folders.pop(old)
+        yield b"OK renamed"
+
     def do_select(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
         self.selected = b""
         name = _words(rest)[0]
@@ -194,6 +232,8 @@ class _Connection:
         yield b"* 0 RECENT"
         yield b"* OK [UIDVALIDITY %d] valid" % folder.uidvalidity
         yield b"* OK [UIDNEXT %d] next" % folder.uidnext
+        if self.counts:
+            yield b"* OK [HIGHESTMODSEQ %d] counted" % folder.modseq
         yield b"OK [READ-WRITE] selected"
 
     do_examine = do_select
@@ -205,7 +245,7 @@ class _Connection:
     do_close = do_unselect
 
     def do_uid_search(self, rest: bytes, command: list[bytes]) -> Iterator[bytes]:
-        found = [mail.uid for mail in self.folder.mails]
+        found = [mail.uid for mail in self.folder.mails if self.matches(mail, rest.upper())]
         if b"RETURN" in rest.upper():
             every = b" ALL " + b",".join(b"%d" % uid for uid in found) if found else b""
             yield b'* ESEARCH (TAG "%s") UID%s' % (command[0].split(b" ")[0], every)
@@ -214,7 +254,10 @@ class _Connection:
 
     def do_uid_fetch(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
         chosen, items = rest.split(b" ", 1)
+        since = re.search(rb"CHANGEDSINCE (\d+)", items.upper())
         for number, mail in enumerate(self.folder.mails, 1):
+            if since is not None and mail.modseq <= int(since[1]):
+                continue
             if _in_set(mail.uid, chosen, self.folder.uidnext - 1):
                 yield b"* %d FETCH (%s)" % (number, b" ".join(_facts(mail, items.upper())))
 
@@ -226,7 +269,26 @@ class _Connection:
                 mail.flags = {
                     b"+": mail.flags | changed, b"-": mail.flags - changed,
                 }.get(how[:1], changed)  # fmt: skip
+                self.folder.changed(mail)
         yield b"OK stored"
+
+    def do_uid_expunge(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
+        folder = self.folder
+        yield from self.expunged(
+            [mail for mail in folder.mails if _in_set(mail.uid, rest, folder.uidnext - 1)]
+        )
+
+    def do_expunge(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
+        yield from self.expunged(self.folder.mails)
+
+    def expunged(self, mails: list[Mail]) -> Iterator[bytes]:
+        gone = [mail for mail in mails if b"\\Deleted" in mail.flags]
+        places = {mail.uid: place for place, mail in enumerate(self.folder.mails, 1)}
+        for mail in reversed(gone):
+            yield b"* %d EXPUNGE" % places[mail.uid]
+        if gone:
+            self.folder.remove(gone)
+        yield b"OK expunged"
 
     def do_append(self, rest: bytes, command: list[bytes]) -> Iterator[bytes]:
         name = _words(rest)[0]
@@ -248,6 +310,21 @@ class _Connection:
             yield b"OK stored"
 
     @property
+    def counts(self) -> bool:
+        """Whether changes are counted."""
+        return b"CONDSTORE" in self.server.capabilities
+
+    def matches(self, mail: Mail, criteria: bytes) -> bool:
+        """Tell whether SEARCH finds a message; of the keys those that tests ask for."""
+        if chosen := re.search(rb"\bUID ([\d:,*]+)", criteria):
+            return _in_set(mail.uid, chosen[1].strip(), self.folder.uidnext - 1)
+        if before := re.search(rb'BEFORE "?(\d+-\w+-\d+)', criteria):
+            day = datetime.strptime(before[1].decode(), "%d-%b-%Y").replace(tzinfo=UTC)
+            return datetime.strptime(mail.date.strip().decode(), "%d-%b-%Y %H:%M:%S %z") < day
+        flag = re.search(rb"\b(UN)?(SEEN|DELETED|FLAGGED)\b", criteria)
+        return flag is None or ((b"\\" + flag[2].title() in mail.flags) is not bool(flag[1]))
+
+    @property
     def folder(self) -> Folder:
         """The selected folder."""
         return self.server.folders[self.selected]
@@ -255,8 +332,9 @@ class _Connection:
     def status(self, name: bytes) -> bytes:
         folder = self.server.folders[name]
         unseen = sum(b"\\Seen" not in mail.flags for mail in folder.mails)
-        return b'* STATUS "%s" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d UNSEEN %d)' % (
-            name, len(folder.mails), folder.uidnext, folder.uidvalidity, unseen,
+        counted = b" HIGHESTMODSEQ %d" % folder.modseq if self.counts else b""
+        return b'* STATUS "%s" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d UNSEEN %d%s)' % (
+            name, len(folder.mails), folder.uidnext, folder.uidvalidity, unseen, counted,
         )  # fmt: skip
 
 
@@ -266,6 +344,8 @@ def _facts(mail: Mail, items: bytes) -> Iterator[bytes]:
         yield b"RFC822.SIZE %d" % len(mail.content)
     if b"FLAGS" in items:
         yield b"FLAGS (%s)" % b" ".join(sorted(mail.flags))
+    if b"MODSEQ" in items or b"CHANGEDSINCE" in items:
+        yield b"MODSEQ (%d)" % mail.modseq
     if b"INTERNALDATE" in items:
         yield b'INTERNALDATE "%s"' % mail.date
     header = mail.content[: mail.content.index(b"\r\n\r\n") + 4]

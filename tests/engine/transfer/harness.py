@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tests.servers.base import DEFAULT_PASSWORD
 from tests.servers.client import NewMessage
@@ -19,7 +19,7 @@ from imapsync.transfer import Outcome, Settings, Stop, run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.servers.base import ImapServer, Snapshot
+    from tests.servers.base import Snapshot
 
 
 @dataclass
@@ -59,11 +59,18 @@ class Ran:
         return sum(event.count for event in self.all(events.MessagesDeleted) if event.side is side)
 
 
-def endpoint(server: ImapServer) -> Endpoint:
+class Listening(Protocol):
+    """Whatever can be connected to."""
+
+    host: str
+    port: int
+
+
+def endpoint(server: Listening) -> Endpoint:
     return Endpoint(server.host, server.port, Security.NONE, Trust("any"), timeout_s=20)
 
 
-def settings(source: ImapServer, destination: ImapServer, **options: Any) -> Settings:  # noqa: ANN401 - any field
+def settings(source: Listening, destination: Listening, **options: Any) -> Settings:  # noqa: ANN401 - any field
     """Give settings for user `source` on one server and user `target` on the other, quiet about sizes."""
     base = Settings(
         endpoint(source),
