@@ -74,6 +74,11 @@ class Account:
         return self._connection.has(capability)
 
     @property
+    def append_limit(self) -> int | None:
+        """The largest message that the server takes, in bytes, None when it does not say."""
+        return self._connection.append_limit
+
+    @property
     def tells_vanished(self) -> bool:
         """Whether the server names messages that are gone (QRESYNC was switched on)."""
         return "QRESYNC" in self._connection.enabled

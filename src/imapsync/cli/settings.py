@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.cli import sides
+from imapsync.cli.cache import state_path
 from imapsync.cli.errors import UsageError
 from imapsync.terms import Side
 
@@ -64,7 +65,7 @@ def settings(
         limits=rules.limits(),
         sizes_at_start=options.flag("foldersizes", default=True) or mode is Mode.SIZES,
         sizes_at_end=options.flag("foldersizesatend", default=options.flag("foldersizes", default=True)),
-        state_path=options.text("state"),
+        state_path=state_path(options) if mode in (Mode.SYNC, Mode.VERIFY) else options.text("state"),
         state_hosts=(options.text("statehost1"), options.text("statehost2")),
         sieve_delivery=options.flag("sievedelivery2"),
         report_to=tuple(
@@ -329,6 +330,7 @@ class _Rules:
             bytes_after=self._count("maxbytesafter") or 0,
             max_sleep_s=defaults.max_sleep_s if sleep is None else sleep,
             exit_when_over_bytes=self._count("exitwhenover"),
+            append_bytes=self._count("appendlimit") or None,
             max_wait_s=defaults.max_wait_s if wait_minutes is None else wait_minutes * 60,
             max_lost_s=defaults.max_lost_s if lost_minutes is None else lost_minutes * 60,
             errors_max=errors_max(self._options),

@@ -123,6 +123,17 @@ def select_folders(folders: Iterable[Folder], rules: FolderRules) -> Selection:
     return Selection(tuple(_ordered(chosen, rules)), missing, gone)
 
 
+def find_root(tree: FolderTree, root: str) -> str | None:
+    """Give the folder that --subfolder1 names, as it is written or below the personal prefix, None for none.
+
+    --subfolder2 OLD made INBOX.OLD on a server with the prefix INBOX., so --subfolder1 OLD finds it there.
+    """
+    for name in (root, tree.layout.prefix + root):
+        if any(is_under(folder.name, name, folder.separator) for folder in tree.folders):
+            return name
+    return None
+
+
 def is_under(name: str, parent: str, separator: str) -> bool:
     """Tell whether a folder is `parent` or lies below it."""
     return same_name(name, parent) or bool(separator and name.startswith(parent + separator))

@@ -90,6 +90,18 @@ class ContentRules(NamedTuple):
     dates_from_header: bool = False  # --idatefromheader
     keep_dates: bool = True  # --syncinternaldates
 
+    @property
+    def changes(self) -> bool:
+        """Whether the copy may have other bytes than the original."""
+        return bool(
+            self.rewrite
+            or self.pipe
+            or self.shorten
+            or self.truncate_bytes
+            or self.disarm_receipts
+            or self.add_header
+        )
+
 
 class FlagRules(NamedTuple):
     """What happens to flags."""

@@ -89,6 +89,15 @@ class SessionBase:
         """Tell whether the server announced a capability (in capitals)."""
         return capability in self.capabilities
 
+    @property
+    def append_limit(self) -> int | None:
+        """The largest message that the server takes, in bytes, None when it does not say (RFC 7889 §3)."""
+        for name in self.capabilities:
+            number = name.removeprefix("APPENDLIMIT=")
+            if number != name and number.isdigit():
+                return int(number)
+        return None
+
     def noop(self) -> Pending[None]:
         """NOOP."""
         return self._send(self._command(b"NOOP"))

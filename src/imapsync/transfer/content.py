@@ -32,14 +32,7 @@ class Content:
         self._rules = rules
         self._selection = selection
         self._identity = identity
-        self.changes = bool(
-            rules.rewrite
-            or rules.pipe
-            or rules.shorten
-            or rules.truncate_bytes
-            or rules.disarm_receipts
-            or rules.add_header
-        )
+        self.changes = rules.changes
         self.selects = bool(selection.skip_content or selection.max_line_bytes is not None)
         self.active = self.changes or self.selects or rules.dates_from_header
 

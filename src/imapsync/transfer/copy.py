@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.session.errors import ConnectionFailed, SyncError
 from imapsync.terms import Side
+from imapsync.transfer.budget import Budget
 from imapsync.transfer.connect import connect
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.job import SENT
@@ -58,8 +59,9 @@ class Copier:
     def __init__(self, run: Run, throttle: Throttle, reading: Reading) -> None:
         self._run = run
         self._reading = reading
-        self._work = Work(throttle)
-        self._most_lanes = 1 if throttle.active else run.settings.limits.connections
+        limits = run.settings.limits
+        self._work = Work(throttle, Budget(limits.exit_when_over_bytes))
+        self._most_lanes = 1 if throttle.active or self._work.budget.active else limits.connections
         self._lanes: list[Lane] = []
         self._further: list[Account] = []
         self._copying = 0
@@ -73,6 +75,7 @@ class Copier:
         Raises ConnectionFailed when a connection is lost, and StopRun.
         """
         self._work.begin(jobs)
+        self._work.budget.renew(self._run.copied_bytes)
         self._lanes.clear()
         self._copying = 0
         try:

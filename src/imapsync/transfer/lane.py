@@ -119,7 +119,7 @@ class Lane:
                 self.sender.again.clear()
                 if self.sender.doubted:
                     await self._look_for_doubted()
-                elif not self._later:
+                elif not self._later and not self._work.budget.renew(self._run.copied_bytes):
                     return
 
     def retire(self) -> None:
@@ -138,6 +138,8 @@ class Lane:
         ):
             if self._fetching and self._fetching[-1].large:
                 return  # its body is asked for next, so its folder has to stay open
+            if work.budget.spent and self._next is None:
+                return
             piece, self._next = self._next or next(pieces, None), None
             if piece is None:
                 return

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from imapsync.account import SeenFolder
-from imapsync.plan.folders import FolderTree, is_under, select_folders
+from imapsync.plan.folders import FolderTree, find_root, select_folders
 from imapsync.plan.mapping import (
     destination_layout,
     map_folders,
@@ -77,9 +77,9 @@ def accounts(run: Run) -> tuple[FolderTree, FolderTree]:
 
 def make_jobs(run: Run) -> list[FolderJob]:
     """Choose and map the folders. Reports folders that were asked for and do not exist."""
-    rules = run.settings.folders
     source, destination = accounts(run)
-    _check_subfolder(run, source)
+    _find_subfolder(run, source)
+    rules = run.settings.folders
     _check_subscriptions(run)
     selection = select_folders(choosable(source, rules), rules)
     for name in selection.excluded:
@@ -193,9 +193,14 @@ def _check_subscriptions(run: Run) -> None:
         run.count_error()
 
 
-def _check_subfolder(run: Run, source: FolderTree) -> None:
-    root = run.settings.folders.source_subfolder
-    if root and not any(is_under(folder.name, root, folder.separator) for folder in source.folders):
+def _find_subfolder(run: Run, source: FolderTree) -> None:
+    """Put the name that --subfolder1 has on host1 into the rules; StopRun when there is none."""
+    rules = run.settings.folders
+    root = rules.source_subfolder
+    if not root:
+        return
+    found = find_root(source, root)
+    if found is None:
         run.sink(
             events.Problem(
                 Reason.SUBFOLDER1_MISSING,
@@ -205,6 +210,7 @@ def _check_subfolder(run: Run, source: FolderTree) -> None:
             )
         )
         raise StopRun(Stop.SUBFOLDER_MISSING)
+    run.settings = run.settings._replace(folders=rules._replace(source_subfolder=found))
 
 
 def tell_folders(

@@ -43,6 +43,7 @@ class Limits(NamedTuple):
     bytes_after: int = 0  # --maxbytesafter
     max_sleep_s: float = 2.0  # --maxsleep
     exit_when_over_bytes: int | None = None  # --exitwhenover
+    append_bytes: int | None = None  # --appendlimit
     max_wait_s: float = 3600.0  # --maxwait: how long servers may ask us to wait, in all
     max_lost_s: float = 300.0  # --maxlost: how long a lost server is tried
     errors_max: int = 50  # --errorsmax

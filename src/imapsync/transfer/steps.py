@@ -28,6 +28,7 @@ from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_fold
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode
+from imapsync.transfer.sizelimit import refuse_too_large
 from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
 from imapsync.transfer.throttle import Throttle
 
@@ -160,6 +161,7 @@ class Steps:
     async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
         """Copy, and go on after a lost connection as long as that moves the work forward."""
         state = self._run
+        refuse_too_large(state, jobs)
         fruitless = 0
         while True:
             before = _settled_rows(jobs)

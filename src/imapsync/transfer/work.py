@@ -10,6 +10,7 @@ from imapsync.transfer.job import WAITING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from imapsync.transfer.budget import Budget
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.throttle import Throttle
 
@@ -33,10 +34,10 @@ class Work:
     left_bytes: what no lane has taken yet, by the sizes that were announced. sharing: whether several lanes
     may be at one folder. slowest_answer_s: the longest time that the destination took for an answer to an
     APPEND since the last loss of a connection. keywords_later: the destination refused messages for their
-    keywords, so these are set when the messages are there.
+    keywords, so these are set when the messages are there. budget: what may be asked for before the run ends.
     """
 
-    def __init__(self, throttle: Throttle) -> None:
+    def __init__(self, throttle: Throttle, budget: Budget) -> None:
         self.batch_messages = BATCH_MESSAGES
         self.lanes = 1
         self.left_bytes = 0
@@ -45,6 +46,7 @@ class Work:
         self.warned_of_dates = False
         self.keywords_later = False
         self.throttle = throttle
+        self.budget = budget
         self._untouched: deque[Iterator[Piece]] = deque()
         self._under_way: list[Iterator[Piece]] = []
         self._begun: set[int] = set()
@@ -112,7 +114,8 @@ class Work:
         for row, size in enumerate(job.sizes):
             if job.states[row] != WAITING:
                 continue
-            if rows and (size > LARGE_BYTES or len(rows) >= limit or size_bytes + size > BATCH_BYTES):
+            full = size_bytes + size > self.budget.within(BATCH_BYTES)
+            if rows and (size > LARGE_BYTES or len(rows) >= limit or full):
                 yield self._take(job, rows, size_bytes)
                 rows, size_bytes = [], 0
             rows.append(row)
@@ -125,4 +128,5 @@ class Work:
 
     def _take(self, job: FolderJob, rows: list[int], size_bytes: int) -> Piece:
         self.left_bytes -= size_bytes
+        self.budget.take(size_bytes)
         return job, rows

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.plan.builders import folder
 
-from imapsync.plan.folders import INBOX, Folder, Layout, is_under, same_name, select_folders
+from imapsync.plan.folders import (
+    INBOX,
+    Folder,
+    FolderTree,
+    Layout,
+    find_root,
+    is_under,
+    same_name,
+    select_folders,
+)
 from imapsync.plan.rules import FolderRules
 
 TREE = [
@@ -168,3 +177,20 @@ def test_order_neither_loses_nor_repeats_a_folder(
     assert chosen == [
         each.name for each in select_folders([folder(n) for n in reversed(names)], rules).folders
     ]
+
+
+@pytest.mark.parametrize(
+    ("root", "found"),
+    [
+        ("OLD", "INBOX.OLD"),
+        ("INBOX.OLD", "INBOX.OLD"),
+        ("Top", "Top"),
+        ("OL", None),
+        ("Both", "Both"),
+        ("x", None),
+    ],
+)
+def test_subfolder1_is_found_as_written_or_below_the_prefix(root: str, found: str | None) -> None:
+    names = ("INBOX", "INBOX.OLD.Work", "Top", "Both.a", "INBOX.Both")
+    tree = FolderTree([folder(name, separator=".") for name in names], Layout("INBOX.", "."))
+    assert find_root(tree, root) == found

@@ -149,20 +149,16 @@ ROWS: tuple[Option, ...] = (
         "usecache",
         Kind.FLAG,
         IDENTITY,
-        "Would keep a cache of what was copied.",
+        "Keep a state file for these two accounts in a folder of --tmpdir; --state FILE says where.",
         negatable=True,
-        status=Status.NO_EFFECT,
-        note="--state FILE is that, faster and safe against changes on the servers",
     ),
     Option(
         "useuid",
         Kind.FLAG,
         IDENTITY,
-        "Would recognise messages by UIDs instead of by headers.",
+        "Recognise what was copied before by its UID: implies --usecache.",
         negatable=True,
-        status=Status.NO_EFFECT,
-        note="with --state the UIDs of what was copied decide anyway; without, headers keep a second run "
-        "from copying everything again",
+        note="headers tell in the first run, and with --nousecache in each, so nothing is copied twice",
     ),
     Option(
         "skipsize",

@@ -90,7 +90,7 @@ ROWS: tuple[Option, ...] = (
         "Would expunge host1 after each message.",
         negatable=True,
         status=Status.NO_EFFECT,
-        note="what --delete1 deletes is expunged once a folder, as soon as its copies are proven",
+        note="what --delete1 deletes is expunged once a folder, at the end, when its copies are proven",
     ),
     Option(
         "delete2",
