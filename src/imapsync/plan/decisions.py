@@ -55,8 +55,8 @@ def exact_flags(compared: Compared, paired: Iterable[int], translator: FlagTrans
 class FolderFacts(NamedTuple):
     """What bears on deletions in a destination folder.
 
-    shared: several source folders have it as destination: what one of them lacks is only a candidate
-    (`lacked_by_all`), and duplicates stay. foreign: it is somebody else's. complete: the source folder was
+    shared: several source folders have it as destination: what one of them lacks in any number is only a
+    candidate (`lacked_by_all`), and duplicates stay. foreign: it is somebody else's. complete: the source folder was
     listed completely, whatever was selected of it, and no message of it failed.
     """
 
@@ -82,12 +82,15 @@ def doomed(
     if facts.foreign or not facts.complete or (facts.shared and not rules.destination):
         return nothing
     if rules.destination and not rules.empties_source:
+        # A message that two sources have may be there twice.
+        here = set(compared.source.digests) if facts.shared else ()
         return array(
             "I",
             (
                 uid
                 for row in matching.extra
                 if (uid := destination.uids[row]) not in moved
+                and destination.digests[row] not in here
                 and (destination.digests[row], destination.sizes[row]) not in identities
             ),
         )

@@ -80,7 +80,7 @@ def test_what_no_source_of_a_merged_folder_has_stays(world: World, state: bool) 
     assert "x1" not in world.subjects(2, "INBOX.All")
     world.good(options)
     world.good(options)
-    assert world.subjects(2, "INBOX.All") == ["both", "s1", "w1", "w2"]
+    assert world.subjects(2, "INBOX.All") == ["both", "both", "s1", "w1", "w2"]
 
 
 def test_a_merged_folder_loses_what_a_source_outside_of_the_run_has(world: World) -> None:

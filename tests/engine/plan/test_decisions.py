@@ -58,7 +58,7 @@ THERE: list[Message] = [(A, 1), (A, 1), (B, 1), (B, 1)]
         pytest.param(DeletionRules(), FolderFacts(), (), [], id="nobody asked"),
         pytest.param(MIRROR, FolderFacts(), (), [2, 3, 4], id="--delete2 takes what is extra"),
         pytest.param(MIRROR, FolderFacts(), (3,), [2, 4], id="but not the last copy of what we moved"),
-        pytest.param(MIRROR, FolderFacts(shared=True), (), [2, 3, 4], id="what one of several sources lacks"),
+        pytest.param(MIRROR, FolderFacts(shared=True), (), [3, 4], id="what one of several sources lacks"),
         pytest.param(MIRROR, FolderFacts(foreign=True), (), [], id="somebody else's folder"),
         pytest.param(MIRROR, FolderFacts(complete=False), (), [], id="the source was not read completely"),
         pytest.param(MIRROR._replace(source=True), FolderFacts(), (), [], id="--delete1 empties the source"),
