@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imapsync.session.errors import CommandRefused
@@ -36,13 +36,15 @@ class SeenFolder:
     """A folder and what it showed.
 
     listed: what the listing told. opened: what its first opening since `begin` told, which everything is
-    compared under. uidvalidity: what each opening has to meet, 0 while nobody knows.
+    compared under. uidvalidity: what each opening has to meet, 0 while nobody knows. breaking: UIDs at
+    which its server hangs up.
     """
 
     mailbox: MailboxName
     listed: StatusItems | None = None
     opened: Selected | None = None
     uidvalidity: int = 0
+    breaking: set[int] = field(default_factory=set)
 
     def begin(self, uidvalidity: int = 0) -> None:
         """Forget what opening told: the folder is compared anew, under this UIDVALIDITY or any."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.match import NONE, duplicate_rows
+from imapsync.plan.match import NONE, duplicate_rows, twins
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from imapsync.plan.flags import Flags, FlagTranslator
     from imapsync.plan.index import MessageIndex
@@ -17,6 +18,40 @@ if TYPE_CHECKING:
 
 #: (flags to add, flags to remove) -> destination UIDs.
 FlagChanges = dict[tuple["Flags", "Flags"], "array[int]"]
+
+
+class Rows(NamedTuple):
+    """Messages of a source folder, in parallel; no digests where nobody asked who they are."""
+
+    uids: array[int]
+    sizes: array[int]
+    digests: array[int]
+
+
+class FolderPlan(NamedTuple):
+    """What follows from the comparison of a folder pair: made once, then carried out.
+
+    copy: the messages to be copied. floor: the UID from which on everything in the destination folder is
+    newer than the comparison. found: source UIDs, and destination UIDs, of selected messages that are there.
+    twins: source UIDs of duplicates, and of what they are duplicates of. crossing: rows of messages that
+    another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on
+    copies. flag_rows: source UIDs and numbers of flags to be recorded once the copies have them. doomed:
+    destination UIDs to be deleted.
+    """
+
+    copy: Rows = Rows(array("I"), array("Q"), array("Q"))
+    floor: int = 1
+    found: tuple[array[int], array[int]] = (array("I"), array("I"))
+    twins: Mapping[int, int] = MappingProxyType({})
+    crossing: Sequence[int] = ()
+    ours: Collection[int] = frozenset()
+    flags: Mapping[tuple[Flags, Flags], Sequence[int]] = MappingProxyType({})
+    flag_rows: Sequence[tuple[int, int]] = ()
+    doomed: Sequence[int] = ()
+
+
+#: The plan of a folder pair of which nothing is to be done.
+NOTHING = FolderPlan()
 
 
 class Compared(NamedTuple):
@@ -104,6 +139,69 @@ def lacked_by_all(candidates: Sequence[Iterable[int]]) -> array[int]:
     """Give what goes from a destination that several sources share: the UIDs that each of them lacks."""
     first, *others = (set(uids) for uids in candidates)
     return array("I", sorted(first.intersection(*others)))
+
+
+class Case(NamedTuple):
+    """What bears on a folder pair's plan besides the messages.
+
+    rules, facts: for deletions. moved, identities: copies that may be the last ones, see `doomed`.
+    translator: brings the copies' flags to the originals', None: these are compared in another way. crossing:
+    digests of the folders before (--skipcrossduplicates), None: that does not matter.
+    """
+
+    rules: DeletionRules
+    floor: int = 1
+    facts: FolderFacts = FolderFacts()
+    moved: Collection[int] = ()
+    identities: Collection[tuple[int, int]] = ()
+    translator: FlagTranslator | None = None
+    crossing: set[int] | None = None
+    ours: Collection[int] = frozenset()
+
+
+def decide(compared: Compared, case: Case) -> FolderPlan:
+    """Give what follows from a matching; that of all messages, or of those that have no partner yet."""
+    source, destination, matching = compared
+    paired = compared.paired()
+    selected = [row for row in paired if source.uids[row] not in source.excluded]
+    copies = [destination.uids[matching.partner[row]] for row in selected]
+    rows, crossing = _without_crossing(source, matching.missing, case.crossing)
+    exact = case.translator is not None and source.flags and destination.flags
+    return FolderPlan(
+        copy=_rows(source, rows),
+        floor=case.floor,
+        found=(array("I", [source.uids[row] for row in selected]), array("I", copies)),
+        twins=twins(source, matching),
+        crossing=crossing,
+        ours=case.ours,
+        flags=exact_flags(compared, paired, case.translator) if exact and case.translator else {},
+        doomed=doomed(case.rules, case.facts, compared, case.moved, case.identities),
+    )
+
+
+def decide_all(source: MessageIndex, case: Case) -> FolderPlan:
+    """Give the plan for an empty destination when duplicates are wanted: everything that is selected."""
+    rows: Sequence[int] = range(len(source))
+    if source.excluded:
+        rows = [row for row, uid in enumerate(source.uids) if uid not in source.excluded]
+    rows, crossing = _without_crossing(source, rows, case.crossing)
+    return FolderPlan(copy=_rows(source, rows), floor=case.floor, crossing=crossing, ours=case.ours)
+
+
+def _without_crossing(
+    source: MessageIndex, rows: Sequence[int], seen: set[int] | None
+) -> tuple[Sequence[int], Sequence[int]]:
+    return (rows, ()) if seen is None or not source.digests else crossing_rows(source, rows, seen)
+
+
+def _rows(source: MessageIndex, rows: Sequence[int]) -> Rows:
+    if isinstance(rows, range):
+        return Rows(source.uids, source.sizes, source.digests)
+    return Rows(
+        array("I", [source.uids[row] for row in rows]),
+        array("Q", [source.sizes[row] for row in rows]),
+        array("Q", [source.digests[row] for row in rows] if source.digests else []),
+    )
 
 
 def crossing_rows(source: MessageIndex, rows: Iterable[int], seen: set[int]) -> tuple[list[int], list[int]]:

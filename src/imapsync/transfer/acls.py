@@ -21,7 +21,7 @@ async def copy_acls(run: Run, jobs: list[FolderJob]) -> None:
     What the account itself may do stays, or the copying could end here. What a server refuses is a warning:
     no message depends on it.
     """
-    for account in (run.source, run.destination):
+    for account in run.accounts:
         if not account.has("ACL"):
             run.warn("access control lists are not copied (--syncacls): the server has none", account.side)
             return

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from imapsync.plan.stored import Numbers, all_there, unaccounted
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason
+from imapsync.transfer.copylist import DONE
 from imapsync.transfer.failures import message_lost
-from imapsync.transfer.flagging import plan_missing_flags
-from imapsync.transfer.job import DONE
+from imapsync.transfer.flagging import change_flags, missing_flags
 from imapsync.transfer.resolve import find_copies
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def check_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     asked = [
         (job, run.destination.server.status(job.destination.mailbox, ("MESSAGES", "UIDNEXT")))
         for job in jobs
-        if DONE in job.states
+        if DONE in job.copying.states
     ]
     for job, answer in asked:
         try:
@@ -48,28 +48,28 @@ async def check_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
 
 
 async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> None:
-    done = [row for row, state in enumerate(job.states) if state == DONE]
-    before = Numbers(_there(job), job.floor)
+    done = job.copying.rows(DONE)
+    before = Numbers(_there(job), job.copying.floor)
     agrees = not job.pair.shared and all_there(before, now, len(done))
     if agrees:
-        wanted = _needs_uids(run) or job.flags_open
-        rows = [row for row in done if not job.copies[row]] if wanted else []
+        wanted = _needs_uids(run) or job.copying.flags_open
+        rows = [row for row in done if not job.copying.copies[row]] if wanted else []
     else:
         folder = await run.destination.opened(job.destination)
-        present = set(await folder.search(f"UID {job.floor}:*"))
-        rows = [done[place] for place in unaccounted([job.copies[row] for row in done], present)]
+        present = set(await folder.search(f"UID {job.copying.floor}:*"))
+        rows = [done[place] for place in unaccounted([job.copying.copies[row] for row in done], present)]
         for row in rows:
-            job.copies[row] = 0
+            job.copying.name(row, 0)
     found = await find_copies(run.source, run.destination, job, rows, reading)
     for row in rows:
         if row in found:
-            job.copies[row] = found[row].copy
+            job.copying.name(row, found[row].copy)
         elif not agrees:
             message_lost(run, job, row)
     _record(run, job, [row for row in rows if row in found])
-    if job.flags_open:
-        await plan_missing_flags(run, job)
-        job.flags_open = False
+    if job.copying.flags_open:
+        await change_flags(run, job, await missing_flags(run, job))
+        job.copying.flags_open = False
 
 
 def _there(job: FolderJob) -> int:
@@ -91,11 +91,11 @@ def _record(run: Run, job: FolderJob, rows: list[int]) -> None:
     """Write the pairs that were found into the journal."""
     if run.journal is None or job.record is None or not rows:
         return
-    known = run.journal.find(job.record.id, [job.uids[row] for row in rows])
-    numbers = {uid: pair.flags for uid, pair in known.items()} | job.copied_flags
-    copies = [job.copies[row] for row in rows]
-    flags = [numbers.get(job.uids[row], 0) for row in rows]
-    run.journal.add(job.record.id, job.pairs(rows, copies, flags))
+    known = run.journal.find(job.record.id, [job.copying.uids[row] for row in rows])
+    numbers = {uid: pair.flags for uid, pair in known.items()} | job.copying.flags
+    copies = [job.copying.copies[row] for row in rows]
+    flags = [numbers.get(job.copying.uids[row], 0) for row in rows]
+    run.journal.add(job.record.id, job.copying.pairs(rows, copies, flags))
     if run.settings.sieve_delivery:
         run.journal.add_unfiltered(job.record.id, copies)
     run.journal.commit()

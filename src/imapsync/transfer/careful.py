@@ -98,10 +98,10 @@ async def _single_out(run: Run, job: FolderJob, reading: Reading) -> None:
                 suspects.add(first)
                 pieces.append(piece)
             else:
-                job.breaking.add(first)
-                if len(job.breaking) > MOST_BREAKING:
+                job.source.breaking.add(first)
+                if len(job.source.breaking) > MOST_BREAKING:
                     raise
-    for uid in sorted(job.breaking):
+    for uid in sorted(job.source.breaking):
         job.failed = True
         text = "the connection broke each time this message was asked for"
         run.sink(events.WorkPlanned(1, 0))

@@ -16,7 +16,9 @@ from imapsync.report.events import Phase
 from imapsync.transfer import telling
 from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
-from imapsync.transfer.planning import note_restored, wishes_of
+from imapsync.transfer.job import Standing
+from imapsync.transfer.planning import Remembered, wishes_of
+from imapsync.transfer.recording import note_restored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,14 +66,13 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
     for comparison in comparisons:
         job = comparison.job
         if not comparison.invalid and not job.finished:
-            await comparison.conclude()
+            job.take(await comparison.conclude())
         if comparison.invalid:
-            _give_up(run, job, replaced=comparison.replaced)
-            again = FullComparison(run, job, reading)
+            again = _from_scratch(run, job, reading, replaced=comparison.replaced)
             again.ask()
             await again.take()
             if not job.finished:
-                await again.conclude()
+                job.take(await again.conclude())
         if not job.finished:
             working.append(job)
     return working
@@ -90,31 +91,36 @@ def _comparison(
         believed = Trust.NOTHING  # what a search does not find may be there
     if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)
-    if run.journal is not None and record is not None and source is not None:
-        same = source.uidvalidity == record.source.uidvalidity
-        job.ours = run.journal.marked(record.id) if same else set()
     job.record = record or known
     if record is None or believed is Trust.NOTHING:
-        _give_up(run, job, replaced=False)
-        return FullComparison(run, job, reading)
+        return _from_scratch(run, job, reading, replaced=False)
     if believed is Trust.BEGUN:
-        return FullComparison(run, job, reading, record)
+        return FullComparison(run, job, reading, Remembered(_our_marks(run, job, record)), record)
     if believed is Trust.KNOWN:
         return DeltaComparison(run, job, reading, record)
     _unchanged(run, job, record)
     return None
 
 
-def _give_up(run: Run, job: FolderJob, *, replaced: bool) -> None:
-    """Believe no longer what is recorded of a folder pair, but which of its copies may be the last ones."""
+def _from_scratch(run: Run, job: FolderJob, reading: Reading, *, replaced: bool) -> FullComparison:
+    """Believe nothing that is recorded of a folder pair but our marks, and which copies may be the last."""
     record, job.record = job.record, None
     if record is None or run.journal is None:
-        return
+        return FullComparison(run, job, reading, Remembered())
     which = spared(record, job.source.numbers, job.destination.numbers, replaced=replaced)
+    last: set[int] = set()
     if which is not Spared.NOBODY:
-        job.last_copies = run.journal.moved(record.id)
+        last |= run.journal.moved(record.id)
     if which is Spared.KNOWN:
-        job.last_copies.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
+        last.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
+    remembered = Remembered(_our_marks(run, job, record), frozenset(last))
+    return FullComparison(run, job, reading, remembered)
+
+
+def _our_marks(run: Run, job: FolderJob, record: FolderRecord) -> frozenset[int]:
+    """Give the source UIDs that we have marked as deleted, if they are still those messages'."""
+    same = job.source.numbers.uidvalidity == record.source.uidvalidity
+    return frozenset(run.journal.marked(record.id)) if same and run.journal is not None else frozenset()
 
 
 def _unchanged(run: Run, job: FolderJob, record: FolderRecord) -> None:
@@ -124,7 +130,7 @@ def _unchanged(run: Run, job: FolderJob, record: FolderRecord) -> None:
     there = max(0, record.destination.messages)
     telling.compared(run, job, source=messages, destination=there, unchanged=True)
     telling.present(run, job, messages, record.removed)
-    job.finished = job.unchanged = True
+    job.standing = Standing.UNCHANGED
 
 
 def _messages(job: FolderJob) -> int:

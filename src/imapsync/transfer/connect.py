@@ -134,7 +134,7 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
 
 async def leave(run: Run, *, quick: bool = False) -> None:
     """Log out of both sides; `quick` closes the sockets at once."""
-    sessions = [account.server for account in (run.source, run.destination) if account.connected]
+    sessions = [account.server for account in run.accounts if account.connected]
     if quick:
         for session in sessions:
             session.abort()

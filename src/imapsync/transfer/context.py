@@ -59,6 +59,11 @@ class Run:
         self.destination = Account(Side.DESTINATION, writes=not self.dry)
 
     @property
+    def accounts(self) -> tuple[Account, Account]:
+        """Both sides: source, destination."""
+        return self.source, self.destination
+
+    @property
     def dry(self) -> bool:
         """Whether nothing may be changed."""
         return self.settings.dry

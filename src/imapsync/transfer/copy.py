@@ -18,7 +18,7 @@ from imapsync.terms import Side
 from imapsync.transfer.budget import Budget
 from imapsync.transfer.connect import connect
 from imapsync.transfer.context import StopRun
-from imapsync.transfer.job import SENT
+from imapsync.transfer.copylist import SENT
 from imapsync.transfer.lane import Lane
 from imapsync.transfer.work import BATCH_BYTES, Work
 
@@ -113,7 +113,7 @@ class Copier:
         One lane from now on, smaller batches, and with `blame` a strike against a message that was alone on
         its way.
         """
-        in_flight = [(job, row) for job in jobs for row, state in enumerate(job.states) if state == SENT]
+        in_flight = [(job, row) for job in jobs for row in job.copying.rows(SENT)]
         if not in_flight:
             in_flight = [place for lane in self._lanes for place in lane.forwarding]
         if blame and len(in_flight) == 1:

@@ -17,6 +17,7 @@ from imapsync.plan.spelling import caseless, key_of, plainer_names, unique_name
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
+from imapsync.transfer.job import Standing
 from imapsync.transfer.prepare import accounts
 from imapsync.transfer.telling import abandon
 from imapsync.wire.mailbox import MailboxName
@@ -186,7 +187,7 @@ class _Maker:
                 self._run.warn(
                     f"folder {job.name} skipped: host2 does not tell {name} from {used} (--nomixfolders)"
                 )
-                job.finished = True
+                job.standing = Standing.ABANDONED
                 continue
             self._tell(job, name, used)
             job.pair = job.pair._replace(

@@ -14,8 +14,9 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
+from imapsync.transfer import recording
 from imapsync.transfer.context import StopRun
-from imapsync.transfer.doomed import settle_doomed
+from imapsync.transfer.doomed import doomed_now
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.planning import UIDS_PER_QUESTION
@@ -23,6 +24,8 @@ from imapsync.transfer.prepare import accounts
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imapsync.account.folders import FolderView
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -31,22 +34,37 @@ if TYPE_CHECKING:
 _DELETED = (b"\\Deleted",)
 
 
-async def delete_on_destination(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
-    """Carry out the planned deletions, or stop at a brake before the first of them."""
-    if any(job.doomed for job in jobs):
-        await settle_doomed(run, jobs, reading)
-    folders = _doomed_folders(run)
-    doomed = sum(len(job.doomed) for job in jobs)
-    if not doomed and not folders:
-        return
-    run.sink(events.PhaseChanged(Phase.DELETING))
-    _brake(run, jobs, doomed, folders)
-    for job in jobs:
-        if job.doomed:
-            await _delete_messages(run, job)
-            del job.doomed[:]
-    for view in folders:
-        await _delete_folder(run, view)
+class Deletions:
+    """What a run deletes on the destination; a step that may be begun anew.
+
+    spared: positions of the jobs where something has no original and was not selected for deletion.
+    """
+
+    def __init__(self, run: Run, jobs: list[FolderJob], reading: Reading) -> None:
+        self.spared: set[int] = set()
+        self._run = run
+        self._jobs = jobs
+        self._reading = reading
+        self._done: set[int] = set()
+
+    async def carry_out(self) -> None:
+        """Carry out the planned deletions, or stop at a brake before the first of them."""
+        run = self._run
+        left = await doomed_now(run, self._jobs, self._reading, self._done)
+        self.spared |= left.spared
+        folders = _doomed_folders(run)
+        doomed = sum(map(len, left.uids.values()))
+        if not doomed and not folders:
+            return
+        run.sink(events.PhaseChanged(Phase.DELETING))
+        _brake(run, self._jobs, doomed, folders)
+        for job in self._jobs:
+            uids = left.uids.get(job.position)
+            if uids:
+                await _delete_messages(run, job, uids)
+                self._done.add(job.position)
+        for view in folders:
+            await _delete_folder(run, view)
 
 
 def _doomed_folders(run: Run) -> list[FolderView]:
@@ -77,7 +95,7 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
         for view in run.destination.listing.folders
         if not layout.is_foreign(view.folder.name)
     )
-    planned = sum(len(job.uids) for job in jobs) if run.dry else 0
+    planned = sum(len(job.copying) for job in jobs) if run.dry else 0
     plan = MirrorPlan(
         doomed + in_folders,
         before + run.copied_messages + planned,
@@ -99,44 +117,30 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
     raise StopRun(Stop.BRAKE_SOURCE_EMPTY if empty else Stop.BRAKE_DELETE)
 
 
-async def _delete_messages(run: Run, job: FolderJob) -> None:
+async def _delete_messages(run: Run, job: FolderJob, doomed: Sequence[int]) -> None:
     rules = run.settings.deletion
     name = job.pair.destination
     duplicates = not rules.destination
     if run.dry:
-        run.note(f"would delete {len(job.doomed)} messages of {name} on host2")
-        run.sink(events.MessagesDeleted(Side.DESTINATION, name, len(job.doomed), duplicates=duplicates))
+        run.note(f"would delete {len(doomed)} messages of {name} on host2")
+        run.sink(events.MessagesDeleted(Side.DESTINATION, name, len(doomed), duplicates=duplicates))
         return
     try:
         folder = await run.destination.change(job.destination)
-        for some in UidSet.of(job.doomed).split(UIDS_PER_QUESTION):
+        for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
             await folder.store(some, b"+FLAGS", _DELETED)
     except CommandRefused as error:
         job.failed = True
         run.problem(error, f"messages of {name} cannot be deleted", folder=job.name, reason=Reason.DELETE)
         return
     gone = rules.destination_expunge and await expunge(
-        run, run.destination, folder, name, set(job.doomed), by_uid=rules.destination_uid_expunge
+        run, run.destination, folder, name, set(doomed), by_uid=rules.destination_uid_expunge
     )
     run.sink(
-        events.MessagesDeleted(Side.DESTINATION, name, len(job.doomed), expunged=gone, duplicates=duplicates)
+        events.MessagesDeleted(Side.DESTINATION, name, len(doomed), expunged=gone, duplicates=duplicates)
     )
     if gone:
-        _forget(run, job)
-
-
-def _forget(run: Run, job: FolderJob) -> None:
-    """Take the deleted messages out of the journal."""
-    journal, record = run.journal, job.record
-    if journal is None or record is None:
-        return
-    journal.remove_loose(record.id, job.doomed)
-    there = record.destination
-    if there.messages >= 0:
-        there = there._replace(messages=there.messages - len(job.doomed), modseq=0, size=-1)
-        job.record = record._replace(destination=there)
-        journal.update(job.record)
-    journal.commit()
+        recording.copies_gone(run, job, doomed)
 
 
 async def _delete_folder(run: Run, view: FolderView) -> None:

@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.belief import PAIRS_LOOKED_AT, Flags, Questions, questions, same_messages
+from imapsync.plan.decisions import NOTHING
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning, telling
 from imapsync.transfer.deltaplan import DeltaPlan
-from imapsync.transfer.planning import note_restored
+from imapsync.transfer.recording import note_restored
 from imapsync.transfer.salvage import all_from
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
     from imapsync.account import OpenFolder
+    from imapsync.plan.decisions import FolderPlan
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
     from imapsync.terms import FolderRecord, Pair
@@ -123,14 +125,14 @@ class DeltaComparison:
             note_restored(self._run, record)
             self.invalid = self.replaced = True
 
-    async def conclude(self) -> None:
-        """Ask what the opened folders ask for besides, complete the picture and fill the job."""
+    async def conclude(self) -> FolderPlan:
+        """Ask what the opened folders ask for besides, complete the picture and decide."""
         await self._ask_again()
         if self.invalid:
-            return
+            return NOTHING
         telling.oversized(self._run, self.job, self._reading)
         qresync = self._asked.flags is Flags.CHANGED and self._run.source.tells_vanished
-        await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
+        return await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
 
     # -- questions
 
@@ -147,7 +149,7 @@ class DeltaComparison:
         if wanted.source_list:
             self._listed = source.search(self._reading.source_search or "ALL")
         elif wanted.source_new:
-            self._new = self._source_reader.ask(source, all_from(wanted.source_new, self.job))
+            self._new = self._source_reader.ask(source, all_from(wanted.source_new, self.job.source.breaking))
 
     def _ask_changes(self, folder: OpenFolder, uids: UidSet) -> FetchStream | None:
         """Ask what changed since the last run; with QRESYNC the answer names what vanished, too."""

@@ -18,7 +18,7 @@ from imapsync.plan.changes import (
     vanished,
     without_our_marks,
 )
-from imapsync.plan.decisions import Compared
+from imapsync.plan.decisions import NOTHING, Compared
 from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.index import MessageIndex, canonical_flags
 from imapsync.plan.match import PairingRules
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from imapsync.account.index import IndexReader
     from imapsync.journal import Pairs
     from imapsync.journal.journal import Journal
+    from imapsync.plan.decisions import FlagChanges, FolderPlan
     from imapsync.terms import FolderRecord, Numbers
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -46,7 +47,7 @@ LOOKUP = 2_000
 
 
 class DeltaPlan:
-    """Gathers the changes of one folder pair, then fills its job. Nothing is written before all is known.
+    """Gathers the changes of one folder pair, then decides. Nothing is written before all is known.
 
     vanished: source UIDs that are gone. new: source messages the journal does not know. listed: source UIDs
     that are selected now, when they had to be listed. destination_new: messages on the destination since the
@@ -65,12 +66,14 @@ class DeltaPlan:
         self._record = record
         self._changed: list[tuple[int, tuple[bytes, ...]]] = []
         self._flag_rows: dict[int, int] = {}
+        self._flag_changes: FlagChanges = {}
         self._marks: dict[int, Copy] = {}
         self._taken_over: dict[int, int] = {}
         self._pairs: Pairs | None = None
         self._orphans: list[Pair] = []
         self._present: set[int] | None = None
         self._everything: set[int] | None = None
+        self._whole = True
         self._arrived = 0
         self._late: set[int] = set()
         self._put_back: set[int] = set()
@@ -96,17 +99,17 @@ class DeltaPlan:
 
     async def conclude(
         self, source_reader: IndexReader, destination_reader: IndexReader, *, qresync: bool
-    ) -> None:
-        """Ask what is left to ask, match, and fill the job."""
+    ) -> FolderPlan:
+        """Ask what is left to ask, match, and decide."""
         self._look_up_flags()
         await self._unknown_source(source_reader)
         await self._complete_source(source_reader, qresync=qresync)
         if self._job.finished:
-            return
+            return NOTHING
         await self._find_removed(source_reader)
         await self._gather_loose(destination_reader)
         await self._find_late_duplicates()
-        await self._decide()
+        return await self._decide()
 
     # -- flags
 
@@ -130,7 +133,7 @@ class DeltaPlan:
             self._flag_rows[uid] = journal.flags_number(now)
             change = flag_change(translator, before, now) if pair.copy > 0 else None
             if change is not None:
-                self._job.flag_changes.setdefault(change, array("I")).append(pair.copy)
+                self._flag_changes.setdefault(change, array("I")).append(pair.copy)
 
     # -- the source
 
@@ -179,7 +182,7 @@ class DeltaPlan:
         if missing:
             folder = await self._run.source.opened(job.source)
             await read_pieces(self._run, job, folder, reader, self.new, missing=missing)
-        if not job.incomplete:
+        if self._whole:
             self.vanished |= vanished(self._known_pairs().source_uids, self._everything)
 
     async def _list_source(self, listed: UidSet | None) -> None:
@@ -187,7 +190,9 @@ class DeltaPlan:
         job = self._job
         selected = job.source.opened  # the session may have another folder open
         if listed is None or selected is None or len(listed) < selected.exists:
-            listed = await list_all(self._run, job, await self._run.source.opened(job.source))
+            shown = await list_all(self._run, job, await self._run.source.opened(job.source))
+            listed = shown.uids if shown is not None else None
+            self._whole = shown is None or shown.whole
         self._everything = set(listed) if listed is not None else None
 
     # -- the destination
@@ -206,7 +211,7 @@ class DeltaPlan:
             listed = await list_all(self._run, job, await self._run.destination.opened(job.destination))
             if listed is None:
                 return  # who knows which copies are there; nothing is concluded from it
-            self._present = set(listed)
+            self._present = set(listed.uids)
             pairs = self._known_pairs()
             self._marks = removed_copies(
                 pairs.source_uids, pairs.destination_uids, self._present, record.destination_seen
@@ -318,7 +323,7 @@ class DeltaPlan:
 
     # -- the decision
 
-    async def _decide(self) -> None:
+    async def _decide(self) -> FolderPlan:
         run, job, reading, journal, record = (
             self._run,
             self._job,
@@ -338,7 +343,8 @@ class DeltaPlan:
             self._write(late)
         telling.left_out(run, job, self.new, late, Skip.DUPLICATE)
         there = max(0, job.destination.numbers.messages)
-        planning.plan_known(run, job, Compared(new, loose, matching), reading, there)
+        plan = planning.plan_known(run, job, Compared(new, loose, matching), reading, there)
+        return plan._replace(flags=self._flag_changes, flag_rows=list(self._flag_rows.items()))
 
     async def _find_put_back(self) -> None:
         """Find copies that their owner took out of the folder and put back: they are pairs under new UIDs."""
@@ -377,7 +383,7 @@ class DeltaPlan:
 
     def _write(self, late: list[int]) -> None:
         """Bring all that was found into the journal at once: half of it would be a lie."""
-        journal, record, job = self._journal, self._record, self._job
+        journal, record = self._journal, self._record
         journal.unsettle(record.id)
         gone = journal.find(record.id, self.vanished)
         ours = journal.marked(record.id) & self.vanished
@@ -402,7 +408,6 @@ class DeltaPlan:
         )
         for uid in self.vanished:
             self._flag_rows.pop(uid, None)
-        job.flag_rows = list(self._flag_rows.items())
 
     def _loose_index(self) -> MessageIndex:
         loose = MessageIndex(self._reading.table)

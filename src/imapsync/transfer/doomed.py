@@ -8,7 +8,7 @@ leaves aside on the destination is nobody's to delete.
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.decisions import lacked_by_all
 from imapsync.plan.mapping import name_all, users_of
@@ -20,31 +20,44 @@ from imapsync.transfer.prepare import accounts
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
 
 
-async def settle_doomed(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
-    """Leave in each job's `doomed` only what may go. May be done again after a lost connection."""
-    _of_shared(run, jobs)
-    if not reading.destination_search and not reading.destination_ages.active:
-        return
-    for job in jobs:
-        if job.doomed:
-            before = len(job.doomed)
-            job.doomed = await _selected(run, job, reading)
-            job.spared = job.spared or len(job.doomed) < before
+class Doomed(NamedTuple):
+    """Position of a job -> destination UIDs that go. spared: jobs where some do not go for the selection."""
+
+    uids: dict[int, Sequence[int]]
+    spared: set[int]
 
 
-def _of_shared(run: Run, jobs: list[FolderJob]) -> None:
+async def doomed_now(run: Run, jobs: list[FolderJob], reading: Reading, done: set[int]) -> Doomed:
+    """Give what of the plans may go; done: positions of jobs of which it has gone."""
+    planned = {job.position: job.plan.doomed for job in jobs} | _of_shared(run, jobs)
+    uids = {at: doomed for at, doomed in planned.items() if doomed and at not in done}
+    spared = set()
+    if reading.destination_search or reading.destination_ages.active:
+        for job in jobs:
+            doomed = uids.get(job.position, ())
+            if doomed:
+                uids[job.position] = await _selected(run, job, reading, doomed)
+                if len(uids[job.position]) < len(doomed):
+                    spared.add(job.position)
+    return Doomed(uids, spared)
+
+
+def _of_shared(run: Run, jobs: list[FolderJob]) -> dict[int, Sequence[int]]:
     """Let shared destinations lose what all their sources lack, as the plan of one of the pairs."""
     shared: dict[str, list[FolderJob]] = {}
     for job in jobs:
         if job.pair.shared:
             shared.setdefault(caseless(job.pair.destination), []).append(job)
-    if not any(job.doomed for group in shared.values() for job in group):
-        return
+    if not any(job.plan.doomed for group in shared.values() for job in group):
+        return {}
+    doomed: dict[int, Sequence[int]] = {}
     source, destination = accounts(run)
     rules, separator = run.settings.folders, destination.layout.separator
     users: dict[str, set[str]] = {}
@@ -53,7 +66,7 @@ def _of_shared(run: Run, jobs: list[FolderJob]) -> None:
     ).items():
         users.setdefault(caseless(name), set()).update(folders)
     for key, group in shared.items():
-        together = lacked_by_all([job.doomed for job in group])
+        together = lacked_by_all([job.plan.doomed for job in group])
         name = group[0].pair.destination
         complete = users.get(key) == {job.name for job in group}
         if together and not (complete and all(job.pair.destination == name for job in group)):
@@ -61,17 +74,17 @@ def _of_shared(run: Run, jobs: list[FolderJob]) -> None:
                 f"nothing is deleted in {name}: not all host1 folders that share it are part of this run"
             )
             together = array("I")
-        for job in group:
-            job.doomed = array("I")
-        group[0].doomed = together
+        doomed.update((job.position, ()) for job in group)
+        doomed[group[0].position] = together
+    return doomed
 
 
-async def _selected(run: Run, job: FolderJob, reading: Reading) -> array[int]:
+async def _selected(run: Run, job: FolderJob, reading: Reading, uids: Sequence[int]) -> Sequence[int]:
     """Give what of the doomed the selection finds on the destination now."""
     index = reading.new_index()
     try:
         folder = await run.destination.opened(job.destination)
-        doomed = UidSet.of(job.doomed)
+        doomed = UidSet.of(uids)
         if reading.destination_search:
             found = set(await folder.search(reading.destination_search))
             doomed = UidSet.of(uid for uid in doomed if uid in found)

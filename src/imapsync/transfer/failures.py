@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.report import events
 from imapsync.terms import Reason, Side
 from imapsync.transfer.context import reason_of
-from imapsync.transfer.job import DONE, FAILED, SKIPPED
+from imapsync.transfer.copylist import FAILED, SKIPPED
 
 if TYPE_CHECKING:
     from imapsync.report.events import Skip
@@ -40,49 +40,44 @@ def message_failed(
 
     A folder of which nothing arrives counts as one error, whatever it holds.
     """
-    job.close_row(row, FAILED)
+    job.copying.close(row, FAILED)
     job.failed = True
     described = describe(content) if content else {}
     failure = events.MessageFailed(
         folder=job.name,
-        uid=job.uids[row],
+        uid=job.copying.uids[row],
         reason=reason or (append_reason(error) if error is not None else Reason.INTERNAL),
         server_text=server_text or (error.server_text or str(error) if error is not None else ""),
         message_id=described.get("message-id"),
         subject=described.get("subject"),
         date=described.get("date"),
-        size_bytes=job.sizes[row],
+        size_bytes=job.copying.sizes[row],
         side=side,
     )
     run.sink(failure)
-    if DONE in job.states:
-        run.count_error()
-        return
-    job.refused += 1
-    job.refusal = failure
-    if job.refused == 1:
+    if job.copying.refuse(failure):
         run.count_error()
 
 
 def refuses_everything(run: Run, job: FolderJob) -> bool:
     """Tell whether so many messages of a folder failed, and none arrived, that it is given up."""
-    return job.refused >= (run.settings.limits.errors_max or MOST_REFUSED)
+    return job.copying.refused >= (run.settings.limits.errors_max or MOST_REFUSED)
 
 
 def give_up_rest(run: Run, job: FolderJob, rows: list[int]) -> None:
     """Report messages of a folder of which everything failed so far; they are not tried."""
-    last = job.refusal
-    text = f"not tried: {job.refused} messages of the folder failed before and none arrived"
+    last = job.copying.refusal
+    text = f"not tried: {job.copying.refused} messages of the folder failed before and none arrived"
     for row in rows:
-        job.close_row(row, FAILED)
+        job.copying.close(row, FAILED)
         job.failed = True
         run.sink(
             events.MessageFailed(
                 job.name,
-                job.uids[row],
+                job.copying.uids[row],
                 last.reason if last is not None else Reason.APPEND,
                 text,
-                size_bytes=job.sizes[row],
+                size_bytes=job.copying.sizes[row],
                 side=last.side if last is not None else Side.DESTINATION,
             )
         )
@@ -91,12 +86,12 @@ def give_up_rest(run: Run, job: FolderJob, rows: list[int]) -> None:
 def message_lost(run: Run, job: FolderJob, row: int) -> None:
     """Take back what was recorded of a copy that the server confirmed and that is not there."""
     run.copied_messages -= 1
-    run.copied_bytes -= job.sizes[row]
-    uid = job.uids[row]
+    run.copied_bytes -= job.copying.sizes[row]
+    uid = job.copying.uids[row]
     if run.journal is not None and job.record is not None:
         run.journal.remove(job.record.id, [uid])
         run.journal.commit()
-    run.sink(events.CopyLost(job.name, uid, job.sizes[row]))
+    run.sink(events.CopyLost(job.name, uid, job.copying.sizes[row]))
     text = "the server confirmed the message, but it is not there"
     message_failed(run, job, row, None, reason=Reason.NOT_STORED, server_text=text)
 
@@ -104,14 +99,14 @@ def message_lost(run: Run, job: FolderJob, row: int) -> None:
 def message_skipped(run: Run, job: FolderJob, rows: list[int], why: Skip) -> None:
     """Record that planned messages get no copy although nothing failed."""
     for row in rows:
-        job.close_row(row, SKIPPED)
+        job.copying.close(row, SKIPPED)
     run.sink(
         events.MessagesSkipped(
             job.name,
             len(rows),
             why,
-            size_bytes=sum(job.sizes[row] for row in rows),
-            uids=[job.uids[row] for row in rows],
+            size_bytes=sum(job.copying.sizes[row] for row in rows),
+            uids=[job.copying.uids[row] for row in rows],
             planned=True,
         )
     )

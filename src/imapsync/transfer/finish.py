@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from imapsync.account.folders import status_items
 from imapsync.account.seen import numbers_of
 from imapsync.plan.changes import without_original
-from imapsync.plan.settling import Done, confirmed, settled
+from imapsync.plan.settling import Done, confirmed
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import GONE, Copy
+from imapsync.transfer import recording
 from imapsync.transfer.flagging import change_flags
-from imapsync.transfer.planning import destination_numbers
+from imapsync.transfer.job import Standing
 from imapsync.transfer.sieve import deliver
 
 if TYPE_CHECKING:
@@ -26,26 +27,25 @@ async def finish(run: Run, job: FolderJob, reading: Reading) -> None:
     if job.finished:
         return
     expunged = 0
-    touched = bool(job.flag_changes)
+    plan = job.plan
     if not run.dry:
-        await change_flags(run, job)
-        if run.journal is not None and job.record is not None and job.flag_rows and not job.failed:
-            run.journal.set_flags(job.record.id, job.flag_rows)
-            job.flag_rows.clear()
+        await change_flags(run, job, plan.flags)
+        if run.journal is not None and job.record is not None and plan.flag_rows and not job.failed:
+            run.journal.set_flags(job.record.id, plan.flag_rows)
         if run.settings.sieve_delivery:
             expunged = await deliver(run, job)
-    elif job.flag_changes:
-        run.note(f"would change flags of {sum(map(len, job.flag_changes.values()))} messages of {job.name}")
-    settle(run, job, reading, expunged=expunged, touched=touched)
-    job.finished = True
+    elif plan.flags:
+        run.note(f"would change flags of {sum(map(len, plan.flags.values()))} messages of {job.name}")
+    _settle(run, job, reading, expunged=expunged)
+    job.standing = Standing.FINISHED
     run.sink(events.FolderFinished(job.name, job.pair.destination))
 
 
-def settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int, touched: bool) -> None:
+def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> None:
     """Write down under which numbers both folders were compared.
 
     A folder in which something is still to be deleted, on either side, is settled when that is done
-    (`is_complete` and the end of the run), so that an interrupted or stopped deletion is planned anew.
+    (`FolderJob.complete` and the end of the run), so that an interrupted or stopped deletion is planned anew.
     """
     journal, record = run.journal, job.record
     if journal is None or record is None or run.dry:
@@ -54,19 +54,17 @@ def settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int, touched
     copies, removed = journal.count(record.id)
     done = Done(
         source=job.source.compared,
-        destination=destination_numbers(job),
-        copied=job.copies_done,
+        destination=job.destination_compared,
+        copied=job.copying.done,
         expunged=expunged,
-        touched=touched,
+        touched=bool(job.plan.flags),
         removed=removed,
         copies=copies,
-        complete=is_complete(job) and not deletes_later(run, job),
+        complete=job.complete and not deletes_later(run, job),
         rules=reading.rules,
         now=int(run.started_at),
     )
-    job.record = settled(record, done)
-    journal.update(job.record)
-    journal.commit()
+    recording.settle(run, job, done)
 
 
 def _take_up_duplicates(run: Run, job: FolderJob) -> None:
@@ -86,15 +84,9 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
         run.sink(events.WorkPlanned(len(orphans), sum(pair.size for pair in orphans)))
 
 
-def is_complete(job: FolderJob) -> bool:
-    """Tell whether everything selected has arrived and the source showed all that it has."""
-    return job.open_rows == 0 and not job.failed and not job.incomplete
-
-
 def deletes_later(run: Run, job: FolderJob) -> bool:
     """Tell whether the end of the run may still delete or mark messages of this pair."""
-    settings = run.settings
-    return bool(job.doomed) or settings.deletion.empties_source or bool(settings.flags.set_on_source)
+    return bool(job.plan.doomed) or run.settings.changes_source
 
 
 async def confirm_numbers(run: Run, jobs: list[FolderJob]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.flags import is_keyword
@@ -10,15 +9,19 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
-from imapsync.transfer.job import DONE
 from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from imapsync.account.opened import MetFolder, OpenFolder
     from imapsync.session.pending import Pending
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
+
+    #: Flags to add, and to remove.
+    Change = tuple[tuple[bytes, ...], tuple[bytes, ...]]
 
 
 class _Store(NamedTuple):
@@ -29,9 +32,9 @@ class _Store(NamedTuple):
     flags: tuple[bytes, ...]
 
 
-async def change_flags(run: Run, job: FolderJob) -> None:
-    """Carry out the folder's planned changes of flags."""
-    if not job.flag_changes:
+async def change_flags(run: Run, job: FolderJob, changes: Mapping[Change, Sequence[int]]) -> None:
+    """Carry out changes of flags on copies."""
+    if not changes:
         return
     run.sink(events.PhaseChanged(Phase.FLAGS))
     try:
@@ -43,7 +46,7 @@ async def change_flags(run: Run, job: FolderJob) -> None:
         return
     asked: list[tuple[_Store, Pending[UidSet]]] = []
     touched: set[int] = set()
-    for (add, remove), uids in job.flag_changes.items():
+    for (add, remove), uids in changes.items():
         touched.update(uids)
         for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
             for action, flags in ((b"+FLAGS", add), (b"-FLAGS", remove)):
@@ -58,21 +61,19 @@ async def change_flags(run: Run, job: FolderJob) -> None:
     run.sink(events.FlagsChanged(Side.DESTINATION, job.pair.destination, len(touched)))
 
 
-async def plan_missing_flags(run: Run, job: FolderJob) -> None:
-    """Plan what the copies lack of their originals' flags; the copies' UIDs have to be known."""
-    copies = {
-        job.uids[row]: job.copies[row]
-        for row, state in enumerate(job.states)
-        if state == DONE and job.copies[row]
-    }
+async def missing_flags(run: Run, job: FolderJob) -> dict[Change, list[int]]:
+    """Give what the copies of this run lack of their originals' flags; the copies' UIDs have to be known."""
+    copies = job.copying.arrived()
     wanted = await _flags_of(await run.source.opened(job.source), UidSet.of(copies))
     present = await _flags_of(await run.destination.opened(job.destination), UidSet.of(copies.values()))
     translator = translator_of(run, job)
+    missing: dict[Change, list[int]] = {}
     for uid, copy in copies.items():
         if uid in wanted and copy in present:
             add, _ = translator.change(translator.translate(wanted[uid]), present[copy])
             if add:
-                job.flag_changes.setdefault((add, ()), array("I")).append(copy)
+                missing.setdefault((add, ()), []).append(copy)
+    return missing
 
 
 def tell_keyword(run: Run, folder: str, flag: bytes, why: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.changes import without_our_marks
-from imapsync.plan.decisions import Compared
+from imapsync.plan.decisions import NOTHING, Compared
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.match import PairingRules
 from imapsync.session.errors import CommandRefused
@@ -23,11 +23,13 @@ from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
     from imapsync.account import IndexReader, OpenFolder
+    from imapsync.plan.decisions import FolderPlan
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
     from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.planning import Remembered
     from imapsync.transfer.reading import Reading
 
 ALL = b"1:*"
@@ -36,14 +38,23 @@ ALL = b"1:*"
 class FullComparison:
     """One folder pair.
 
-    `ask` sends, `take` reads the first answers, `conclude` asks what is left and decides. begun: the record
-    of a first comparison that was interrupted; its pairs count.
+    `ask` sends, `take` reads the first answers, `conclude` asks what is left and decides. remembered: what
+    counts of a record that is not believed. begun: that of a first comparison that was interrupted; its
+    pairs count.
     """
 
-    def __init__(self, run: Run, job: FolderJob, reading: Reading, begun: FolderRecord | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        job: FolderJob,
+        reading: Reading,
+        remembered: Remembered,
+        begun: FolderRecord | None = None,
+    ) -> None:
         self.job = job
         self._run = run
         self._reading = reading
+        self._remembered = remembered
         self._begun = begun
         job.source.begin()
         job.destination.begin()
@@ -100,11 +111,11 @@ class FullComparison:
         if reading.source_search:
             self._source_search = source.search(reading.source_search)
         if not reading.source_search or reading.mirrors:
-            self._source_stream = self._source_reader.ask(source, all_from(1, self.job))
+            self._source_stream = self._source_reader.ask(source, all_from(1, self.job.source.breaking))
 
     async def take(self) -> None:
         """Read the answers; a folder that cannot be opened is reported and finished."""
-        job, run, reading = self.job, self._run, self._reading
+        job, run = self.job, self._run
         refused: list[tuple[str, CommandRefused]] = []
         for name, folder, take in (
             (job.name, self._source_folder, self._take_source),
@@ -121,9 +132,6 @@ class FullComparison:
             telling.abandon(run, job)
             for name, refusal in refused:
                 run.problem(refusal, f"folder {name} cannot be opened", folder=job.name, reason=Reason.SELECT)
-        job.source_list_complete = self._source_refused is None and (
-            not reading.source_search or reading.mirrors
-        )
 
     async def _take_source(self) -> None:
         self._selected, self._source_refused = await _found(self._source_search)
@@ -142,11 +150,12 @@ class FullComparison:
                 self._destination_reader, self._destination_stream, self._destination
             )
 
-    async def conclude(self) -> None:
-        """Read what needed a first answer, match, and fill the job."""
+    async def conclude(self) -> FolderPlan:
+        """Read what needed a first answer, match, and decide."""
         job, run, reading = self.job, self._run, self._reading
         if job.finished:
-            return
+            return NOTHING
+        whole = self._source_refused is None and (not reading.source_search or reading.mirrors)
         await self._what_came_since_the_listing()
         await self._second_questions()
         telling.oversized(run, job, reading)
@@ -155,12 +164,12 @@ class FullComparison:
             chosen = set(self._selected)
             source.excluded.update(uid for uid in source.uids if uid not in chosen)
         if not source.digests and not destination.uids:
-            planning.plan_copy_of_all(run, job, source, reading)
-            return
-        if job.ours and source.flags:
+            return planning.plan_copy_of_all(run, job, source, reading, self._remembered)
+        ours = self._remembered.ours
+        if ours and source.flags:
             for row, uid in enumerate(source.uids):
-                if uid in job.ours:
-                    flags = without_our_marks(source.flag_table.flags(source.flags[row]), uid, job.ours)
+                if uid in ours:
+                    flags = without_our_marks(source.flag_table.flags(source.flags[row]), uid, ours)
                     source.flags[row] = source.flag_table.number(flags)
         known = self._known_pairs()
         sizes_differ = await tell_apart(run, job, reading, (source, destination), known=known)
@@ -171,7 +180,8 @@ class FullComparison:
             keep_copies_of_duplicates=not run.settings.deletion.destination_duplicates,
         )
         matching = await pair_job(run, job, (source, destination), rules)
-        planning.plan_first(run, job, Compared(source, destination, matching), reading)
+        compared = Compared(source, destination, matching)
+        return planning.plan_first(run, job, compared, reading, self._remembered, complete=whole)
 
     async def _what_came_since_the_listing(self) -> None:
         """Ask what was not asked because a folder was empty when it was listed, and no longer is."""
@@ -204,7 +214,7 @@ class FullComparison:
         run, job = self._run, self.job
         if self._selected is not None and not self._reading.mirrors and self._selected:
             folder = await run.source.opened(job.source)
-            for some in self._selected.without(job.breaking).split(planning.UIDS_PER_QUESTION):
+            for some in self._selected.without(job.source.breaking).split(planning.UIDS_PER_QUESTION):
                 stream = self._source_reader.ask(folder, some)
                 self._source_refused = self._source_refused or await _read(
                     self._source_reader, stream, self._source

@@ -27,9 +27,9 @@ from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.session.session import Message
 from imapsync.terms import Reason, Side
 from imapsync.transfer.content import Content, ContentError
+from imapsync.transfer.copylist import SENT, WAITING
 from imapsync.transfer.failures import give_up_rest, message_failed, message_skipped, refuses_everything
 from imapsync.transfer.flagging import tell_keyword
-from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.resolve import arrived_unseen, find_copies
 from imapsync.transfer.sender import Peek, Sender
 from imapsync.transfer.work import BATCH_BYTES, LARGE_BYTES
@@ -153,20 +153,20 @@ class Lane:
 
     def _comes_too_early(self, job: FolderJob, rows: list[int]) -> bool:
         """Tell whether a large body must not be asked for yet."""
-        if job.sizes[rows[0]] <= AHEAD_BODY_BYTES or (job.position, rows[0]) not in self._meta:
+        if job.copying.sizes[rows[0]] <= AHEAD_BODY_BYTES or (job.position, rows[0]) not in self._meta:
             return False
         return any(batch.stream is not None and not batch.stream.complete for batch in self._fetching)
 
     def _ask(self, job: FolderJob, rows: list[int], *, large: bool = False) -> _Batch:
         folder = self._source.open(job.source)
-        uids = UidSet.of([job.uids[row] for row in rows])
-        size_bytes = sum([job.sizes[row] for row in rows])
+        uids = UidSet.of([job.copying.uids[row] for row in rows])
+        size_bytes = sum([job.copying.sizes[row] for row in rows])
         self._read_ahead += size_bytes
         batch = _Batch(job, rows, size_bytes, folder)
         if not large and size_bytes <= BATCH_BYTES and (len(rows) > 1 or size_bytes <= LARGE_BYTES):
             batch.stream = folder.fetch(uids, _ITEMS)
         elif (job.position, rows[0]) in self._meta:
-            batch.body = folder.fetch_body(job.uids[rows[0]])
+            batch.body = folder.fetch_body(job.copying.uids[rows[0]])
         else:
             batch.stream = folder.fetch(UidSet.of(self._large_uids(job, rows[0])), _META_ITEMS)
             batch.large = True
@@ -174,12 +174,12 @@ class Lane:
 
     def _large_uids(self, job: FolderJob, row: int) -> list[int]:
         """Give the UIDs of this and the next large messages: their flags are asked for at once."""
-        uids = [job.uids[row]]
-        for other in range(row + 1, len(job.uids)):
+        uids = [job.copying.uids[row]]
+        for other in range(row + 1, len(job.copying.uids)):
             if len(uids) >= META_MESSAGES:
                 break
-            if job.states[other] == WAITING and job.sizes[other] > LARGE_BYTES:
-                uids.append(job.uids[other])
+            if job.copying.states[other] == WAITING and job.copying.sizes[other] > LARGE_BYTES:
+                uids.append(job.copying.uids[other])
         return uids
 
     # -- from the source to the destination
@@ -224,7 +224,7 @@ class Lane:
 
     async def _forward_small(self, batch: _Batch, stream: FetchStream) -> None:
         job = batch.job
-        rows_by_uid = {job.uids[row]: row for row in batch.rows}
+        rows_by_uid = {job.copying.uids[row]: row for row in batch.rows}
         rows: list[int] = []
         messages: list[Message] = []
         flags: list[int] = []
@@ -239,7 +239,7 @@ class Lane:
                     if record.body is None:
                         self._later.append((job, row, True))
                         continue
-                    if len(record.body) != job.sizes[row] and (
+                    if len(record.body) != job.copying.sizes[row] and (
                         self._cut_short(job, row, record) or self._doubtful(job, row, record.body)
                     ):
                         continue
@@ -268,7 +268,9 @@ class Lane:
 
     def _doubtful(self, job: FolderJob, row: int, body: bytes) -> bool:
         """Report a body that cannot be the announced message; it is no copy and not passed on."""
-        if not is_doubtful(job.sizes[row], len(body), lines=body.count(b"\n"), head=body[:HEAD_BYTES]):
+        if not is_doubtful(
+            job.copying.sizes[row], len(body), lines=body.count(b"\n"), head=body[:HEAD_BYTES]
+        ):
             return False
         self._report_doubtful(job, row, len(body), body)
         return True
@@ -276,7 +278,7 @@ class Lane:
     def _cut_short(self, job: FolderJob, row: int, record: Fetch) -> bool:
         """Ask a second time for a body that may lack its last line end; report it when it comes so again."""
         body = record.body or b""
-        if not record.mended or len(body) > job.sizes[row]:
+        if not record.mended or len(body) > job.copying.sizes[row]:
             return False
         if self._work.strikes(job, row):
             self._report_doubtful(job, row, len(body), body)
@@ -286,7 +288,7 @@ class Lane:
         return True
 
     def _report_doubtful(self, job: FolderJob, row: int, given: int, head: bytes) -> None:
-        text = f"{job.sizes[row]} bytes were announced, {given} came"
+        text = f"{job.copying.sizes[row]} bytes were announced, {given} came"
         message_failed(
             self._run,
             job,
@@ -324,13 +326,13 @@ class Lane:
                 )
             else:
                 self._work.strike(job, row)
-                self._later.append((job, row, job.sizes[row] > LARGE_BYTES))
+                self._later.append((job, row, job.copying.sizes[row] > LARGE_BYTES))
 
     async def _again(self, job: FolderJob, row: int, large: bool) -> None:
         """Ask for one message a second time, with nothing else in flight on the source."""
         if self._work.strikes(job, row):
             present = await (await self._source.opened(job.source)).search("ALL")
-            if job.uids[row] not in present:
+            if job.copying.uids[row] not in present:
                 self._vanished(job, row, present)
                 return
         await self._forward(self._ask(job, [row], large=large))
@@ -341,9 +343,9 @@ class Lane:
         Else it is lost.
         """
         selected = job.source.opened
-        job.vanished += 1
+        job.copying.vanished += 1
         if selected is not None and not can_have_vanished(
-            selected.exists, selected.uidnext, job.vanished, present, job.uids
+            selected.exists, selected.uidnext, job.copying.vanished, present, job.copying.uids
         ):
             text = "the server lists other messages than it told about"
             message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
@@ -357,7 +359,7 @@ class Lane:
         try:
             why = content.unwanted(body)
             if not why:
-                message = await content.changed(body, job.uids[row])
+                message = await content.changed(body, job.copying.uids[row])
                 flags = self._translator(job).translate(self._flags_of(job, record))
                 return Message(message, flags, content.date(message, self._date(job, record)))
         except (ContentError, ValueError) as error:
@@ -387,7 +389,7 @@ class Lane:
                 self._absent(job, [row])
                 return
             if body is None:
-                body = self._source.open(job.source).fetch_body(job.uids[row])
+                body = self._source.open(job.source).fetch_body(job.copying.uids[row])
             size = await body.open()
         except CommandRefused as error:
             message_failed(run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
@@ -395,7 +397,7 @@ class Lane:
         except MessageGone:
             self._absent(job, [row])
             return
-        if is_doubtful(job.sizes[row], size) or (body.mended and size < job.sizes[row]):
+        if is_doubtful(job.copying.sizes[row], size) or (body.mended and size < job.copying.sizes[row]):
             body.discard()
             self._report_doubtful(job, row, size, b"")
             return
@@ -411,7 +413,7 @@ class Lane:
 
     async def _take_meta(self, job: FolderJob, row: int, stream: FetchStream) -> None:
         """Take flags and dates of large messages, as far as this one is concerned."""
-        wanted = {job.uids[other]: other for other in range(row, len(job.uids))}
+        wanted = {job.copying.uids[other]: other for other in range(row, len(job.copying.uids))}
         async for records in stream:
             for record in records:
                 if record.uid in wanted:
@@ -435,11 +437,7 @@ class Lane:
         doubted, self.sender.doubted = self.sender.doubted, []
         for job in {doubt.job.position: doubt.job for doubt in doubted}.values():
             # Copies that have no UID yet must not be taken for those that are looked for.
-            rows = [
-                row
-                for row, state in enumerate(job.states)
-                if state == SENT or (state == DONE and not job.copies[row])
-            ]
+            rows = job.copying.rows(SENT) + job.copying.unnamed()
             found: dict[int, Found] | None = None
             with contextlib.suppress(CommandRefused):
                 found = await find_copies(self._source, self._destination, job, rows, self._reading)
@@ -450,8 +448,8 @@ class Lane:
                 elif found is None or doubt.alone:
                     message_failed(self._run, job, row, doubt.error, content=doubt.head)
                 else:
-                    job.states[row] = WAITING
-                    self._later.append((job, row, job.sizes[row] > LARGE_BYTES))
+                    job.copying.wait(row)
+                    self._later.append((job, row, job.copying.sizes[row] > LARGE_BYTES))
 
     # -- small things
 
@@ -494,7 +492,7 @@ class Lane:
     def _flags_of(job: FolderJob, record: Fetch) -> tuple[bytes, ...]:
         """Give the flags of a source message, without marks that are ours."""
         flags = record.flags or ()
-        return without_our_marks(flags, record.uid or 0, job.ours) if job.ours else flags
+        return without_our_marks(flags, record.uid or 0, job.plan.ours) if job.plan.ours else flags
 
     def _flags_number(self, flags: tuple[bytes, ...]) -> int:
         """Give the journal's number of a set of flags, 0 without a journal."""

@@ -15,8 +15,8 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
+from imapsync.transfer import recording
 from imapsync.transfer.expunging import expunge
-from imapsync.transfer.job import DONE
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.dates import epoch_of, search_date
 from imapsync.wire.uidset import UidSet
@@ -64,7 +64,9 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     known = {uid: known[uid] for uid in index.uids}
     go = await _proven(run, job, reading, fresh=fresh, known=known, index=index)
     # A duplicate goes with the message that it is a duplicate of: one copy proves both.
-    alike = {uid for uid, twin in job.twins.items() if twin in go} | _known_twins(run, job, known, index, go)
+    alike = {uid for uid, twin in job.plan.twins.items() if twin in go} | _known_twins(
+        run, job, known, index, go
+    )
     fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
     go |= alike
     doomed = {uid for uid in go if rules.source and (uid in fresh or uid in selected)}
@@ -94,13 +96,9 @@ def _known_twins(
 
 def _candidates(run: Run, job: FolderJob) -> tuple[dict[int, int], dict[int, int]]:
     """Give source UID -> copy: those that this run copied or found, and those that only the journal knows."""
-    fresh = dict(zip(job.found_uids, job.found_copies, strict=True))
-    fresh.update(
-        (job.uids[row], job.copies[row])
-        for row, state in enumerate(job.states)
-        if state == DONE and job.copies[row]
-    )
-    fresh.update(dict.fromkeys(job.filed, int(Copy.REMOVED)))
+    fresh = dict(zip(*job.plan.found, strict=True))
+    fresh.update(job.copying.arrived())
+    fresh.update(dict.fromkeys(job.copying.filed, int(Copy.REMOVED)))
     known: dict[int, int] = {}
     if run.journal is not None and job.record is not None:
         pairs = run.journal.pairs(job.record.id)
@@ -190,10 +188,7 @@ def _tell_others(run: Run, job: FolderJob, uids: list[int]) -> None:
         )
     )
     run.count_error()
-    if run.journal is not None and job.record is not None:
-        run.journal.forget(job.record.id)
-        run.journal.commit()
-        job.record = None
+    recording.give_up(run, job)
 
 
 async def _present(folder: OpenFolder, uids: Collection[int]) -> set[int]:
@@ -259,29 +254,13 @@ async def _carry_out(run: Run, job: FolderJob, doomed: set[int], flagged: set[in
             await folder.store(some, b"+FLAGS", [_DELETED])
         gone = expunges and await expunge(run, run.source, folder, job.name, doomed)
         if gone:
-            _forget(run, job, doomed)
+            recording.originals_gone(run, job, doomed)
         elif flagged & doomed and expunges:
             for some in UidSet.of(flagged & doomed).split(UIDS_PER_QUESTION):
                 await folder.store(some, b"+FLAGS", flags)
         run.sink(events.MessagesDeleted(Side.SOURCE, job.name, len(doomed), expunged=gone))
     if flagged:
         run.sink(events.FlagsChanged(Side.SOURCE, job.name, len(flagged)))
-
-
-def _forget(run: Run, job: FolderJob, uids: set[int]) -> None:
-    """Write down that originals are gone by our hand: their copies may be the last ones."""
-    journal, record = run.journal, job.record
-    if journal is None or record is None:
-        return
-    pairs = [pair for pair in journal.find(record.id, uids).values() if pair.copy > 0]
-    journal.add_loose(record.id, ((pair.copy, pair.digest, pair.size) for pair in pairs), moved=True)
-    journal.remove(record.id, uids)
-    journal.remove_marked(record.id, uids)
-    if record.source.messages >= 0:
-        source = record.source._replace(messages=max(0, record.source.messages - len(uids)), size=-1)
-        job.record = record._replace(source=source)
-        journal.update(job.record)
-    journal.commit()
 
 
 def _tell_dry(run: Run, job: FolderJob, flagged: int, doomed: int) -> None:

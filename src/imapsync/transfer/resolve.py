@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.match import NONE, PairingRules
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
-from imapsync.transfer.job import DONE, WAITING
+from imapsync.transfer.copylist import WAITING
 from imapsync.transfer.pairing import pair
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.uidset import UidSet
@@ -55,14 +55,14 @@ async def wait_until_quiet(run: Run, job: FolderJob) -> None:
 async def find_copies(
     source: Account, destination: Account, job: FolderJob, rows: list[int], reading: Reading
 ) -> dict[int, Found]:
-    """Give row -> where its copy is, for those of the rows that arrived after `job.floor`.
+    """Give row -> where its copy is, for those of the rows that arrived after `job.copying.floor`.
 
     source, destination: over whose connections. Copies that are known as those of other rows are left out,
     so equal messages are counted, not only seen.
     """
     if not rows:
         return {}
-    by_uid = {job.uids[row]: row for row in rows}
+    by_uid = {job.copying.uids[row]: row for row in rows}
     reader = reading.source_plain()
     folder = await source.opened(job.source)
     originals = reading.new_index()
@@ -72,10 +72,10 @@ async def find_copies(
     folder = await destination.opened(job.destination)
     reader = reading.plain()
     everything = reading.new_index()
-    stream = reader.ask(folder, b"%d:*" % job.floor)
-    await reader.read(stream, reading.table, at_least=job.floor, into=everything)
+    stream = reader.ask(folder, b"%d:*" % job.copying.floor)
+    await reader.read(stream, reading.table, at_least=job.copying.floor, into=everything)
     await reader.complete(folder, everything)
-    claimed = {copy for copy in job.copies if copy}
+    claimed = {copy for copy in job.copying.copies if copy}
     arrived = everything.without(claimed)
     matching = await pair(
         destination,
@@ -102,7 +102,7 @@ async def claim_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     asked = [
         (job, run.destination.server.status(job.destination.mailbox, ("UIDNEXT",)))
         for job in jobs
-        if job.open_rows and job.destination.opened is not None and job.pair.exists
+        if job.copying.left and job.destination.opened is not None and job.pair.exists
     ]
     moved = []
     for job, answer in asked:
@@ -110,23 +110,22 @@ async def claim_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
             status = await answer
         except CommandRefused:
             continue
-        if (status.uidnext or 0) > job.floor:
+        if (status.uidnext or 0) > job.copying.floor:
             moved.append(job)
     for job in moved:
         await wait_until_quiet(run, job)
-        rows = [row for row, state in enumerate(job.states) if state == WAITING]
+        rows = job.copying.rows(WAITING)
         for row, found in (await find_copies(run.source, run.destination, job, rows, reading)).items():
             arrived_unseen(run, job, row, found)
 
 
 def arrived_unseen(run: Run, job: FolderJob, row: int, found: Found) -> None:
     """Record a copy that was found, not confirmed."""
-    uid, size, copy = job.uids[row], job.sizes[row], found.copy
-    job.close_row(row, DONE)
-    job.copies[row] = copy
+    uid, size, copy = job.copying.uids[row], job.copying.sizes[row], found.copy
+    job.copying.arrive([row], [copy])
     if run.journal is not None and job.record is not None:
         number = run.journal.flags_number(found.flags)
-        run.journal.add(job.record.id, job.pairs([row], [copy], [number]))
+        run.journal.add(job.record.id, job.copying.pairs([row], [copy], [number]))
         if run.settings.sieve_delivery:
             run.journal.add_unfiltered(job.record.id, [copy])
         run.journal.commit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.belief import is_all
 from imapsync.report import events
@@ -12,6 +12,8 @@ from imapsync.transfer import telling
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.index import MessageIndex
     from imapsync.session.session import Selected
@@ -24,15 +26,22 @@ PIECE = 500
 COUNTS = 3
 
 
+class Listed(NamedTuple):
+    """The UIDs that a folder shows; whole: these are as many as it holds."""
+
+    uids: UidSet
+    whole: bool
+
+
 def lacks(index: MessageIndex, selected: Selected | None) -> bool:
     """Tell whether a server told of fewer messages than it has: an answer was cut short or left some out."""
     return selected is not None and index.seen < selected.exists
 
 
-def all_from(first: int, job: FolderJob) -> bytes:
+def all_from(first: int, breaking: Iterable[int]) -> bytes:
     """Give the set of all UIDs from `first` on but those at which the source hangs up."""
     parts = []
-    for uid in sorted(uid for uid in job.breaking if uid >= first):
+    for uid in sorted(uid for uid in breaking if uid >= first):
         if first < uid:
             parts.append(b"%d:%d" % (first, uid - 1))
         first = uid + 1
@@ -48,14 +57,14 @@ async def read_rest(
     a warning, since they can only be missed as copies), and the folder counts as not completely known. So
     does a source folder that holds more messages than its server lists.
     """
-    everything = await list_all(run, job, folder)
-    if everything is None:
+    listed = await list_all(run, job, folder)
+    if listed is None:
         return
-    missing = everything.without([*index.uids, *index.dropped])
+    missing = listed.uids.without([*index.uids, *index.dropped])
     await read_pieces(run, job, folder, reader, index, missing=missing)
 
 
-async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> UidSet | None:
+async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> Listed | None:
     """List the UIDs of a folder and hold them against the server's own count.
 
     None when the server refuses, or a destination lists fewer than it has; a source that does is reported.
@@ -66,7 +75,7 @@ async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> UidSet | Non
             listed = await folder.search("ALL")
             await folder.noop()
             if is_all(len(listed), folder.exists):
-                return listed
+                return Listed(listed, whole=True)
     except CommandRefused as error:
         run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
         telling.abandon(run, job)
@@ -78,14 +87,14 @@ async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> UidSet | Non
         text = f"{job.pair.destination} holds {folder.exists} messages and the server lists {len(listed)}"
         run.warn(text, Side.DESTINATION)
         return None
-    return listed
+    return Listed(listed, whole=False)
 
 
 async def read_pieces(
     run: Run, job: FolderJob, folder: OpenFolder, reader: IndexReader, index: MessageIndex, *, missing: UidSet
 ) -> None:
     """Read listed messages; halves whatever is refused or left out until each is read or reported."""
-    pieces = list(missing.without(job.breaking).split(PIECE))
+    pieces = list(missing.without(job.source.breaking).split(PIECE))
     while pieces:
         piece = pieces.pop()
         text = "the server lists the message but does not tell about it"

@@ -21,8 +21,8 @@ from imapsync.report import events
 from imapsync.session.errors import CommandRefused, SyncError
 from imapsync.terms import Reason
 from imapsync.transfer.context import StopRun
+from imapsync.transfer.copylist import DONE
 from imapsync.transfer.failures import append_reason, message_failed
-from imapsync.transfer.job import DONE, SENT, WAITING
 from imapsync.transfer.outcome import Stop
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Sender:
 
         form: its flags and date, without content. number: the journal's of the original's flags.
         """
-        job.states[row] = SENT
+        job.copying.send([row])
         form = self._fit(job, row, form)
         answer = await self._destination.open(job.destination).append_stream(body.size, body, form)
         message = form._replace(content=body.first)
@@ -165,20 +165,17 @@ class Sender:
     ) -> None:
         """Record that messages are on the destination; uids: theirs there, none when nobody told."""
         run = self._run
-        run.errors += max(0, job.refused - 1)
-        job.refused = 0
-        for at, row in enumerate(rows):
-            job.close_row(row, DONE)
-            if uids:
-                job.copies[row] = uids[at]
-        source_uids = [job.uids[row] for row in rows]
+        run.errors += max(0, job.copying.refused - 1)
+        job.copying.refused = 0
+        job.copying.arrive(rows, uids)
+        source_uids = [job.copying.uids[row] for row in rows]
         if run.journal is not None and job.record is not None and uids:
-            run.journal.add(job.record.id, job.pairs(rows, uids, flags))
+            run.journal.add(job.record.id, job.copying.pairs(rows, uids, flags))
             if run.settings.sieve_delivery:
                 run.journal.add_unfiltered(job.record.id, uids)
             run.journal.commit()
         elif run.journal is not None:
-            job.copied_flags.update(zip(source_uids, flags, strict=True))
+            job.copying.flags.update(zip(source_uids, flags, strict=True))
         run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
         size_bytes = sum(sizes)
         run.copied_messages += len(rows)
@@ -190,8 +187,7 @@ class Sender:
         await self._work.throttle.passed(len(rows), size_bytes)
 
     def _append(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
-        for row in rows:
-            job.states[row] = SENT
+        job.copying.send(rows)
         answer = self._destination.open(job.destination).append(messages)
         sizes = [len(message.content) for message in messages]
         self._append_bytes += sum(sizes)
@@ -202,20 +198,20 @@ class Sender:
         if not self._work.keywords_later and (job.position, row) not in self._bare:
             return message
         kept = system_flags(message.flags)
-        job.flags_open = job.flags_open or kept != message.flags
+        job.copying.flags_open = job.copying.flags_open or kept != message.flags
         return message._replace(flags=kept)
 
     def _look_at_flags(self, job: FolderJob, messages: list[Message]) -> None:
         """Ask, behind a batch with flags that are new here and that nobody promised to keep, which stayed."""
-        if job.flags_open:
+        if job.copying.flags_open:
             return
         selected = job.destination.opened
         permanent = selected.permanent_flags if selected is not None else None
         flags = {flag for given in {m.flags for m in messages} for flag in unpromised(given, permanent)}
-        if flags <= job.seen_flags:
+        if flags <= job.copying.seen_flags:
             return
-        job.seen_flags |= flags
-        since = max(job.floor, max(job.copies) + 1)
+        job.copying.seen_flags |= flags
+        since = max(job.copying.floor, max(job.copying.copies) + 1)
         stream = self._destination.open(job.destination).fetch(b"%d:*" % since, b"(UID FLAGS)")
         self._sent[-1].look = Look(stream, [message.flags for message in messages])
 
@@ -242,7 +238,7 @@ class Sender:
             self._append_bytes -= sent.held_bytes
             if sent.look is not None:
                 sent.look.answer.discard()
-                sent.job.flags_open = True
+                sent.job.copying.flags_open = True
             self._refused.append(sent)
             return
         await self._accepted([sent])
@@ -317,7 +313,7 @@ class Sender:
         if len(message.content) == sent.sizes[0]:
             self._append(job, [row], [self._fit(job, row, message)], sent.flags)
         else:
-            job.states[row] = WAITING
+            job.copying.wait(row)
             self.again.append((job, row, True))
         return True
 
@@ -330,7 +326,7 @@ class Sender:
         except CommandRefused:
             return False
         now = Numbers(status.messages, status.uidnext)
-        return nothing_more(job.floor, now, job.states.count(DONE))
+        return nothing_more(job.copying.floor, now, job.copying.states.count(DONE))
 
 
 class Peek:
@@ -357,7 +353,7 @@ async def _take_look(job: FolderJob, look: Look) -> None:
     with contextlib.suppress(CommandRefused):
         found = [record.flags or () for record in await look.answer.collect()]
     if not all_kept(look.wanted, found):
-        job.flags_open = True
+        job.copying.flags_open = True
 
 
 def _is_of(appended: Appended, job: FolderJob) -> bool:

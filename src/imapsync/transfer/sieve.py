@@ -14,7 +14,6 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
-from imapsync.transfer.job import DONE
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ async def deliver(run: Run, job: FolderJob) -> int:
     begun = (
         run.journal.unfiltered(job.record.id) if run.journal is not None and job.record is not None else {}
     )
-    fresh = {job.copies[row] for row, state in enumerate(job.states) if state == DONE and job.copies[row]}
+    fresh = set(job.copying.arrived().values())
     uids = fresh | set(begun)
     if not uids:
         return 0
@@ -74,7 +73,7 @@ async def deliver(run: Run, job: FolderJob) -> int:
 
 def _note_filed(run: Run, job: FolderJob, filed: set[int]) -> None:
     """Note before they go from here that the user's own script has filed these copies: that is proof."""
-    job.filed.update(job.uids[row] for row, copy in enumerate(job.copies) if copy in filed)
+    job.copying.note_filed(filed)
     if run.journal is not None and job.record is not None and filed:
         run.journal.mark_copies(job.record.id, filed, Copy.REMOVED)
         run.journal.commit()

@@ -26,7 +26,7 @@ async def complete_sizes(run: Run) -> None:
         run.source.listing = await _with_sizes(run.source, run.source.listing)
         return
     run.source.listing, run.destination.listing = await asyncio.gather(
-        *(_with_sizes(account, account.listing) for account in (run.source, run.destination))
+        *(_with_sizes(account, account.listing) for account in run.accounts)
     )
 
 

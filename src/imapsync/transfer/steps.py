@@ -16,12 +16,12 @@ from imapsync.transfer.careful import compare_in_spite
 from imapsync.transfer.compare import groups
 from imapsync.transfer.connect import STEP_ATTEMPTS, reconnect
 from imapsync.transfer.copy import MAX_STRIKES, Copier
+from imapsync.transfer.copylist import SENT, WAITING
 from imapsync.transfer.creating import create_folders
-from imapsync.transfer.deletions import delete_on_destination
+from imapsync.transfer.deletions import Deletions
 from imapsync.transfer.emptied import delete_empty_source_folders
 from imapsync.transfer.failures import message_failed, message_skipped
-from imapsync.transfer.finish import confirm_numbers, finish, is_complete
-from imapsync.transfer.job import DONE, SENT, WAITING
+from imapsync.transfer.finish import confirm_numbers, finish
 from imapsync.transfer.judging import judge_vanished
 from imapsync.transfer.originals import change_source
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
@@ -75,9 +75,10 @@ class Steps:
         reading = Reading(state)
         if mode is Mode.SYNC:
             await self._sync([job for job in jobs if not job.finished], reading)
-        await self._persist(partial(delete_on_destination, state, jobs, reading))
+        deletions = Deletions(state, jobs, reading)
+        await self._persist(deletions.carry_out)
         if mode is Mode.SYNC:
-            self._settle(jobs)
+            self._settle(jobs, deletions.spared)
             self._tell_doubted()
             await self._persist(partial(confirm_numbers, state, jobs))
             await self._persist(partial(delete_empty_source_folders, state, jobs))
@@ -120,7 +121,7 @@ class Steps:
             working = await self._persist(partial(compare_in_spite, state, group, reading))
             if state.dry:
                 _skip_all(state, working)
-            elif any(job.open_rows for job in working):
+            elif any(job.copying.left for job in working):
                 await self._persist(partial(claim_arrivals, state, working, reading))
                 state.sink(events.PhaseChanged(Phase.COPYING))
                 await self._copy(working, self._copier, reading)
@@ -142,8 +143,11 @@ class Steps:
         if doubted:
             self._run.sink(events.CopiesDoubted(doubted))
 
-    def _settle(self, jobs: list[FolderJob]) -> None:
-        """Note which folder pairs have nothing left to be deleted; until now that was open."""
+    def _settle(self, jobs: list[FolderJob], spared: set[int]) -> None:
+        """Note which folder pairs have nothing left to be deleted; until now that was open.
+
+        spared: positions of jobs where something has no original and was not selected for deletion.
+        """
         journal = self._run.journal
         if journal is None or self._run.dry:
             return
@@ -151,9 +155,9 @@ class Steps:
             job.record.id
             for job in jobs
             if job.record is not None
-            and not (job.unchanged or job.spared)
-            and is_complete(job)
-            and 0 not in job.copies_done
+            and not (job.unchanged or job.position in spared)
+            and job.complete
+            and 0 not in job.copying.done
         ]
         journal.settle(done)
         journal.commit()
@@ -185,22 +189,20 @@ class Steps:
         """Find out what became of the messages whose APPEND was not answered."""
         state = self._run
         for job in jobs:
-            rows = [row for row, value in enumerate(job.states) if value == SENT]
+            rows = job.copying.rows(SENT)
             if rows:
                 await asyncio.sleep(copier.strays_until - asyncio.get_running_loop().time())
                 await wait_until_quiet(state, job)
                 # Copies that the server confirmed without naming them must not be taken for the lost ones.
-                unnamed = [
-                    row for row, value in enumerate(job.states) if value == DONE and not job.copies[row]
-                ]
-                found = await find_copies(state.source, state.destination, job, unnamed + rows, reading)
+                wanted = job.copying.unnamed() + rows
+                found = await find_copies(state.source, state.destination, job, wanted, reading)
                 for row in rows:
                     if row in found:
                         arrived_unseen(state, job, row, found[row])
                     else:
-                        job.states[row] = WAITING
-            for row, value in enumerate(job.states):
-                if value == WAITING and copier.strikes(job, row) > MAX_STRIKES:
+                        job.copying.wait(row)
+            for row in job.copying.rows(WAITING):
+                if copier.strikes(job, row) > MAX_STRIKES:
                     text = "the connection broke each time this message was on its way"
                     message_failed(state, job, row, None, reason=Reason.CONNECTION, server_text=text)
 
@@ -225,10 +227,10 @@ class Steps:
 
 
 def _settled_rows(jobs: list[FolderJob]) -> int:
-    return sum(len(job.uids) - job.open_rows for job in jobs)
+    return sum(len(job.copying) - job.copying.left for job in jobs)
 
 
 def _skip_all(state: Run, jobs: list[FolderJob]) -> None:
     for job in jobs:
-        if job.uids:
-            message_skipped(state, job, list(range(len(job.uids))), events.Skip.DRY)
+        if job.copying:
+            message_skipped(state, job, list(range(len(job.copying))), events.Skip.DRY)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Reason, Side
+from imapsync.transfer.job import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,19 +20,17 @@ if TYPE_CHECKING:
 
 def abandon(run: Run, job: FolderJob) -> None:
     """Give a folder pair up: nothing more is done with it, and nothing may be concluded from its absence."""
-    job.finished = True
+    job.standing = Standing.ABANDONED
     job.failed = True
-    job.source_list_complete = False
     run.incomplete_listing = True
     listed = job.source.listed
-    if listed is not None and listed.messages and not job.uids:
+    if listed is not None and listed.messages and not job.copying:
         run.sink(events.WorkPlanned(listed.messages, listed.size or 0))  # and none of them will arrive
 
 
 def source_incomplete(run: Run, job: FolderJob, shown: int, exists: int, why: str = "") -> None:
     """Report a source folder that holds more messages than its server shows."""
-    job.failed = job.incomplete = True
-    job.source_list_complete = False
+    job.failed = True
     run.incomplete_listing = True
     text = f"folder {job.name} holds {exists} messages and the server shows only {shown} of them"
     run.sink(events.WorkPlanned(max(1, exists - shown), 0))  # they will not arrive
@@ -83,6 +82,7 @@ def compared(
     *,
     source: int,
     destination: int,
+    to_copy: int = 0,
     duplicates: int = 0,
     extra: int = 0,
     unchanged: bool = False,
@@ -96,7 +96,7 @@ def compared(
             destination_messages=destination,
             identified=source,
             source_duplicates=duplicates,
-            to_copy=len(job.uids),
+            to_copy=to_copy,
             missing_source=extra,
             unchanged=unchanged,
         )

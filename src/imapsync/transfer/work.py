@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from imapsync.transfer.job import WAITING
+from imapsync.transfer.copylist import WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,12 +54,10 @@ class Work:
 
     def begin(self, jobs: list[FolderJob]) -> None:
         """Take up the open rows of some jobs."""
-        self._untouched = deque(self._cut(job) for job in jobs if job.open_rows)
+        self._untouched = deque(self._cut(job) for job in jobs if job.copying.left)
         self._under_way.clear()
         self._begun.clear()
-        self.left_bytes = sum(
-            size for job in jobs for row, size in enumerate(job.sizes) if job.states[row] == WAITING
-        )
+        self.left_bytes = sum(job.copying.sizes[row] for job in jobs for row in job.copying.rows(WAITING))
 
     def recover(self) -> None:
         """Let batches grow again, because one has arrived: at once would be what the server did not bear."""
@@ -111,8 +109,8 @@ class Work:
         rows: list[int] = []
         size_bytes = 0
         limit = 1 if self.throttle.active else self.batch_messages
-        for row, size in enumerate(job.sizes):
-            if job.states[row] != WAITING:
+        for row, size in enumerate(job.copying.sizes):
+            if job.copying.states[row] != WAITING:
                 continue
             full = size_bytes + size > self.budget.within(BATCH_BYTES)
             if rows and (size > LARGE_BYTES or len(rows) >= limit or full):

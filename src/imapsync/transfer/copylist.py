@@ -1,0 +1,130 @@
+"""The messages of a folder pair that are to be copied, row by row, and how far each of them is."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from imapsync.plan.decisions import NOTHING
+from imapsync.terms import Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+
+    from imapsync.plan.decisions import Rows
+    from imapsync.report.events import MessageFailed
+
+#: States of a row; the last three are final.
+WAITING, SENT, DONE, FAILED, SKIPPED = range(5)
+
+
+class CopyList:
+    """Rows in parallel: uids, sizes, digests (none where nobody asked who they are), states, copies.
+
+    copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before anything was copied in
+    this run: whatever this run puts there has a UID of at least this. left: how many rows have no end yet.
+    vanished: how many were missed on the source. filed: source UIDs whose copies the user's script has filed
+    elsewhere. flags: source UID -> number of the flags that a copy without a name got. refused: messages that
+    failed while none has arrived; together they count as one error; refusal: the last of them. flags_open:
+    the copies' flags are to be looked at once more, because they may not have stayed. seen_flags: flags that
+    were looked at whether they stay.
+    """
+
+    __slots__ = (
+        "copies",
+        "digests",
+        "filed",
+        "flags",
+        "flags_open",
+        "floor",
+        "left",
+        "refusal",
+        "refused",
+        "seen_flags",
+        "sizes",
+        "states",
+        "uids",
+        "vanished",
+    )
+
+    def __init__(self, rows: Rows = NOTHING.copy, floor: int = 1) -> None:
+        self.uids, self.sizes, self.digests = rows
+        self.floor = floor
+        self.states = bytearray(len(self.uids))
+        self.copies = array("Q", bytes(8 * len(self.uids)))
+        self.left = len(self.uids)
+        self.vanished = 0
+        self.filed: set[int] = set()
+        self.flags: dict[int, int] = {}
+        self.refused = 0
+        self.refusal: MessageFailed | None = None
+        self.flags_open = False
+        self.seen_flags: set[bytes] = set()
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def rows(self, state: int) -> list[int]:
+        """Give the rows in a state."""
+        return [row for row, each in enumerate(self.states) if each == state]
+
+    def unnamed(self) -> list[int]:
+        """Give the rows that arrived without anybody telling their UID."""
+        return [row for row, each in enumerate(self.states) if each == DONE and not self.copies[row]]
+
+    def arrived(self) -> dict[int, int]:
+        """Give source UID -> copy, for what arrived in this run and has a known UID."""
+        return {
+            self.uids[row]: self.copies[row]
+            for row, each in enumerate(self.states)
+            if each == DONE and self.copies[row]
+        }
+
+    @property
+    def done(self) -> list[int]:
+        """Destination UIDs of what was copied in this run, 0 for copies that nobody named."""
+        return [copy for copy, each in zip(self.copies, self.states, strict=True) if each == DONE]
+
+    def close(self, row: int, state: int) -> None:
+        """Move a row to a final state."""
+        if self.states[row] not in (DONE, FAILED, SKIPPED):
+            self.left -= 1
+        self.states[row] = state
+
+    def send(self, rows: Iterable[int]) -> None:
+        """Note that rows are on their way."""
+        for row in rows:
+            self.states[row] = SENT
+
+    def wait(self, row: int) -> None:
+        """Note that a row is to be sent again."""
+        self.states[row] = WAITING
+
+    def name(self, row: int, copy: int) -> None:
+        """Note the UID of a copy; 0: nobody knows it after all."""
+        self.copies[row] = copy
+
+    def note_filed(self, copies: Container[int]) -> None:
+        """Note that the user's script has filed these copies elsewhere."""
+        self.filed.update(self.uids[row] for row, copy in enumerate(self.copies) if copy in copies)
+
+    def arrive(self, rows: Sequence[int], copies: Sequence[int]) -> None:
+        """Note that rows are on the destination; copies: their UIDs there, none when nobody told."""
+        for at, row in enumerate(rows):
+            self.close(row, DONE)
+            if copies:
+                self.name(row, copies[at])
+
+    def refuse(self, failure: MessageFailed) -> bool:
+        """Note a failure; tell whether it counts as an error of its own: of many before any arrives, one."""
+        if DONE in self.states:
+            return True
+        self.refused += 1
+        self.refusal = failure
+        return self.refused == 1
+
+    def pairs(self, rows: Iterable[int], copies: Iterable[int], flags: Iterable[int]) -> Iterable[Pair]:
+        """Give what is to be recorded of copied rows: destination UIDs and numbers of flags in parallel."""
+        digests, sizes = self.digests, self.sizes
+        for row, copy, number in zip(rows, copies, flags, strict=True):
+            yield Pair(self.uids[row], copy, number, digests[row] if digests else 0, sizes[row])
