@@ -8,7 +8,19 @@ import pytest
 from tests.engine.plan.builders import Message, index_of
 
 from imapsync.plan.brakes import Brake, MirrorPlan, brake_of
-from imapsync.plan.decisions import Compared, FolderFacts, crossing_rows, doomed, exact_flags, lacked_by_all
+from imapsync.plan.decisions import (
+    NOTHING,
+    Case,
+    Compared,
+    FolderFacts,
+    FolderPlan,
+    crossing_rows,
+    decide,
+    decide_all,
+    doomed,
+    exact_flags,
+    lacked_by_all,
+)
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
 from imapsync.plan.match import PairingRules, match
@@ -120,3 +132,69 @@ def test_what_another_folder_brought_is_told_from_what_is_new() -> None:
 )
 def test_brakes(plan: MirrorPlan, expected: Brake | None) -> None:
     assert brake_of(plan) is expected
+
+
+@pytest.mark.parametrize(
+    ("case", "copied", "found", "doomed_uids", "crossing"),
+    [
+        pytest.param(Case(DeletionRules()), [2, 4], {1: 1}, [], [], id="what has no partner is copied"),
+        pytest.param(Case(MIRROR), [2, 4], {1: 1}, [2], [], id="what has no original goes"),
+        pytest.param(Case(MIRROR, moved={2}), [2, 4], {1: 1}, [], [], id="but not what we moved there"),
+        pytest.param(
+            Case(MIRROR, facts=FolderFacts(complete=False)), [2, 4], {1: 1}, [], [], id="nor unseen absence"
+        ),
+        pytest.param(
+            Case(DeletionRules(), crossing={B}), [4], {1: 1}, [], [1], id="another folder has brought it"
+        ),
+    ],
+)
+def test_a_folder_plan_follows_from_the_matching(
+    case: Case, copied: list[int], found: dict[int, int], doomed_uids: list[int], crossing: list[int]
+) -> None:
+    """Source: one that is there, a new one, its duplicate, one more; there: the first, and a stranger."""
+    source = index_of([(A, 1), (B, 1), (B, 1), (C, 1)])
+    plan = decide(compared(source, index_of([(A, 1), (9, 1)])), case._replace(floor=7, ours=frozenset({1})))
+    assert [*plan.copy.uids] == copied
+    assert [len(column) for column in plan.copy] == [len(copied)] * 3
+    assert dict(zip(*plan.found, strict=True)) == found
+    assert plan.twins == {3: 2}
+    assert [*plan.doomed] == doomed_uids
+    assert [*plan.crossing] == crossing
+    assert (plan.floor, plan.ours, plan.flags, [*plan.flag_rows]) == (7, {1}, {}, [])
+
+
+def test_what_is_not_selected_is_neither_copied_nor_found() -> None:
+    source = index_of([(A, 1), (B, 1), (C, 1)])
+    source.excluded.update({1, 2})
+    plan = decide(compared(source, index_of([(A, 1)])), Case(MIRROR))
+    assert ([*plan.copy.uids], [*plan.found[0]]) == ([3], [])
+
+
+def test_a_plan_brings_flags_to_the_copies_where_both_are_known() -> None:
+    table = FlagTable()
+    translator = FlagTranslator(FlagRules(), None)
+    both = compared(flagged([(A, b"\\Seen")], table), flagged([(A, b"")], table))
+    changes = decide(both, Case(DeletionRules(), translator=translator)).flags
+    assert {change: [*uids] for change, uids in changes.items()} == {((b"\\Seen",), ()): [1]}
+    assert not decide(both, Case(DeletionRules())).flags
+    unknown = compared(index_of([(A, 1)]), index_of([(A, 1)]))
+    assert not decide(unknown, Case(DeletionRules(), translator=translator)).flags
+
+
+@pytest.mark.parametrize(
+    ("excluded", "crossing", "copied", "seen_after"),
+    [
+        pytest.param(set(), None, [1, 2], None, id="all"),
+        pytest.param({1}, None, [2], None, id="but not what was not selected"),
+        pytest.param(set(), {A}, [2], {A, B}, id="nor what another folder brought"),
+    ],
+)
+def test_an_empty_destination_gets_everything(
+    excluded: set[int], crossing: set[int] | None, copied: list[int], seen_after: set[int] | None
+) -> None:
+    source = index_of([(A, 1), (B, 2)])
+    source.excluded.update(excluded)
+    plan = decide_all(source, Case(DeletionRules(), 5, crossing=crossing, ours=frozenset({9})))
+    assert ([*plan.copy.uids], plan.floor, plan.ours) == (copied, 5, {9})
+    assert crossing == seen_after
+    assert FolderPlan() == NOTHING, "and nothing was added to the plan of those that have nothing to do"
