@@ -90,9 +90,9 @@ def exact_flags(compared: Compared, paired: Iterable[int], translator: FlagTrans
 class FolderFacts(NamedTuple):
     """What bears on deletions in a destination folder.
 
-    shared: several source folders have it as destination: what one of them lacks in any number is only a
-    candidate (`lacked_by_all`), and duplicates stay. foreign: it is somebody else's. complete: the source folder was
-    listed completely, whatever was selected of it, and no message of it failed.
+    shared: several source folders have it as destination: what one of them lacks in any number is only
+    a candidate (`lacked_by_all`), and duplicates stay. foreign: it is somebody else's. complete: the source
+    folder was listed completely, whatever was selected of it, and no message of it failed.
     """
 
     shared: bool = False

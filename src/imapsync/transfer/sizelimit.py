@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.report import events
 from imapsync.terms import Reason, Side
-from imapsync.transfer.job import FAILED, WAITING
+from imapsync.transfer.copylist import FAILED, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,15 +25,16 @@ def refuse_too_large(run: Run, jobs: Iterable[FolderJob]) -> None:
     if limit is None or run.settings.content.changes:
         return
     for job in jobs:
-        for row, size in enumerate(job.sizes):
-            if size > limit and job.states[row] == WAITING:
-                job.close_row(row, FAILED)
+        for row in job.copying.rows(WAITING):
+            size = job.copying.sizes[row]
+            if size > limit:
+                job.copying.close(row, FAILED)
                 job.failed = True
                 text = f"host2 takes messages of up to {limit} bytes"
                 run.sink(
                     events.MessageFailed(
                         job.name,
-                        job.uids[row],
+                        job.copying.uids[row],
                         Reason.TOO_BIG,
                         text,
                         size_bytes=size,
