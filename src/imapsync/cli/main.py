@@ -51,6 +51,8 @@ def main(words: Sequence[str]) -> int:
             return _self_check()
         if given.flag("abort"):
             return _abort(parser, words)
+        if given.flag("testslive") or given.flag("testslive6"):
+            return _live(parser, words, given)
         many = given.integer("many")
         if many is not None:
             return _many(many, words)
@@ -98,6 +100,22 @@ def _many(limit: int, words: Sequence[str]) -> int:
         print("imapsync: --many takes a number from 1, and no other option beside it.", file=sys.stderr)
         return os.EX_USAGE
     return Many(main, limit).serve()
+
+
+def _live(parser: Parser, words: Sequence[str], given: Parsed) -> int:
+    """Run what else is on the command line between two servers of our own."""
+    from imapsync.cli.errors import UsageError
+    from imapsync.cli.runner import Runner
+    from imapsync.cli.testslive import run_live
+
+    def run(all_words: list[str]) -> int:
+        return Runner(parser, all_words, parser.read(all_words)[0], {}).run()
+
+    others = [word for word in words if not word.lower().lstrip("-").startswith("testsl")]
+    try:
+        return run_live(others, "::1" if given.flag("testslive6") else "127.0.0.1", run, _say)
+    except UsageError as error:
+        return Runner(parser, words, given, {}).run(error.problems)
 
 
 def _abort(parser: Parser, words: Sequence[str]) -> int:

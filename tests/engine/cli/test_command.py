@@ -102,8 +102,7 @@ def test_starting_up_imports_no_more_than_needed() -> None:
         (["--dry"], "Missing: --host1"),
         ([*NOBODY], "The password of user1 is missing"),
         ([*NOBODY, *PASSWORDS, "--exclude", "("], "Option --exclude '('"),
-        ([*NOBODY, *PASSWORDS, "--domain1", "x"], "Option --domain1 is refused"),
-        ([*NOBODY, *PASSWORDS, "--testslive"], "Option --testslive is refused"),
+        ([*NOBODY, *PASSWORDS, "--domain1", "x", "--authmech1", "NTLM"], "Option --authmech1: 'NTLM'"),
     ],
 )
 def test_usage_errors(words: list[str], sentence: str, tmp_path: Path) -> None:

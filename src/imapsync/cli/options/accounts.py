@@ -98,7 +98,7 @@ ROWS: tuple[Option, ...] = (
         "SASL mechanism for host{n}: PLAIN, LOGIN, CRAM-MD5, XOAUTH2 or OAUTHBEARER; "
         "COMMAND is the LOGIN command.",
         default="the best one that the server offers",
-        note="NTLM, DIGEST-MD5, GSSAPI and the like are refused",
+        note="NTLM, X-MASTERAUTH, DIGEST-MD5, GSSAPI and the like are refused: no kept library speaks them",
     ),
     *both(
         "authuser",
@@ -127,8 +127,8 @@ ROWS: tuple[Option, ...] = (
         Kind.TEXT,
         AUTHENTICATION,
         "Windows domain for NTLM on host{n}.",
-        status=Status.REFUSED,
-        note="NTLM is not spoken: it is obsolete and insecure; log in with PLAIN under TLS or OAuth",
+        status=Status.NO_EFFECT,
+        note="only NTLM has one; --authmech{n} NTLM is refused: log in with PLAIN under TLS, or with OAuth",
     ),
     *both(
         "oauthaccesstoken",

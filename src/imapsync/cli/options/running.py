@@ -462,7 +462,7 @@ ROWS: tuple[Option, ...] = (
         DEBUGGING,
         "Would print the messages.",
         negatable=True,
-        status=Status.REFUSED,
+        status=Status.NO_EFFECT,
         note="mail does not belong in a log",
     ),
     *both(
@@ -495,16 +495,16 @@ ROWS: tuple[Option, ...] = (
         "testslive",
         Kind.FLAG,
         DEBUGGING,
-        "Would run against servers of the original's author.",
-        status=Status.REFUSED,
-        note="the engine talks only to servers that it is given",
+        "Run a complete sync between two servers that are started on this machine for it: Dovecot where it "
+        "is installed, else pymap.",
+        negatable=True,
+        note="the original asks servers of its author; nothing leaves the machine here",
     ),
     Option(
         "testslive6",
         Kind.FLAG,
         DEBUGGING,
-        "Would run against an IPv6 server of the original's author.",
-        status=Status.REFUSED,
-        note="the engine talks only to servers that it is given",
+        "The same over IPv6.",
+        negatable=True,
     ),
 )
