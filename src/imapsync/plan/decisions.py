@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
     from imapsync.plan.rules import DeletionRules
+    from imapsync.terms import Pair
 
-#: (flags to add, flags to remove) -> destination UIDs.
-FlagChanges = dict[tuple["Flags", "Flags"], "array[int]"]
+#: Flags to add, and to remove.
+Change = tuple["Flags", "Flags"]
+#: What is changed -> destination UIDs.
+FlagChanges = dict[Change, "array[int]"]
 
 
 class Rows(NamedTuple):
@@ -35,8 +38,8 @@ class FolderPlan(NamedTuple):
     newer than the comparison. found: source UIDs, and destination UIDs, of selected messages that are there.
     twins: source UIDs of duplicates, and of what they are duplicates of. crossing: rows of messages that
     another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on
-    copies. flag_rows: source UIDs and numbers of flags to be recorded once the copies have them. doomed:
-    destination UIDs to be deleted.
+    copies. flag_rows, pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have
+    their flags. doomed: destination UIDs to be deleted.
     """
 
     copy: Rows = Rows(array("I"), array("Q"), array("Q"))
@@ -45,8 +48,9 @@ class FolderPlan(NamedTuple):
     twins: Mapping[int, int] = MappingProxyType({})
     crossing: Sequence[int] = ()
     ours: Collection[int] = frozenset()
-    flags: Mapping[tuple[Flags, Flags], Sequence[int]] = MappingProxyType({})
+    flags: Mapping[Change, Sequence[int]] = MappingProxyType({})
     flag_rows: Sequence[tuple[int, int]] = ()
+    pairs: Sequence[Pair] = ()
     doomed: Sequence[int] = ()
 
 
@@ -85,6 +89,14 @@ def exact_flags(compared: Compared, paired: Iterable[int], translator: FlagTrans
         if change[0] or change[1]:
             changes.setdefault(change, array("I")).append(destination.uids[partner])
     return changes
+
+
+def merged(one: Mapping[Change, Sequence[int]], other: Mapping[Change, Sequence[int]]) -> FlagChanges:
+    """Give two plans of changes as one."""
+    both: FlagChanges = {change: array("I", uids) for change, uids in one.items()}
+    for change, uids in other.items():
+        both.setdefault(change, array("I")).extend(uids)
+    return both
 
 
 class FolderFacts(NamedTuple):

@@ -43,7 +43,8 @@ class Redactor:
             once = {form for secret in self._secrets for form in _forms(secret)}
             twice = {form for secret in once for form in _forms(secret)}
             self._forms = tuple(sorted(once | twice, key=len, reverse=True))
-            beginnings = {form[: _least(form)] for form in self._forms}
+            # In order, so that a second connection of the same user finds the expression made.
+            beginnings = sorted({form[: _least(form)] for form in self._forms})
             self._any = re.compile("|".join(map(re.escape, beginnings)), re.IGNORECASE | re.ASCII)
         if self._any is None or self._any.search(text) is None:
             return text  # as nearly all are: each answer of a server goes through here

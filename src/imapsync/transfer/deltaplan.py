@@ -18,14 +18,15 @@ from imapsync.plan.changes import (
     vanished,
     without_our_marks,
 )
-from imapsync.plan.decisions import NOTHING, Compared
+from imapsync.plan.decisions import NOTHING, Compared, merged
 from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.index import MessageIndex, canonical_flags
-from imapsync.plan.match import PairingRules
+from imapsync.plan.match import NONE, PairingRules
 from imapsync.report.events import Skip
 from imapsync.terms import GONE, Copy, Pair
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import read_contents, tell_apart
+from imapsync.transfer.flagging import flags_of
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.salvage import list_all, read_pieces
 from imapsync.wire.uidset import UidSet
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from imapsync.journal import Pairs
     from imapsync.journal.journal import Journal
     from imapsync.plan.decisions import FlagChanges, FolderPlan
+    from imapsync.plan.match import Matching
     from imapsync.terms import FolderRecord, Numbers
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -339,12 +341,24 @@ class DeltaPlan:
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
         matching = await pair_job(run, job, (new, loose), rules)
+        if reading.resync:
+            await self._read_flags(loose, matching)
         if not run.dry:
             self._write(late)
         telling.left_out(run, job, self.new, late, Skip.DUPLICATE)
         there = max(0, job.destination.numbers.messages)
         plan = planning.plan_known(run, job, Compared(new, loose, matching), reading, there)
-        return plan._replace(flags=self._flag_changes, flag_rows=list(self._flag_rows.items()))
+        flags = merged(self._flag_changes, plan.flags)
+        return plan._replace(flags=flags, flag_rows=list(self._flag_rows.items()))
+
+    async def _read_flags(self, loose: MessageIndex, matching: Matching) -> None:
+        """Read which flags copies have that were loose until now: those of their originals may be others."""
+        rows = [row for row in matching.partner if row != NONE]
+        if not rows:
+            return
+        folder = await self._run.destination.opened(self._job.destination)
+        flags = await flags_of(folder, UidSet.of(loose.uids[row] for row in rows))
+        loose.flags = array("I", (loose.flag_table.number(flags.get(uid, ())) for uid in loose.uids))
 
     async def _find_put_back(self) -> None:
         """Find copies that their owner took out of the folder and put back: they are pairs under new UIDs."""

@@ -30,8 +30,8 @@ async def finish(run: Run, job: FolderJob, reading: Reading) -> None:
     plan = job.plan
     if not run.dry:
         await change_flags(run, job, plan.flags)
-        if run.journal is not None and job.record is not None and plan.flag_rows and not job.failed:
-            run.journal.set_flags(job.record.id, plan.flag_rows)
+        if not job.failed:
+            recording.flags_set(run, job)
         if run.settings.sieve_delivery:
             expunged = await deliver(run, job)
     elif plan.flags:

@@ -64,8 +64,8 @@ async def change_flags(run: Run, job: FolderJob, changes: Mapping[Change, Sequen
 async def missing_flags(run: Run, job: FolderJob) -> dict[Change, list[int]]:
     """Give what the copies of this run lack of their originals' flags; the copies' UIDs have to be known."""
     copies = job.copying.arrived()
-    wanted = await _flags_of(await run.source.opened(job.source), UidSet.of(copies))
-    present = await _flags_of(await run.destination.opened(job.destination), UidSet.of(copies.values()))
+    wanted = await flags_of(await run.source.opened(job.source), UidSet.of(copies))
+    present = await flags_of(await run.destination.opened(job.destination), UidSet.of(copies.values()))
     translator = translator_of(run, job)
     missing: dict[Change, list[int]] = {}
     for uid, copy in copies.items():
@@ -103,7 +103,8 @@ async def _one_by_one(
         run.problem(refusal, text, folder=job.name, reason=Reason.FLAGS)
 
 
-async def _flags_of(folder: OpenFolder, uids: UidSet) -> dict[int, tuple[bytes, ...]]:
+async def flags_of(folder: OpenFolder, uids: UidSet) -> dict[int, tuple[bytes, ...]]:
+    """Read flags: UID -> flags, without what is not there any more."""
     flags: dict[int, tuple[bytes, ...]] = {}
     for some in uids.split(UIDS_PER_QUESTION):
         async for batch in folder.fetch(some, b"(UID FLAGS)"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.belief import Wishes
-from imapsync.plan.decisions import Case, FolderFacts, decide, decide_all
+from imapsync.plan.decisions import Case, FolderFacts, decide, decide_all, exact_flags
 from imapsync.plan.flags import FlagTranslator
 from imapsync.report import events
 from imapsync.report.events import Skip
@@ -134,11 +134,10 @@ def plan_known(
     moved: Collection[int] = ()
     ours: Collection[int] = ()
     removed = 0
+    translator = translator_of(run, job) if loose.flags else None
+    changes = exact_flags(compared, compared.paired(), translator) if translator is not None else {}
+    later = recording.note_known(run, job, compared, {uid for uids in changes.values() for uid in uids})
     if run.journal is not None and job.record is not None:
-        if not run.dry:
-            paired = compared.paired()
-            run.journal.remove_loose(job.record.id, [loose.uids[matching.partner[row]] for row in paired])
-            recording.note_found(run, job, compared, extra=False)
         moved = run.journal.moved(job.record.id)
         ours = run.journal.marked(job.record.id)
         removed = len(run.journal.marked_as(job.record.id, GONE_MARKS))
@@ -148,10 +147,11 @@ def plan_known(
         _facts(run, job, complete=True),
         moved,
         _moved_identities(run),
+        translator,
         crossing=reading.cross_duplicates,
         ours=ours,
     )
-    plan = decide(compared, case)
+    plan = decide(compared, case)._replace(pairs=later)
     _tell_work(run, job, new, plan)
     to_copy = len(plan.copy.uids)
     total = job.source.opened.exists if job.source.opened else len(new)

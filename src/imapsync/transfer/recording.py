@@ -8,8 +8,9 @@ from imapsync.plan.settling import settled
 from imapsync.terms import Copy, FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
+    from imapsync.journal.journal import Journal
     from imapsync.plan.decisions import Compared
     from imapsync.plan.settling import Done
     from imapsync.transfer.context import Run
@@ -34,38 +35,66 @@ def begin(run: Run, job: FolderJob) -> None:
     )
 
 
-def note_found(run: Run, job: FolderJob, compared: Compared, *, extra: bool = True) -> None:
+def note_found(run: Run, job: FolderJob, compared: Compared) -> None:
     """Write down what a comparison found: pairs, duplicates, and what lies loose on the destination."""
     journal, record = run.journal, job.record
     if journal is None or record is None or run.dry:
         return
+    destination, matching = compared.destination, compared.matching
+    journal.add(record.id, _pairs(journal, compared, compared.paired()))
+    journal.add(record.id, _duplicates(journal, compared))
+    loose = (
+        (destination.uids[row], destination.digests[row], destination.sizes[row]) for row in matching.extra
+    )
+    journal.add_loose(record.id, loose)
+
+
+def note_known(run: Run, job: FolderJob, compared: Compared, unlike: Collection[int]) -> list[Pair]:
+    """Write down which copies that were loose have found their originals.
+
+    Gives the pairs that are written down later (`flags_set`): of the copies in `unlike`, whose flags are
+    still to be changed.
+    """
+    journal, record = run.journal, job.record
+    if journal is None or record is None or run.dry:
+        return []
+    uids, partner = compared.destination.uids, compared.matching.partner
+    alike = [row for row in compared.paired() if uids[partner[row]] not in unlike]
+    journal.remove_loose(record.id, [uids[partner[row]] for row in alike])
+    journal.add(record.id, _pairs(journal, compared, alike))
+    journal.add(record.id, _duplicates(journal, compared))
+    return list(_pairs(journal, compared, (row for row in compared.paired() if uids[partner[row]] in unlike)))
+
+
+def flags_set(run: Run, job: FolderJob) -> None:
+    """Write down that copies have the flags of their originals."""
+    if run.journal is None or job.record is None:
+        return
+    run.journal.set_flags(job.record.id, job.plan.flag_rows)
+    run.journal.remove_loose(job.record.id, [pair.copy for pair in job.plan.pairs])
+    run.journal.add(job.record.id, job.plan.pairs)
+
+
+def _pairs(journal: Journal, compared: Compared, rows: Iterable[int]) -> Iterator[Pair]:
     source, destination, matching = compared
-    numbers: dict[int, int] = {}
     plain = journal.flags_number(())
+    numbers: dict[int, int] = {}
+    for row in rows:
+        flags = plain
+        if source.flags:
+            known = source.flags[row]
+            if known not in numbers:
+                numbers[known] = journal.flags_number(source.flag_table.flags(known))
+            flags = numbers[known]
+        copy = destination.uids[matching.partner[row]]
+        yield Pair(source.uids[row], copy, flags, source.digests[row], source.sizes[row])
 
-    def number(row: int) -> int:
-        if not source.flags:
-            return plain
-        known = source.flags[row]
-        if known not in numbers:
-            numbers[known] = journal.flags_number(source.flag_table.flags(known))
-        return numbers[known]
 
-    def pairs() -> Iterator[Pair]:
-        uids, digests, sizes = source.uids, source.digests, source.sizes
-        for row in compared.paired():
-            copy = destination.uids[matching.partner[row]]
-            yield Pair(uids[row], copy, number(row), digests[row], sizes[row])
-        for row in matching.duplicates:
-            yield Pair(uids[row], Copy.DUPLICATE, plain, digests[row], sizes[row])
-
-    journal.add(record.id, pairs())
-    if extra:
-        loose = (
-            (destination.uids[row], destination.digests[row], destination.sizes[row])
-            for row in matching.extra
-        )
-        journal.add_loose(record.id, loose)
+def _duplicates(journal: Journal, compared: Compared) -> Iterator[Pair]:
+    source = compared.source
+    plain = journal.flags_number(())
+    for row in compared.matching.duplicates:
+        yield Pair(source.uids[row], Copy.DUPLICATE, plain, source.digests[row], source.sizes[row])
 
 
 def last_copies(run: Run, job: FolderJob, compared: Compared, remembered: Collection[int]) -> Collection[int]:

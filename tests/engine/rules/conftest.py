@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
-from tests.engine.rules.world import World
+from tests.engine.rules.world import USERS, World
 from tests.engine.rules.zygote import Zygote
+from tests.servers.base import DEFAULT_PASSWORD
 from tests.servers.dovecot import Dovecot
 
 if TYPE_CHECKING:
@@ -20,8 +21,16 @@ if TYPE_CHECKING:
 WRONG: dict[str, str] = json.loads(Path(__file__).with_name("known.json").read_text())
 Lacks = frozenset[str]
 NOTHING: Lacks = frozenset()
-#: Processes that wait for logins make each of thousands of them cheaper.
-_QUICK = "service imap {\n  process_min_avail = 3\n}\n"
+#: Processes that serve one login after the other make each of thousands of them cheaper.
+_QUICK = """
+service imap-login {
+  service_count = 0
+}
+service imap {
+  service_count = 1000
+  process_min_avail = 2
+}
+"""
 
 
 class MakeWorld(Protocol):
@@ -32,7 +41,7 @@ class MakeWorld(Protocol):
 
 @pytest.fixture(scope="session")
 def zygote() -> Iterator[Zygote]:
-    with Zygote() as process:
+    with Zygote((user, DEFAULT_PASSWORD) for user in USERS.values()) as process:
         yield process
 
 

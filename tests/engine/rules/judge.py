@@ -120,7 +120,7 @@ class Judge:
             self.wrong += [
                 f"host2 {folder} {name} is marked as deleted"
                 for (folder, name), flags in after.flags[2].items()
-                if "\\Deleted" in flags
+                if "\\Deleted" in flags and (folder, name) in after.flags[1]
             ]
         self._note(after)
 
@@ -132,9 +132,12 @@ class Judge:
             return
         for key, flags in after.flags[1].items():
             copy = after.flags[2].get(key)
+            ours = {"\\Deleted"} if self._marks_left and self._state else set()
+            # Our own marks stay ours: what people mark, they remove at once.
+            wanted = tuple(flag for flag in flags if flag not in ours)
             once = after.counts[1][key] == after.counts[2][key] == 1
-            if once and copy is not None and key[1] not in self._flagged2 and flags != copy:
-                self.wrong.append(f"host2 {key[0]} {key[1]} has flags {copy} in place of {flags}")
+            if once and copy is not None and key[1] not in self._flagged2 and wanted != copy:
+                self.wrong.append(f"host2 {key[0]} {key[1]} has flags {copy} in place of {wanted}")
 
     def _foreseen(self, side: int) -> Counts:
         foreseen = Counter(self._before.counts[side])

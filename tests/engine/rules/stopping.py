@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tests.servers.commands import Step, Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.engine.rules.zygote import Running
-
-
-class How(NamedTuple):
-    """Which signal, and whether the engine hears the answer to the step before it."""
-
-    signal: signal.Signals
-    heard: bool
-
-    @property
-    def name(self) -> str:
-        return f"{self.signal.name} {'after' if self.heard else 'before'} the answer"
-
-
-EVERY_WAY = tuple(
-    How(number, heard) for number in (signal.SIGKILL, signal.SIGTERM) for heard in (False, True)
-)
 
 
 class _Stopper(Watch):
@@ -63,35 +50,80 @@ class _Stopper(Watch):
         self._running.wait_idle()
 
 
-class StopAfter(_Stopper):
-    """Stops the run after its ``last`` step: the server has carried it out, and got none of the later ones.
+class StepByStep(_Stopper):
+    """Lets a run take one step at a time, whichever side it goes to, and stops at each moment between two.
 
-    After SIGTERM the servers get and give what is still said, as in life.
+    The server has carried out the step then and got none of the later ones; the engine has, or has not, heard
+    the answer, and has nothing else to do. `moment` gets the step and whether the answer was heard.
     """
 
-    def __init__(self, last: int, how: How) -> None:
+    def __init__(self, moment: Callable[[Step, bool], object]) -> None:
         super().__init__()
-        self._last, self._how = last, how
+        self._moment = moment
+        self._turn = threading.Condition()
+        self._next = 1
+
+    def released(self) -> None:
+        super().released()
+        self._go_on(sys.maxsize)
 
     def sent(self, step: Step) -> bool:
-        if step.number <= self._last:
-            return True
-        if self._how.signal is signal.SIGKILL:
-            return False
-        self._gone_on.wait()
+        with self._turn:
+            self._turn.wait_for(lambda: step.number <= self._next)
+        return self.stopped_at is None
+
+    def delays(self, step: Step) -> bool:  # noqa: ARG002 - each answer waits for its moment
         return True
 
-    def delays(self, step: Step) -> bool:
-        return step.number == self._last and not self._how.heard
-
     def answered(self, step: Step) -> bool:
-        self.stop(step, self._how.signal)
-        return self._how.signal is not signal.SIGKILL
+        self._at(step, heard=False)
+        return self.stopped_at is None
 
     def passed(self, step: Step) -> None:
-        if step.number == self._last and self._how.heard:
+        self._at(step, heard=True)
+        self._go_on(step.number + 1)
+
+    def _at(self, step: Step, *, heard: bool) -> None:
+        self.wait_idle()
+        self._moment(step, heard)
+
+    def _go_on(self, number: int) -> None:
+        with self._turn:
+            self._next = number
+            self._turn.notify_all()
+
+
+class KillAt(StepByStep):
+    """Kills the run at one of these moments."""
+
+    def __init__(self, number: int, *, heard: bool) -> None:
+        super().__init__(self._look)
+        self._at_moment = (number, heard)
+
+    def _look(self, step: Step, heard: bool) -> None:
+        if (step.number, heard) == self._at_moment:
+            self.stop(step, signal.SIGKILL)
+
+
+class EndAfter(_Stopper):
+    """Sends SIGTERM when the run has heard the answer to its ``last`` step, and the server got no later one.
+
+    Then the servers get and give what is still said, as in life.
+    """
+
+    def __init__(self, last: int) -> None:
+        super().__init__()
+        self._last = last
+
+    def sent(self, step: Step) -> bool:
+        if step.number > self._last:
+            self._gone_on.wait()
+        return True
+
+    def passed(self, step: Step) -> None:
+        if step.number == self._last:
             self.wait_idle()
-            self.stop(step, self._how.signal)
+            self.stop(step, signal.SIGTERM)
 
 
 class StopBefore(_Stopper):

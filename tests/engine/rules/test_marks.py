@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.rules.stopping import How, StopAfter, StopBefore
+from tests.engine.rules.stopping import EndAfter, StopBefore
 from tests.servers.commands import Watch
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def test_a_copy_whose_message_moved_away_is_known_after_a_run_that_was_ended_in_
     last = next(step.number for step in whole.steps if step.text.startswith("APPEND"))
     for number in range(first, last):
         world.restore(start)
-        watch = StopAfter(number, How(signal.SIGTERM, heard=True))
+        watch = EndAfter(number)
         assert world.run(watch=watch, begun=watch.begun).code == 6
         world.good()
         world.move(1, "B", 1, "A")
@@ -141,3 +141,30 @@ def test_a_message_that_an_inbox_task_had_marked_as_read_before_a_kill_is_still_
         world.good(*INBOX, *deletion, state=state)
     assert world.names(1) == []
     assert world.names(2) == ["m1", "m2", "m3"]
+
+
+@STATE
+def test_a_message_that_comes_back_takes_our_mark_from_its_copy(world: World, state: bool) -> None:
+    """A killed run had marked the copy for its deletion; marked on, any mail program would remove it."""
+    world.deliver(1, "A", *range(1, 9))
+    world.good("--delete2", state=state)
+    world.move(1, "A", 1, "B")
+    kill_before(world, 2, "EXPUNGE", "--delete2", state=state)
+    world.move(1, "B", 1, "A")
+    for _ in range(2):
+        world.good("--delete2", "--maxdelete2", "9", state=state)
+    assert world.content(2) == world.content(1)
+
+
+@STATE
+def test_a_message_that_comes_back_with_other_flags_brings_them_to_its_copy(
+    world: World, state: bool
+) -> None:
+    world.deliver(1, "A", 1, 2)
+    world.good(state=state)
+    world.move(1, "A", 1, "B")
+    world.good(state=state)
+    world.flag(1, "B", 1, r"+FLAGS (\Flagged)")
+    world.move(1, "B", 1, "A")
+    world.good(state=state)
+    assert world.content(2)["A"] == world.content(1)["A"]
