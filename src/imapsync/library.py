@@ -94,23 +94,9 @@ class Account(NamedTuple):
     credentials: Credentials
 
 
-class Options(NamedTuple):
-    """What is taken, changed and deleted, as the options of the command line say it; all have its defaults.
-
-    state: the file that remembers what was copied (--state), None: messages are compared by their headers.
-    mode: how far the run goes; Mode.VERIFY writes nothing. dry: tell what would be done, change nothing.
-    """
-
-    folders: FolderRules = FolderRules()
-    selection: SelectionRules = SelectionRules()
-    identity: IdentityRules = IdentityRules()
-    content: ContentRules = ContentRules()
-    flags: FlagRules = FlagRules()
-    deletion: DeletionRules = DeletionRules()
-    limits: Limits = Limits()
-    state: str | None = None
-    mode: Mode = Mode.SYNC
-    dry: bool = False
+#: What is taken, changed and deleted, as the options of the command line say it, with its defaults. source
+#: and destination, with their credentials, come from the accounts; folders are measured only to be compared.
+Options = Settings
 
 
 class Result(NamedTuple):
@@ -187,21 +173,11 @@ async def sync_async(
 
 
 def _settings(source: Account, destination: Account, options: Options) -> Settings:
-    return Settings(
-        source.endpoint,
-        destination.endpoint,
+    return options._replace(
+        source=source.endpoint,
+        destination=destination.endpoint,
         source_credentials=source.credentials,
         destination_credentials=destination.credentials,
-        mode=options.mode,
-        dry=options.dry,
-        folders=options.folders,
-        selection=options.selection,
-        identity=options.identity,
-        content=options.content,
-        flags=options.flags,
-        deletion=options.deletion,
-        limits=options.limits,
         sizes_at_start=False,
         sizes_at_end=False,
-        state_path=options.state,
     )

@@ -65,7 +65,7 @@ def settings(
         limits=rules.limits(),
         sizes_at_start=options.flag("foldersizes", default=True) or mode is Mode.SIZES,
         sizes_at_end=options.flag("foldersizesatend", default=options.flag("foldersizes", default=True)),
-        state_path=state_path(options) if mode in (Mode.SYNC, Mode.VERIFY) else options.text("state"),
+        state=state_path(options) if mode in (Mode.SYNC, Mode.VERIFY) else options.text("state"),
         state_hosts=(options.text("statehost1"), options.text("statehost2")),
         sieve_delivery=options.flag("sievedelivery2"),
         report_to=tuple(

@@ -111,7 +111,7 @@ class _Engine:
     def _open_journal(self) -> None:
         state = self._run
         settings = state.settings
-        path = settings.state_path
+        path = settings.state
         reads = settings.mode is Mode.VERIFY and path is not None and os.path.exists(path)
         if path is not None and (settings.mode is Mode.SYNC or reads):
             from imapsync.journal.journal import Journal

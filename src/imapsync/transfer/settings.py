@@ -13,12 +13,12 @@ from imapsync.plan.rules import (
     IdentityRules,
     SelectionRules,
 )
+from imapsync.session.endpoint import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imapsync.session.credentials import Credentials
-    from imapsync.session.endpoint import Endpoint
     from imapsync.terms import Side
     from imapsync.transfer.outcome import Outcome
 
@@ -50,13 +50,13 @@ class Limits(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """One run: two endpoints, the rules, the limits.
+    """One run: two endpoints, the rules, the limits; to programs the front door's `Options`.
 
     `destination` may be None for CONNECT, LOGIN, FOLDERS and SIZES: then only the source is looked at.
     """
 
-    source: Endpoint
-    destination: Endpoint | None
+    source: Endpoint = Endpoint("")
+    destination: Endpoint | None = None
     source_credentials: Credentials | None = None  # None only for CONNECT
     destination_credentials: Credentials | None = None
     send_id: bool = True  # --noid makes it False
@@ -73,7 +73,7 @@ class Settings(NamedTuple):
     limits: Limits = Limits()
     sizes_at_start: bool = True  # --nofoldersizes makes it False
     sizes_at_end: bool = True  # --nofoldersizesatend makes it False
-    state_path: str | None = None  # --state
+    state: str | None = None  # --state
     state_hosts: tuple[str | None, str | None] = (None, None)  # --statehost1/2: in place of the addresses
     sieve_delivery: bool = False  # --sievedelivery2
     report_to: tuple[Side, ...] = ()  # --emailreport1/2: the INBOX of these sides gets the report

@@ -51,7 +51,7 @@ def test_the_result_is_the_same_without(switch: str, tmp_path: Path) -> None:
             source,
             destination,
             identity=IdentityRules(sync_duplicates=True),
-            state_path=str(tmp_path / "state"),
+            state=str(tmp_path / "state"),
             sizes_at_start=True,
             sizes_at_end=True,
         )
@@ -71,7 +71,7 @@ def test_the_result_is_the_same_without(switch: str, tmp_path: Path) -> None:
             source,
             destination,
             identity=IdentityRules(sync_duplicates=True),
-            state_path=str(tmp_path / "state"),
+            state=str(tmp_path / "state"),
             deletion=DeletionRules(destination=True),
         )
         ran = good(sync(wanted))

@@ -100,7 +100,7 @@ class Accounts(NamedTuple):
 
     def run(self, *, state: bool = True, **options: Any) -> Ran:  # noqa: ANN401 - any field
         path = str(self.state) if state else None
-        return sync(settings(self.source.server, self.destination.server, state_path=path, **options))
+        return sync(settings(self.source.server, self.destination.server, state=path, **options))
 
     def good(self, **options: Any) -> Ran:  # noqa: ANN401 - any field
         ran = self.run(**options)

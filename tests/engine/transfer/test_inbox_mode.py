@@ -40,7 +40,7 @@ def inbox(servers: Servers, tmp_path: Path | None = None, **options: Any) -> Set
         selection=SelectionRules(source_search="UNSEEN"),
         flags=FlagRules(resync=False, set_on_source=("\\Seen",)),
         identity=IdentityRules(sync_duplicates=True),
-        state_path=str(tmp_path / "state") if tmp_path else None,
+        state=str(tmp_path / "state") if tmp_path else None,
         **options,
     )
 

@@ -71,8 +71,8 @@ def slowly(servers: tuple[Dovecot, Dovecot], **options: Any) -> Counters:  # noq
 
 
 def test_a_slow_destination_gets_more_connections(far: tuple[Dovecot, Dovecot], tmp_path: Path) -> None:
-    assert slowly(far, state_path=str(tmp_path / "state")).connections > 1
-    again = good(sync(settings(*far, identity=EACH, state_path=str(tmp_path / "state"))))
+    assert slowly(far, state=str(tmp_path / "state")).connections > 1
+    again = good(sync(settings(*far, identity=EACH, state=str(tmp_path / "state"))))
     assert again.copied == 0
     assert again.unchanged == len(far[0].snapshot("source"))
 
@@ -121,7 +121,7 @@ def test_a_server_that_takes_no_second_connection_is_left_in_peace(tmp_path: Pat
         destination.add_user("target")
         source.fill("source", FOLDERS)
         with Proxy(destination.host, destination.port, rtt_s=RTT_S) as proxy:
-            ran = good(sync(wanted((source, destination), proxy, state_path=str(tmp_path / "state"))))
+            ran = good(sync(wanted((source, destination), proxy, state=str(tmp_path / "state"))))
             # One more was tried, once.
             assert proxy.counters().connections == 2
         assert ran.copied == COUNT
@@ -164,14 +164,12 @@ def test_a_connection_of_several_breaks(
 
         broken: list[int] = []
         path = str(tmp_path / "state") if state else None
-        ran = sync(wanted(far, proxy, state_path=path), listen)
+        ran = sync(wanted(far, proxy, state=path), listen)
     assert broken
     assert ran.outcome.stop is Stop.DONE
     assert not ran.failed
     assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
-    assert (
-        good(sync(settings(*far, state_path=path, identity=IdentityRules(sync_duplicates=True)))).copied == 0
-    )
+    assert good(sync(settings(*far, state=path, identity=IdentityRules(sync_duplicates=True)))).copied == 0
 
 
 def test_the_limits_on_speed_hold_with_one_connection(far: tuple[Dovecot, Dovecot]) -> None:

@@ -62,7 +62,7 @@ def test_an_error_text_in_place_of_a_message_is_no_copy(
     wanted = settings(
         *servers,
         deletion=DeletionRules(source=True),
-        state_path=str(tmp_path / "state") if state else None,
+        state=str(tmp_path / "state") if state else None,
     )
     ran = sync_twisted(wanted, source, placeholder(7))
     assert [(failure.uid, failure.reason) for failure in ran.failed] == [(7, Reason.DOUBTFUL)]

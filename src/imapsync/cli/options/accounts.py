@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imapsync.cli.options.model import Kind, Option, Status, both
+from imapsync.cli.options.model import COMMAND_LINE, Kind, Option, Status, both
 
 CREDENTIALS = "Accounts"
 ENCRYPTION = "Encryption"
@@ -10,9 +10,16 @@ AUTHENTICATION = "Authentication"
 PRESETS = "Providers"
 
 ROWS: tuple[Option, ...] = (
-    *both("host", Kind.TEXT, CREDENTIALS, "Name or address of the {role} IMAP server."),
-    *both("port", Kind.INT, CREDENTIALS, "TCP port of host{n}.", default="993 with SSL, else 143"),
-    *both("user", Kind.TEXT, CREDENTIALS, "Whose mailbox on host{n}."),
+    *both("host", Kind.TEXT, CREDENTIALS, "Name or address of the {role} IMAP server.", fills="{role}.host"),
+    *both(
+        "port",
+        Kind.INT,
+        CREDENTIALS,
+        "TCP port of host{n}.",
+        default="993 with SSL, else 143",
+        fills="{role}.port",
+    ),
+    *both("user", Kind.TEXT, CREDENTIALS, "Whose mailbox on host{n}.", fills="{role}_credentials.user"),
     *both(
         "password",
         Kind.TEXT,
@@ -21,6 +28,7 @@ ROWS: tuple[Option, ...] = (
         "prefer --passfile{n}.",
         secret=True,
         note="blanked in the process list and in /proc right after the start, as far as the system allows",
+        fills="{role}_credentials.password",
     ),
     *both(
         "passfile",
@@ -28,6 +36,7 @@ ROWS: tuple[Option, ...] = (
         CREDENTIALS,
         "File whose first line is the password of user{n}. Pipes work, for example /dev/fd/3. Without it and "
         "--password{n}, the environment variable IMAPSYNC_PASSWORD{n} counts, then the terminal is asked.",
+        fills="{role}_credentials.password",
     ),
     Option(
         "showpasswords",
@@ -44,6 +53,7 @@ ROWS: tuple[Option, ...] = (
         ENCRYPTION,
         "Encrypt the connection to host{n} from its first byte (imaps).",
         negatable=True,
+        fills="{role}.security",
     ),
     *both(
         "tls",
@@ -52,9 +62,26 @@ ROWS: tuple[Option, ...] = (
         "Connect to host{n} in clear and encrypt by STARTTLS before anything else.",
         negatable=True,
         note="when the server does not offer STARTTLS the run ends with EXIT_TLS_FAILURE",
+        fills="{role}.security",
     ),
-    Option("ssl", Kind.FLAG, ENCRYPTION, "Both --ssl1 and --ssl2.", negatable=True, ours=True),
-    Option("tls", Kind.FLAG, ENCRYPTION, "Both --tls1 and --tls2.", negatable=True, ours=True),
+    Option(
+        "ssl",
+        Kind.FLAG,
+        ENCRYPTION,
+        "Both --ssl1 and --ssl2.",
+        negatable=True,
+        ours=True,
+        fills="source.security destination.security",
+    ),
+    Option(
+        "tls",
+        Kind.FLAG,
+        ENCRYPTION,
+        "Both --tls1 and --tls2.",
+        negatable=True,
+        ours=True,
+        fills="source.security destination.security",
+    ),
     *both(
         "trust",
         Kind.TEXT,
@@ -64,6 +91,7 @@ ROWS: tuple[Option, ...] = (
         "seen first, as ssh does) or 'any'.",
         default="tofu",
         ours=True,
+        fills="{role}.trust",
     ),
     *both(
         "truststore",
@@ -72,6 +100,7 @@ ROWS: tuple[Option, ...] = (
         "File that remembers the certificates of host{n} seen by 'tofu'.",
         default="beside the --state file (FILE.trust), else ~/.local/state/imapsync/trust.json",
         ours=True,
+        fills="{role}.tofu_path",
     ),
     *both(
         "sslargs",
@@ -82,6 +111,7 @@ ROWS: tuple[Option, ...] = (
         "(the lowest accepted), SSL_cipher_list=LIST, SSL_ca_file=FILE.",
         repeat=True,
         note="other names are refused: they have no meaning for this engine",
+        fills="{role}.trust {role}.tls_minimum {role}.tls_ciphers {role}.ca_file",
     ),
     Option(
         "debugssl",
@@ -99,12 +129,14 @@ ROWS: tuple[Option, ...] = (
         "COMMAND is the LOGIN command.",
         default="the best one that the server offers",
         note="NTLM, X-MASTERAUTH, DIGEST-MD5, GSSAPI and the like are refused: no kept library speaks them",
+        fills="{role}_credentials.mechanism",
     ),
     *both(
         "authuser",
         Kind.TEXT,
         AUTHENTICATION,
         "Who authenticates for user{n} on host{n} (an administrator), with SASL PLAIN.",
+        fills="{role}_credentials.authuser",
     ),
     *both(
         "proxyauth",
@@ -112,8 +144,16 @@ ROWS: tuple[Option, ...] = (
         AUTHENTICATION,
         "Log in as --authuser{n}, then take user{n} by the PROXYAUTH command (Sun, iPlanet, Netscape).",
         negatable=True,
+        fills="{role}_credentials.proxy_auth",
     ),
-    *both("authmd5", Kind.FLAG, AUTHENTICATION, "Use CRAM-MD5 on host{n}.", negatable=True),
+    *both(
+        "authmd5",
+        Kind.FLAG,
+        AUTHENTICATION,
+        "Use CRAM-MD5 on host{n}.",
+        negatable=True,
+        fills="{role}_credentials.mechanism",
+    ),
     Option(
         "authmd5",
         Kind.FLAG,
@@ -121,6 +161,7 @@ ROWS: tuple[Option, ...] = (
         "Use CRAM-MD5 on both hosts.",
         negatable=True,
         note="--noauthmd5 has no effect: CRAM-MD5 is only used when asked for",
+        fills="source_credentials.mechanism destination_credentials.mechanism",
     ),
     *both(
         "domain",
@@ -137,6 +178,7 @@ ROWS: tuple[Option, ...] = (
         "OAuth 2 access token for user{n}, or a file whose first line is one (read again at each login).",
         secret=True,
         note="no password is needed beside it",
+        fills="{role}_credentials.token {role}_credentials.token_file",
     ),
     *both(
         "oauthdirect",
@@ -145,6 +187,7 @@ ROWS: tuple[Option, ...] = (
         "The complete XOAUTH2 answer for host{n}, as base64, or a file whose first line is one.",
         secret=True,
         note="no password is needed beside it",
+        fills="{role}_credentials.oauth_direct",
     ),
     *both(
         "tokencommand",
@@ -155,9 +198,34 @@ ROWS: tuple[Option, ...] = (
         secret=True,
         note="no password is needed beside it; not together with --oauthaccesstoken{n} or --oauthdirect{n}",
         ours=True,
+        fills="{role}_credentials.token",
     ),
-    *both("gmail", Kind.FLAG, PRESETS, "host{n} is Gmail: server, TLS, folders and limits that suit it."),
-    *both("office", Kind.FLAG, PRESETS, "host{n} is Microsoft 365: server, TLS and limits that suit it."),
-    *both("exchange", Kind.FLAG, PRESETS, "host{n} is an Exchange server: limits and flags that suit it."),
-    *both("domino", Kind.FLAG, PRESETS, "host{n} is a Domino server: separator and prefix that suit it."),
+    *both(
+        "gmail",
+        Kind.FLAG,
+        PRESETS,
+        "host{n} is Gmail: server, TLS, folders and limits that suit it.",
+        fills=COMMAND_LINE,
+    ),
+    *both(
+        "office",
+        Kind.FLAG,
+        PRESETS,
+        "host{n} is Microsoft 365: server, TLS and limits that suit it.",
+        fills=COMMAND_LINE,
+    ),
+    *both(
+        "exchange",
+        Kind.FLAG,
+        PRESETS,
+        "host{n} is an Exchange server: limits and flags that suit it.",
+        fills=COMMAND_LINE,
+    ),
+    *both(
+        "domino",
+        Kind.FLAG,
+        PRESETS,
+        "host{n} is a Domino server: separator and prefix that suit it.",
+        fills=COMMAND_LINE,
+    ),
 )

@@ -8,12 +8,38 @@ FOLDERS = "Folders"
 SIZES = "Folder sizes"
 
 ROWS: tuple[Option, ...] = (
-    Option("folder", Kind.TEXT, FOLDERS, "Take this folder of host1. May be repeated.", repeat=True),
     Option(
-        "folderrec", Kind.TEXT, FOLDERS, "Take this folder and all below it. May be repeated.", repeat=True
+        "folder",
+        Kind.TEXT,
+        FOLDERS,
+        "Take this folder of host1. May be repeated.",
+        repeat=True,
+        fills="folders.only",
     ),
-    Option("folderfirst", Kind.TEXT, FOLDERS, "Work on this folder first. May be repeated.", repeat=True),
-    Option("folderlast", Kind.TEXT, FOLDERS, "Work on this folder last. May be repeated.", repeat=True),
+    Option(
+        "folderrec",
+        Kind.TEXT,
+        FOLDERS,
+        "Take this folder and all below it. May be repeated.",
+        repeat=True,
+        fills="folders.only_recursive",
+    ),
+    Option(
+        "folderfirst",
+        Kind.TEXT,
+        FOLDERS,
+        "Work on this folder first. May be repeated.",
+        repeat=True,
+        fills="folders.first",
+    ),
+    Option(
+        "folderlast",
+        Kind.TEXT,
+        FOLDERS,
+        "Work on this folder last. May be repeated.",
+        repeat=True,
+        fills="folders.last",
+    ),
     Option(
         "mixfolders",
         Kind.FLAG,
@@ -23,6 +49,7 @@ ROWS: tuple[Option, ...] = (
         "first of them only.",
         negatable=True,
         default="yes",
+        fills="folders.mix_case",
     ),
     Option(
         "skipemptyfolders",
@@ -30,6 +57,7 @@ ROWS: tuple[Option, ...] = (
         FOLDERS,
         "Do not create a folder on host2 while it is empty on host1.",
         negatable=True,
+        fills="folders.skip_empty",
     ),
     Option(
         "include",
@@ -37,6 +65,7 @@ ROWS: tuple[Option, ...] = (
         FOLDERS,
         "Take the folders whose name matches. May be repeated; done before --exclude.",
         repeat=True,
+        fills="folders.include",
     ),
     Option(
         "exclude",
@@ -46,6 +75,7 @@ ROWS: tuple[Option, ...] = (
         repeat=True,
         negatable=True,
         note="--noexclude: none, not even a preset's",
+        fills="folders.exclude",
     ),
     Option(
         "personal1",
@@ -54,6 +84,7 @@ ROWS: tuple[Option, ...] = (
         "Leave out host1's folders of other users and shared folders, as its NAMESPACE tells them.",
         negatable=True,
         ours=True,
+        fills="folders.personal_only",
     ),
     Option(
         "automap",
@@ -63,6 +94,7 @@ ROWS: tuple[Option, ...] = (
         "mail, whatever their names.",
         negatable=True,
         note="by special use (RFC 6154) of both sides, else by well-known names",
+        fills="folders.automap",
     ),
     Option(
         "justautomap",
@@ -70,6 +102,7 @@ ROWS: tuple[Option, ...] = (
         FOLDERS,
         "Print the folder pairs of --automap and leave: --automap --justfolders --dry.",
         negatable=True,
+        fills="folders.automap mode dry",
     ),
     Option(
         "f1f2",
@@ -81,11 +114,29 @@ ROWS: tuple[Option, ...] = (
         repeat=True,
         negatable=True,
         note="--nof1f2: none",
+        fills="folders.forced",
     ),
-    Option("subfolder2", Kind.TEXT, FOLDERS, "Put the whole tree of host1 under this folder of host2."),
-    Option("subfolder1", Kind.TEXT, FOLDERS, "Take the tree under this folder of host1 to the top of host2."),
     Option(
-        "subscribed", Kind.FLAG, FOLDERS, "Take the folders that are subscribed on host1.", negatable=True
+        "subfolder2",
+        Kind.TEXT,
+        FOLDERS,
+        "Put the whole tree of host1 under this folder of host2.",
+        fills="folders.destination_subfolder",
+    ),
+    Option(
+        "subfolder1",
+        Kind.TEXT,
+        FOLDERS,
+        "Take the tree under this folder of host1 to the top of host2.",
+        fills="folders.source_subfolder",
+    ),
+    Option(
+        "subscribed",
+        Kind.FLAG,
+        FOLDERS,
+        "Take the folders that are subscribed on host1.",
+        negatable=True,
+        fills="folders.subscribed_only",
     ),
     Option(
         "subscribe",
@@ -94,6 +145,7 @@ ROWS: tuple[Option, ...] = (
         "Subscribe on host2 to what is subscribed on host1.",
         negatable=True,
         default="yes",
+        fills="folders.subscribe",
     ),
     Option(
         "subscribeall",
@@ -102,6 +154,7 @@ ROWS: tuple[Option, ...] = (
         "Subscribe on host2 to every folder of the run.",
         negatable=True,
         aliases=("subscribe_all",),
+        fills="folders.subscribe_all",
     ),
     *both(
         "prefix",
@@ -109,8 +162,16 @@ ROWS: tuple[Option, ...] = (
         FOLDERS,
         "Prefix of the personal folders on host{n}, such as 'INBOX.' or ''.",
         default="as the server says (NAMESPACE)",
+        fills="folders.{role}_prefix",
     ),
-    *both("sep", Kind.TEXT, FOLDERS, "Hierarchy separator of host{n}.", default="as the server says (LIST)"),
+    *both(
+        "sep",
+        Kind.TEXT,
+        FOLDERS,
+        "Hierarchy separator of host{n}.",
+        default="as the server says (LIST)",
+        fills="folders.{role}_separator",
+    ),
     Option(
         "regextrans2",
         Kind.REGEX,
@@ -118,6 +179,7 @@ ROWS: tuple[Option, ...] = (
         "Change the names of host2's folders by s/// or tr///, after prefix and separator. May be repeated. "
         "$h2_prefix and $h2_sep stand for those of host2. Try it with --dry --justfolders.",
         repeat=True,
+        fills="folders.rename",
     ),
     Option(
         "checkselectable",
@@ -154,6 +216,7 @@ ROWS: tuple[Option, ...] = (
         "Measure the folders of both sides before the work.",
         negatable=True,
         default="yes",
+        fills="sizes_at_start sizes_at_end",
     ),
     Option(
         "foldersizesatend",
@@ -162,6 +225,9 @@ ROWS: tuple[Option, ...] = (
         "Measure the folders of both sides after the work.",
         negatable=True,
         default="as --foldersizes",
+        fills="sizes_at_end",
     ),
-    Option("justfoldersizes", Kind.FLAG, SIZES, "Measure the folders, then leave.", negatable=True),
+    Option(
+        "justfoldersizes", Kind.FLAG, SIZES, "Measure the folders, then leave.", negatable=True, fills="mode"
+    ),
 )

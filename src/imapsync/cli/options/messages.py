@@ -12,8 +12,20 @@ FLAGS = "Flags"
 DATES = "Dates"
 
 ROWS: tuple[Option, ...] = (
-    Option("maxsize", Kind.INT, SELECTION, "Leave out messages of this many bytes or more."),
-    Option("minsize", Kind.INT, SELECTION, "Leave out messages of this many bytes or fewer."),
+    Option(
+        "maxsize",
+        Kind.INT,
+        SELECTION,
+        "Leave out messages of this many bytes or more.",
+        fills="selection.max_size_bytes",
+    ),
+    Option(
+        "minsize",
+        Kind.INT,
+        SELECTION,
+        "Leave out messages of this many bytes or fewer.",
+        fills="selection.min_size_bytes",
+    ),
     Option(
         "maxage",
         Kind.FLOAT,
@@ -21,9 +33,22 @@ ROWS: tuple[Option, ...] = (
         "Leave out messages older than this many days. With a --minage above it: "
         "messages older than --minage or "
         "newer than --maxage.",
+        fills="selection.max_age_days",
     ),
-    Option("minage", Kind.FLOAT, SELECTION, "Leave out messages newer than this many days."),
-    Option("search", Kind.TEXT, SELECTION, "Take what this IMAP SEARCH finds, on both sides."),
+    Option(
+        "minage",
+        Kind.FLOAT,
+        SELECTION,
+        "Leave out messages newer than this many days.",
+        fills="selection.min_age_days",
+    ),
+    Option(
+        "search",
+        Kind.TEXT,
+        SELECTION,
+        "Take what this IMAP SEARCH finds, on both sides.",
+        fills="selection.source_search selection.destination_search",
+    ),
     *both(
         "search",
         Kind.TEXT,
@@ -31,6 +56,7 @@ ROWS: tuple[Option, ...] = (
         "Take what this IMAP SEARCH finds on host{n}.",
         note="--delete2 with --search1 alone is refused: it would delete what host1 still has; with both it "
         "deletes what --search2 finds and host1 has not",
+        fills="selection.{role}_search",
     ),
     Option(
         "abletosearch",
@@ -40,6 +66,7 @@ ROWS: tuple[Option, ...] = (
         negatable=True,
         default="yes",
         note="messages without a usable Date go by their arrival date; that counts to the second",
+        fills="selection.by_sent_day",
     ),
     *both(
         "abletosearch",
@@ -48,12 +75,14 @@ ROWS: tuple[Option, ...] = (
         "The same for host{n} only; on host2 it bears on what --delete2 deletes.",
         negatable=True,
         default="yes",
+        fills="selection.by_sent_day",
     ),
     Option(
         "maxlinelength",
         Kind.INT,
         SELECTION,
         "Leave out messages that have a line of more than this many bytes.",
+        fills="selection.max_line_bytes",
     ),
     Option(
         "skipmess",
@@ -61,6 +90,7 @@ ROWS: tuple[Option, ...] = (
         SELECTION,
         "Leave out messages whose whole text matches. May be repeated; looked at before --regexmess.",
         repeat=True,
+        fills="selection.skip_content",
     ),
     Option(
         "skipcrossduplicates",
@@ -69,6 +99,7 @@ ROWS: tuple[Option, ...] = (
         "Copy a message that lies in several folders of host1 once only.",
         negatable=True,
         note="on with --gmail1, unless --gmail2 is given too: there each folder is a label",
+        fills="selection.skip_cross_duplicates",
     ),
     Option(
         "debugcrossduplicates",
@@ -87,6 +118,7 @@ ROWS: tuple[Option, ...] = (
         repeat=True,
         negatable=True,
         note="--noregexmess: none, not even a preset's",
+        fills="content.rewrite",
     ),
     Option(
         "pipemess",
@@ -94,6 +126,7 @@ ROWS: tuple[Option, ...] = (
         CONTENT,
         "Send each message through this shell command. May be repeated: a pipe.",
         repeat=True,
+        fills="content.pipe",
     ),
     Option(
         "disarmreadreceipts",
@@ -101,8 +134,15 @@ ROWS: tuple[Option, ...] = (
         CONTENT,
         "Rename the headers that ask for a read receipt.",
         negatable=True,
+        fills="content.disarm_receipts",
     ),
-    Option("truncmess", Kind.INT, CONTENT, "Cut longer messages after this many bytes."),
+    Option(
+        "truncmess",
+        Kind.INT,
+        CONTENT,
+        "Cut longer messages after this many bytes.",
+        fills="content.truncate_bytes",
+    ),
     Option(
         "addheader",
         Kind.FLAG,
@@ -110,6 +150,7 @@ ROWS: tuple[Option, ...] = (
         "Give messages that nothing identifies a Message-Id made of their UID.",
         negatable=True,
         note="without it they are copied as they are, once; a --state file remembers them",
+        fills="content.add_header",
     ),
     Option(
         "useheader",
@@ -118,6 +159,7 @@ ROWS: tuple[Option, ...] = (
         "Recognise messages by this header. May be repeated.",
         repeat=True,
         default="Message-Id and Received",
+        fills="identity.headers",
     ),
     Option(
         "skipheader",
@@ -126,6 +168,7 @@ ROWS: tuple[Option, ...] = (
         "Leave fields that match, written 'name: value', out of what recognises a message. May be repeated.",
         repeat=True,
         note="capitals do not matter; --useheader ALL takes every field",
+        fills="identity.skip",
     ),
     Option(
         "messageidnodomain",
@@ -134,6 +177,7 @@ ROWS: tuple[Option, ...] = (
         "Ignore the domain of the Message-Id.",
         negatable=True,
         note="messages that differ in it are read on both sides, and are the same when their texts are",
+        fills="identity.any_domain",
     ),
     Option(
         "wholeheaderifneeded",
@@ -144,13 +188,21 @@ ROWS: tuple[Option, ...] = (
         status=Status.NO_EFFECT,
         note="messages without the identifying headers are recognised by all their headers and their size",
     ),
-    Option("syncduplicates", Kind.FLAG, IDENTITY, "Copy duplicates within a folder too.", negatable=True),
+    Option(
+        "syncduplicates",
+        Kind.FLAG,
+        IDENTITY,
+        "Copy duplicates within a folder too.",
+        negatable=True,
+        fills="identity.sync_duplicates",
+    ),
     Option(
         "usecache",
         Kind.FLAG,
         IDENTITY,
         "Keep a state file for these two accounts in a folder of --tmpdir; --state FILE says where.",
         negatable=True,
+        fills="state",
     ),
     Option(
         "useuid",
@@ -159,6 +211,7 @@ ROWS: tuple[Option, ...] = (
         "Recognise what was copied before by its UID: implies --usecache.",
         negatable=True,
         note="headers tell in the first run, and with --nousecache in each, so nothing is copied twice",
+        fills="state",
     ),
     Option(
         "skipsize",
@@ -205,6 +258,7 @@ ROWS: tuple[Option, ...] = (
         repeat=True,
         negatable=True,
         note="--noregexflag: none",
+        fills="flags.rewrite",
     ),
     Option(
         "resyncflags",
@@ -214,6 +268,7 @@ ROWS: tuple[Option, ...] = (
         negatable=True,
         default="yes",
         note="with --state, only what changed on host1 since the last run is set",
+        fills="flags.resync",
     ),
     Option(
         "filterbuggyflags",
@@ -221,6 +276,7 @@ ROWS: tuple[Option, ...] = (
         FLAGS,
         "Leave out flags that servers are known to choke on.",
         negatable=True,
+        fills="flags.filter_buggy",
     ),
     Option(
         "filterflags",
@@ -257,6 +313,7 @@ ROWS: tuple[Option, ...] = (
         "repeated. 'Seen' means \\Seen.",
         repeat=True,
         ours=True,
+        fills="flags.set_on_source",
     ),
     Option(
         "syncinternaldates",
@@ -265,8 +322,14 @@ ROWS: tuple[Option, ...] = (
         "Keep the arrival dates.",
         negatable=True,
         default="yes",
+        fills="content.keep_dates",
     ),
     Option(
-        "idatefromheader", Kind.FLAG, DATES, "Take the arrival date from the Date header.", negatable=True
+        "idatefromheader",
+        Kind.FLAG,
+        DATES,
+        "Take the arrival date from the Date header.",
+        negatable=True,
+        fills="content.dates_from_header",
     ),
 )

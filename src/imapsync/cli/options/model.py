@@ -18,6 +18,10 @@ class Kind(enum.Enum):
     PAIR = "str=str"  # text with a "=" in it, split at the first one
 
 
+#: In `Option.fills`: what the command line itself makes use of.
+COMMAND_LINE = "command line"
+
+
 class Status(enum.Enum):
     """What the engine makes of an option."""
 
@@ -33,7 +37,8 @@ class Option(NamedTuple):
     collects its values; of all others the last one counts. `note` says why an option has no effect or is
     refused, or how it differs from the original; it becomes the last column of docs/options.md.
     `default` is for people. `secret` values are masked wherever the command line is shown.
-    `refused_negated`: of a negatable option only the ``--no`` form is refused.
+    `refused_negated`: of a negatable option only the ``--no`` form is refused. `fills`: the settings
+    (`transfer.settings.Settings`, with dots) that it fills, or COMMAND_LINE; none for one without effect.
     """
 
     name: str
@@ -49,6 +54,7 @@ class Option(NamedTuple):
     secret: bool = False
     refused_negated: bool = False
     ours: bool = False  # not in the original
+    fills: str = ""
 
     @property
     def takes_value(self) -> bool:
@@ -69,6 +75,7 @@ def both(
     default: str = "",
     secret: bool = False,
     ours: bool = False,
+    fills: str = "",
 ) -> tuple[Option, Option]:
     """Give the rows `stem`1 and `stem`2; ``{n}`` and ``{role}`` in the help stand for the side."""
     first, second = (
@@ -84,6 +91,7 @@ def both(
             default=default,
             secret=secret,
             ours=ours,
+            fills=fills.format(role=role),
         )
         for n, role in ((1, "source"), (2, "destination"))
     )

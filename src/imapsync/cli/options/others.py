@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imapsync.cli.options.model import Kind, Option, Status, both
+from imapsync.cli.options.model import COMMAND_LINE, Kind, Option, Status, both
 
 OTHERS = "Not in the original's help"
 
@@ -27,13 +27,16 @@ def _idle(name: str, text: str, note: str, *, kind: Kind = Kind.FLAG, repeat: bo
 
 
 ROWS: tuple[Option, ...] = (
-    Option("justbanner", Kind.FLAG, OTHERS, "Print who we are, and leave.", negatable=True),
+    Option(
+        "justbanner", Kind.FLAG, OTHERS, "Print who we are, and leave.", negatable=True, fills=COMMAND_LINE
+    ),
     Option(
         "justfolderlists",
         Kind.FLAG,
         OTHERS,
         "As --justfoldersizes: list the folders, and leave.",
         negatable=True,
+        fills="mode",
     ),
     Option(
         "appendlimit",
@@ -41,6 +44,7 @@ ROWS: tuple[Option, ...] = (
         OTHERS,
         "What host2 takes of one message, in bytes; larger ones are told as failures and not sent.",
         default="as the server says (APPENDLIMIT, RFC 7889)",
+        fills="limits.append_bytes",
     ),
     Option(
         "maxlinelengthcmd",
@@ -48,6 +52,7 @@ ROWS: tuple[Option, ...] = (
         OTHERS,
         "Send messages that have a line longer than --maxlinelength through this shell command, in place of "
         "leaving them out.",
+        fills="content.shorten",
     ),
     _idle(
         "fast",
@@ -63,8 +68,14 @@ ROWS: tuple[Option, ...] = (
         "sslcheck", "With --no: would not try port 993 first.", "--ssl1, --tls1 and --port1 say what to try"
     ),
     *(
-        Option(f"ssl{side}_ssl_version", Kind.TEXT, OTHERS, f"As --sslargs{side} SSL_version=str.")
-        for side in "12"
+        Option(
+            f"ssl{side}_ssl_version",
+            Kind.TEXT,
+            OTHERS,
+            f"As --sslargs{side} SSL_version=str.",
+            fills=f"{role}.tls_minimum",
+        )
+        for side, role in (("1", "source"), ("2", "destination"))
     ),
     *both(
         "uid",

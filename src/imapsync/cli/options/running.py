@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imapsync.cli.options.model import Kind, Option, Status, both
+from imapsync.cli.options.model import COMMAND_LINE, Kind, Option, Status, both
 
 DELETION = "Deletions"
 GENERAL = "What to do"
@@ -14,7 +14,12 @@ _ALWAYS_PIPELINED = "messages always move in large pipelined pieces"
 
 ROWS: tuple[Option, ...] = (
     Option(
-        "dry", Kind.FLAG, GENERAL, "Change nothing on either side; say what would be done.", negatable=True
+        "dry",
+        Kind.FLAG,
+        GENERAL,
+        "Change nothing on either side; say what would be done.",
+        negatable=True,
+        fills="dry",
     ),
     Option(
         "justconnect",
@@ -22,6 +27,7 @@ ROWS: tuple[Option, ...] = (
         GENERAL,
         "Connect to the servers, show what they say of themselves, leave. So does --host1 alone.",
         negatable=True,
+        fills="mode",
     ),
     Option(
         "justlogin",
@@ -29,8 +35,16 @@ ROWS: tuple[Option, ...] = (
         GENERAL,
         "Log in, then leave. Works with host1 alone too.",
         negatable=True,
+        fills="mode",
     ),
-    Option("justfolders", Kind.FLAG, GENERAL, "Treat the folders, leave the messages alone.", negatable=True),
+    Option(
+        "justfolders",
+        Kind.FLAG,
+        GENERAL,
+        "Treat the folders, leave the messages alone.",
+        negatable=True,
+        fills="mode",
+    ),
     Option(
         "verify",
         Kind.FLAG,
@@ -40,9 +54,10 @@ ROWS: tuple[Option, ...] = (
         "the exceptions.",
         negatable=True,
         ours=True,
+        fills="mode",
     ),
-    Option("version", Kind.FLAG, GENERAL, "Print the version and nothing else."),
-    Option("help", Kind.FLAG, GENERAL, "Print this text.", aliases=("h", "?")),
+    Option("version", Kind.FLAG, GENERAL, "Print the version and nothing else.", fills=COMMAND_LINE),
+    Option("help", Kind.FLAG, GENERAL, "Print this text.", aliases=("h", "?"), fills=COMMAND_LINE),
     Option(
         "delete1",
         Kind.FLAG,
@@ -50,6 +65,7 @@ ROWS: tuple[Option, ...] = (
         "Delete messages on host1 once their copy is proven.",
         negatable=True,
         aliases=("delete",),
+        fills="deletion.source",
     ),
     Option(
         "delete1older",
@@ -57,6 +73,7 @@ ROWS: tuple[Option, ...] = (
         DELETION,
         "As --delete1, only for messages that arrived more than this many days ago.",
         ours=True,
+        fills="deletion.source_older_days",
     ),
     Option(
         "delete1emptyfolders",
@@ -64,6 +81,7 @@ ROWS: tuple[Option, ...] = (
         DELETION,
         "Delete folders of host1, INBOX excepted, that are empty afterwards.",
         negatable=True,
+        fills="deletion.source_empty_folders",
     ),
     Option(
         "delete1duplicates",
@@ -82,6 +100,7 @@ ROWS: tuple[Option, ...] = (
         negatable=True,
         aliases=("expunge",),
         default="with --delete1: what it deleted",
+        fills="deletion.source_expunge",
     ),
     Option(
         "expungeaftereach",
@@ -99,9 +118,15 @@ ROWS: tuple[Option, ...] = (
         "Delete messages on host2 that are not on host1.",
         negatable=True,
         note="brakes stop a run that would empty host2, see --maxdelete2",
+        fills="deletion.destination",
     ),
     Option(
-        "delete2duplicates", Kind.FLAG, DELETION, "Delete duplicates within folders of host2.", negatable=True
+        "delete2duplicates",
+        Kind.FLAG,
+        DELETION,
+        "Delete duplicates within folders of host2.",
+        negatable=True,
+        fills="deletion.destination_duplicates",
     ),
     Option(
         "delete2folders",
@@ -109,6 +134,7 @@ ROWS: tuple[Option, ...] = (
         DELETION,
         "Delete folders on host2 that are not on host1, INBOX excepted. Try it with --dry --justfolders.",
         negatable=True,
+        fills="deletion.destination_folders",
     ),
     Option(
         "delete2foldersonly",
@@ -116,6 +142,7 @@ ROWS: tuple[Option, ...] = (
         DELETION,
         "Delete only folders that match; implies --delete2folders. May be repeated.",
         repeat=True,
+        fills="deletion.destination_folders_only",
     ),
     Option(
         "delete2foldersbutnot",
@@ -123,6 +150,7 @@ ROWS: tuple[Option, ...] = (
         DELETION,
         "Keep the folders that match; implies --delete2folders. May be repeated.",
         repeat=True,
+        fills="deletion.destination_folders_but_not",
     ),
     Option(
         "maxdelete2",
@@ -132,6 +160,7 @@ ROWS: tuple[Option, ...] = (
         "when host1 is suddenly "
         "empty, at most half of host2).",
         ours=True,
+        fills="deletion.max_destination",
     ),
     Option(
         "maxvanished2",
@@ -140,6 +169,7 @@ ROWS: tuple[Option, ...] = (
         "With --state: up to this many copies were removed from host2 on purpose, so that --delete1 and "
         "--delete1older go on, in place of the brake (more than half of the copies are gone).",
         ours=True,
+        fills="deletion.max_vanished",
     ),
     Option(
         "recopydeleted",
@@ -148,6 +178,7 @@ ROWS: tuple[Option, ...] = (
         "With --state: copy again what the user deleted on host2.",
         negatable=True,
         ours=True,
+        fills="deletion.recopy_deleted",
     ),
     Option(
         "expunge2",
@@ -155,6 +186,7 @@ ROWS: tuple[Option, ...] = (
         DELETION,
         "Expunge each folder of host2 before its work. --noexpunge2 only marks what --delete2 deletes.",
         negatable=True,
+        fills="deletion.destination_expunge_first deletion.destination_expunge",
     ),
     Option(
         "uidexpunge2",
@@ -164,6 +196,7 @@ ROWS: tuple[Option, ...] = (
         "with --expunge2, removes it together with all that is marked deleted.",
         negatable=True,
         default="yes",
+        fills="deletion.destination_uid_expunge",
     ),
     *both(
         "timeout",
@@ -171,8 +204,15 @@ ROWS: tuple[Option, ...] = (
         BEHAVIOUR,
         "Seconds of silence after which host{n} counts as gone; 0: never.",
         default="120",
+        fills="{role}.timeout_s {role}.connect_timeout_s",
     ),
-    Option("timeout", Kind.FLOAT, BEHAVIOUR, "Both --timeout1 and --timeout2."),
+    Option(
+        "timeout",
+        Kind.FLOAT,
+        BEHAVIOUR,
+        "Both --timeout1 and --timeout2.",
+        fills="source.timeout_s destination.timeout_s",
+    ),
     *both(
         "keepalive",
         Kind.FLAG,
@@ -180,6 +220,7 @@ ROWS: tuple[Option, ...] = (
         "TCP keep-alive on the connection to host{n}.",
         negatable=True,
         default="yes",
+        fills="{role}.keepalive",
     ),
     Option(
         "connections",
@@ -188,18 +229,36 @@ ROWS: tuple[Option, ...] = (
         "The most connections to each side at once; more than one only where the copying waits for a server.",
         default="3",
         ours=True,
+        fills="limits.connections",
     ),
     Option(
-        "maxmessagespersecond", Kind.FLOAT, BEHAVIOUR, "Copy no more messages than this a second, on average."
+        "maxmessagespersecond",
+        Kind.FLOAT,
+        BEHAVIOUR,
+        "Copy no more messages than this a second, on average.",
+        fills="limits.messages_per_second",
     ),
-    Option("maxbytespersecond", Kind.INT, BEHAVIOUR, "Copy no more bytes than this a second, on average."),
-    Option("maxbytesafter", Kind.INT, BEHAVIOUR, "Begin with --maxbytespersecond after this many bytes."),
+    Option(
+        "maxbytespersecond",
+        Kind.INT,
+        BEHAVIOUR,
+        "Copy no more bytes than this a second, on average.",
+        fills="limits.bytes_per_second",
+    ),
+    Option(
+        "maxbytesafter",
+        Kind.INT,
+        BEHAVIOUR,
+        "Begin with --maxbytespersecond after this many bytes.",
+        fills="limits.bytes_after",
+    ),
     Option(
         "maxsleep",
         Kind.FLOAT,
         BEHAVIOUR,
         "Longest single pause in seconds of the two limits above.",
         default="2",
+        fills="limits.max_sleep_s",
     ),
     Option(
         "maxwait",
@@ -208,6 +267,7 @@ ROWS: tuple[Option, ...] = (
         "Minutes that servers may ask us to wait, in all; beyond, the run ends and says when to run again.",
         default="60",
         ours=True,
+        fills="limits.max_wait_s",
     ),
     Option(
         "maxlost",
@@ -216,9 +276,23 @@ ROWS: tuple[Option, ...] = (
         "Minutes for which a lost server is tried again.",
         default="5",
         ours=True,
+        fills="limits.max_lost_s",
     ),
-    Option("exitwhenover", Kind.INT, BEHAVIOUR, "Stop once this many bytes were copied."),
-    Option("errorsmax", Kind.INT, BEHAVIOUR, "Stop once this many errors happened.", default="50"),
+    Option(
+        "exitwhenover",
+        Kind.INT,
+        BEHAVIOUR,
+        "Stop once this many bytes were copied.",
+        fills="limits.exit_when_over_bytes",
+    ),
+    Option(
+        "errorsmax",
+        Kind.INT,
+        BEHAVIOUR,
+        "Stop once this many errors happened.",
+        default="50",
+        fills="limits.errors_max",
+    ),
     Option(
         "sievedelivery2",
         Kind.FLAG,
@@ -228,6 +302,7 @@ ROWS: tuple[Option, ...] = (
         "what it moved away.",
         negatable=True,
         ours=True,
+        fills="sieve_delivery",
     ),
     Option(
         "syncacls",
@@ -237,6 +312,7 @@ ROWS: tuple[Option, ...] = (
         negatable=True,
         note="names are taken as they are, so they should mean the same people on both sides; what the "
         "account itself may do on host2 stays",
+        fills="folders.acls",
     ),
     Option(
         "id",
@@ -245,6 +321,7 @@ ROWS: tuple[Option, ...] = (
         "Tell the servers our name and version by the ID command, and ask for theirs.",
         negatable=True,
         default="yes",
+        fills="send_id",
     ),
     Option(
         "abort",
@@ -252,6 +329,7 @@ ROWS: tuple[Option, ...] = (
         BEHAVIOUR,
         "End the run whose number is in the pid file.",
         negatable=True,
+        fills=COMMAND_LINE,
     ),
     Option(
         "releasecheck",
@@ -268,6 +346,7 @@ ROWS: tuple[Option, ...] = (
         BEHAVIOUR,
         "Put the final report as a message into the INBOX of host{n}.",
         negatable=True,
+        fills="report_to",
     ),
     *both(
         "fastio",
@@ -364,6 +443,7 @@ ROWS: tuple[Option, ...] = (
         "Where the pid file lies when --pidfile does not say.",
         default="the system's, /tmp",
         note="the engine makes no other temporary files",
+        fills=COMMAND_LINE,
     ),
     Option(
         "pidfile",
@@ -371,6 +451,7 @@ ROWS: tuple[Option, ...] = (
         FILES,
         "Where the process number is written.",
         default="imapsync.pid in --tmpdir",
+        fills=COMMAND_LINE,
     ),
     Option(
         "pidfilelocking",
@@ -379,22 +460,35 @@ ROWS: tuple[Option, ...] = (
         "Refuse to start while another run holds the pid file.",
         negatable=True,
         note="a pid file whose process is gone does not count",
+        fills=COMMAND_LINE,
     ),
-    Option("log", Kind.FLAG, FILES, "Write a log file; --nolog: none.", negatable=True, default="yes"),
+    Option(
+        "log",
+        Kind.FLAG,
+        FILES,
+        "Write a log file; --nolog: none.",
+        negatable=True,
+        default="yes",
+        fills=COMMAND_LINE,
+    ),
     Option(
         "logfile",
         Kind.TEXT,
         FILES,
         "Name of the log file.",
         default="LOG_imapsync/YYYY_MM_DD_HH_MM_SS_mmm_USER1_USER2.txt",
+        fills=COMMAND_LINE,
     ),
-    Option("logdir", Kind.TEXT, FILES, "Directory of the log file.", default="LOG_imapsync"),
+    Option(
+        "logdir", Kind.TEXT, FILES, "Directory of the log file.", default="LOG_imapsync", fills=COMMAND_LINE
+    ),
     Option(
         "state",
         Kind.TEXT,
         FILES,
         "Remember in this file what was copied: later runs cost next to nothing when nothing changed.",
         ours=True,
+        fills="state",
     ),
     *both(
         "statehost",
@@ -402,6 +496,7 @@ ROWS: tuple[Option, ...] = (
         FILES,
         "The name that the state file knows host{n} by, for a server whose address changes.",
         ours=True,
+        fills="state_hosts",
     ),
     Option(
         "progress",
@@ -409,8 +504,16 @@ ROWS: tuple[Option, ...] = (
         FILES,
         "Keep this JSON file up to date with the progress of the run.",
         ours=True,
+        fills=COMMAND_LINE,
     ),
-    Option("report", Kind.TEXT, FILES, "Write the final report as JSON to this file.", ours=True),
+    Option(
+        "report",
+        Kind.TEXT,
+        FILES,
+        "Write the final report as JSON to this file.",
+        ours=True,
+        fills=COMMAND_LINE,
+    ),
     Option(
         "reporthtml",
         Kind.TEXT,
@@ -419,6 +522,7 @@ ROWS: tuple[Option, ...] = (
         "arrive and why, what was left out, the verification, the fingerprint of the JSON report.",
         note="needs the extra 'report' (Jinja2)",
         ours=True,
+        fills=COMMAND_LINE,
     ),
     Option(
         "reportlang",
@@ -427,6 +531,7 @@ ROWS: tuple[Option, ...] = (
         "Language of --reporthtml: en or it.",
         default="en",
         ours=True,
+        fills=COMMAND_LINE,
     ),
     Option(
         "reportsubjects",
@@ -436,8 +541,16 @@ ROWS: tuple[Option, ...] = (
         negatable=True,
         default="yes",
         ours=True,
+        fills=COMMAND_LINE,
     ),
-    Option("debug", Kind.FLAG, DEBUGGING, "Log the settings that the options became.", negatable=True),
+    Option(
+        "debug",
+        Kind.FLAG,
+        DEBUGGING,
+        "Log the settings that the options became.",
+        negatable=True,
+        fills=COMMAND_LINE,
+    ),
     Option(
         "debugfolders",
         Kind.FLAG,
@@ -471,8 +584,16 @@ ROWS: tuple[Option, ...] = (
         DEBUGGING,
         "Log the IMAP dialogue with host{n}, without secrets and mail.",
         negatable=True,
+        fills="{role}_trace",
     ),
-    Option("debugimap", Kind.FLAG, DEBUGGING, "Log the IMAP dialogue with both.", negatable=True),
+    Option(
+        "debugimap",
+        Kind.FLAG,
+        DEBUGGING,
+        "Log the IMAP dialogue with both.",
+        negatable=True,
+        fills="source_trace destination_trace",
+    ),
     Option(
         "debugmemory",
         Kind.FLAG,
@@ -489,8 +610,15 @@ ROWS: tuple[Option, ...] = (
         "Run command lines from standard input, this many at a time.",
         note="see below",
         ours=True,
+        fills=COMMAND_LINE,
     ),
-    Option("tests", Kind.FLAG, DEBUGGING, "Check this installation without any server; 0 means all is well."),
+    Option(
+        "tests",
+        Kind.FLAG,
+        DEBUGGING,
+        "Check this installation without any server; 0 means all is well.",
+        fills=COMMAND_LINE,
+    ),
     Option(
         "testslive",
         Kind.FLAG,
@@ -499,6 +627,7 @@ ROWS: tuple[Option, ...] = (
         "is installed, else pymap.",
         negatable=True,
         note="the original asks servers of its author; nothing leaves the machine here",
+        fills=COMMAND_LINE,
     ),
     Option(
         "testslive6",
@@ -506,5 +635,6 @@ ROWS: tuple[Option, ...] = (
         DEBUGGING,
         "The same over IPv6.",
         negatable=True,
+        fills=COMMAND_LINE,
     ),
 )
