@@ -49,7 +49,7 @@ def banner() -> str:
 def help_text() -> str:
     """Give what --help prints."""
     parts = [_USAGE.format(banner=banner())]
-    for group, options in _groups():
+    for group, options in groups():
         parts.append(f"{group}:")
         parts.extend(_help_entry(option) for option in options if option.status is Status.DONE)
         parts.append("")
@@ -72,7 +72,7 @@ def help_text() -> str:
 def options_markdown() -> str:
     """Give the generated part of docs/options.md: a table for each group."""
     parts: list[str] = []
-    for group, options in _groups():
+    for group, options in groups():
         parts.append(f"### {group}\n")
         parts.append("| option | works | meaning | default | remark |")
         parts.append("|---|---|---|---|---|")
@@ -96,7 +96,8 @@ def spelled(option: Option) -> str:
     return f"{name} {option.kind.value}".rstrip()
 
 
-def _groups() -> list[tuple[str, list[Option]]]:
+def groups() -> list[tuple[str, list[Option]]]:
+    """Give the options by the title of their group, in the order of the table."""
     found: dict[str, list[Option]] = {}
     for option in TABLE:
         found.setdefault(option.group, []).append(option)
@@ -139,6 +140,10 @@ def _rewrite(path: str) -> None:
 
 
 if __name__ == "__main__":
+    import os
     import sys
 
+    from imapsync.cli.manual import write_all
+
     _rewrite(sys.argv[1])
+    write_all(os.path.join(os.path.dirname(sys.argv[1]), os.pardir, "share"))
