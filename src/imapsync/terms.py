@@ -6,6 +6,7 @@ This file stands below everything and imports nothing of ours.
 from __future__ import annotations
 
 import enum
+import re
 from typing import NamedTuple
 
 
@@ -69,6 +70,18 @@ class Reason(enum.StrEnum):
     USAGE = "usage"
     JOURNAL = "journal"
     INTERNAL = "internal"
+
+
+#: RFC 3501 §9: flag-keyword is an atom; servers take ']' in one.
+_NAMEABLE = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+\Z")
+
+
+def is_nameable_flag(flag: bytes) -> bool:
+    r"""Tell whether a command can name a flag to set it; nobody but the server sets \Recent.
+
+    There are others: Dovecot shows what a Maildir's dovecot-keywords holds, be it `50%off` or 8-bit.
+    """
+    return _NAMEABLE.match(flag) is not None and flag.lower() != b"\\recent"
 
 
 class Numbers(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from imapsync.plan.index import canonical_flags
+from imapsync.terms import is_nameable_flag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 SYSTEM_FLAGS = frozenset({b"\\seen", b"\\answered", b"\\flagged", b"\\deleted", b"\\draft"})
 #: PERMANENTFLAGS member that says: new keywords may be made.
 ANY_KEYWORD = b"\\*"
-#: A flag that a command can name (RFC 3501 §9: flag-keyword is an atom); servers take ']' in one. There are
-#: others: Dovecot shows what a Maildir's dovecot-keywords holds, be it `50%off` or 8-bit.
-_NAMEABLE = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+\Z")
 Flags = tuple[bytes, ...]
 
 
@@ -51,7 +48,7 @@ class FlagTranslator:
 
     def keepable(self, flag: bytes) -> bool:
         """Tell whether the destination can keep a flag, and a command can say so."""
-        if _NAMEABLE.match(flag) is None:
+        if not is_nameable_flag(flag):
             return False
         lowered = flag.lower()
         if self._rules.skip_deleted and lowered == b"\\deleted":
@@ -83,7 +80,7 @@ class FlagTranslator:
         kept = canonical_flags(flags)
         if self._rules.rewrite:
             kept = canonical_flags(_rewritten(kept, self._rules.rewrite))
-        self.unnameable.update(flag for flag in kept if _NAMEABLE.match(flag) is None)
+        self.unnameable.update(flag for flag in kept if not is_nameable_flag(flag))
         keepable = [flag for flag in kept if self.keepable(flag)]
         return tuple(sorted(keepable, key=is_keyword))
 

@@ -24,7 +24,8 @@ class Done(NamedTuple):
     copied; its UIDNEXT is the floor of all copies. copied: UIDs of the copies, 0 for one that nobody named.
     expunged: how many messages our own filter took away again. touched: flags were changed there. removed,
     copies: what the journal counts now. complete: everything selected is there, and nothing is left to be
-    deleted.
+    deleted. seen: what a look at the destination told when all copies were there, before anything else was
+    changed.
     """
 
     source: Numbers
@@ -37,6 +38,7 @@ class Done(NamedTuple):
     complete: bool
     rules: str
     now: int
+    seen: Numbers | None = None
 
 
 def settled(record: FolderRecord, done: Done) -> FolderRecord:
@@ -46,7 +48,7 @@ def settled(record: FolderRecord, done: Done) -> FolderRecord:
     known = 0 not in copied
     contiguous = known and (not copied or max(copied) - floor + 1 == len(copied))
     untouched = not copied and not done.expunged and not done.touched
-    return record._replace(
+    after = record._replace(
         source=done.source,
         destination=Numbers(
             before.uidvalidity or record.destination.uidvalidity,
@@ -62,6 +64,13 @@ def settled(record: FolderRecord, done: Done) -> FolderRecord:
         rules=done.rules,
         looked_at=done.now,
     )
+    quiet = not done.touched and not done.expunged
+    return confirmed(after, done.seen) if done.seen is not None and quiet else after
+
+
+def unconfirmed(destination: Numbers) -> bool:
+    """Tell whether no look has told yet what our changes have made of these numbers."""
+    return not destination.modseq or destination.size < 0
 
 
 def confirmed(record: FolderRecord, now: Numbers) -> FolderRecord:

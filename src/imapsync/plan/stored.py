@@ -7,17 +7,12 @@ the server may count late. They are the reason to look.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-
-class Numbers(NamedTuple):
-    """MESSAGES and UIDNEXT of a folder; None for what the server does not tell."""
-
-    messages: int | None
-    uidnext: int | None
+    from imapsync.terms import Numbers
 
 
 def nothing_more(floor: int, now: Numbers, confirmed: int) -> bool:
@@ -30,7 +25,7 @@ def nothing_more(floor: int, now: Numbers, confirmed: int) -> bool:
 
 def all_there(before: Numbers, now: Numbers, confirmed: int) -> bool:
     """Tell whether exactly `confirmed` messages were added and none was taken away."""
-    if before.uidnext is None or before.messages is None:
+    if not before.uidnext or before.messages < 0:
         return False
     return nothing_more(before.uidnext, now, confirmed) and now.messages == before.messages + confirmed
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.stored import Numbers, all_there, unaccounted
+from imapsync.account.folders import status_items
+from imapsync.account.seen import numbers_of
+from imapsync.plan.stored import all_there, unaccounted
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import Reason
+from imapsync.terms import Numbers, Reason
 from imapsync.transfer.copylist import DONE
 from imapsync.transfer.failures import message_lost
 from imapsync.transfer.flagging import change_flags, missing_flags
@@ -28,19 +30,18 @@ async def check_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
 
     For folders whose copying has come to its end; nothing else may be in flight.
     """
+    server = run.destination.server
+    items = status_items(server, sizes=run.journal is not None)
     asked = [
-        (job, run.destination.server.status(job.destination.mailbox, ("MESSAGES", "UIDNEXT")))
-        for job in jobs
-        if DONE in job.copying.states
+        (job, server.status(job.destination.mailbox, items)) for job in jobs if DONE in job.copying.states
     ]
     for job, answer in asked:
         try:
-            status = await answer
-            now = Numbers(status.messages, status.uidnext)
+            now = numbers_of(await answer)
         except CommandRefused:
-            now = Numbers(None, None)
+            now = None
         try:
-            await _check(run, job, reading, now)
+            await _check(run, job, reading, now or Numbers())
         except CommandRefused as error:
             job.failed = True
             text = f"folder {job.pair.destination} cannot be looked into after the copying"
@@ -49,7 +50,7 @@ async def check_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
 
 async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> None:
     done = job.copying.rows(DONE)
-    before = Numbers(_there(job), job.copying.floor)
+    before = Numbers(uidnext=job.copying.floor, messages=_there(job))
     agrees = not job.pair.shared and all_there(before, now, len(done))
     if agrees:
         wanted = _needs_uids(run) or job.copying.flags_open
@@ -70,6 +71,8 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
     if job.copying.flags_open:
         await change_flags(run, job, await missing_flags(run, job))
         job.copying.flags_open = False
+    elif agrees:
+        job.copying.after = now
 
 
 def _there(job: FolderJob) -> int:

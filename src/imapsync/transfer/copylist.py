@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from imapsync.plan.decisions import NOTHING
-from imapsync.terms import Pair
+from imapsync.terms import Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
@@ -27,10 +27,11 @@ class CopyList:
     elsewhere. flags: source UID -> number of the flags that a copy without a name got. refused: messages that
     failed while none has arrived; together they count as one error; refusal: the last of them. flags_open:
     the copies' flags are to be looked at once more, because they may not have stayed. seen_flags: flags that
-    were looked at whether they stay.
+    were looked at whether they stay. after: the destination's numbers when all copies were seen to be there.
     """
 
     __slots__ = (
+        "after",
         "copies",
         "digests",
         "filed",
@@ -60,6 +61,7 @@ class CopyList:
         self.refusal: MessageFailed | None = None
         self.flags_open = False
         self.seen_flags: set[bytes] = set()
+        self.after: Numbers | None = None
 
     def __len__(self) -> int:
         return len(self.uids)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imapsync.account.folders import status_items
 from imapsync.account.seen import numbers_of
 from imapsync.plan.changes import without_original
-from imapsync.plan.settling import Done, confirmed
+from imapsync.plan.settling import Done, confirmed, unconfirmed
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import GONE, Copy
@@ -17,9 +17,13 @@ from imapsync.transfer.job import Standing
 from imapsync.transfer.sieve import deliver
 
 if TYPE_CHECKING:
+    from imapsync.account import Listing
+    from imapsync.session.pending import Pending
+    from imapsync.terms import Numbers
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
+    from imapsync.wire.responses import StatusItems
 
 
 async def finish(run: Run, job: FolderJob, reading: Reading) -> None:
@@ -63,6 +67,7 @@ def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> Non
         complete=job.complete and not deletes_later(run, job),
         rules=reading.rules,
         now=int(run.started_at),
+        seen=job.copying.after,
     )
     recording.settle(run, job, done)
 
@@ -89,8 +94,8 @@ def deletes_later(run: Run, job: FolderJob) -> bool:
     return bool(job.plan.doomed) or run.settings.changes_source
 
 
-async def confirm_numbers(run: Run, jobs: list[FolderJob]) -> None:
-    """Ask what destination folders look like after our changes, all at once.
+async def confirm_numbers(run: Run, jobs: list[FolderJob], closing: Listing | None) -> None:
+    """Find out what destination folders look like after our changes; the closing listing spares the question.
 
     What shows just what was foreseen is taken over, so that the next run sees a folder that was restored or
     changed meanwhile.
@@ -98,19 +103,26 @@ async def confirm_numbers(run: Run, jobs: list[FolderJob]) -> None:
     journal, server = run.journal, run.destination.server
     if journal is None or run.dry or not (server.has("CONDSTORE") or server.has("STATUS=SIZE")):
         return
-    items = status_items(server, sizes=True)
-    asked = [
-        (job.record, server.status(job.destination.mailbox, items))
+    open_ones = [
+        job
         for job in jobs
-        if job.record is not None
-        and not job.unchanged
-        and (not job.record.destination.modseq or job.record.destination.size < 0)
+        if job.record is not None and not job.unchanged and unconfirmed(job.record.destination)
     ]
-    for record, answer in asked:
-        try:
-            now = numbers_of(await answer)
-        except CommandRefused:
-            continue
-        if now is not None:
-            journal.confirm(confirmed(record, now))
+    if closing is not None:
+        shown = {view.mailbox.raw: numbers_of(view.status) for view in closing.folders}
+        looks = [(job, shown.get(job.destination.mailbox.raw)) for job in open_ones]
+    else:
+        items = status_items(server, sizes=True)
+        asked = [(job, server.status(job.destination.mailbox, items)) for job in open_ones]
+        looks = [(job, await _numbers(answer)) for job, answer in asked]
+    for job, now in looks:
+        if now is not None and job.record is not None:
+            journal.confirm(confirmed(job.record, now))
     journal.commit()
+
+
+async def _numbers(answer: Pending[StatusItems]) -> Numbers | None:
+    try:
+        return numbers_of(await answer)
+    except CommandRefused:
+        return None

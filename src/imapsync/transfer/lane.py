@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from imapsync.account.seen import FolderReplaced
 from imapsync.plan.bodies import HEAD_BYTES, is_doubtful
 from imapsync.plan.changes import can_have_vanished, without_our_marks
-from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
 from imapsync.report.events import Skip
@@ -30,6 +29,7 @@ from imapsync.transfer.content import Content, ContentError
 from imapsync.transfer.copylist import SENT, WAITING
 from imapsync.transfer.failures import give_up_rest, message_failed, message_skipped, refuses_everything
 from imapsync.transfer.flagging import tell_keyword
+from imapsync.transfer.planning import translator_of
 from imapsync.transfer.resolve import arrived_unseen, find_copies
 from imapsync.transfer.sender import Peek, Sender
 from imapsync.transfer.work import BATCH_BYTES, LARGE_BYTES
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imapsync.account import Account, OpenFolder
+    from imapsync.plan.flags import FlagTranslator
     from imapsync.session.fetch import BodyStream, FetchStream
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -462,9 +463,7 @@ class Lane:
     def _translator(self, job: FolderJob) -> FlagTranslator:
         translator = self._translators.get(job.position)
         if translator is None:
-            selected = job.destination.opened
-            permanent = selected.permanent_flags if selected is not None else None
-            translator = self._translators[job.position] = FlagTranslator(self._run.settings.flags, permanent)
+            translator = self._translators[job.position] = translator_of(self._run, job)
         return translator
 
     def _tell_unnameable(self, job: FolderJob) -> None:

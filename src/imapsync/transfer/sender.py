@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.flags import all_kept, system_flags, unpromised
-from imapsync.plan.stored import Numbers, nothing_more
+from imapsync.plan.stored import nothing_more
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused, SyncError
-from imapsync.terms import Reason
+from imapsync.terms import Numbers, Reason
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.copylist import DONE
 from imapsync.transfer.failures import append_reason, message_failed
@@ -322,11 +322,12 @@ class Sender:
         if job.pair.shared:
             return False
         try:
-            status = await self._destination.server.status(job.destination.mailbox, ("MESSAGES", "UIDNEXT"))
+            status = await self._destination.server.status(job.destination.mailbox, ("UIDNEXT",))
         except CommandRefused:
             return False
-        now = Numbers(status.messages, status.uidnext)
-        return nothing_more(job.copying.floor, now, job.copying.states.count(DONE))
+        return nothing_more(
+            job.copying.floor, Numbers(uidnext=status.uidnext or 0), job.copying.states.count(DONE)
+        )
 
 
 class Peek:

@@ -30,12 +30,13 @@ async def complete_sizes(run: Run) -> None:
     )
 
 
-async def tell_sizes_at_end(run: Run, mapped: dict[str, str]) -> None:
-    """List both sides again and hand the tables to the sink."""
+async def tell_sizes_at_end(run: Run, mapped: dict[str, str]) -> Listing:
+    """List both sides again and hand the tables to the sink; gives the destination's."""
     source, destination = await asyncio.gather(_again(run.source), _again(run.destination))
     back = {there: here for here, there in mapped.items()}
     tell_folders(run, source, Side.SOURCE, mapped, at_end=True)
     tell_folders(run, destination, Side.DESTINATION, back, at_end=True)
+    return destination
 
 
 async def _again(account: Account) -> Listing:

@@ -80,10 +80,11 @@ class Steps:
         if mode is Mode.SYNC:
             self._settle(jobs, deletions.spared)
             self._tell_doubted()
-            await self._persist(partial(confirm_numbers, state, jobs))
             await self._persist(partial(delete_empty_source_folders, state, jobs))
+            closing = None
             if state.settings.sizes_at_end:
-                await self._persist(partial(tell_sizes_at_end, state, self._mapped()))
+                closing = await self._persist(partial(tell_sizes_at_end, state, self._mapped()))
+            await self._persist(partial(confirm_numbers, state, jobs, closing))
 
     async def wind_down(self) -> None:
         """Take the answers to what was sent; for a run that ends early."""

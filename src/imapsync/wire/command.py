@@ -12,6 +12,7 @@ import enum
 import re
 from typing import TYPE_CHECKING, Self
 
+from imapsync.terms import is_nameable_flag
 from imapsync.wire.dates import exact_date_time
 from imapsync.wire.errors import EncodingRefused
 from imapsync.wire.uidset import UidSet
@@ -30,8 +31,6 @@ _ATOM = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+\Z")
 _ASTRING = re.compile(rb"[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+\Z")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]*\Z")
 _ESCAPED = re.compile(rb'(["\\])')
-#: A flag or keyword; servers send keywords with ']' and take them back.
-_FLAG = re.compile(rb"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+\Z|\\\*\Z")
 #: Our own fixed phrases (FETCH items, STATUS items, RETURN options): printable and free of literals.
 _PHRASE = re.compile(rb"[ -z|}~]*\Z")
 _NUMBER_SET = re.compile(rb"[0-9:,*]+\Z")
@@ -220,18 +219,13 @@ def encode_flags(flags: tuple[bytes, ...]) -> bytes:
     encoded = _known_flag_lists.get(flags)
     if encoded is None:
         for flag in flags:
-            if _FLAG.match(flag) is None or flag.lower() == b"\\recent":
+            if not is_nameable_flag(flag):
                 raise EncodingRefused(f"not a flag that can be set: {flag[:60]!r}")
         encoded = b"(" + b" ".join(flags) + b")"
         if len(_known_flag_lists) >= _MAX_KNOWN_FLAG_LISTS:
             _known_flag_lists.clear()
         _known_flag_lists[flags] = encoded
     return encoded
-
-
-def is_settable_flag(flag: bytes) -> bool:
-    r"""Tell whether a flag can be sent in APPEND or STORE: well-formed and not \Recent nor \*."""
-    return _FLAG.match(flag) is not None and flag.lower() not in (b"\\recent", b"\\*")
 
 
 def _refuse_controls(value: bytes) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imapsync.plan.settling import Done, confirmed, settled
+from imapsync.plan.settling import Done, confirmed, settled, unconfirmed
 from imapsync.terms import FolderRecord, Numbers
 
 HERE = Numbers(1, 10, 5, 70, 500)
@@ -69,3 +69,33 @@ def test_settled_is_what_has_nothing_left_to_do(
 def test_a_later_look_is_taken_over_only_as_far_as_it_was_foreseen(now: Numbers, taken: bool) -> None:
     record = settled(RECORD, DONE._replace(copied=(20, 21)))
     assert confirmed(record, now) == (record._replace(destination=now) if taken else record)
+
+
+SEEN = Numbers(2, 22, 8, 77, 900)
+
+
+@pytest.mark.parametrize(
+    ("done", "destination"),
+    [
+        pytest.param(DONE._replace(copied=(20, 21), seen=SEEN), SEEN, id="what the look told is taken over"),
+        pytest.param(
+            DONE._replace(copied=(20, 21), seen=SEEN, touched=True),
+            Numbers(2, 22, 8),
+            id="not when flags were changed since",
+        ),
+        pytest.param(
+            DONE._replace(copied=(20, 21), seen=SEEN, expunged=1),
+            Numbers(2, 22, 7),
+            id="nor when something was filtered away since",
+        ),
+        pytest.param(
+            DONE._replace(copied=(20, 21), seen=SEEN._replace(messages=9)),
+            Numbers(2, 22, 8),
+            id="nor when it shows something else than was foreseen",
+        ),
+    ],
+)
+def test_a_look_after_the_copying_spares_the_one_at_the_end(done: Done, destination: Numbers) -> None:
+    after = settled(RECORD, done).destination
+    assert after == destination
+    assert unconfirmed(after) is (destination != SEEN)

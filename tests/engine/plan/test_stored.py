@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from imapsync.plan.stored import Numbers, all_there, nothing_more, unaccounted
+from imapsync.plan.stored import all_there, nothing_more, unaccounted
+from imapsync.terms import Numbers
 
-BEFORE = Numbers(10, 11)
+
+def numbers(messages: int | None, uidnext: int | None) -> Numbers:
+    return Numbers(uidnext=uidnext or 0, messages=-1 if messages is None else messages)
+
+
+BEFORE = numbers(10, 11)
 
 
 @pytest.mark.parametrize(
     ("now", "confirmed", "nothing_else", "there"),
     [
-        pytest.param(Numbers(15, 16), 5, True, True, id="exactly the confirmed ones"),
-        pytest.param(Numbers(10, 11), 0, True, True, id="nothing confirmed, nothing arrived"),
-        pytest.param(Numbers(13, 14), 5, False, False, id="fewer than confirmed"),
+        pytest.param(numbers(15, 16), 5, True, True, id="exactly the confirmed ones"),
+        pytest.param(numbers(10, 11), 0, True, True, id="nothing confirmed, nothing arrived"),
+        pytest.param(numbers(13, 14), 5, False, False, id="fewer than confirmed"),
         pytest.param(
-            Numbers(17, 18), 5, False, False, id="more: stored in spite of a NO, or somebody else's"
+            numbers(17, 18), 5, False, False, id="more: stored in spite of a NO, or somebody else's"
         ),
-        pytest.param(Numbers(14, 16), 5, True, False, id="one was taken away"),
-        pytest.param(Numbers(15, 17), 5, False, False, id="one came and one went"),
-        pytest.param(Numbers(None, 16), 5, True, False, id="no count"),
-        pytest.param(Numbers(15, None), 5, False, False, id="no UIDNEXT"),
-        pytest.param(Numbers(None, None), 5, False, False, id="no numbers"),
+        pytest.param(numbers(14, 16), 5, True, False, id="one was taken away"),
+        pytest.param(numbers(15, 17), 5, False, False, id="one came and one went"),
+        pytest.param(numbers(None, 16), 5, True, False, id="no count"),
+        pytest.param(numbers(15, None), 5, False, False, id="no UIDNEXT"),
+        pytest.param(numbers(None, None), 5, False, False, id="no numbers"),
     ],
 )
 def test_what_the_numbers_say(now: Numbers, confirmed: int, nothing_else: bool, there: bool) -> None:
@@ -30,9 +36,9 @@ def test_what_the_numbers_say(now: Numbers, confirmed: int, nothing_else: bool, 
     assert all_there(BEFORE, now, confirmed) is there
 
 
-@pytest.mark.parametrize("before", [Numbers(None, 11), Numbers(10, None)])
+@pytest.mark.parametrize("before", [numbers(None, 11), numbers(10, None)])
 def test_nothing_is_there_for_certain_where_nobody_knows_what_was(before: Numbers) -> None:
-    assert not all_there(before, Numbers(15, 16), 5)
+    assert not all_there(before, numbers(15, 16), 5)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.wire.helpers import read_whole
 
-from imapsync.wire.command import Command, LiteralMode, encode_flags, is_settable_flag
+from imapsync.terms import is_nameable_flag
+from imapsync.wire.command import Command, LiteralMode, encode_flags
 from imapsync.wire.errors import EncodingRefused
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.responses import Unknown
@@ -174,7 +175,7 @@ def test_no_value_becomes_a_command(method: str, injection: bytes) -> None:
     "flag", [b"", b"\\Recent", b"\\recent", b"a b", b"a(b", b'a"', b"a\r\n", b"\xe4", b"a\\b", b"{5}"]
 )
 def test_flags_that_cannot_be_set(flag: bytes) -> None:
-    assert not is_settable_flag(flag)
+    assert not is_nameable_flag(flag)
     with pytest.raises(EncodingRefused):
         encode_flags((flag,))
 
@@ -195,7 +196,7 @@ def test_the_flag_cache_stays_bounded() -> None:
 
 _sendable = st.binary(max_size=60).filter(lambda value: not set(value) & {0, 10, 13})
 _flags = st.lists(st.from_regex(rb"\\?[A-Za-z0-9$_.\]-]{1,10}", fullmatch=True), max_size=5).filter(
-    lambda flags: all(is_settable_flag(flag) for flag in flags)
+    lambda flags: all(is_nameable_flag(flag) for flag in flags)
 )
 
 

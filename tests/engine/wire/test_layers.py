@@ -18,7 +18,7 @@ ENGINE = ROOT / "src" / "imapsync"
 #: A part -> the parts below it. `terms` stands below everything.
 BELOW: dict[str, set[str]] = {
     "terms": set(),
-    "wire": set(),
+    "wire": {"terms"},
     "plan": {"terms"},
     "journal": {"terms"},
     "providers": {"terms"},

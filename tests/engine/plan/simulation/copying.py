@@ -9,9 +9,8 @@ from tests.engine.plan.simulation.job import DONE, FAILED, SENT, SKIPPED, WAITIN
 from tests.engine.plan.simulation.servers import Cut, Stored
 from tests.engine.plan.simulation.world import ordered
 
-from imapsync.plan.stored import Numbers as Counted
 from imapsync.plan.stored import all_there, unaccounted
-from imapsync.terms import Pair
+from imapsync.terms import Numbers, Pair
 
 if TYPE_CHECKING:
     from tests.engine.plan.simulation.context import Context, Steps
@@ -67,8 +66,10 @@ def check_arrivals(run: Context, jobs: list[Job]) -> Steps[None]:
             continue
         yield
         now = run.destination.status(job.name)
-        before = Counted(job.destination.exists if job.destination is not None else 0, job.floor)
-        agrees = all_there(before, Counted(now.messages, now.uidnext), len(done))
+        before = Numbers(
+            uidnext=job.floor, messages=job.destination.exists if job.destination is not None else 0
+        )
+        agrees = all_there(before, Numbers(uidnext=now.uidnext, messages=now.messages), len(done))
         if agrees:
             rows = [row for row in done if not row.copy]
         else:
