@@ -207,6 +207,26 @@ class Mailbox:
         self._checked(self._imap.select(self._quoted(path)))
         self._checked(self._imap.uid("STORE", uids, "+FLAGS", f"({flags})"))
 
+    def move(self, path: tuple[str, ...], subject: str, target: tuple[str, ...]) -> None:
+        """Move the messages with that subject into a folder, which is made when it is missing."""
+        self.create(target)
+        uids = self._with_subject(path, subject)
+        self._checked(self._imap.uid("MOVE", uids, self._quoted(target)))
+
+    def remove(self, path: tuple[str, ...], subject: str) -> None:
+        """Delete the messages with that subject for good."""
+        uids = self._with_subject(path, subject)
+        self._checked(self._imap.uid("STORE", uids, "+FLAGS.SILENT", r"(\Deleted)"))
+        self._checked(self._imap.uid("EXPUNGE", uids))
+
+    def _with_subject(self, path: tuple[str, ...], subject: str) -> str:
+        """Open a folder and give the UIDs, which there are."""
+        self._checked(self._imap.select(self._quoted(path)))
+        (found,) = self._checked(self._imap.uid("SEARCH", "SUBJECT", f'"{subject}"'))
+        if not isinstance(found, bytes) or not found:
+            raise MailboxError(f"no message has the subject {subject}")
+        return found.decode().replace(" ", ",")
+
     def snapshot(self) -> Snapshot:
         """Give the whole account."""
         return {path: self.read(path) for path in self.folders()}

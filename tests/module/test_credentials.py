@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import pytest
 from tests.module.conftest import Node, request
@@ -89,7 +90,26 @@ def judged(node: Node, host: str, port: int, settings: instance.Settings) -> str
 
 
 LOOPBACK = ["127.0.0.1", "127.9.9.9", "::1", "0x7f000001", "::ffff:127.0.0.1", "::ffff:7f00:1", "localhost"]
-INSIDE = [*LOOPBACK, "0.0.0.0", "::", "169.254.1.2", "fe80::1", "198.51.100.7", "::ffff:198.51.100.7"]  # noqa: S104
+WRAPPED = [
+    "::127.0.0.1",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::127.0.0.1",
+    "2002:7f00:1::",
+    "64:ff9b::198.51.100.7",
+]
+INSIDE = [
+    *LOOPBACK,
+    *WRAPPED,
+    "127。0。0。1",
+    "0xc6336407",
+    "0.1.2.3",
+    "0.0.0.0",  # noqa: S104
+    "::",
+    "169.254.1.2",
+    "fe80::1",
+    "198.51.100.7",
+    "::ffff:198.51.100.7",
+]
 
 
 @pytest.mark.parametrize("host", INSIDE)
@@ -106,6 +126,20 @@ def test_only_imap_ports_are_tried_inside_whatever_the_spelling(node: Node, host
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nowhere.invalid"])
 def test_any_port_is_tried_outside(node: Node, host: str) -> None:
     assert judged(node, host, 22, inside()) is None
+
+
+def test_a_name_that_moves_inside_while_it_is_tried_tells_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = ["192.0.2.1", "198.51.100.7"]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (answers.pop(0), 0))])
+    asked = reach.Reach(node.store, inside())
+    remote = Remote("moving.example", 22, "u", "tls", "tofu")
+    assert asked.refusal(remote) is None
+    banner = {"exit_code": 1, "errors": [{"side": "host1", "code": "protocol", "server_text": "SSH-2.0"}]}
+    told = asked.told(remote, banner)
+    assert "SSH" not in json.dumps(told)
+    assert told["errors"] == [{"side": "host1", "code": "not_allowed"}]
 
 
 @pytest.mark.parametrize("allowed", ["127.0.0.1", "127.0.0.0/8", "LOCALHOST"])

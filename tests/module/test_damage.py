@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from contextlib import suppress
@@ -16,7 +17,7 @@ from tests.module.test_actions import refused
 from tests.module.test_house import REGISTRY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 WHICH = {"localuser": "administrator", "task_id": "a0241w"}
 NAME = "administrator_a0241w"
@@ -78,6 +79,48 @@ def test_a_damaged_file_costs_that_task_only(idle: Node, file: str) -> None:
         assert found.keys() == {"administrator", "foo"}, shape
         assert found["foo"]["error"] is None
         assert found["foo"]["result"] is None
+
+
+def huge(path: Path) -> None:
+    """Make a file of 3 GiB that takes no room."""
+    path.touch()
+    os.truncate(path, 3 << 30)
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "directory": Path.mkdir,
+    "pipe": os.mkfifo,
+    "loop": lambda path: path.symlink_to(path.name),
+    "dangling link": lambda path: path.symlink_to("nowhere"),
+    "endless device": lambda path: path.symlink_to("/dev/zero"),
+    "huge": huge,
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_is_no_plain_file_costs_that_task_only(idle: Node, kind: str) -> None:
+    """Nothing waits for a pipe, reads a device or follows a link; the task can be deleted."""
+    ends = ("env", "pwd", "json", "failures", "status", "lock", "log", "state", "trust", "pid")
+    names = [idle.save(localuser=f"user{number}") for number in range(len(ends))]
+    idle.save(localuser="foo")
+    for name, end in zip(names, ends, strict=True):
+        path = idle.paths.imapsync / f"{name}.{end}"
+        path.unlink(missing_ok=True)
+        ODD[kind](path)
+    for path in (idle.paths.progress(names[0]), idle.paths.changes, idle.paths.statistics):
+        ODD[kind](path)
+    found = rows(idle)
+    assert len(found) == len(names) + 1
+    assert found["foo"]["error"] is None
+    assert len(answered(idle, "list-changes", {})["tasks"]) == len(names) + 1
+    assert answered(idle, "get-task-counts")["total"] == len(names) + 1
+    answered(idle, "get-facts")
+    answered(idle, "get-statistics")
+    for name in names:
+        which = {"localuser": name.partition("_")[0], "task_id": "a0241w"}
+        answered(idle, "get-log", which)
+        assert answered(idle, "delete-task", which) == {"tasks": [name]}
+    assert rows(idle).keys() == {"foo"}
 
 
 def test_other_actions_answer_whatever_is_damaged(idle: Node) -> None:

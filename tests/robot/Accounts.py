@@ -6,6 +6,8 @@ import csv
 import io
 import json
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -130,17 +132,33 @@ class Accounts:
             mailbox.empty()
 
     @keyword("Deliver")
-    def deliver(self, side: str, user: str, subject: str, folder: str = "INBOX", flags: str = "") -> None:
-        """Put a small message with that subject into a folder."""
+    def deliver(
+        self, side: str, user: str, subject: str, folder: str = "INBOX", flags: str = "", *, days_old: int = 0
+    ) -> None:
+        """Put a small message with that subject into a folder; it arrived so many days ago."""
+        arrived = datetime.now(UTC) - timedelta(days=days_old)
         content = (
-            f"Received: from a.example.net by b.example.net id {subject}; Mon, 2 Nov 2026 10:00:00 +0000\r\n"
+            f"Received: from a.example.net by b.example.net id {subject}; {format_datetime(arrived)}\r\n"
+            f"Date: {format_datetime(arrived)}\r\n"
             f"From: a@example.net\r\nTo: {user}\r\nSubject: {subject}\r\n"
             f"Message-ID: <{subject}.{user}>\r\n\r\nText of {subject}.\r\n"
         )
         path = tuple(folder.split("/"))
         with Mailbox(self._login(side, user)) as mailbox:
             mailbox.create(path)
-            mailbox.append(path, content.encode(), flags.split())
+            mailbox.append(path, content.encode(), flags.split(), arrived)
+
+    @keyword("Move message")
+    def move(self, side: str, user: str, subject: str, target: str, folder: str = "INBOX") -> None:
+        """Move a message as its owner does."""
+        with Mailbox(self._login(side, user)) as mailbox:
+            mailbox.move(tuple(folder.split("/")), subject, tuple(target.split("/")))
+
+    @keyword("Remove message")
+    def remove(self, side: str, user: str, subject: str, folder: str = "INBOX") -> None:
+        """Delete a message for good, as its owner does."""
+        with Mailbox(self._login(side, user)) as mailbox:
+            mailbox.remove(tuple(folder.split("/")), subject)
 
     @keyword("Add flags")
     def add_flags(self, side: str, user: str, uids: str, flags: str, folder: str = "INBOX") -> None:

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 UNWRITABLE: Final = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 )
+#: No file of an instance with ten thousand tasks comes near this size.
+LARGEST: Final = 1 << 25
 #: Everything here may hold or name secrets.
 MODE: Final = 0o600
 
@@ -45,9 +48,25 @@ def replace(path: Path, content: str, *, mode: int = MODE, durable: bool = True)
 
 
 def remove(path: Path) -> None:
-    """Remove a file that may be gone already."""
-    with suppress(FileNotFoundError):
+    """Remove a file that may be gone already, or an empty directory in its place."""
+    try:
         path.unlink()
+    except FileNotFoundError:
+        return
+    except IsADirectoryError:
+        path.rmdir()
+
+
+def read(path: Path, limit: int = LARGEST) -> bytes:
+    """Give the content of a plain file. OSError: there is none, or a link, a pipe, or one over the limit."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a plain file")
+        if found.st_size > limit:
+            raise OSError(errno.EFBIG, "it is too large")
+        return file.read(limit)
 
 
 def sync_directory(path: Path) -> None:
@@ -62,7 +81,7 @@ def sync_directory(path: Path) -> None:
 def read_json(path: Path) -> Json | None:
     """Give the object in a JSON file; None when there is none or it is damaged."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read(path))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -113,9 +132,11 @@ def is_locked(path: Path) -> bool:
 def peek(path: Path) -> tuple[bool, bool]:
     """Tell whether somebody holds an exclusive flock on `path`, and whether anything is written in it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False, False
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):  # none, a link, a socket: no lock of ours
+            return False, False
+        raise
     try:
         written = os.fstat(descriptor).st_size > 0
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -107,7 +107,8 @@ class History:
         """Keep it."""
         head = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         content = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in (head, self.entries))
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, files.MODE)
+        how = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(path, how, files.MODE)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(content)
 
@@ -116,8 +117,8 @@ class History:
         """Give what was kept, or a new history when there is none that can be used."""
         history = cls()
         try:
-            with path.open("rb") as file:
-                head, body = json.loads(file.readline()), file.read()
+            line, _, body = files.read(path).partition(b"\n")
+            head = json.loads(line)
         except (OSError, ValueError, RecursionError):
             return history
         if isinstance(head, dict) and _sound(head, vars(history)):

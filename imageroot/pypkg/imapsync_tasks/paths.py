@@ -7,6 +7,7 @@ one.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -135,6 +136,10 @@ class Paths(NamedTuple):
         """Give one slot: held while a task runs in it."""
         return self.slots / str(number)
 
+    def held(self) -> list[Path]:
+        """Give what is in the directory of the slots: held while somebody works on the queue."""
+        return [self.slots / name for name in _listing(self.slots)]
+
     @property
     def timer(self) -> Path:
         """Give the lock of the process that waits for scheduled starts."""
@@ -225,5 +230,7 @@ def _is_of(task: str, name: str) -> bool:
 def _listing(directory: Path) -> list[str]:
     try:
         return os.listdir(directory)
-    except FileNotFoundError:
-        return []
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return []
+        raise

@@ -69,7 +69,4 @@ def write(paths: Paths, entries: list[Entry]) -> None:
 
 def is_served(paths: Paths) -> bool:
     """Tell whether a process of the container works on the queue."""
-    try:
-        return any(files.is_locked(path) for path in paths.slots.iterdir())
-    except FileNotFoundError:
-        return False
+    return any(files.is_locked(path) for path in paths.held())

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _IMAP_PORTS: Final = (143, 993)
+#: IPv6 networks whose last 32 bits are an address of IPv4: compatible and mapped ones (RFC 4291 §2.5.5),
+#: translated ones (RFC 2765 §2.1, RFC 6052 §2.1).
+_EMBEDDING: Final = tuple(
+    ipaddress.IPv6Network(one) for one in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")
+)
 #: A name server that is silent must not use up the time of the login check.
 _LOOKUP_S: Final = 5.0
 #: Entries of the list of allowed hosts.
@@ -54,13 +59,20 @@ class Reach:
         return Refusal("host_not_allowed", "remotehostname", remote.remotehostname)
 
     def told(self, remote: Remote, report: Json) -> Json:
-        """Give what may be told of a look at a server; one that worked needs no thought."""
-        if report.get("exit_code") == 0 or not self.is_guarded(remote.remotehostname):
+        """Give what may be told of a look at a server; one that worked needs no thought.
+
+        The name is looked up once more: it may have become another server's while it was tried.
+        """
+        if report.get("exit_code") == 0:
             return report
-        return diagnosis.guarded(report)
+        host = remote.remotehostname
+        self._addresses[host] = [*self._addresses.get(host, []), *lookup(host)]
+        if self.refusal(remote):
+            return diagnosis.NOT_ALLOWED
+        return diagnosis.guarded(report) if self.is_guarded(host) else report
 
     def _is_inside(self, address: _Address) -> bool:
-        if address.is_loopback or address.is_link_local or address.is_unspecified:
+        if address.is_loopback or address.is_link_local or _in(address, "0.0.0.0/8") or _in(address, "::"):
             return True
         network = self._settings.cluster_network
         return bool(network) and _in(address, network)
@@ -113,9 +125,15 @@ def lookup(host: str, seconds: float = _LOOKUP_S) -> list[_Address]:
 
 
 def _plain(text: str) -> _Address:
-    """Read an address; one of IPv4 that is written as IPv6 is one of IPv4."""
+    """Read an address; one of IPv4 that is written as IPv6, or reached by translation, is one of IPv4."""
     address = ipaddress.ip_address(text.partition("%")[0])
-    return getattr(address, "ipv4_mapped", None) or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.sixtofour:
+        return address.sixtofour
+    if any(address in network for network in _EMBEDDING) and int(address) > 1:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
 
 
 def _in(address: _Address, entry: str) -> bool:

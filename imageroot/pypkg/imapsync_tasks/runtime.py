@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -144,7 +145,7 @@ def _fits(value: object, kind: type) -> bool:
 
 def _upstream_result(paths: Paths, name: str) -> Json | None:
     try:
-        lines = paths.upstream_status(name).read_text(encoding="ascii").split()
+        lines = files.read(paths.upstream_status(name)).decode("ascii").split()
         started, exit_code = int(lines[0]), int(lines[1])
     except (OSError, ValueError, IndexError):
         return None
@@ -180,10 +181,14 @@ def log(paths: Paths, name: str) -> Json:
         descriptor = os.open(paths.log(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return NO_LOG
-    with os.fdopen(descriptor, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, size - LOG_BYTES - 1))
-        content = file.read(LOG_BYTES + 1)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            return NO_LOG
+        size = found.st_size
+        content = os.pread(descriptor, LOG_BYTES + 1, max(0, size - LOG_BYTES - 1))
+    finally:
+        os.close(descriptor)
     truncated = size > LOG_BYTES
     if truncated:
         content = content[content.find(b"\n") + 1 :]

@@ -114,23 +114,16 @@ class Store:
 
     def _values(self, name: str) -> dict[str, str]:
         try:
-            descriptor = os.open(
-                self.paths.env(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            )
-            with os.fdopen(descriptor, "rb") as file:
-                content = file.read(_MAX_ENV_BYTES + 1)
+            return envfile.parse(files.read(self.paths.env(name), _MAX_ENV_BYTES))
         except FileNotFoundError:
             raise NoSuchTaskError(name) from None
         except OSError as error:
             raise TaskFileError(f"cannot be read: {error.strerror}") from None
-        if len(content) > _MAX_ENV_BYTES:
-            raise TaskFileError("too large")
-        return envfile.parse(content)
 
     def password(self, name: str) -> str | None:
         """Give the stored remote password; None when there is none."""
         try:
-            return self.paths.pwd(name).read_text(encoding="utf-8").rstrip("\r\n")
+            return files.read(self.paths.pwd(name), _MAX_ENV_BYTES).decode().rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
             return None
 
@@ -217,6 +210,8 @@ class Store:
         found = self.paths.files_of(name)
         if not found:
             return
+        if self.paths.lock(name).is_symlink():  # no run of ours made it
+            files.remove(self.paths.lock(name))
         lock = files.try_lock(self.paths.lock(name), patience_s=0.5)
         if lock is None:
             raise TaskBusyError(name)
@@ -313,6 +308,6 @@ def _cron_text(task: Task, settings: instance.Settings) -> str | None:
 
 def _holds(path: Path, text: str) -> bool:
     try:
-        return path.read_text(encoding="utf-8") == text
-    except (OSError, UnicodeDecodeError):
+        return files.read(path) == text.encode()
+    except OSError:
         return False
