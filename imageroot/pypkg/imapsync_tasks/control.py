@@ -15,7 +15,7 @@ _ATTEMPTS: Final = 3
 def start(request: Json) -> Json:
     """Start the named task, or all of its user; one that a brake stopped may be given a release."""
     release = _release(request)
-    _require_configuration()
+    require_configuration()
     names = _selected(request)
     if "task_id" in request and not (names and steps.store().exists(names[0])):
         raise RefusedError(Refusal("task_not_found", "task_id", request["task_id"]))
@@ -24,7 +24,7 @@ def start(request: Json) -> Json:
 
 def start_all(_request: Json) -> Json:
     """Start all tasks."""
-    _require_configuration()
+    require_configuration()
     return _start(_valid(steps.store().names()))
 
 
@@ -40,8 +40,16 @@ def stop_all(_request: Json) -> Json:
 
 def delete(request: Json) -> Json:
     """Delete the named task, or all of its user; a task that is not there is deleted already."""
-    store = steps.store()
     names = _selected(request)
+    left = remove(names)
+    if left:
+        raise RefusedError(Refusal("task_still_running", "task_id", left[0]))
+    return {"tasks": names}
+
+
+def remove(names: list[str]) -> list[str]:
+    """Remove tasks and end their runs; give those whose run does not end: some of their files stay."""
+    store = steps.store()
     with store.locked():
         for name in names:
             store.forget(name)
@@ -51,11 +59,12 @@ def delete(request: Json) -> Json:
         with store.locked():
             left = [name for name in left if not store.clear(name)]
         if not left:
-            return {"tasks": names}
-    raise RefusedError(Refusal("task_still_running", "task_id", left[0]))
+            break
+    return left
 
 
-def _require_configuration() -> None:
+def require_configuration() -> None:
+    """Refuse when no mail server is set."""
     if not steps.settings().mail_host:
         raise RefusedError(Refusal("not_configured"))
 

@@ -27,6 +27,7 @@ ERRORS: Final[dict[str, Kind]] = {
         1, "task_id", "the disk is full, or the module's state directory cannot be written to"
     ),
     "task_still_running": Kind(1, "task_id", "the running sync did not end, so nothing was removed"),
+    "task_unreadable": Kind(1, "task_id", "the task's files cannot be read, so it was not changed"),
     "bad_user_credentials": Kind(2, "remotepassword", "the remote server refused the user or password"),
     "task_not_found": Kind(2, "task_id", "no such task"),
     "check_hostname_or_tcp_port": Kind(

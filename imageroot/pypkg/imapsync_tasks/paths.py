@@ -160,6 +160,16 @@ class Paths(NamedTuple):
         return self.imapsync / ".settings"
 
     @property
+    def bulk(self) -> Path:
+        """Give what the last action on many tasks has done."""
+        return self.imapsync / ".bulk"
+
+    @property
+    def bulk_lock(self) -> Path:
+        """Give the lock that is held while an action works on many tasks."""
+        return self.imapsync / ".bulk-lock"
+
+    @property
     def csv_import(self) -> Path:
         """Give what the last import of a CSV file has done."""
         return self.imapsync / ".import"

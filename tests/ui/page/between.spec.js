@@ -1,7 +1,7 @@
 /** What administrators do between the pages: go away and come back, work in two browsers, on a slow node, in long lists. */
 import { readFile } from "node:fs/promises";
 import { app, expect, test } from "../support/fixtures.js";
-import { manyTasks, result, task, taskList } from "../support/samples.js";
+import { bulkRun, manyTasks, result, task, taskList } from "../support/samples.js";
 import { Failure, HttpStatus, Refusal } from "../support/stub-node.js";
 
 const keys = (frame) =>
@@ -160,14 +160,49 @@ test("a task that another browser deletes leaves the list and the selection", as
   await expect(frame.getByText("1 selected")).toHaveCount(0);
 });
 
-test("a bulk action goes on while the reader looks at another page, and a reload is asked about", async ({
+test("an action on many tasks is the node's: a page that is opened meanwhile shows it, and its result until it is dismissed", async ({
   page,
   node,
   open,
 }) => {
+  const tasks = manyTasks(12);
+  node.actions["list-tasks"] = () => taskList(tasks);
+  let bulk = { run: bulkRun({ verb: "stop", total: 65, done: 20, ended_at: null }), running: true };
+  node.actions["get-tasks-run"] = (data) => {
+    bulk = data?.dismiss === bulk.run?.id ? { run: null, running: false } : bulk;
+    return bulk;
+  };
+  let frame = await open("tasks");
+  const bar = frame.getByRole("group", { name: "Selected tasks" });
+  await expect(bar.getByText("Stopping tasks: 20 of 65")).toBeVisible();
+  const failures = [{ localuser: "anna", task_id: "a", error: "task_still_running" }];
+  bulk = {
+    run: bulkRun({ verb: "stop", total: 65, failed: 7, failures }),
+    running: false,
+  };
+  await expect(frame.getByText("58 tasks were stopped")).toBeVisible();
+  await expect(bar).toHaveCount(0);
+  await page.reload();
+  frame = app(page);
+  await expect(frame.getByText("58 tasks were stopped")).toBeVisible();
+  await expect(frame.getByText("anna (a): The task did not stop")).toBeVisible();
+  await expect(frame.getByText("7 of 65 failed:")).toBeVisible();
+  await expect(frame.getByText("and 6 more")).toBeVisible();
+  await frame.getByRole("button", { name: "Dismiss" }).click();
+  await expect(frame.getByText("58 tasks were stopped")).toHaveCount(0);
+  await expect.poll(() => bulk.run).toBe(null);
+});
+
+test("an action on many tasks is one call, and the page can be left at once", async ({
+  node,
+  open,
+}) => {
   node.actions["list-tasks"] = () => taskList(manyTasks(12));
-  const waiting = [];
-  node.actions["stop-task"] = () => new Promise((resolve) => waiting.push(resolve));
+  let answer;
+  node.actions["run-tasks"] = (data, progress) => {
+    progress(50);
+    return new Promise((resolve) => (answer = resolve));
+  };
   const frame = await open("tasks", "&length=25");
   await frame.getByRole("checkbox", { name: "Select the tasks of this page" }).check();
   const bar = frame.getByRole("group", { name: "Selected tasks" });
@@ -175,17 +210,61 @@ test("a bulk action goes on while the reader looks at another page, and a reload
   await expect(bar.getByText("Stopping tasks: 0 of 12")).toBeVisible();
   await frame.locator("nav a", { hasText: "Status" }).click();
   await expect(frame.getByRole("heading", { name: "Status" })).toBeVisible();
-  const asked = new Promise((resolve) =>
-    page.once("dialog", (dialog) => resolve(dialog.dismiss().then(() => dialog.type()))),
-  );
-  page.reload().catch(() => {});
-  expect(await asked).toBe("beforeunload");
-  await expect
-    .poll(() => {
-      waiting.splice(0).forEach((go) => go(null));
-      return node.inputsOf("stop-task").length;
-    })
-    .toBe(12);
+  expect(node.inputsOf("run-tasks")).toHaveLength(1);
+  expect(node.inputsOf("run-tasks")[0].tasks).toHaveLength(12);
+  answer(bulkRun({ verb: "stop", total: 12 }));
+});
+
+test("one that was cut off says how far it came", async ({ node, open }) => {
+  node.actions["get-tasks-run"] = () => ({
+    run: bulkRun({ verb: "start", total: 65, done: 25, ended_at: null }),
+    running: false,
+  });
+  const frame = await open("tasks");
+  await expect(frame.getByText("25 tasks were started")).toBeVisible();
+  await expect(frame.getByText("It was cut off: 25 of 65 tasks were dealt with.")).toBeVisible();
+});
+
+test("what is chosen becomes the same in many tasks, and a mistake is told at its field", async ({
+  node,
+  open,
+}) => {
+  const frame = await open("tasks");
+  for (const name of ["dario_good01", "elena_part01"]) {
+    await frame.getByRole("checkbox", { name: `Select ${name}` }).check();
+  }
+  await frame.getByRole("button", { name: "Change…" }).click();
+  const dialog = frame.getByRole("dialog");
+  const confirm = dialog.getByRole("button", { name: "Change 2 tasks" });
+  await expect(confirm).toBeDisabled();
+  await dialog.getByRole("checkbox", { name: "Schedule" }).check();
+  await dialog.getByText("Run at a fixed interval in hours", { exact: true }).click();
+  await dialog.getByRole("spinbutton", { name: "Hours" }).fill("30");
+  await confirm.click();
+  await expect(dialog.getByText("Enter a whole number from 1 to 23")).toBeVisible();
+  expect(node.inputsOf("run-tasks")).toEqual([]);
+  await dialog.getByRole("spinbutton", { name: "Hours" }).fill("6");
+  await dialog.getByRole("checkbox", { name: "Folders" }).check();
+  await dialog.getByText("All except selected", { exact: true }).click();
+  await dialog.getByLabel("Patterns").fill("^Spam$\n^Trash$");
+  await expect(dialog.getByRole("button", { name: "Load the folders" })).toHaveCount(0);
+  await confirm.click();
+  await expect(frame.getByText("2 tasks were changed")).toBeVisible();
+  expect(node.inputsOf("run-tasks")).toEqual([
+    {
+      verb: "change",
+      tasks: [
+        { localuser: "dario", task_id: "good01" },
+        { localuser: "elena", task_id: "part01" },
+      ],
+      changes: {
+        cron: "6h",
+        foldersynchronization: "exclusion",
+        exclude: "^Spam$,^Trash$",
+        sieve_enabled: false,
+      },
+    },
+  ]);
 });
 
 for (const width of [1440, 390]) {
@@ -197,7 +276,7 @@ for (const width of [1440, 390]) {
     }) => {
       node.actions["list-tasks"] = () => taskList(manyTasks(100));
       let go;
-      node.actions["stop-task"] = () => new Promise((resolve) => (go = resolve));
+      node.actions["run-tasks"] = () => new Promise((resolve) => (go = resolve));
       const frame = await open("tasks", "&length=100");
       const box = frame.getByRole("checkbox", { name: "Select user00060_t00060" });
       await box.scrollIntoViewIfNeeded();
@@ -206,7 +285,7 @@ for (const width of [1440, 390]) {
       await expect(bar.getByRole("button", { name: "Stop" })).toBeInViewport({ ratio: 1 });
       await bar.getByRole("button", { name: "Stop" }).click();
       await expect(bar.getByText("Stopping tasks: 0 of 1")).toBeInViewport({ ratio: 1 });
-      go(null);
+      go(bulkRun({ verb: "stop" }));
       await expect(bar.getByText("Stopping tasks")).toHaveCount(0);
     });
   });

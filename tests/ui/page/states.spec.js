@@ -3,7 +3,14 @@
  * nothing on top of other text, no serious accessibility violation.
  */
 import { expect, expectAccessible, shoot, test } from "../support/fixtures.js";
-import { actions, certificate, furtherConditions, MARKUP, taskList } from "../support/samples.js";
+import {
+  actions,
+  bulkRun,
+  certificate,
+  furtherConditions,
+  MARKUP,
+  taskList,
+} from "../support/samples.js";
 import { Failure, Refusal } from "../support/stub-node.js";
 
 const LANGUAGES = { en: "en-US", it: "it-IT" };
@@ -92,6 +99,33 @@ const STATES = {
     page: "tasks",
     ready: "[data-task]",
     act: (app, t) => app.getByRole("button", { name: t("brake.offer") }).click(),
+  },
+  "tasks-change": {
+    page: "tasks",
+    ready: "[data-task]",
+    act: async (app, t) => {
+      await app.getByRole("checkbox", { name: t("tasks.select_page") }).check();
+      await app.getByRole("button", { name: t("tasks.change") }).click();
+      await app.getByRole("checkbox", { name: t("change.schedule") }).check();
+      await app.getByRole("checkbox", { name: t("change.deletion") }).check();
+    },
+  },
+  "tasks-bulk-done": {
+    page: "tasks",
+    ready: "[data-task]",
+    actions: {
+      "get-tasks-run": () => ({
+        run: bulkRun({
+          ...{ total: 65, failed: 7 },
+          failures: [
+            { localuser: "anna", task_id: "a0241w", error: "service_not_running" },
+            { localuser: "bruno", task_id: "conn01", error: "task_not_found" },
+          ],
+        }),
+        running: false,
+      }),
+    },
+    act: (app, t) => expect(app.getByText(t("common.dismiss"))).toBeVisible(),
   },
   "tasks-empty": { page: "tasks", actions: { "list-tasks": () => taskList([]) } },
   "tasks-unconfigured": {

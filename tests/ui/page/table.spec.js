@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "../support/fixtures.js";
 import {
+  bulkRun,
   everyKindOfTask,
   manyTasks,
   MARKUP,
@@ -104,13 +105,18 @@ test("selected tasks are started, stopped and deleted, and failures are told", a
 }) => {
   const tasks = everyKindOfTask();
   node.actions["list-tasks"] = () => taskList(tasks);
-  node.actions["start-task"] = ({ localuser }) =>
-    localuser === "elena" ? new Failure("no such container") : null;
-  node.actions["delete-task"] = ({ localuser }) => {
-    tasks.splice(
-      tasks.findIndex((other) => other.localuser === localuser),
-      1,
-    );
+  node.actions["run-tasks"] = ({ verb, tasks: asked }) => {
+    if (verb === "delete") {
+      for (const { localuser } of asked) {
+        tasks.splice(
+          tasks.findIndex((other) => other.localuser === localuser),
+          1,
+        );
+      }
+      return bulkRun({ verb, total: 2 });
+    }
+    const failures = [{ ...asked[1], error: "service_not_running" }];
+    return bulkRun({ verb, total: 2, failed: 1, failures });
   };
   const app = await open("tasks");
   for (const name of ["dario_good01", "elena_part01"]) {
@@ -119,17 +125,20 @@ test("selected tasks are started, stopped and deleted, and failures are told", a
   const batch = app.getByRole("group", { name: "Selected tasks" });
   await expect(batch).toContainText("2 selected");
   await batch.getByRole("button", { name: "Start" }).click();
-  await expect(app.getByText("elena (part01): no such container")).toBeVisible();
-  expect(node.inputsOf("start-task")).toHaveLength(2);
+  await expect(app.getByText("1 task was started")).toBeVisible();
+  await expect(app.getByText("elena (part01): The synchronization service is")).toBeVisible();
   await batch.getByRole("button", { name: "Delete" }).click();
   await app.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await expect(app.locator("[data-task]")).toHaveCount(8);
-  expect(
-    node
-      .inputsOf("delete-task")
-      .map(({ task_id: id }) => id)
-      .sort(),
-  ).toEqual(["good01", "part01"]);
+  await expect(app.getByText("2 tasks were deleted")).toBeVisible();
+  const asked = [
+    { localuser: "dario", task_id: "good01" },
+    { localuser: "elena", task_id: "part01" },
+  ];
+  expect(node.inputsOf("run-tasks")).toEqual([
+    { verb: "start", tasks: asked },
+    { verb: "delete", tasks: asked },
+  ]);
   expect(tasks).toHaveLength(8);
 });
 

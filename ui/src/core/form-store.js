@@ -3,17 +3,27 @@
  * by `provide` and change it by its methods alone.
  */
 import Vue from "vue";
-import { checkForm, checkRemote, portAfter, remoteAccount, taskInput } from "../lib/task-form";
+import {
+  changesOf,
+  checkForm,
+  checkPart,
+  checkRemote,
+  portAfter,
+  remoteAccount,
+  taskInput,
+} from "../lib/task-form";
 
 export class FormStore {
   /**
    * @param {object} values of `emptyForm` or `formOfTask`
    * @param {boolean} isNew it creates a task
+   * @param {object} options `forMany`: its parts are for many tasks at once, and no account is at hand
    */
-  constructor(values, isNew) {
+  constructor(values, isNew, { forMany = false } = {}) {
     this.state = Vue.observable({
       values: { ...values },
       isNew,
+      forMany,
       /** By field: an element of a refusal, `{error, …}` */
       mistakes: {},
       /** The certificate that was refused */
@@ -61,6 +71,13 @@ export class FormStore {
     return this.isFree(checkForm(this.state.values, this.state.isNew));
   }
 
+  /** Whether these parts of the form (`PARTS`) can be sent; what is wrong is shown. */
+  arePartsComplete(parts) {
+    return this.isFree(
+      Object.assign({}, ...parts.map((part) => checkPart(part, this.state.values))),
+    );
+  }
+
   isFree(mistakes) {
     this.forgetMistakes();
     if (Object.keys(mistakes).length === 0) {
@@ -78,6 +95,11 @@ export class FormStore {
   /** The input of test-remote and list-remote-folders. */
   get account() {
     return remoteAccount(this.state.values, this.state.isNew);
+  }
+
+  /** The members of create-task that belong to some parts of the form. */
+  changesOf(parts) {
+    return changesOf(this.state.values, parts);
   }
 
   /** The input of create-task. */

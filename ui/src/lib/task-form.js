@@ -148,26 +148,51 @@ export function checkRemote(form, isNew) {
 
 /** The mistakes in all fields, as `checkRemote` gives them. */
 export function checkForm(form, isNew) {
-  const errors = {};
-  if (!form.localuser) {
-    errors.localuser = { error: "required" };
-  }
-  Object.assign(errors, checkRemote(form, isNew));
-  if (form.foldersynchronization === "exclusion") {
-    const mistake = checkPatterns(form.patterns);
-    if (mistake) {
-      errors.exclude = mistake;
-    }
-  }
-  if (form.deletion === "older" && !isWithin(form.delete_remote_older, DAYS.min, DAYS.max)) {
-    errors.delete_remote_older = { error: "range", min: DAYS.min, max: DAYS.max };
-  }
-  const highest = MAX_COUNT[form.schedule];
-  if (highest && !isWithin(form[`every_${form.schedule}`], 1, highest)) {
-    errors.cron = { error: "range", min: 1, max: highest };
-  }
-  return errors;
+  return Object.assign(
+    form.localuser ? {} : { localuser: { error: "required" } },
+    checkRemote(form, isNew),
+    ...Object.keys(PARTS).map((part) => checkPart(part, form)),
+  );
 }
+
+/** The parts of the form that stand for themselves: the members of create-task that are theirs. */
+export const PARTS = {
+  folders: ["foldersynchronization", "exclude", "sieve_enabled"],
+  deletion: ["delete_remote", "delete_remote_older"],
+  schedule: ["cron"],
+};
+
+/** The members of create-task that belong to some of PARTS. */
+export function changesOf(form, parts) {
+  const input = taskInput(form);
+  return Object.fromEntries(
+    parts.flatMap((part) => PARTS[part]).map((member) => [member, input[member]]),
+  );
+}
+
+/** The mistakes in one of PARTS. */
+export function checkPart(part, form) {
+  const mistake = PART_CHECKS[part](form);
+  return mistake ? { [MISTAKEN[part]]: mistake } : {};
+}
+
+/** The field at which a mistake of a part is shown. */
+const MISTAKEN = { folders: "exclude", deletion: "delete_remote_older", schedule: "cron" };
+
+const PART_CHECKS = {
+  folders: (form) =>
+    form.foldersynchronization === "exclusion" ? checkPatterns(form.patterns) : null,
+  deletion: (form) =>
+    form.deletion === "older" && !isWithin(form.delete_remote_older, DAYS.min, DAYS.max)
+      ? { error: "range", min: DAYS.min, max: DAYS.max }
+      : null,
+  schedule: (form) => {
+    const max = MAX_COUNT[form.schedule];
+    return max && !isWithin(form[`every_${form.schedule}`], 1, max)
+      ? { error: "range", min: 1, max }
+      : null;
+  },
+};
 
 function checkPatterns(patterns) {
   if (!patterns.length) {
