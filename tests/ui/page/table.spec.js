@@ -11,7 +11,6 @@ import {
   task,
   taskList,
 } from "../support/samples.js";
-import { Failure } from "../support/stub-node.js";
 
 const keys = (app) =>
   app.locator("[data-task]").evaluateAll((rows) => rows.map((row) => row.dataset.task));
