@@ -243,7 +243,8 @@ def node(tmp_path: Path) -> Iterator[Node]:
     made.paths.master_password.write_text("master")
     yield made
     names = sorted({path.name.rpartition(".")[0] for path in made.paths.imapsync.glob("*.lock")} - {""})
-    made.syncctl("stop", "-", given="\n".join(names))
+    if names:
+        made.syncctl("stop", "-", given="\n".join(names))
     shutil.rmtree(home, ignore_errors=True)
 
 

@@ -42,17 +42,17 @@ def main() -> int:
         for folder in folders:
             checkout.copy(folder)
         for target in TARGETS:
-            if mutants := _chosen(target, arguments.paths):
+            if mutants := _chosen(target, folders[0], arguments.paths):
                 tried |= _try_all(target, mutants, folders)
     return report.tell(tried, TARGETS, whole=not arguments.paths)
 
 
-def _chosen(target: Target, paths: list[str]) -> list[Mutant]:
+def _chosen(target: Target, root: Path, paths: list[str]) -> list[Mutant]:
     return [
         mutant
-        for file in target.files(checkout.ROOT)
+        for file in target.files(root)
         if not paths or any(file.endswith(path) or target.name == path for path in paths)
-        for mutant in mutants_of(file, (checkout.ROOT / file).read_text())
+        for mutant in mutants_of(file, (root / file).read_text())
     ]
 
 
@@ -62,6 +62,7 @@ def _try_all(target: Target, mutants: list[Mutant], folders: list[Path]) -> dict
     seen = baseline.measure(folders[0], target.tests, jobs=len(folders))
     print(f"{target.name}: {len(mutants)} mutants, {len(seen.durations)} tests that pass", flush=True)
     print(f"  measured in {time.monotonic() - before:.0f} s", flush=True)
+    sources = {path: (folders[0] / path).read_bytes() for path in {mutant.path for mutant in mutants}}
     workers: SimpleQueue[_Worker] = SimpleQueue()
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(len(folders)) as pool:
         for folder in folders:
@@ -73,11 +74,16 @@ def _try_all(target: Target, mutants: list[Mutant], folders: list[Path]) -> dict
                 return report.NOT_RUN
             one = workers.get()
             try:
-                return one.ask(mutant, tests, sum(seen.durations[test] for test in tests))
+                changed = mutant.applied(sources[mutant.path]).decode()
+                return one.ask(mutant.path, changed, tests, sum(seen.durations[test] for test in tests))
             finally:
                 workers.put(one)
 
-        verdicts = dict(zip(mutants, pool.map(verdict, mutants), strict=True))
+        verdicts: dict[Mutant, str] = {}
+        for mutant, answer in zip(mutants, pool.map(verdict, mutants), strict=True):
+            verdicts[mutant] = answer
+            if answer in report.SURVIVED:
+                print(f"  {mutant.path}:{mutant.line}: {mutant.key}", flush=True)
     print(f"  tried in {time.monotonic() - before:.0f} s", flush=True)
     return verdicts
 
@@ -89,15 +95,13 @@ class _Worker:
         self._orders = open(orders, "w")  # noqa: SIM115 - open as long as the worker
         self._verdicts = open(verdicts)  # noqa: SIM115
 
-    def ask(self, mutant: Mutant, tests: list[str], seconds: float) -> str:
-        """Give the verdict on a mutant."""
-        source = mutant.applied((checkout.ROOT / mutant.path).read_bytes()).decode()
-        limit_s = max(LEAST_S, seconds * PATIENCE)
-        order = {"path": mutant.path, "source": source, "tests": tests, "limit_s": limit_s}
+    def ask(self, path: str, source: str, tests: list[str], seconds: float) -> str:
+        """Give the verdict on a changed file."""
+        order = {"path": path, "source": source, "tests": tests, "limit_s": max(LEAST_S, seconds * PATIENCE)}
         print(json.dumps(order), file=self._orders, flush=True)
         answer = self._verdicts.readline().strip()
         if not answer:
-            raise SystemExit(f"the worker ended at {mutant.path}: {mutant.key}")
+            raise SystemExit(f"the worker ended at a mutant of {path}")
         return answer
 
     def close(self) -> None:

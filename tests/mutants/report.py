@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.mutants.worker import MISSED
+from tests.mutants.worker import HANGS, MISSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +28,7 @@ def tell(tried: Mapping[Mutant, str], targets: Iterable[Target], *, whole: bool)
     known = tomllib.loads(SURVIVORS.read_text())
     survivors = [mutant for mutant, verdict in tried.items() if verdict in SURVIVED]
     left = Counter(mutant.path for mutant in survivors)
+    hanging = sum(verdict == HANGS for verdict in tried.values())
     enough = True
     for target in targets:
         of_files = Counter(mutant.path for mutant in tried if mutant.path.startswith(target.folder + "/"))
@@ -49,7 +50,8 @@ def tell(tried: Mapping[Mutant, str], targets: Iterable[Target], *, whole: bool)
             for key in keys:
                 if (path, key) not in there:
                     print(f"{SURVIVORS.name} lists what does not survive: {path}: {key}")
-    print(f"{len(tried)} mutants, {len(survivors)} survived, {len(new)} of them without a reason")
+    print(f"{len(tried)} mutants, {hanging} noticed by hanging")
+    print(f"{len(survivors)} survived, {len(new)} of them without a reason")
     return 0 if enough else 1
 
 

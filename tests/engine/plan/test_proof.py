@@ -12,6 +12,7 @@ from imapsync.terms import Copy
     ("copy", "sight", "found_elsewhere", "expected"),
     [
         pytest.param(5, Sight.ALIVE, False, True, id="its copy was seen a moment ago"),
+        pytest.param(1, Sight.ALIVE, False, True, id="the first copy that a folder ever got"),
         pytest.param(5, Sight.OTHER, False, False, id="another message has the copy's UID"),
         pytest.param(5, Sight.ABSENT, False, False, id="its copy is not there"),
         pytest.param(5, Sight.UNKNOWN, False, False, id="nobody could look"),
@@ -110,6 +111,19 @@ def test_copies_that_go_together_are_an_accident_until_somebody_says_otherwise(
     gone = {0: dict(enumerate(marks, 1))}
     judgement = judge(gone, copies, {}, looked=True, restored=restored, allowed=allowed)
     assert (list(judgement.marks[0].values()), judgement.doubted) == expected
+
+
+def test_what_is_missing_now_counts_with_what_vanished_before() -> None:
+    gone = {0: {1: Copy.VANISHED, 2: Copy.VANISHED}}
+    assert judge(gone, 5, {}, looked=True, missing=1, allowed=None).doubted == 2
+    assert judge(gone, 6, {}, looked=True, missing=1, allowed=None).doubted == 0
+
+
+def test_an_accident_leaves_alone_what_was_judged_before() -> None:
+    gone = {0: {1: Copy.VANISHED, 2: Copy.KEPT, 3: Copy.MISSED, 4: Copy.REMOVED}}
+    assert judge(gone, 1, {}, looked=False, allowed=None) == Judgement(
+        {0: {1: Copy.DOUBTED, 2: Copy.KEPT, 3: Copy.MISSED, 4: Copy.REMOVED}}, 1
+    )
 
 
 def test_an_accident_is_one_of_the_whole_account_and_what_was_filed_is_none() -> None:

@@ -81,9 +81,11 @@ class Zygote:
         self._under_way: Running | None = None
 
     def __enter__(self) -> Self:
+        # Hundreds of forks that each write down what they ran would tell the same again and again.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", sys.executable, __file__],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
         )  # fmt: skip
         self._ask(self._logins)
         return self
