@@ -102,6 +102,11 @@ class ContentRules(NamedTuple):
             or self.add_header
         )
 
+    @property
+    def alters_headers(self) -> bool:
+        """Whether the copy may have other identifying headers than the original."""
+        return bool(self.rewrite or self.pipe or self.add_header)
+
 
 class FlagRules(NamedTuple):
     """What happens to flags."""

@@ -54,6 +54,12 @@ def special_use(folder: Folder) -> str:
     return ""
 
 
+def is_for_drafts(folder: Folder, layout: Layout) -> bool:
+    r"""Tell whether a folder holds drafts, by its attribute or its name; not all of them carry \Draft."""
+    use = "\\drafts"
+    return use in folder.attributes or _base_name(folder.name, layout) in WELL_KNOWN_NAMES[use]
+
+
 def uses_of(folders: Iterable[Folder], layout: Layout) -> dict[str, str]:
     """Give special use -> folder name, one folder a use: by attribute first, then by well-known name.
 

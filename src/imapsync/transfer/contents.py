@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts
+from imapsync.plan.specialuse import is_for_drafts
 from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.work import LARGE_BYTES
@@ -89,12 +90,14 @@ async def tell_apart(
     """
     source, destination = sides
     rules = run.settings.deletion
+    # A draft gets another text under the same identity, and now and then one of the same size.
+    for_drafts = is_for_drafts(job.pair.source, run.source.listing.layout)
     found = doubts(
         source,
         destination,
         sync_duplicates=reading.sync_duplicates,
         mirrors=rules.destination or rules.destination_duplicates,
-        suspicious=suspicious,
+        suspicious=suspicious or for_drafts,
         known=known,
     )
     if not any(found):
@@ -105,7 +108,7 @@ async def tell_apart(
         sample = set(digests[:: len(digests) // SAMPLE])
         await _read_other_sizes(run, job, sides, found=found, digests=sample)
         sizes_differ = _all_alike(sides, found, sample)
-    if sizes_differ:  # but a draft may have got another text all the same
+    if sizes_differ and not for_drafts:  # but a draft may have got another text all the same
         digests = [source.digests[row] for row in drafts(source, found.source_other_size)]
     await _read_other_sizes(run, job, sides, found=found, digests=set(digests))
     here = [source.uids[row] for row in found.source_same_size]

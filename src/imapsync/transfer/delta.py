@@ -108,8 +108,7 @@ class DeltaComparison:
         except CommandRefused:
             self.invalid = True
             return
-        content = self._run.settings.content
-        altered = bool(content.rewrite or content.pipe or content.add_header)
+        altered = self._run.settings.content.alters_headers
         # What is new by the recorded numbers was read by another question.
         plan = self._plan
         here |= dict(zip(plan.new.uids, plan.new.digests, strict=True))

@@ -384,13 +384,22 @@ class DeltaPlan:
             for pair in journal.marked_as(record.id, GONE)
             if pair.source_uid not in self.vanished and pair.source_uid not in self._marks
         ]
-        back = put_back(gone, loose, orphans | journal.moved(record.id))
+        back = await self._same_contents(put_back(gone, loose, orphans | journal.moved(record.id)))
         for uid in back:
             self._marks.pop(uid, None)
         self._taken_over |= back
         taken = set(back.values())
         self.destination_new = self.destination_new.without(taken)
         self._put_back = taken
+
+    async def _same_contents(self, pairs: dict[int, int]) -> dict[int, int]:
+        """Give those of the pairs (source UID -> destination UID) whose contents are the same."""
+        run, job, identity = self._run, self._job, self._reading.identity
+        if not pairs or run.settings.content.changes:
+            return pairs
+        here = await read_contents(await run.source.opened(job.source), pairs, identity)
+        there = await read_contents(await run.destination.opened(job.destination), pairs.values(), identity)
+        return {uid: copy for uid, copy in pairs.items() if uid in here and here[uid] == there.get(copy)}
 
     def _late_rows(self) -> list[int]:
         return [row for row, uid in enumerate(self.new.uids) if uid in self._late]

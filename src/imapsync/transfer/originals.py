@@ -152,7 +152,7 @@ async def _proven(
         present = await _present(folder, there)
         who = await _who(folder, reading, {copy for copy in known.values() if copy > 0} & present)
         here = dict(zip(index.uids, index.digests, strict=True))
-        altered = _alters(run)
+        altered = run.settings.content.alters_headers
         for uid, copy in copies.items():
             if copy not in present:
                 sights[uid] = Sight.ABSENT
@@ -168,11 +168,6 @@ async def _proven(
         for uid, copy in copies.items()
         if may_go(copy, sights.get(uid, Sight.UNKNOWN), found_elsewhere=False)
     }
-
-
-def _alters(run: Run) -> bool:
-    content = run.settings.content
-    return bool(content.rewrite or content.pipe or content.add_header)
 
 
 def _tell_others(run: Run, job: FolderJob, uids: list[int]) -> None:

@@ -38,6 +38,31 @@ def test_a_draft_edited_to_the_same_size_arrives(world: World) -> None:
     assert "m1:bbbb" in world.names(2)
 
 
+@pytest.mark.parametrize("deletion", [(), ("--delete1",)], ids=["keep", "delete1"])
+@pytest.mark.parametrize("more", [(), MODULE], ids=["plain", "module"])
+def test_a_draft_edited_to_the_same_size_arrives_without_a_journal_though_nothing_marks_it(
+    world: World, more: tuple[str, ...], deletion: tuple[str, ...]
+) -> None:
+    r"""Not all programs set \Draft; the folder tells what it is."""
+    world.deliver(1, "Brouillons", world.letter(1, "aaaa"), 2)
+    world.good(*more, state=False)
+    world.edit(1, "Brouillons", 1, "bbbb")
+    world.good(*more, *deletion, state=False)
+    assert "m1:bbbb" in world.names(2)
+
+
+def test_another_version_of_one_size_in_place_of_a_copy_is_not_the_copy_that_was_put_back(
+    world: World,
+) -> None:
+    world.deliver(1, "Drafts", world.letter(1, "aaaa"), 2, 3)
+    world.good()
+    world.expunge(2, "Drafts", 1)
+    world.deliver(2, "Drafts", world.letter(1, "bbbb"))
+    for _ in range(2):
+        world.run("--delete1")
+        assert {"m1:aaaa", "m1:bbbb"} <= set(world.names(1) + world.names(2))
+
+
 def test_a_draft_that_is_edited_in_every_run_arrives_each_time(world: World) -> None:
     world.deliver(1, "Drafts", 1, 2)
     for number in range(4):
