@@ -93,15 +93,17 @@ def put_back(
     return found
 
 
-def without_original(duplicates: Iterable[Pair], alive: Iterable[Pair]) -> list[Pair]:
+def without_original(
+    duplicates: Iterable[Pair], alive: Iterable[Pair], moved: Collection[tuple[int, int]] = ()
+) -> list[Pair]:
     """Give the messages left out as duplicates of one that has got no copy after all.
 
-    alive: pairs that have a copy, or had one.
+    alive: pairs that have a copy, or had one. moved: (digest, size) of copies whose originals we deleted.
     """
     duplicates = list(duplicates)
     if not duplicates:
         return []
-    copied = {(pair.digest, pair.size) for pair in alive}
+    copied = {*moved, *((pair.digest, pair.size) for pair in alive)}
     return [pair for pair in duplicates if (pair.digest, pair.size) not in copied]
 
 

@@ -101,6 +101,10 @@ class MessageIndex:
         self._known.add(uid)
         return True
 
+    def digests_by_uid(self) -> dict[int, int]:
+        """Give UID -> digest."""
+        return dict(zip(self.uids, self.digests, strict=True))
+
     def without(self, uids: set[int]) -> MessageIndex:
         """Give the index of the other messages."""
         kept = MessageIndex(self.flag_table)

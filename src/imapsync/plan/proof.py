@@ -9,10 +9,12 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from imapsync.terms import Copy
+from imapsync.terms import UNJUDGED, Copy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from imapsync.terms import Pair
 
 
 class Sight(enum.Enum):
@@ -48,6 +50,20 @@ class Judgement(NamedTuple, Generic[F]):
 def is_accident(vanished: int, copies: int) -> bool:
     """Tell whether copies went as by an accident: more than half of all that were there (`copies`)."""
     return vanished * 2 > copies
+
+
+def worth_looking(gone: Mapping[F, Sequence[Pair]], copies: int) -> dict[F, Sequence[Pair]]:
+    """Give which copies that are gone are looked for in other folders before originals go.
+
+    All of them when it may be an accident, else those that no later run saw alive. gone: folder -> pairs
+    with their marks. copies: how many there were when the run began.
+    """
+    marks = [pair.copy for pairs in gone.values() for pair in pairs]
+    fresh = sum(mark in UNJUDGED for mark in marks)
+    if Copy.DOUBTED in marks or is_accident(fresh, copies):
+        return dict(gone)
+    unseen = {at: [pair for pair in pairs if pair.copy != Copy.VANISHED] for at, pairs in gone.items()}
+    return {at: pairs for at, pairs in unseen.items() if pairs}
 
 
 def judge(

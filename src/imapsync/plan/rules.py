@@ -105,7 +105,7 @@ class ContentRules(NamedTuple):
     @property
     def alters_headers(self) -> bool:
         """Whether the copy may have other identifying headers than the original."""
-        return bool(self.rewrite or self.pipe or self.add_header)
+        return bool(self.rewrite or self.pipe or self.shorten or self.add_header)
 
 
 class FlagRules(NamedTuple):

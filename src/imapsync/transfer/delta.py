@@ -111,8 +111,8 @@ class DeltaComparison:
         altered = self._run.settings.content.alters_headers
         # What is new by the recorded numbers was read by another question.
         plan = self._plan
-        here |= dict(zip(plan.new.uids, plan.new.digests, strict=True))
-        there |= dict(zip(plan.destination_new.uids, plan.destination_new.digests, strict=True))
+        here |= plan.new.digests_by_uid()
+        there |= plan.destination_new.digests_by_uid()
         last = self._last
         if record.rules != self._reading.rules:  # perhaps other headers identify messages now
             last = [pair._replace(digest=0) for pair in last]
@@ -223,4 +223,4 @@ async def _digests(stream: FetchStream | None, reading: Reading) -> dict[int, in
     if stream is None:
         return {}
     index = await reading.plain().read(stream, reading.table)
-    return dict(zip(index.uids, index.digests, strict=True))
+    return index.digests_by_uid()

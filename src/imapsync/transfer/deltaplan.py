@@ -238,9 +238,7 @@ class DeltaPlan:
         if not unknown:
             return gone
         folder = await self._run.destination.opened(self._job.destination)
-        reader = self._reading.plain()
-        index = await reader.read(reader.ask(folder, UidSet.of(unknown)), self._reading.table)
-        await reader.complete(folder, index)
+        index = await self._reading.identified(folder, unknown, self._reading.plain())
         who = dict(zip(index.uids, zip(index.digests, index.sizes, strict=True), strict=True))
         return [
             pair if pair.digest else pair._replace(digest=who[pair.copy][0], size=who[pair.copy][1])

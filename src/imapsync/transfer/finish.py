@@ -81,8 +81,7 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
     if not left:
         return
     copied = [*journal.identified(record.id), *journal.marked_as(record.id, GONE)]
-    moved = journal.moved_identities()
-    orphans = [pair for pair in without_original(left, copied) if (pair.digest, pair.size) not in moved]
+    orphans = without_original(left, copied, journal.moved_identities())
     if orphans:
         job.failed = True
         journal.remove(record.id, [pair.source_uid for pair in orphans])

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.proof import is_accident, judge
+from imapsync.plan.proof import judge, worth_looking
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import UNJUDGED, Copy, Reason, Side
 from imapsync.transfer.contents import read_contents
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.outcome import Stop
-from imapsync.transfer.planning import UIDS_PER_QUESTION
-from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from imapsync.account import OpenFolder
     from imapsync.terms import Pair
     from imapsync.transfer.context import Run
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imapsync.transfer.reading import Reading
 
     #: Job position -> pairs whose copy is gone.
-    Gone = dict[int, list[Pair]]
+    Gone = Mapping[int, Sequence[Pair]]
     #: Digest -> originals that are looked for, with the position of their job.
     Wanted = dict[int, list[tuple[int, Pair]]]
 
@@ -40,7 +40,7 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
         return
     empties = run.settings.deletion.empties_source
     marks = _LOOKED_FOR if empties else tuple(UNJUDGED)
-    gone: Gone = {}
+    gone: dict[int, Sequence[Pair]] = {}
     for job in jobs:
         if job.record is not None and not job.unchanged:
             pairs = journal.marked_as(job.record.id, marks)
@@ -49,7 +49,9 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     restored = journal.restored() if empties else 0
     if not gone and not restored:
         return
-    found = await _found_elsewhere(run, jobs, reading, _worth_looking(run, gone)) if empties else {}
+    found = (
+        await _found_elsewhere(run, jobs, reading, worth_looking(gone, run.copies_before)) if empties else {}
+    )
     judgement = judge(
         {at: {pair.source_uid: pair.copy for pair in pairs} for at, pairs in gone.items()},
         run.copies_before,
@@ -87,19 +89,6 @@ async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
         except CommandRefused:
             missing += before
     return missing
-
-
-def _worth_looking(run: Run, gone: Gone) -> Gone:
-    """Give those that have to be looked for: all when it may be an accident, else what nobody saw alive."""
-    marks = [pair.copy for pairs in gone.values() for pair in pairs]
-    fresh = sum(mark in UNJUDGED for mark in marks)
-    if Copy.DOUBTED in marks or is_accident(fresh, run.copies_before):
-        return gone
-    return {
-        at: some
-        for at, pairs in gone.items()
-        if (some := [pair for pair in pairs if pair.copy != Copy.VANISHED])
-    }
 
 
 async def _found_elsewhere(
@@ -143,12 +132,8 @@ async def _wanted(run: Run, jobs: list[FolderJob], reading: Reading, gone: Gone)
         if not pairs:
             continue
         folder = await run.source.opened(job.source)
-        index = reading.new_index()
-        reader = reading.source_plain()
-        for some in UidSet.of(pair.source_uid for pair in pairs).split(UIDS_PER_QUESTION):
-            await reader.read(reader.ask(folder, some), reading.table, into=index)
-        await reader.complete(folder, index)
         by_uid = {pair.source_uid: pair for pair in pairs}
+        index = await reading.identified(folder, by_uid, reading.source_plain())
         for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True):
             pair = by_uid[uid]._replace(digest=digest, size=size)
             wanted.setdefault(digest, []).append((job.position, pair))

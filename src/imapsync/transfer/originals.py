@@ -1,15 +1,16 @@
 """Change the source at the end of a run: --delete1, --delete1older, --setflag1.
 
 Everything is copied by then. Each copy is looked at once more before its original is marked or goes; what
-counts as proof is decided in `plan.proof`. With a journal, our own marks are noted before they are made, so
-that a run that is killed in between is completed by the next one.
+counts as proof is decided in `plan.proof`, what follows in `plan.leaving`. With a journal, our own marks are
+noted before they are made, so that a run that is killed in between is completed by the next one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.proof import Sight, may_go
+from imapsync.plan.leaving import Originals, Wanted, known_twins, leaving, proven, sights
+from imapsync.plan.proof import Sight
 from imapsync.plan.selection import SECONDS_PER_DAY
 from imapsync.report import events
 from imapsync.report.events import Phase
@@ -22,7 +23,7 @@ from imapsync.wire.dates import epoch_of, search_date
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from imapsync.account import OpenFolder
     from imapsync.plan.index import MessageIndex
@@ -47,55 +48,26 @@ async def change_source(run: Run, job: FolderJob, reading: Reading) -> None:
 
 async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     settings = run.settings
-    rules = settings.deletion
-    fresh, known = _candidates(run, job)
-    if not fresh and not known:
+    days = settings.deletion.source_older_days
+    originals = _originals(run, job)
+    if not originals.copies:
         return
     folder = await run.source.opened(job.source)
-    older: set[int] | None = None
-    if rules.source_older_days is not None:
-        older = await _older(folder, run.started_at - rules.source_older_days * SECONDS_PER_DAY)
-        if not older and not rules.source and not settings.flags.set_on_source:
-            return
-    if older is not None and not settings.flags.set_on_source and not rules.source:
-        fresh = {uid: copy for uid, copy in fresh.items() if uid in older}
-        known = {uid: copy for uid, copy in known.items() if uid in older}
-    selected, index = await _selected(folder, reading, known)
-    known = {uid: known[uid] for uid in index.uids}
-    go = await _proven(run, job, reading, fresh=fresh, known=known, index=index)
-    # A duplicate goes with the message that it is a duplicate of: one copy proves both.
-    alike = {uid for uid, twin in job.plan.twins.items() if twin in go} | _known_twins(
-        run, job, known, index, go
-    )
-    fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
-    go |= alike
-    doomed = {uid for uid in go if rules.source and (uid in fresh or uid in selected)}
-    if older is not None:
-        doomed |= go & older
-    flagged = (
-        {uid for uid in go if uid in fresh or uid in selected} if settings.flags.set_on_source else set()
-    )
-    await _carry_out(run, job, doomed, flagged)
+    older = await _older(folder, run.started_at - days * SECONDS_PER_DAY) if days is not None else None
+    wanted = Wanted(settings.deletion.source, bool(settings.flags.set_on_source), older)
+    if wanted.only_older:
+        originals = originals.only(older or ())
+    selected, index = await _selected(folder, reading, originals.known)
+    originals = Originals(originals.fresh, {uid: originals.known[uid] for uid in index.uids})
+    go = await _proven(run, job, reading, originals, index)
+    alike = {uid for uid, twin in job.plan.twins.items() if twin in go}
+    if run.journal is not None and job.record is not None:
+        who = zip(index.uids, index.digests, index.sizes, strict=True)
+        alike |= known_twins(originals.known, who, run.journal.find(job.record.id, go).values())
+    await _carry_out(run, job, *leaving(wanted, originals, go, alike, selected))
 
 
-def _known_twins(
-    run: Run, job: FolderJob, known: dict[int, int], index: MessageIndex, go: set[int]
-) -> set[int]:
-    """Give messages that an earlier run left out as duplicates of one that goes now."""
-    if run.journal is None or job.record is None:
-        return set()
-    proven = {
-        (pair.digest, pair.size) for pair in run.journal.find(job.record.id, go).values() if pair.copy > 0
-    }
-    return {
-        uid
-        for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True)
-        if known.get(uid) == Copy.DUPLICATE and (digest, size) in proven
-    }
-
-
-def _candidates(run: Run, job: FolderJob) -> tuple[dict[int, int], dict[int, int]]:
-    """Give source UID -> copy: those that this run copied or found, and those that only the journal knows."""
+def _originals(run: Run, job: FolderJob) -> Originals:
     fresh = dict(zip(*job.plan.found, strict=True))
     fresh.update(job.copying.arrived())
     fresh.update(dict.fromkeys(job.copying.filed, int(Copy.REMOVED)))
@@ -107,20 +79,16 @@ def _candidates(run: Run, job: FolderJob) -> tuple[dict[int, int], dict[int, int
             for uid, copy in zip(pairs.source_uids, pairs.destination_uids, strict=True)
             if uid not in fresh
         }
-    return fresh, known
+    return Originals(fresh, known)
 
 
 async def _selected(
-    folder: OpenFolder, reading: Reading, known: dict[int, int]
+    folder: OpenFolder, reading: Reading, known: Mapping[int, int]
 ) -> tuple[set[int], MessageIndex]:
     """Read who the messages are that only the journal vouches for; tell which of them are selected now."""
-    index = reading.new_index()
+    index = await reading.identified(folder, known, reading.source_plain())
     if not known:
         return set(), index
-    reader = reading.source_plain()
-    for some in UidSet.of(known).split(UIDS_PER_QUESTION):
-        await reader.read(reader.ask(folder, some), reading.table, into=index)
-    await reader.complete(folder, index)
     selected = set(index.uids)
     if reading.source_search:
         selected &= set(await folder.search(reading.source_search))
@@ -135,39 +103,22 @@ async def _selected(
 
 
 async def _proven(
-    run: Run,
-    job: FolderJob,
-    reading: Reading,
-    *,
-    fresh: dict[int, int],
-    known: dict[int, int],
-    index: MessageIndex,
+    run: Run, job: FolderJob, reading: Reading, originals: Originals, index: MessageIndex
 ) -> set[int]:
-    """Give the source UIDs whose copies were seen a moment ago, or that may go without (`may_go`)."""
-    copies = {**fresh, **known}
-    there = {copy for copy in copies.values() if copy > 0}
-    sights: dict[int, Sight] = {}
+    """Look at the copies, and give the source UIDs that they prove; index: who the known originals are."""
+    there = {copy for copy in originals.copies.values() if copy > 0}
+    seen: dict[int, Sight] = {}
     if there:
         folder = await run.destination.opened(job.destination)
         present = await _present(folder, there)
-        who = await _who(folder, reading, {copy for copy in known.values() if copy > 0} & present)
-        here = dict(zip(index.uids, index.digests, strict=True))
+        vouched = {copy for copy in originals.known.values() if copy > 0} & present
+        copies = await reading.identified(folder, vouched, reading.plain())
         altered = run.settings.content.alters_headers
-        for uid, copy in copies.items():
-            if copy not in present:
-                sights[uid] = Sight.ABSENT
-            elif uid in known and not altered and who.get(copy) != here.get(uid):
-                sights[uid] = Sight.OTHER
-            else:
-                sights[uid] = Sight.ALIVE
-    others = [uid for uid, sight in sights.items() if sight is Sight.OTHER]
+        seen = sights(originals, present, {} if altered else index.digests_by_uid(), copies.digests_by_uid())
+    others = [uid for uid, sight in seen.items() if sight is Sight.OTHER]
     if others:
         _tell_others(run, job, others)
-    return {
-        uid
-        for uid, copy in copies.items()
-        if may_go(copy, sights.get(uid, Sight.UNKNOWN), found_elsewhere=False)
-    }
+    return proven(originals, seen)
 
 
 def _tell_others(run: Run, job: FolderJob, uids: list[int]) -> None:
@@ -195,18 +146,6 @@ async def _present(folder: OpenFolder, uids: Collection[int]) -> set[int]:
     for some in UidSet.of(wanted).split(UIDS_PER_QUESTION):
         found |= set(await folder.search(f"UID {some.encode().decode('ascii')}"))
     return wanted & found
-
-
-async def _who(folder: OpenFolder, reading: Reading, uids: set[int]) -> dict[int, int]:
-    """Give destination UID -> digest."""
-    if not uids:
-        return {}
-    index = reading.new_index()
-    reader = reading.plain()
-    for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
-        await reader.read(reader.ask(folder, some), reading.table, into=index)
-    await reader.complete(folder, index)
-    return dict(zip(index.uids, index.digests, strict=True))
 
 
 async def _older(folder: OpenFolder, before: float) -> set[int]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.account.index import IndexReader
+from imapsync.account.index import UIDS_PER_FETCH, IndexReader
 from imapsync.plan.index import FlagTable, MessageIndex
 from imapsync.plan.rules import SelectionRules
 from imapsync.plan.selection import Selector, fingerprint
 from imapsync.transfer.content import added_header
+from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from imapsync.account import OpenFolder
     from imapsync.transfer.context import Run
 
 
@@ -67,6 +71,17 @@ class Reading:
     def plain(self) -> IndexReader:
         """Give a reader of destination identities without any selection."""
         return IndexReader(self.identity, flags=False)
+
+    async def identified(
+        self, folder: OpenFolder, uids: Collection[int], reader: IndexReader
+    ) -> MessageIndex:
+        """Read who some messages of a folder are."""
+        index = self.new_index()
+        for some in UidSet.of(uids).split(UIDS_PER_FETCH):
+            await reader.read(reader.ask(folder, some), self.table, into=index)
+        if uids:
+            await reader.complete(folder, index)
+        return index
 
     def verifier(self, *, selected: bool) -> IndexReader:
         """Give a reader of everything that --verify compares.

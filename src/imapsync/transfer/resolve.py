@@ -13,8 +13,6 @@ from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer.copylist import WAITING
 from imapsync.transfer.pairing import pair
-from imapsync.transfer.planning import UIDS_PER_QUESTION
-from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
     from imapsync.account import Account
@@ -63,12 +61,8 @@ async def find_copies(
     if not rows:
         return {}
     by_uid = {job.copying.uids[row]: row for row in rows}
-    reader = reading.source_plain()
     folder = await source.opened(job.source)
-    originals = reading.new_index()
-    for some in UidSet.of(by_uid).split(UIDS_PER_QUESTION):
-        await reader.read(reader.ask(folder, some), reading.table, into=originals)
-    await reader.complete(folder, originals)
+    originals = await reading.identified(folder, by_uid, reading.source_plain())
     folder = await destination.opened(job.destination)
     reader = reading.plain()
     everything = reading.new_index()
