@@ -54,7 +54,15 @@ def test_the_wheel_lacks_the_command_or_its_pages(tree: Path, tmp_path: Path) ->
 @pytest.mark.slow
 def test_the_site_has_warnings(tmp_path: Path) -> None:
     site = made_once("mkdocs-1.6.1", _install_mkdocs)
-    words = [str(site / "bin" / "mkdocs"), "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    words = [
+        str(site / "bin" / "python"),
+        "-m",
+        "mkdocs",
+        "build",
+        "--strict",
+        "--site-dir",
+        str(tmp_path / "site"),
+    ]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "site" / "options" / "index.html").is_file()
@@ -62,7 +70,7 @@ def test_the_site_has_warnings(tmp_path: Path) -> None:
 
 def _install_mkdocs(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    words = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    words = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*words, "mkdocs==1.6.1"], check=True, stdin=subprocess.DEVNULL)
 
 
