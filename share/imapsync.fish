@@ -207,6 +207,8 @@ complete -c imapsync -l tmpdir -r -F -d 'Where the pid file lies when --pidfile 
 complete -c imapsync -l pidfile -r -F -d 'Where the process number is written.'
 complete -c imapsync -l pidfilelocking -d 'Refuse to start while another run holds the pid file.'
 complete -c imapsync -l nopidfilelocking -d 'The opposite of --pidfilelocking.'
+complete -c imapsync -l progressbar -d 'Show the run by bars and a table on a terminal, where rich is installed; --noprogressbar: by lines.'
+complete -c imapsync -l noprogressbar -d 'The opposite of --progressbar.'
 complete -c imapsync -l log -d 'Write a log file; --nolog: none.'
 complete -c imapsync -l nolog -d 'The opposite of --log.'
 complete -c imapsync -l logfile -r -F -d 'Name of the log file.'

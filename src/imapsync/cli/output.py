@@ -9,8 +9,12 @@ import re
 import stat
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from imapsync.cli.errors import OutputError
+
+if TYPE_CHECKING:
+    from imapsync.cli.screen import Screen
 
 DEFAULT_LOG_FOLDER = "LOG_imapsync"
 #: What may stand in the part of a log file's name that comes from a user name.
@@ -37,6 +41,8 @@ class Output:
         # A closed standard output is not used: its number may be given to a socket.
         self._stdout: int | None = None if sys.stdout is None else 1
         self._log: int | None = None
+        #: Shows the run on the terminal; then standard output gets no lines but those of `lines`.
+        self.screen: Screen | None = None
         self.log_path: str | None = None
 
     def open_log(self, folder: str, name: str) -> None:
@@ -61,7 +67,7 @@ class Output:
     def write(self, text: str) -> None:
         """Write text that ends with a line end, at once."""
         content = text.encode("utf-8", "backslashreplace")
-        if self._stdout is not None and _write_all(self._stdout, content) is not None:
+        if self._stdout is not None and self.screen is None and _write_all(self._stdout, content) is not None:
             self._stdout = None
         if self._log is not None:
             error = _write_all(self._log, content)
@@ -73,6 +79,20 @@ class Output:
         """Write whole lines."""
         if lines:
             self.write("\n".join(lines) + "\n")
+            if self.screen is not None:
+                self.screen.say(*lines)
+
+    def log_lines(self, *lines: str) -> None:
+        """Write whole lines to the log file only."""
+        shown, self._stdout = self._stdout, None
+        self.lines(*lines)
+        self._stdout = shown
+
+    def show_lines(self, *lines: str) -> None:
+        """Write whole lines to standard output only."""
+        log, self._log = self._log, None
+        self.lines(*lines)
+        self._log = log
 
     def close(self) -> None:
         """Close the log file."""

@@ -129,6 +129,7 @@ class Runner:
         gc.set_threshold(*GC_THRESHOLDS)
         gc.enable()
         self._began = True
+        self._show(wanted)
         loop = asyncio.get_running_loop()
         work = asyncio.ensure_future(run(wanted, self._collector))
         ticker = asyncio.ensure_future(self._tick())
@@ -155,6 +156,34 @@ class Runner:
             # The handlers of the loop go with it: none of them may be in between.
             signals.ignore(lambda: [loop.remove_signal_handler(number) for number in signals.ENDING])
         return self._code(outcome)
+
+    def _show(self, wanted: Settings) -> None:
+        """Show the run by bars, where somebody watches it at a terminal that can and rich is installed."""
+        from imapsync.transfer.settings import Mode
+
+        given = self._given
+        plain = not given.flag("progressbar", default=True) or any(
+            given.given(name) for name in ("debug", "debugimap", "debugimap1", "debugimap2")
+        )
+        if plain or wanted.mode is not Mode.SYNC or not _terminal_can_draw():
+            return
+        try:
+            from imapsync.cli.screen import Screen
+        except ImportError:
+            return
+        ends = [f"{given.text(f'user{side}')}@{given.text(f'host{side}')}" for side in "12"]
+        screen = Screen(self._collector.counters, " → ".join(ends))
+        self._output.screen = self._collector.watcher = screen
+        screen.begin()
+
+    def _stop_showing(self) -> bool:
+        """Give the terminal back; tell whether the run was shown there."""
+        screen, self._output.screen = self._output.screen, None
+        self._collector.watcher = None
+        if screen is None:
+            return False
+        screen.end(self._collector.counters.folders)
+        return True
 
     async def _tick(self) -> None:
         import asyncio
@@ -269,7 +298,7 @@ class Runner:
         signals.ignore()
         ended_at = time.time()
         if self._began:
-            self._tell_work(ended_at)
+            self._tell_work(ended_at, shown=self._stop_showing())
         self._output.lines(summary.error_count(self._collector.counters))
         self._write_report(code, ended_at)
         if self._collector.progress is not None:
@@ -284,9 +313,14 @@ class Runner:
             )
         self._output.close()
 
-    def _tell_work(self, ended_at: float) -> None:
-        """Write what was done, what failed, and whether all is well."""
-        self._output.lines(*self._tale(ended_at))
+    def _tell_work(self, ended_at: float, *, shown: bool) -> None:
+        """Write what was done, what failed, and whether all is well; in short where the run was shown."""
+        if not shown:
+            self._output.lines(*self._tale(ended_at))
+            return
+        verdict = summary.verdict(self._collector.counters, complete=self._complete, dry=self._dry)
+        self._output.log_lines(*self._tale(ended_at))
+        self._output.show_lines(*verdict)
 
     def _tale(self, ended_at: float) -> list[str]:
         """Give what was done, what failed, and whether all is well, as far as the kind of run has any."""
@@ -383,6 +417,13 @@ def fatal_code(error: Exception | None) -> Exit:
     except ValueError:
         return Exit.EXIT_CATCH_ALL
     return fatal_exit(reason, side)
+
+
+def _terminal_can_draw() -> bool:
+    """Tell whether standard output is a terminal that moves its cursor, without loading anything for it."""
+    if os.environ.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        return False
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def pid_file_path(options: Parsed) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from imapsync.report.counters import Counters
 from imapsync.report.events import Event, PhaseChanged, WaitBegan, WaitEnded
@@ -14,12 +14,24 @@ if TYPE_CHECKING:
     from imapsync.report.progress import Progress
 
 
+class Watcher(Protocol):
+    """Somebody who looks at a run while it works."""
+
+    def take(self, event: Event) -> None:
+        """Take one event."""
+
+    def tick(self) -> None:
+        """Notice that time has gone by."""
+
+
 class Collector:
     """Takes the events of one run. `write` gets the log lines of an event at once, each with its line end."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self.counters = Counters()
         self.progress: Progress | None = None
+        #: Gets each event after it was counted, and each tick: a screen that shows the run.
+        self.watcher: Watcher | None = None
         self._write = write
 
     def __call__(self, event: Event) -> None:
@@ -28,6 +40,8 @@ class Collector:
         lines = lines_of(event)
         if lines:
             self._write("\n".join(lines) + "\n")
+        if self.watcher is not None:
+            self.watcher.take(event)
         if self.progress is not None and isinstance(event, PhaseChanged | WaitBegan | WaitEnded):
             self.progress.tick()
 
@@ -35,3 +49,5 @@ class Collector:
         """Bring the progress file up to date; called about once a second."""
         if self.progress is not None:
             self.progress.tick()
+        if self.watcher is not None:
+            self.watcher.tick()

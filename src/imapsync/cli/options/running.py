@@ -463,6 +463,16 @@ ROWS: tuple[Option, ...] = (
         fills=COMMAND_LINE,
     ),
     Option(
+        "progressbar",
+        Kind.FLAG,
+        FILES,
+        "Show the run by bars and a table on a terminal, where rich is installed; --noprogressbar: by lines.",
+        negatable=True,
+        default="yes",
+        ours=True,
+        fills=COMMAND_LINE,
+    ),
+    Option(
         "log",
         Kind.FLAG,
         FILES,
