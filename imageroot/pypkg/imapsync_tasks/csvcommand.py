@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from imapsync_tasks.csvimport import Outcome, Plan
 
+_DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
+_NAMES: Final = {mark: name for name, mark in _DELIMITERS.items()}
 _RULE: Final = "=" * 70
 _HELP: Final = """\
 Create IMAP synchronization tasks from a CSV file on standard input:
@@ -27,7 +29,7 @@ Create IMAP synchronization tasks from a CSV file on standard input:
   runagent -m imapsync1 import-csv-tasks --check < users.csv
   runagent -m imapsync1 import-csv-tasks --update < users.csv
 
-The first row names the columns, in any order, separated by commas.
+The first row names the columns, in any order, separated by commas (or as --delimiter says).
 Required: {required}
 Optional: {optional}
 Every required column but security must have a value. A value that holds a comma, a quote or a line end is
@@ -54,9 +56,18 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "-u", "--update", action="store_true", help="apply the file to tasks that exist already"
     )
+    parser.add_argument(
+        "-d",
+        "--delimiter",
+        choices=[*_DELIMITERS, "auto"],
+        default="comma",
+        help="what separates the columns; auto: as the header tells (default: comma)",
+    )
     options = parser.parse_args(words)
     try:
-        plans = _validate(sys.stdin.buffer.read(), check=options.check, update=options.update)
+        text = csvtable.decode(sys.stdin.buffer.read())
+        mark = _DELIMITERS.get(options.delimiter) or csvtable.separator(text)
+        plans = _validate(text, mark, check=options.check, update=options.update)
         if options.check:
             return int(any(one.status == csvimport.INVALID for one in plans))
         return _import(plans, update=options.update)
@@ -67,11 +78,11 @@ def main(words: Sequence[str]) -> int:
     return 1
 
 
-def _validate(content: bytes, *, check: bool, update: bool) -> list[Plan]:
+def _validate(text: str, mark: str, *, check: bool, update: bool) -> list[Plan]:
     """Read and judge the file, telling what is found."""
-    table = csvtable.parse(csvtable.decode(content))
+    table = csvtable.parse(text, mark)
     _say("📋 CSV Column Validation:")
-    _say("  Delimiter: ',' (comma-separated)")
+    _say(f"  Delimiter: {mark!r} ({_NAMES[mark]}-separated)")
     _say(f"  Found {len(table.columns)} column(s): {', '.join(sorted(table.columns))}")
     _say("  Column order: does not matter (mapped by header name)")
     _say(f"  ✓ All {len(csvtable.REQUIRED)} required columns present")

@@ -9,7 +9,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import create, csvtable, lifecycle, steps
+from imapsync_tasks import create, csvtable, lifecycle, mailserver, steps
 from imapsync_tasks.csvprogress import Progress
 from imapsync_tasks.errors import ERRORS, Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.interruption import INTERRUPTED, InterruptedWaitError, Interruption
@@ -189,7 +189,7 @@ def check(request: Json) -> Json:
         table = _table(request)
     except csvtable.CsvError as error:
         return {"valid": False, "error": str(error), "columns": [], "rows": [], "counts": {}}
-    plans = plan(table, steps.store())
+    plans = _with_mailboxes(plan(table, steps.store()))
     counts = {
         status: sum(one.status == status for one in plans) for status in (NEW, EXISTING, REPEATED, INVALID)
     }
@@ -204,6 +204,21 @@ def check(request: Json) -> Json:
         for one in plans
     ]
     return {"valid": True, "error": None, "columns": list(table.columns), "rows": rows, "counts": counts}
+
+
+def _with_mailboxes(plans: list[Plan]) -> list[Plan]:
+    """Find fault with rows whose local user has no mailbox, when Mail says who has one."""
+    paths = steps.store().paths
+    _, error = mailserver.mailboxes(paths, steps.settings(), refresh=False)
+    if error:
+        return plans
+    issue = csvtable.Issue("localusername", "mailbox_not_found", _SENTENCES["mailbox_not_found"])
+    return [
+        one._replace(status=INVALID, row=one.row._replace(issues=(issue,)))
+        if one.status in (NEW, EXISTING) and mailserver.is_unknown(paths, one.row.cells["localusername"])
+        else one
+        for one in plans
+    ]
 
 
 def run_action(request: Json) -> Json:
@@ -235,6 +250,7 @@ def run_action(request: Json) -> Json:
 
 
 def _table(request: Json) -> Table:
-    table = csvtable.parse(str(request["csv_secret"]))
+    text = str(request["csv_secret"])
+    table = csvtable.parse(text, csvtable.separator(text))
     changes = request.get("changes")
     return csvtable.change(table, changes if isinstance(changes, list) else [])

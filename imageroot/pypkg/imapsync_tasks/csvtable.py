@@ -34,6 +34,8 @@ OPTIONAL: Final[dict[str, object]] = {
 #: Columns without a value are refused, but for these.
 _MAY_BE_EMPTY: Final = ("security",)
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+#: What may stand between columns, the usual one first.
+SEPARATORS: Final = (",", ";", "\t")
 #: A cell larger than every field may be; the csv module needs a limit.
 _CELL_BYTES: Final = 1 << 17
 MAX_ROWS: Final = 20000
@@ -97,8 +99,14 @@ def decode(content: bytes) -> str:
         ) from None
 
 
-def parse(text: str) -> Table:
-    """Read a table; blank rows are skipped but counted.
+def separator(text: str) -> str:
+    """Give what separates the columns: a spreadsheet writes commas, semicolons or tabs, by its language."""
+    header = next((line for line in text.removeprefix("\ufeff").splitlines() if line.strip()), "")
+    return max(SEPARATORS, key=header.count)
+
+
+def parse(text: str, mark: str = ",") -> Table:
+    """Read a table whose columns `mark` separates; blank rows are skipped but counted.
 
     CsvError when the file has no usable header or quotes.
     """
@@ -108,7 +116,7 @@ def parse(text: str) -> Table:
     if "\n" not in text:
         text = text.replace("\r", "\n")
     csv.field_size_limit(_CELL_BYTES)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
     columns: tuple[str, ...] = ()
     rows: list[Row] = []
     number = 0

@@ -580,3 +580,36 @@ test("an import that was cancelled says which rows were done and which are left"
   await expect(frame.locator('[data-row="6"]')).toContainText("Not done");
   await expect(frame.getByText("The import failed")).toHaveCount(0);
 });
+
+test("rows of which nothing became are corrected and tried again, without the file", async ({
+  node,
+  open,
+}) => {
+  const frame = await open("import");
+  await loadFile(frame);
+  await frame.getByRole("button", { name: /^Import \d/ }).click();
+  const failed = frame.locator('[data-row="6"]');
+  await expect(failed).toContainText("Failed");
+  const check = node.actions["check-csv-tasks"]();
+  node.actions["check-csv-tasks"] = () => ({
+    ...check,
+    rows: check.rows.map((one) => (one.row === 2 ? { ...one, status: "existing" } : one)),
+  });
+  await frame.getByRole("button", { name: "Correct 1 row and try it again" }).click();
+  await expect(failed).toContainText("New");
+  await expect(failed).toContainText("The remote server refused the user or the password");
+  await failed.getByRole("button", { name: "Correct" }).click();
+  const password = failed.getByLabel("remotepassword");
+  await expect(password).toBeFocused();
+  await password.fill("right");
+  await password.press("Tab");
+  await expect.poll(() => node.inputsOf("check-csv-tasks")).toHaveLength(3);
+  await frame.getByRole("button", { name: "Import 1 row" }).click();
+  await expect.poll(() => node.inputsOf("import-csv-tasks")).toHaveLength(2);
+  const [first, again] = node.inputsOf("import-csv-tasks");
+  expect(again).toEqual({
+    ...first,
+    rows: [6],
+    changes: [{ row: 6, remotepassword: "right" }],
+  });
+});
