@@ -1,6 +1,6 @@
 """Histories of two accounts: people and runs, in any order and at the same time, made from a number.
 
-``python -m tests.engine.rules.histories NUMBER...`` plays histories and shortens those that go wrong.
+``python -m tests.engine.rules.histories [--wild] NUMBER...`` plays them and shortens those that go wrong.
 """
 
 from __future__ import annotations
@@ -30,6 +30,23 @@ DOINGS = {
 }  # fmt: skip
 MODES = ("copy", *(mode for mode in OPTIONS if not mode.startswith("twins")))
 _BACKUPS = ("restore1", "restore2")
+#: What happens besides in wild histories: folders go, get another name or UIDVALIDITY, and host2 tells
+#: of messages that it has stored or forgotten what it has not.
+WILD_DOINGS = {
+    **DOINGS,
+    "drop1": 1, "drop2": 1, "rename1": 1, "rename2": 1, "reset1": 2, "reset2": 2, "refuse2": 3, "forget2": 2,
+}  # fmt: skip
+_LIES = ("refuse2", "forget2")
+WILD_MODES = {
+    **{mode: OPTIONS[mode] for mode in MODES},
+    "emptied": ("--delete1", "--delete1emptyfolders"),
+    "mirror": ("--delete2", "--delete2folders", "--maxdelete2", "50"),
+    "clean": ("--delete2duplicates",),
+    "recopy": ("--recopydeleted",),
+    "older seen": ("--delete1older", "30", "--setflag1", "\\Seen"),
+    "by id": ("--useheader", "Message-Id"),
+    "module": ("--personal1", "--noexpungeaftereach", "--delete1older", "30"),
+}
 #: Steps of a run in which something may happen.
 _STEPS = (6, 45)
 
@@ -60,23 +77,24 @@ class History(NamedTuple):
     rounds: tuple[Round, ...]
 
 
-def history(number: int) -> History:
+def history(number: int, *, wild: bool = False) -> History:
     """Give the history of a number."""
     dice = random.Random(number)
-    usual = dice.choice(MODES)
+    modes, doings_of = (tuple(WILD_MODES), WILD_DOINGS) if wild else (MODES, DOINGS)
+    usual = dice.choice(modes)
     rounds = []
     for position in range(dice.randint(2, 5)):
-        doings = [_doing(dice, 0) for _ in range(dice.randint(2 if position else 4, 6))]
-        doings += [_doing(dice, dice.randint(*_STEPS)) for _ in range(dice.choice((0, 0, 1, 2)))]
-        mode = usual if dice.random() < 0.8 else dice.choice(MODES)
+        doings = [_doing(dice, 0, doings_of) for _ in range(dice.randint(2 if position else 4, 6))]
+        doings += [_doing(dice, dice.randint(*_STEPS), doings_of) for _ in range(dice.choice((0, 0, 1, 2)))]
+        mode = usual if dice.random() < 0.8 else dice.choice(modes)
         rounds.append(Round(mode, tuple(doings), dice.randint(*_STEPS) if dice.random() < 0.15 else 0))
     servers = dice.choice(("full", "full", *SERVERS))
     return History(servers, dice.random() < 0.7, dice.random() < 0.3, tuple(rounds))
 
 
-def _doing(dice: random.Random, step: int) -> Doing:
-    kinds = [kind for kind in DOINGS if not step or kind not in _BACKUPS]
-    what = dice.choices(kinds, [DOINGS[kind] for kind in kinds])[0]
+def _doing(dice: random.Random, step: int, doings: dict[str, int]) -> Doing:
+    kinds = [kind for kind in doings if kind not in (_BACKUPS if step else _LIES)]
+    what = dice.choices(kinds, [doings[kind] for kind in kinds])[0]
     return Doing(what, step, dice.randrange(1000), dice.randrange(len(FOLDERS)))
 
 
@@ -86,6 +104,8 @@ class _During(Watch):
     def __init__(self, doings: dict[int, Doing], act: Callable[[Doing], None], killed: int) -> None:
         super().__init__()
         self._doings, self._act, self._killed = doings, act, killed
+        self._lie = ""
+        self._lied: set[bytes] = set()
         self.kill: Callable[[], None] = lambda: None
 
     def sent(self, step: Step) -> bool:
@@ -94,8 +114,24 @@ class _During(Watch):
                 self.kill()
                 return False
             if doing := self._doings.pop(step.number, None):
-                self._act(doing)
+                if doing.what in _LIES:
+                    self._lie = doing.what
+                else:
+                    self._act(doing)
             return True
+
+    def rewritten(self, step: Step, raw: bytes) -> bytes:
+        if step.side == 2 and step.text.startswith("APPEND") and self._lie and not step.continues:
+            lie, self._lie = self._lie, ""
+            if lie == "forget2":
+                return step.tag + b" NOOP\r\n"
+            self._lied.add(step.tag)
+        return raw
+
+    def retold(self, step: Step, response: bytes) -> bytes:
+        if step.side == 2 and step.tag in self._lied:
+            return step.tag + b" NO Later, perhaps\r\n"
+        return response
 
 
 class Play:
@@ -115,7 +151,7 @@ class Play:
             for doing in one.doings:
                 if not doing.step:
                     self._act(doing)
-            if self._run(OPTIONS[one.mode], one):
+            if self._run(WILD_MODES[one.mode], one):
                 return [f"run {number + 1} ({one.mode}): {what}" for what in judge.wrong]
         quiet = Round("copy", (), 0)
         if self._run((), quiet):
@@ -159,6 +195,9 @@ class Play:
         elif kind == "replace":
             if folder != "INBOX" and folder in self._world.content(side):
                 self._world.replace(side, folder, self._new())
+        elif kind in ("drop", "rename", "reset"):
+            if folder != "INBOX" and folder in self._world.content(side):
+                self._change_folder(kind, side, folder)
         elif kind == "copy":
             for name in self._world.names(1, folder)[:1]:
                 if name not in there and ":" not in name:
@@ -184,6 +223,23 @@ class Play:
                 world.edit(side, folder, number, "x" * (self._count % 7) + str(self._count))
             case "twin" if ":" not in name:
                 world.deliver(side, folder, number)
+
+    def _change_folder(self, kind: str, side: int, folder: str) -> None:
+        name = f'"{folder}"'.encode()
+        with self._world.client(side) as client:
+            if kind == "drop":
+                client.command(b"DELETE " + name)
+                return
+            self._count += 1
+            aside = b'"C%d"' % self._count
+            client.command(b"RENAME " + name + b" " + aside)
+            if kind == "reset":
+                client.command(b"CREATE " + name)
+                client.command(b"SELECT " + aside)
+                if client.command(b"UID SEARCH ALL")[0].split()[2:]:
+                    client.command(b"UID COPY 1:* " + name)
+                client.command(b"CLOSE")
+                client.command(b"DELETE " + aside)
 
     def _new(self) -> int:
         self._count += 1
@@ -211,7 +267,7 @@ def _kinds(wrong: list[str]) -> set[str]:
     return {re.sub(r".*: |\bm\d+(:\w+)?|\d+|INBOX|\b[AB]\b", "", what) for what in wrong}
 
 
-def main(numbers: list[int]) -> None:
+def main(numbers: list[int], *, wild: bool) -> None:
     """Play histories; print what is wrong with each and the shortest history that still shows it."""
     from tests.engine.rules.world import World
     from tests.engine.rules.zygote import Zygote
@@ -228,7 +284,7 @@ def main(numbers: list[int]) -> None:
             return Play(World((source, destination), zygote, Path(folder)), told).wrong()
 
     for number in numbers:
-        told = history(number)
+        told = history(number, wild=wild)
         wrong = play(told)
         print(f"{number}: {wrong or 'right'}", flush=True)
         shortened = bool(wrong)
@@ -246,4 +302,4 @@ def main(numbers: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(word) for word in sys.argv[1:]])
+    main([int(word) for word in sys.argv[1:] if word != "--wild"], wild="--wild" in sys.argv)

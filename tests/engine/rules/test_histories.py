@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tests.engine.rules.conftest import MakeWorld
 
 pytestmark = pytest.mark.servers
-FEW, MANY = 24, 3000
+#: The usual run's, and with the slow ones.
+FEW, FEW_WILD, MANY = 18, 6, 300
 
 
 @pytest.mark.parametrize("number", range(FEW))
@@ -22,11 +23,23 @@ def test_a_history_keeps_every_message(make_world: MakeWorld, number: int) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(FEW, MANY))
-def test_a_history_of_thousands_keeps_every_message(make_world: MakeWorld, number: int) -> None:
+def test_a_history_of_hundreds_keeps_every_message(make_world: MakeWorld, number: int) -> None:
     _play(make_world, number)
 
 
-def _play(make_world: MakeWorld, number: int) -> None:
-    told = history(number)
+@pytest.mark.parametrize("number", range(FEW_WILD))
+def test_a_wild_history_keeps_every_message(make_world: MakeWorld, number: int) -> None:
+    _play(make_world, number, wild=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(FEW_WILD, MANY))
+def test_a_wild_history_of_hundreds_keeps_every_message(make_world: MakeWorld, number: int) -> None:
+    _play(make_world, number, wild=True)
+
+
+def _play(make_world: MakeWorld, number: int, *, wild: bool = False) -> None:
+    told = history(number, wild=wild)
     wrong = Play(make_world(*SERVERS[told.servers]), told).wrong()
-    assert not wrong, f"python -m tests.engine.rules.histories {number} shortens it: {wrong} in {told}"
+    again = f"python -m tests.engine.rules.histories {'--wild ' if wild else ''}{number} shortens it"
+    assert not wrong, f"{again}: {wrong} in {told}"

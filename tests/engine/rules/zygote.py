@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG = 1
 #: A run that takes longer than this hangs.
-LIMIT_S = 60.0
+LIMIT_S = 180.0
 
 
 class Running:
