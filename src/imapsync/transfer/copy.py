@@ -111,14 +111,16 @@ class Copier:
         """Learn from a lost connection.
 
         One lane from now on, smaller batches, and with `blame` a strike against a message that was alone on
-        its way.
+        its way; without, a server asked to wait: one message is the probe, and all go more slowly then.
         """
         in_flight = [(job, row) for job in jobs for row in job.copying.rows(SENT)]
         if not in_flight:
             in_flight = [place for lane in self._lanes for place in lane.forwarding]
         if blame and len(in_flight) == 1:
             self._work.strike(*in_flight[0])
-        self._work.batch_messages = max(1, self._work.batch_messages // 16)
+        if not blame:
+            self._work.throttle.slow_down()
+        self._work.batch_messages = max(1, self._work.batch_messages // 16) if blame else 1
         self._work.slowest_answer_s = 0.0
         self._most_lanes = 1
 

@@ -104,16 +104,21 @@ class Work:
         """Give how often a message was refused, passed over, or alone when a connection was lost."""
         return self._strikes.get((job.position, row), 0)
 
+    @property
+    def _most(self) -> int:
+        """How many messages may go together now."""
+        most = 1 if self.throttle.active else self.throttle.most_messages
+        return self.batch_messages if most is None else min(most, self.batch_messages)
+
     def _cut(self, job: FolderJob) -> Iterator[Piece]:
         """Cut the open rows of a job into batches; a large message is a batch of its own."""
         rows: list[int] = []
         size_bytes = 0
-        limit = 1 if self.throttle.active else self.batch_messages
         for row, size in enumerate(job.copying.sizes):
             if job.copying.states[row] != WAITING:
                 continue
             full = size_bytes + size > self.budget.within(BATCH_BYTES)
-            if rows and (size > LARGE_BYTES or len(rows) >= limit or full):
+            if rows and (size > LARGE_BYTES or len(rows) >= self._most or full):
                 yield self._take(job, rows, size_bytes)
                 rows, size_bytes = [], 0
             rows.append(row)

@@ -52,7 +52,12 @@ class Pair:
         self.before = source.snapshot(user)
 
     def run(
-        self, *options: str, source_port: int = 0, destination_port: int = 0, security: str = "--notls{}"
+        self,
+        *options: str,
+        source_port: int = 0,
+        destination_port: int = 0,
+        security: str = "--notls{}",
+        limit_s: int = TIME_LIMIT_S,
     ) -> Ran:
         """Run the engine, with a liar's port instead of a server's; check what always has to hold."""
         ports = (source_port or self.source.port, destination_port or self.destination.port)
@@ -61,7 +66,7 @@ class Pair:
             for number, port in zip((1, 2), ports, strict=True)
         ]
         timeouts = [word for n in "12" for word in (f"--timeout{n}", str(SERVER_TIMEOUT_S))]
-        ran = imapsync(self.folder, *sides[0], *sides[1], *timeouts, *options, limit_s=TIME_LIMIT_S)
+        ran = imapsync(self.folder, *sides[0], *sides[1], *timeouts, *options, limit_s=limit_s)
         assert ran.exit_code != 70, ran.output[-4000:]
         assert "Traceback" not in ran.output, ran.output[-4000:]
         assert ran.peak_mib < MEMORY_LIMIT_MIB, ran.peak_mib
@@ -74,14 +79,15 @@ class Pair:
         make: Callable[[], tuple[Twist | None, Intercept | None]],
         *options: str,
         before_destination: bool = False,
+        limit_s: int = TIME_LIMIT_S,
     ) -> Ran:
         """Run with a relay that lies before a server; check that the engine is honest about it."""
         server = self.destination if before_destination else self.source
         with Relay(server.port, make) as relay:
             if before_destination:
-                ran = self.run(*options, destination_port=relay.port)
+                ran = self.run(*options, destination_port=relay.port, limit_s=limit_s)
             else:
-                ran = self.run(*options, source_port=relay.port)
+                ran = self.run(*options, source_port=relay.port, limit_s=limit_s)
         self.check_honest(ran)
         return ran
 
