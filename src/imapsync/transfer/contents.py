@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts
 from imapsync.plan.specialuse import is_for_drafts
 from imapsync.session.errors import CommandRefused, MessageGone
+from imapsync.transfer.changed import changed_contents
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.work import LARGE_BYTES
 from imapsync.wire.uidset import UidSet
@@ -139,6 +140,12 @@ async def _read_both(run: Run, job: FolderJob, sides: Sides, uids: tuple[list[in
     if there:
         folder = await run.destination.opened(job.destination)
         destination.contents.update(await read_contents(folder, there, run.identity))
+    if here and run.settings.content.changes:
+        copies = set(destination.contents.values())
+        unlike = [uid for uid in here if source.contents.get(uid) not in copies]
+        if copies and unlike:
+            changed = await changed_contents(run, await run.source.opened(job.source), unlike)
+            source.contents.update((uid, content) for uid, content in changed.items() if content in copies)
 
 
 def _all_alike(sides: Sides, found: Doubts, sample: set[int]) -> bool:

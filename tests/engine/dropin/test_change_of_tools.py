@@ -111,3 +111,33 @@ def test_automap_s_folders_are_renamed_by_regextrans2(world: World) -> None:
     world.fill(2, {"INBOX.Sent": [mail("a")]})
     world.good(["--automap", "--regextrans2", "s,^INBOX.,INBOX.Old.,"])
     assert sorted(world.look(2)) == ["INBOX", "INBOX.Old.Work", "INBOX.Sent"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "--regexmess s/hello/hullo/",
+        "--truncmess 200",
+        "--pipemess 'sed s/hello/goodbye/'",
+        "--disarmreadreceipts",
+    ],
+)
+def test_what_is_changed_on_its_way_is_copied_again_by_every_run(world: World, change: str) -> None:
+    rows = [
+        mail("draft", flags=("\\Draft",), body="hello"),
+        mail("same size", body="hello"),
+        mail("receipt", head="Disposition-Notification-To: a@b", body="hello"),
+        mail("untouched", body="other words"),
+        mail("long", body="hello " * 100),
+    ]
+    world.fill(1, {"INBOX": rows})
+    for _ in range(3):
+        world.good(change)
+        assert world.subjects(2) == sorted(["draft", "same size", "receipt", "untouched", "long"])
+
+
+def test_another_text_is_taken_for_a_changed_copy(world: World) -> None:
+    world.fill(1, {"INBOX": [mail("a", body="hello, new text")]})
+    world.fill(2, {"INBOX": [mail("a", body="goodbye, old text!")]})
+    world.good("--regexmess s/hello/goodbye/ --delete1")
+    assert len(world.look(2)["INBOX"]) == 2

@@ -1,0 +1,30 @@
+"""What originals look like once the options have changed them, to find the copies that were made so.
+
+A copy made under --regexmess, --pipemess and their like says something else than its original. So says what its original
+becomes when it is changed now; where that is on the destination, it is the copy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from imapsync.session.errors import CommandRefused, MessageGone
+from imapsync.transfer.content import Content, ContentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from imapsync.account import OpenFolder
+    from imapsync.transfer.context import Run
+
+
+async def changed_contents(run: Run, folder: OpenFolder, uids: Iterable[int]) -> dict[int, int]:
+    """Give UID -> content digest of what source messages are changed to, for those that can be."""
+    content = Content(run.settings.content, run.settings.selection, run.identity)
+    digests: dict[int, int] = {}
+    for uid in uids:
+        with contextlib.suppress(CommandRefused, MessageGone, ContentError, ValueError):
+            body = b"".join([bytes(piece) async for piece in folder.fetch_body(uid)])
+            digests[uid] = run.identity.of_message(await content.changed(body, uid))
+    return digests
