@@ -24,7 +24,7 @@ LOOK_AGAIN_S = 86_400
 PAIRS_LOOKED_AT = 3
 
 
-class Trust(enum.Enum):
+class Belief(enum.Enum):
     """How much of what is recorded of a folder pair holds."""
 
     UNCHANGED = "unchanged"  # nothing is to be done, nothing is opened
@@ -49,7 +49,7 @@ class Wishes(NamedTuple):
     now: int = 0
 
 
-class Flags(enum.Enum):
+class FlagsAsked(enum.Enum):
     """Whose flags are to be asked for."""
 
     NOBODY = "nobody"
@@ -64,7 +64,7 @@ class Questions(NamedTuple):
     destination_list: all UIDs have to be listed.
     """
 
-    flags: Flags
+    flags: FlagsAsked
     source_new: int
     source_list: bool
     destination_new: int
@@ -73,21 +73,21 @@ class Questions(NamedTuple):
 
 def trust(
     record: FolderRecord | None, source: Numbers | None, destination: Numbers | None, wishes: Wishes
-) -> Trust:
+) -> Belief:
     """Tell how much of a record holds under the numbers that both folders have now.
 
     UIDVALIDITY changed: another folder of the same name (RFC 3501 §2.3.1.1). UIDNEXT or HIGHESTMODSEQ went
     back: the server was restored from a backup. Each makes every recorded UID meaningless.
     """
     if record is None or source is None or destination is None:
-        return Trust.NOTHING
+        return Belief.NOTHING
     if not _same_uids(source, record.source) or not _same_uids(destination, record.destination):
-        return Trust.NOTHING
+        return Belief.NOTHING
     if record.begun:
-        return Trust.BEGUN
+        return Belief.BEGUN
     if _went_back(source, record.source) or _went_back(destination, record.destination):
-        return Trust.NOTHING
-    return Trust.UNCHANGED if _is_unchanged(record, source, destination, wishes) else Trust.KNOWN
+        return Belief.NOTHING
+    return Belief.UNCHANGED if _is_unchanged(record, source, destination, wishes) else Belief.KNOWN
 
 
 def is_put_back(before: Numbers, now: Numbers) -> bool:
@@ -201,11 +201,11 @@ def _equal(now: Numbers, before: Numbers) -> bool:
     ) and sizes_fit
 
 
-def _flags_to_ask(record: FolderRecord, source: Numbers, wishes: Wishes) -> Flags:
+def _flags_to_ask(record: FolderRecord, source: Numbers, wishes: Wishes) -> FlagsAsked:
     if record.source.uidnext == 1:
-        return Flags.NOBODY  # there was nobody
+        return FlagsAsked.NOBODY  # there was nobody
     if record.rules != wishes.rules:
-        return Flags.ALL if wishes.resync else Flags.NOBODY
+        return FlagsAsked.ALL if wishes.resync else FlagsAsked.NOBODY
     if source.modseq and record.source.modseq:
-        return Flags.NOBODY if source.modseq == record.source.modseq else Flags.CHANGED
-    return Flags.ALL if wishes.resync else Flags.NOBODY
+        return FlagsAsked.NOBODY if source.modseq == record.source.modseq else FlagsAsked.CHANGED
+    return FlagsAsked.ALL if wishes.resync else FlagsAsked.NOBODY

@@ -277,8 +277,8 @@ def _(_event: events.FolderSubscribed, counters: Counters) -> None:
     counters.folders_subscribed += 1
 
 
-@_count.register(events.Filtered)
-def _(event: events.Filtered, counters: Counters) -> None:
+@_count.register(events.FilterRan)
+def _(event: events.FilterRan, counters: Counters) -> None:
     counters.filtered += event.count
 
 

@@ -271,7 +271,7 @@ class FolderSubscribed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Filtered:
+class FilterRan:
     """The user's Sieve script ran on `count` copied messages; `moved` of them left the folder."""
 
     folder: str
@@ -346,7 +346,7 @@ Event = (
     | FolderCreated
     | FolderDeleted
     | FolderSubscribed
-    | Filtered
+    | FilterRan
     | Problem
     | Warned
     | Noted

@@ -222,8 +222,8 @@ def _(event: events.FolderSubscribed) -> list[str]:
     return [f"Host2: folder [{printable(event.name)}] subscribed"]
 
 
-@lines_of.register(events.Filtered)
-def _(event: events.Filtered) -> list[str]:
+@lines_of.register(events.FilterRan)
+def _(event: events.FilterRan) -> list[str]:
     return [
         (
             f"Host2: folder [{printable(event.folder)}] FILTER SIEVE DELIVERY UID: {event.count} messages, "

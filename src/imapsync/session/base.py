@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imapsync.session.answers import Selected
     from imapsync.session.certificate import CertificateInfo
     from imapsync.session.endpoint import Endpoint
-    from imapsync.session.link import Counters, Link
+    from imapsync.session.link import Link, Traffic
     from imapsync.terms import Side
     from imapsync.wire.responses import Response, Tagged
 
@@ -72,7 +72,7 @@ class SessionBase:
         return self._link.side
 
     @property
-    def counters(self) -> Counters:
+    def counters(self) -> Traffic:
         """Bytes, commands and round trips so far."""
         return self._link.counters
 

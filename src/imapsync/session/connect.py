@@ -31,7 +31,7 @@ from imapsync.wire.responses import Capabilities, Status
 
 if TYPE_CHECKING:
     from imapsync.session.trace import Trace
-    from imapsync.wire.limits import Limits
+    from imapsync.wire.limits import Bounds
     from imapsync.wire.responses import Code, Response
 
 #: Handshakes with one server until its certificate is judged: see trust.Judge.
@@ -81,7 +81,7 @@ class _NotVerified(Exception):  # noqa: N818 - a signal between two attempts, ne
     """The authorities do not vouch for the certificate."""
 
 
-async def connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Limits) -> Greeted:
+async def connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Bounds) -> Greeted:
     """Connect as the endpoint wants it; ConnectionFailed, TlsFailed and their kin when that is impossible."""
     endpoint = await _decide(endpoint)
     try:
@@ -105,7 +105,7 @@ async def _decide(endpoint: Endpoint) -> Endpoint:
     return endpoint._replace(security=security, port=port)
 
 
-async def _connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Limits) -> Greeted:
+async def _connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Bounds) -> Greeted:
     """Connect to an endpoint whose security and port are decided."""
     judge = Judge(endpoint, side)
     for _ in range(_MAX_ATTEMPTS):
@@ -136,7 +136,7 @@ async def _listens(host: str, port: int) -> bool:
     return True
 
 
-async def _tcp(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Limits) -> Link:
+async def _tcp(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Bounds) -> Link:
     loop = asyncio.get_running_loop()
     try:
         transport, link = await loop.create_connection(

@@ -32,7 +32,7 @@ SPARE_RECORDS = 10_000
 PIECE_BYTES = 64 * 1024
 
 
-class Sink(Protocol):
+class Taker(Protocol):
     """Takes responses while they are parsed, wakes its consumer once per received piece."""
 
     touched: bool

@@ -30,7 +30,7 @@ from imapsync.session.outbox import Outbox
 from imapsync.session.redact import Redactor
 from imapsync.terms import Side
 from imapsync.wire.errors import LimitExceeded, ProtocolError
-from imapsync.wire.limits import DEFAULT_LIMITS, Limits
+from imapsync.wire.limits import DEFAULT_LIMITS, Bounds
 from imapsync.wire.reader import Reader
 from imapsync.wire.responses import (
     BodyChunk,
@@ -47,7 +47,7 @@ from imapsync.wire.responses import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imapsync.session.fetch import Sink
+    from imapsync.session.fetch import Taker
     from imapsync.session.pending import Pending
     from imapsync.session.trace import Trace
     from imapsync.wire.command import Command
@@ -75,7 +75,7 @@ PROGRESS_BYTES = 4096
 _WORDY = (Status, Tagged, Unreadable, ServerId)
 
 
-class Counters:
+class Traffic:
     """What went over a connection."""
 
     __slots__ = ("bytes_in", "bytes_out", "commands", "round_trips")
@@ -99,10 +99,10 @@ class Link(asyncio.BufferedProtocol):
         side: Side | None,
         timeout_s: float,
         trace: Trace | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        limits: Bounds = DEFAULT_LIMITS,
     ) -> None:
         self.side = side
-        self.counters = Counters()
+        self.counters = Traffic()
         self.bye = ""
         self.bye_code = ""
         #: Whether a response code alone counts as "later".
@@ -127,8 +127,8 @@ class Link(asyncio.BufferedProtocol):
         self._greeting: asyncio.Future[Response] = self._loop.create_future()
         self._greeted = False
         #: Who takes FETCH responses, in the order of their commands.
-        self._sinks: list[Sink] = []
-        self._touched: list[Sink] = []
+        self._sinks: list[Taker] = []
+        self._touched: list[Taker] = []
         #: Messages whose items come in several lines.
         self.fragments = Fragments()
         self._odd = 0
@@ -136,7 +136,7 @@ class Link(asyncio.BufferedProtocol):
         self._useful = 0
         self._body_bytes = 0
         #: Who took the start of the body under way.
-        self._body_taker: Sink | None = None
+        self._body_taker: Taker | None = None
         #: Whether the oldest command in flight opens a mailbox: all mailbox data is its own.
         self._head_takes_all = False
         self._closed: asyncio.Future[None] = self._loop.create_future()
@@ -255,11 +255,11 @@ class Link(asyncio.BufferedProtocol):
             for start in range(0, len(content), WRITE_PIECE_BYTES):
                 self._transport.write(view[start : start + WRITE_PIECE_BYTES])
 
-    def attach(self, sink: Sink) -> None:
+    def attach(self, sink: Taker) -> None:
         """Let a sink take the FETCH responses of its command."""
         self._sinks.append(sink)
 
-    def detach(self, sink: Sink) -> None:
+    def detach(self, sink: Taker) -> None:
         """Forget a sink whose command is complete."""
         self._sinks.remove(sink)
         if not self._sinks:
@@ -374,7 +374,7 @@ class Link(asyncio.BufferedProtocol):
             self._touched.append(taker)
         return taker is not None
 
-    def _taker(self, response: Response) -> Sink | None:
+    def _taker(self, response: Response) -> Taker | None:
         """Find who takes a message: as it came, or with what came of it before.
 
         A part is for the first who may use it, because answers come in the order of the questions; a part of

@@ -29,7 +29,7 @@ from imapsync.session.session import Session
 from imapsync.session.trace import Trace
 from imapsync.terms import Reason, Side
 from imapsync.wire.command import Command, LiteralMode
-from imapsync.wire.limits import DEFAULT_LIMITS, Limits
+from imapsync.wire.limits import DEFAULT_LIMITS, Bounds
 from imapsync.wire.responses import Capabilities, Status, Unreadable
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ async def open_session(
     trace: Callable[[str], None] | None = None,
     client_id: tuple[tuple[str, str], ...] | None = CLIENT_ID,
     ignore_capabilities: frozenset[str] = frozenset(),
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Bounds = DEFAULT_LIMITS,
     believes_codes: bool = True,
 ) -> Session:
     """Give a session that is logged in, or only connected when credentials is None.

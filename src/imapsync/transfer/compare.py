@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.account.seen import numbers_of
-from imapsync.plan.belief import Spared, Trust, is_put_back, spared, trust
+from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
 from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.transfer import telling
 from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.job import Standing
-from imapsync.transfer.planning import Remembered, wishes_of
+from imapsync.transfer.planning import Kept, wishes_of
 from imapsync.transfer.recording import note_restored
 
 if TYPE_CHECKING:
@@ -88,15 +88,15 @@ def _comparison(
     source, destination = numbers_of(job.source.listed), numbers_of(job.destination.listed)
     believed = trust(record, source, destination, wishes_of(run, job, reading))
     if reading.mirrors and reading.source_search:
-        believed = Trust.NOTHING  # what a search does not find may be there
+        believed = Belief.NOTHING  # what a search does not find may be there
     if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)
     job.record = record or known
-    if record is None or believed is Trust.NOTHING:
+    if record is None or believed is Belief.NOTHING:
         return _from_scratch(run, job, reading, replaced=False)
-    if believed is Trust.BEGUN:
-        return FullComparison(run, job, reading, Remembered(_our_marks(run, job, record)), record)
-    if believed is Trust.KNOWN:
+    if believed is Belief.BEGUN:
+        return FullComparison(run, job, reading, Kept(_our_marks(run, job, record)), record)
+    if believed is Belief.KNOWN:
         return DeltaComparison(run, job, reading, record)
     _unchanged(run, job, record)
     return None
@@ -106,14 +106,14 @@ def _from_scratch(run: Run, job: FolderJob, reading: Reading, *, replaced: bool)
     """Believe nothing that is recorded of a folder pair but our marks, and which copies may be the last."""
     record, job.record = job.record, None
     if record is None or run.journal is None:
-        return FullComparison(run, job, reading, Remembered())
+        return FullComparison(run, job, reading, Kept())
     which = spared(record, job.source.numbers, job.destination.numbers, replaced=replaced)
     last: set[int] = set()
     if which is not Spared.NOBODY:
         last |= run.journal.moved(record.id)
     if which is Spared.KNOWN:
         last.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
-    remembered = Remembered(_our_marks(run, job, record), frozenset(last))
+    remembered = Kept(_our_marks(run, job, record), frozenset(last))
     return FullComparison(run, job, reading, remembered)
 
 

@@ -60,7 +60,7 @@ async def create_folders(run: Run, jobs: list[FolderJob]) -> list[FolderJob]:
     if missing:
         await _Maker(run).make(missing)
     ready = [job for job in jobs if not job.failed]
-    _settle_names(run, ready)
+    _write_names_down(run, ready)
     await _subscribe(run, ready)
     return ready
 
@@ -214,7 +214,7 @@ class _Maker:
             )
 
 
-def _settle_names(run: Run, jobs: list[FolderJob]) -> None:
+def _write_names_down(run: Run, jobs: list[FolderJob]) -> None:
     """Write down what each folder is called by now, and which of them became one."""
     for job in jobs:
         wanted = job.pair.wanted or job.pair.destination

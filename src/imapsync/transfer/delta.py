@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.belief import PAIRS_LOOKED_AT, Flags, Questions, questions, same_messages
+from imapsync.plan.belief import PAIRS_LOOKED_AT, FlagsAsked, Questions, questions, same_messages
 from imapsync.plan.decisions import NOTHING
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning, telling
 from imapsync.transfer.deltaplan import DeltaPlan
+from imapsync.transfer.halving import all_from
 from imapsync.transfer.recording import note_restored
-from imapsync.transfer.salvage import all_from
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class DeltaComparison:
         if self.invalid:
             return NOTHING
         telling.oversized(self._run, self.job, self._reading)
-        qresync = self._asked.flags is Flags.CHANGED and self._run.source.tells_vanished
+        qresync = self._asked.flags is FlagsAsked.CHANGED and self._run.source.tells_vanished
         return await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
 
     # -- questions
@@ -141,9 +141,9 @@ class DeltaComparison:
     def _ask_source(self, source: OpenFolder, wanted: Questions) -> None:
         record = self._record
         old = UidSet(((1, max(1, record.source.uidnext - 1)),))
-        if wanted.flags is Flags.CHANGED:
+        if wanted.flags is FlagsAsked.CHANGED:
             self._changes = self._ask_changes(source, old)
-        elif wanted.flags is Flags.ALL:
+        elif wanted.flags is FlagsAsked.ALL:
             self._changes = source.fetch(old, b"(UID FLAGS)")
         if wanted.source_list:
             self._listed = source.search(self._reading.source_search or "ALL")
@@ -174,17 +174,17 @@ class DeltaComparison:
         now = self._questions()
         self._asked = now
         more = Questions(
-            Flags.NOBODY if before.flags is not Flags.NOBODY else now.flags,
+            FlagsAsked.NOBODY if before.flags is not FlagsAsked.NOBODY else now.flags,
             0 if before.source_new or before.source_list else now.source_new,
             now.source_list and not before.source_list,
             0 if before.destination_new else now.destination_new,
             now.destination_list,
         )
-        if before.flags is not Flags.NOBODY:
+        if before.flags is not FlagsAsked.NOBODY:
             self._asked = self._asked._replace(flags=before.flags)
         self._changes = self._new = self._listed = self._destination_new = None
         try:
-            if more.flags is not Flags.NOBODY or more.source_new or more.source_list:
+            if more.flags is not FlagsAsked.NOBODY or more.source_new or more.source_list:
                 self._ask_source(await self._run.source.opened(job.source), more)
                 await self._take_source()
             if more.destination_new:

@@ -27,8 +27,8 @@ from imapsync.terms import GONE, Copy, Pair
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import read_contents, tell_apart
 from imapsync.transfer.flagging import flags_of
+from imapsync.transfer.halving import list_all, read_pieces
 from imapsync.transfer.pairing import pair_job
-from imapsync.transfer.salvage import list_all, read_pieces
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:

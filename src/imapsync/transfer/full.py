@@ -17,8 +17,8 @@ from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import tell_apart
+from imapsync.transfer.halving import all_from, lacks, read_pieces, read_rest
 from imapsync.transfer.pairing import pair_job
-from imapsync.transfer.salvage import all_from, lacks, read_pieces, read_rest
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
-    from imapsync.transfer.planning import Remembered
+    from imapsync.transfer.planning import Kept
     from imapsync.transfer.reading import Reading
 
 ALL = b"1:*"
@@ -48,7 +48,7 @@ class FullComparison:
         run: Run,
         job: FolderJob,
         reading: Reading,
-        remembered: Remembered,
+        remembered: Kept,
         begun: FolderRecord | None = None,
     ) -> None:
         self.job = job

@@ -111,11 +111,11 @@ class Lane:
             self._ask_ahead(pieces)
             if self._fetching:
                 await self._forward(self._fetching.popleft())
-                await self.sender.settle_answered()
+                await self.sender.take_answered()
             elif self._later:
                 await self._again(*self._later.pop(0))
             else:
-                await self.sender.settle_all()
+                await self.sender.take_all()
                 self._later += self.sender.again
                 self.sender.again.clear()
                 if self.sender.doubted:

@@ -57,7 +57,7 @@ def floor_of(job: FolderJob, destination: MessageIndex | None) -> int:
     return (listed.uidnext if listed else None) or 1
 
 
-class Remembered(NamedTuple):
+class Kept(NamedTuple):
     """What counts of a record although the folder pair is compared from scratch.
 
     ours: source UIDs that we have marked as deleted. last_copies: destination UIDs that --delete2 leaves
@@ -69,7 +69,7 @@ class Remembered(NamedTuple):
 
 
 def plan_copy_of_all(
-    run: Run, job: FolderJob, source: MessageIndex, reading: Reading, remembered: Remembered
+    run: Run, job: FolderJob, source: MessageIndex, reading: Reading, remembered: Kept
 ) -> FolderPlan:
     """Plan for an empty destination when duplicates are wanted: everything that is selected."""
     case = Case(
@@ -90,7 +90,7 @@ def plan_first(
     job: FolderJob,
     compared: Compared,
     reading: Reading,
-    remembered: Remembered,
+    remembered: Kept,
     *,
     complete: bool,
 ) -> FolderPlan:

@@ -132,7 +132,7 @@ class Sender:
         self._look_at_flags(job, [message])
         return answer.error is None
 
-    async def settle_answered(self) -> None:
+    async def take_answered(self) -> None:
         """Take the answers that are there, and wait for the oldest while too much is in flight.
 
         Of single APPENDs half are waited for at once, so that they are recorded and told together.
@@ -149,15 +149,15 @@ class Sender:
                 awaited = 0 if self._multi else len(self._sent) // 2
                 with contextlib.suppress(CommandRefused):
                     await self._sent[awaited].answer
-            await self._settle_done()
+            await self._take_done()
             await self._decide_refused()
 
-    async def settle_all(self) -> None:
+    async def take_all(self) -> None:
         """Wait for the answers to everything that was sent."""
         while self._sent:
             with contextlib.suppress(SyncError):
                 await self._sent[0].answer
-            await self._settle_done()
+            await self._take_done()
             await self._decide_refused()
 
     async def arrived(
@@ -217,11 +217,11 @@ class Sender:
 
     # -- answers
 
-    async def _settle_done(self) -> None:
+    async def _take_done(self) -> None:
         """Take the oldest answer, with those behind it that are there and say the same of the same folder."""
         first = self._sent.popleft()
         if first.answer.error is not None or not first.answer.done:
-            await self._settle(first)
+            await self._take(first)
             return
         together = [first]
         while self._sent and self._sent[0].job is first.job:
@@ -231,7 +231,7 @@ class Sender:
             together.append(self._sent.popleft())
         await self._accepted(together)
 
-    async def _settle(self, sent: Sent) -> None:
+    async def _take(self, sent: Sent) -> None:
         try:
             await sent.answer
         except CommandRefused:
@@ -276,7 +276,7 @@ class Sender:
         while self._sent:
             with contextlib.suppress(CommandRefused):
                 await self._sent[0].answer
-            await self._settle_done()
+            await self._take_done()
         refused, self._refused = self._refused, []
         untouched: dict[int, bool] = {}
         for sent in refused:

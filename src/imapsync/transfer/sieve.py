@@ -66,7 +66,7 @@ async def deliver(run: Run, job: FolderJob) -> int:
     filed |= await _marked(folder, acted | (interrupted & set(todo)))
     _note_filed(run, job, filed)
     gone = await _expunge(run, folder, job, filed)
-    run.sink(events.Filtered(job.pair.destination, len(uids), gone))
+    run.sink(events.FilterRan(job.pair.destination, len(uids), gone))
     _done(run, job, uids)
     return gone
 

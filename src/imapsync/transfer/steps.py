@@ -15,7 +15,6 @@ from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.careful import compare_in_spite
 from imapsync.transfer.compare import groups
 from imapsync.transfer.connect import STEP_ATTEMPTS, reconnect
-from imapsync.transfer.copy import MAX_STRIKES, Copier
 from imapsync.transfer.copylist import SENT, WAITING
 from imapsync.transfer.creating import create_folders
 from imapsync.transfer.deletions import Deletions
@@ -23,6 +22,7 @@ from imapsync.transfer.emptied import delete_empty_source_folders
 from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.finish import confirm_numbers, finish
 from imapsync.transfer.judging import judge_vanished
+from imapsync.transfer.lanes import MAX_STRIKES, Copier
 from imapsync.transfer.originals import change_source
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
@@ -89,7 +89,7 @@ class Steps:
     async def wind_down(self) -> None:
         """Take the answers to what was sent; for a run that ends early."""
         if self._copier is not None:
-            await self._copier.settle_all()
+            await self._copier.take_all()
 
     async def _prepare(self) -> None:
         state = self._run

@@ -16,9 +16,9 @@ from imapsync.terms import Copy, Reason
 from imapsync.transfer import telling
 from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.full import ALL
+from imapsync.transfer.halving import read_pieces, read_rest
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import translator_of
-from imapsync.transfer.salvage import read_pieces, read_rest
 
 if TYPE_CHECKING:
     from imapsync.account import IndexReader, OpenFolder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Limits(NamedTuple):
+class Bounds(NamedTuple):
     """Bounds of the response reader.
 
     line_bytes: one line without literals; SEARCH and VANISHED answers of a folder of a million messages fit.
@@ -24,4 +24,4 @@ class Limits(NamedTuple):
     buffer_bytes: int = 256 * 1024
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = Bounds()

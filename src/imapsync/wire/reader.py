@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.wire.errors import LimitExceeded, ProtocolError, Unbalanced
 from imapsync.wire.fetch import FAST_FETCH, fetch_of, section_of
-from imapsync.wire.limits import DEFAULT_LIMITS, Limits
+from imapsync.wire.limits import DEFAULT_LIMITS, Bounds
 from imapsync.wire.parser import is_free_text, name_of, parse
 from imapsync.wire.responses import BodyChunk, BodyStart, Fetch, Unreadable
 
@@ -41,7 +41,7 @@ _FETCH_UID = re.compile(rb"[ (]UID (\d{1,10})[ )]", re.IGNORECASE)
 class Reader:
     """Reads a server's side of one connection."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: Bounds = DEFAULT_LIMITS) -> None:
         self.limits = limits
         self._buffer = bytearray(max(limits.buffer_bytes, 2 * _WHOLE_LITERAL_BYTES))
         self._view = memoryview(self._buffer)

@@ -6,10 +6,10 @@ import pytest
 
 from imapsync.plan.belief import (
     LOOK_AGAIN_S,
-    Flags,
+    Belief,
+    FlagsAsked,
     Questions,
     Spared,
-    Trust,
     Wishes,
     adds_up,
     is_all,
@@ -32,84 +32,88 @@ WISHES = Wishes("r", now=NOON + 60)
 @pytest.mark.parametrize(
     ("record", "source", "destination", "wishes", "expected"),
     [
-        pytest.param(RECORD, HERE, THERE, WISHES, Trust.UNCHANGED, id="equal numbers"),
-        pytest.param(None, HERE, THERE, WISHES, Trust.NOTHING, id="never seen"),
-        pytest.param(RECORD, None, THERE, WISHES, Trust.NOTHING, id="no source numbers"),
-        pytest.param(RECORD, HERE, None, WISHES, Trust.NOTHING, id="no destination numbers"),
+        pytest.param(RECORD, HERE, THERE, WISHES, Belief.UNCHANGED, id="equal numbers"),
+        pytest.param(None, HERE, THERE, WISHES, Belief.NOTHING, id="never seen"),
+        pytest.param(RECORD, None, THERE, WISHES, Belief.NOTHING, id="no source numbers"),
+        pytest.param(RECORD, HERE, None, WISHES, Belief.NOTHING, id="no destination numbers"),
         # UIDVALIDITY and what went back: every UID is meaningless
-        pytest.param(RECORD, HERE._replace(uidvalidity=9), THERE, WISHES, Trust.NOTHING, id="another source"),
         pytest.param(
-            RECORD, HERE, THERE._replace(uidvalidity=9), WISHES, Trust.NOTHING, id="another destination"
+            RECORD, HERE._replace(uidvalidity=9), THERE, WISHES, Belief.NOTHING, id="another source"
+        ),
+        pytest.param(
+            RECORD, HERE, THERE._replace(uidvalidity=9), WISHES, Belief.NOTHING, id="another destination"
         ),
         pytest.param(
             RECORD._replace(source=HERE._replace(uidvalidity=0)),
             HERE._replace(uidvalidity=0),
             THERE,
             WISHES,
-            Trust.NOTHING,
+            Belief.NOTHING,
             id="a server that tells no UIDVALIDITY",
         ),
         pytest.param(
-            RECORD, HERE._replace(uidnext=9), THERE, WISHES, Trust.NOTHING, id="source UIDNEXT back"
+            RECORD, HERE._replace(uidnext=9), THERE, WISHES, Belief.NOTHING, id="source UIDNEXT back"
         ),
         pytest.param(
-            RECORD, HERE, THERE._replace(uidnext=19), WISHES, Trust.NOTHING, id="destination UIDNEXT back"
-        ),
-        pytest.param(RECORD, HERE._replace(modseq=69), THERE, WISHES, Trust.NOTHING, id="source MODSEQ back"),
-        pytest.param(
-            RECORD, HERE, THERE._replace(modseq=79), WISHES, Trust.NOTHING, id="destination MODSEQ back"
+            RECORD, HERE, THERE._replace(uidnext=19), WISHES, Belief.NOTHING, id="destination UIDNEXT back"
         ),
         pytest.param(
-            RECORD, HERE._replace(modseq=0), THERE, WISHES, Trust.KNOWN, id="no MODSEQ any more is not back"
+            RECORD, HERE._replace(modseq=69), THERE, WISHES, Belief.NOTHING, id="source MODSEQ back"
+        ),
+        pytest.param(
+            RECORD, HERE, THERE._replace(modseq=79), WISHES, Belief.NOTHING, id="destination MODSEQ back"
+        ),
+        pytest.param(
+            RECORD, HERE._replace(modseq=0), THERE, WISHES, Belief.KNOWN, id="no MODSEQ any more is not back"
         ),
         # an interrupted first comparison
-        pytest.param(BEGUN, HERE, THERE, WISHES, Trust.BEGUN, id="begun"),
-        pytest.param(BEGUN, HERE._replace(uidvalidity=9), THERE, WISHES, Trust.NOTHING, id="begun, another"),
+        pytest.param(BEGUN, HERE, THERE, WISHES, Belief.BEGUN, id="begun"),
+        pytest.param(BEGUN, HERE._replace(uidvalidity=9), THERE, WISHES, Belief.NOTHING, id="begun, another"),
         # one thing is different: differences are read
-        pytest.param(RECORD, HERE._replace(uidnext=11), THERE, WISHES, Trust.KNOWN, id="new on the source"),
-        pytest.param(RECORD, HERE._replace(messages=4), THERE, WISHES, Trust.KNOWN, id="gone on the source"),
-        pytest.param(RECORD, HERE._replace(modseq=71), THERE, WISHES, Trust.KNOWN, id="flags on the source"),
-        pytest.param(RECORD, HERE._replace(size=501), THERE, WISHES, Trust.KNOWN, id="another size"),
+        pytest.param(RECORD, HERE._replace(uidnext=11), THERE, WISHES, Belief.KNOWN, id="new on the source"),
+        pytest.param(RECORD, HERE._replace(messages=4), THERE, WISHES, Belief.KNOWN, id="gone on the source"),
+        pytest.param(RECORD, HERE._replace(modseq=71), THERE, WISHES, Belief.KNOWN, id="flags on the source"),
+        pytest.param(RECORD, HERE._replace(size=501), THERE, WISHES, Belief.KNOWN, id="another size"),
         pytest.param(
-            RECORD, HERE._replace(size=-1), THERE, WISHES, Trust.UNCHANGED, id="a size that is not told"
+            RECORD, HERE._replace(size=-1), THERE, WISHES, Belief.UNCHANGED, id="a size that is not told"
         ),
         pytest.param(
-            RECORD, HERE, THERE._replace(uidnext=21), WISHES, Trust.KNOWN, id="new on the destination"
+            RECORD, HERE, THERE._replace(uidnext=21), WISHES, Belief.KNOWN, id="new on the destination"
         ),
         pytest.param(
-            RECORD, HERE, THERE._replace(messages=5), WISHES, Trust.KNOWN, id="gone on the destination"
+            RECORD, HERE, THERE._replace(messages=5), WISHES, Belief.KNOWN, id="gone on the destination"
         ),
         pytest.param(
             RECORD._replace(destination=THERE._replace(modseq=0)),
             HERE,
             THERE,
             WISHES,
-            Trust.KNOWN,
+            Belief.KNOWN,
             id="a MODSEQ that was never recorded proves nothing",
         ),
         # what the run is for
-        pytest.param(RECORD._replace(settled=False), HERE, THERE, WISHES, Trust.KNOWN, id="not settled"),
-        pytest.param(RECORD, HERE, THERE, WISHES._replace(rules="s"), Trust.KNOWN, id="other options"),
-        pytest.param(RECORD, HERE, THERE, WISHES._replace(opens=True), Trust.KNOWN, id="opens every folder"),
-        pytest.param(RECORD, HERE, THERE, WISHES._replace(recopies=True), Trust.KNOWN, id="--recopydeleted"),
+        pytest.param(RECORD._replace(settled=False), HERE, THERE, WISHES, Belief.KNOWN, id="not settled"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(rules="s"), Belief.KNOWN, id="other options"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(opens=True), Belief.KNOWN, id="opens every folder"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(recopies=True), Belief.KNOWN, id="--recopydeleted"),
         # equal numbers are believed for a day
         pytest.param(
             RECORD,
             HERE,
             THERE,
             WISHES._replace(now=NOON + LOOK_AGAIN_S - 1),
-            Trust.UNCHANGED,
+            Belief.UNCHANGED,
             id="nearly a day",
         ),
-        pytest.param(RECORD, HERE, THERE, WISHES._replace(now=NOON + LOOK_AGAIN_S), Trust.KNOWN, id="a day"),
-        pytest.param(RECORD, HERE, THERE, WISHES._replace(now=NOON - 1), Trust.KNOWN, id="a clock set back"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(now=NOON + LOOK_AGAIN_S), Belief.KNOWN, id="a day"),
+        pytest.param(RECORD, HERE, THERE, WISHES._replace(now=NOON - 1), Belief.KNOWN, id="a clock set back"),
         # a source that counts no changes
         pytest.param(
             RECORD._replace(source=HERE._replace(modseq=0)),
             HERE._replace(modseq=0),
             THERE,
             WISHES,
-            Trust.KNOWN,
+            Belief.KNOWN,
             id="flags of a source without CONDSTORE are read each time",
         ),
         pytest.param(
@@ -117,7 +121,7 @@ WISHES = Wishes("r", now=NOON + 60)
             HERE._replace(modseq=0),
             THERE,
             WISHES._replace(resync=False),
-            Trust.UNCHANGED,
+            Belief.UNCHANGED,
             id="--noresyncflags spares them",
         ),
     ],
@@ -127,7 +131,7 @@ def test_trust(
     source: Numbers | None,
     destination: Numbers | None,
     wishes: Wishes,
-    expected: Trust,
+    expected: Belief,
 ) -> None:
     assert trust(record, source, destination, wishes) is expected
 
@@ -168,7 +172,7 @@ def test_copies_that_may_be_the_last_ones(
     assert spared(RECORD, source, destination, replaced=replaced) is expected
 
 
-NOTHING = Questions(Flags.NOBODY, 0, False, 0, False)
+NOTHING = Questions(FlagsAsked.NOBODY, 0, False, 0, False)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +247,7 @@ NOTHING = Questions(Flags.NOBODY, 0, False, 0, False)
             HERE,
             THERE,
             WISHES._replace(rules="s"),
-            NOTHING._replace(flags=Flags.ALL, source_list=True),
+            NOTHING._replace(flags=FlagsAsked.ALL, source_list=True),
             id="other options",
         ),
         pytest.param(
@@ -260,7 +264,7 @@ NOTHING = Questions(Flags.NOBODY, 0, False, 0, False)
             HERE._replace(modseq=71),
             THERE,
             WISHES,
-            NOTHING._replace(flags=Flags.CHANGED),
+            NOTHING._replace(flags=FlagsAsked.CHANGED),
             id="CHANGEDSINCE",
         ),
         pytest.param(
@@ -268,7 +272,7 @@ NOTHING = Questions(Flags.NOBODY, 0, False, 0, False)
             HERE,
             THERE,
             WISHES,
-            NOTHING._replace(flags=Flags.ALL),
+            NOTHING._replace(flags=FlagsAsked.ALL),
             id="no MODSEQ was known",
         ),
         pytest.param(

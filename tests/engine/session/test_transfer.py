@@ -20,7 +20,7 @@ from imapsync.session.gate import READ_HIGH_BYTES, READ_MOST_BYTES
 from imapsync.session.login import open_session
 from imapsync.session.session import Appended, Message
 from imapsync.terms import Side
-from imapsync.wire.limits import Limits
+from imapsync.wire.limits import Bounds
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.uidset import UidSet
 
@@ -337,7 +337,7 @@ async def test_small_limits_change_nothing_but_the_shape(dovecot: Dovecot) -> No
     dovecot.fill("limits", {"INBOX": [NewMessage(b"a: 1\r\n\r\n" + b"x" * 5000)]})
     endpoint = Endpoint(dovecot.host, dovecot.port, Security.NONE)
     credentials = Credentials("limits", Secret("secret"))
-    async with await open_session(endpoint, credentials, limits=Limits(inline_bytes=100)) as session:
+    async with await open_session(endpoint, credentials, limits=Bounds(inline_bytes=100)) as session:
         await session.select(INBOX)
         assert await session.fetch_body(1).open() == 5008
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.wire.limits import DEFAULT_LIMITS, Limits
+from imapsync.wire.limits import DEFAULT_LIMITS, Bounds
 from imapsync.wire.reader import Reader
 from imapsync.wire.responses import BodyChunk
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Response
 
 
-def read_pieces(pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> list[Response]:
+def read_pieces(pieces: Iterable[bytes], limits: Bounds = DEFAULT_LIMITS) -> list[Response]:
     """Give all responses of an input that arrives in these pieces; consecutive body chunks are joined."""
     reader = Reader(limits)
     responses: list[Response] = []
@@ -32,11 +32,11 @@ def read_pieces(pieces: Iterable[bytes], limits: Limits = DEFAULT_LIMITS) -> lis
     return responses
 
 
-def read_whole(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> list[Response]:
+def read_whole(raw: bytes, limits: Bounds = DEFAULT_LIMITS) -> list[Response]:
     """Give all responses of an input that arrives at once."""
     return read_pieces([raw], limits)
 
 
-def read_bytewise(raw: bytes, limits: Limits = DEFAULT_LIMITS) -> list[Response]:
+def read_bytewise(raw: bytes, limits: Bounds = DEFAULT_LIMITS) -> list[Response]:
     """Give all responses of an input that arrives byte by byte."""
     return read_pieces((raw[index : index + 1] for index in range(len(raw))), limits)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.engine.wire.helpers import read_bytewise, read_pieces, read_whole
 
 from imapsync.wire.errors import LimitExceeded, ProtocolError
-from imapsync.wire.limits import Limits
+from imapsync.wire.limits import Bounds
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.parser import parse
 from imapsync.wire.reader import Reader
@@ -321,7 +321,7 @@ def test_a_word_in_the_wrong_place_costs_what_it_should_have_told(raw: bytes, ex
 
 def test_a_large_body_of_uidfetch_comes_in_chunks() -> None:
     raw = b"* 70 UIDFETCH (BODY[] {30}\r\n%b)\r\n" % (b"y" * 30)
-    assert read_whole(raw, Limits(inline_bytes=10)) == [
+    assert read_whole(raw, Bounds(inline_bytes=10)) == [
         BodyStart(0, 70, 30),
         BodyChunk(b"y" * 30),
         Fetch(0, 70, body=None, body_size=30, section=b""),
@@ -329,7 +329,7 @@ def test_a_large_body_of_uidfetch_comes_in_chunks() -> None:
 
 
 def test_a_large_body_comes_in_chunks_and_is_never_held() -> None:
-    limits = Limits(inline_bytes=1000, buffer_bytes=1)
+    limits = Bounds(inline_bytes=1000, buffer_bytes=1)
     body = bytes(range(256)) * 2000
     raw = b"* 7 FETCH (FLAGS (x) UID 70 BODY[] {%d}\r\n%b RFC822.SIZE 5)\r\n* 9 EXISTS\r\n" % (
         len(body),
@@ -353,7 +353,7 @@ def test_a_body_between_the_buffer_and_the_inline_limit_is_collected() -> None:
 
 def test_uid_after_a_streamed_body_is_still_told() -> None:
     raw = b"* 7 FETCH (BODY[] {30}\r\n%b UID 70)\r\n" % (b"y" * 30)
-    assert read_whole(raw, Limits(inline_bytes=10)) == [
+    assert read_whole(raw, Bounds(inline_bytes=10)) == [
         BodyStart(7, None, 30),
         BodyChunk(b"y" * 30),
         Fetch(7, 70, body=None, body_size=30, section=b""),
@@ -363,7 +363,7 @@ def test_uid_after_a_streamed_body_is_still_told() -> None:
 def test_a_line_longer_than_the_buffer_is_read() -> None:
     numbers = range(1, 200_000, 2)
     raw = b"* SEARCH " + b" ".join(b"%d" % number for number in numbers) + b"\r\n* 1 EXISTS\r\n"
-    assert len(raw) > 2 * Limits().buffer_bytes
+    assert len(raw) > 2 * Bounds().buffer_bytes
     assert read_whole(raw) == [Search(UidSet.of(numbers)), Exists(1)]
     # Cut so that CR and LF come apart at every position around the end.
     for cut in range(len(raw) - 18, len(raw) - 12):
@@ -381,16 +381,16 @@ def test_long_flag_lists_with_bodies_at_the_edge_of_the_buffer() -> None:
 @pytest.mark.parametrize(
     ("raw", "limits"),
     [
-        (b"* SEARCH " + b"1 " * 60_000, Limits(line_bytes=100_000)),
-        (b"* OK " + b"x" * 200 + b"\r\n", Limits(line_bytes=100)),
-        (b"* LIST () NIL {2000}\r\n", Limits(inline_bytes=1000)),
-        (b"* 1 FETCH (ENVELOPE {2000}\r\n", Limits(inline_bytes=1000)),
-        (b"* 1 FETCH (BODY[] {9999999999999999999}\r\n", Limits(inline_bytes=10**20, response_bytes=1000)),
-        (b"* X" + b" {1}\r\nx" * 50 + b"\r\n", Limits(literals=20)),
-        (b"* X" + b" {9}\r\nxxxxxxxxx" * 50 + b"\r\n", Limits(response_bytes=300)),
+        (b"* SEARCH " + b"1 " * 60_000, Bounds(line_bytes=100_000)),
+        (b"* OK " + b"x" * 200 + b"\r\n", Bounds(line_bytes=100)),
+        (b"* LIST () NIL {2000}\r\n", Bounds(inline_bytes=1000)),
+        (b"* 1 FETCH (ENVELOPE {2000}\r\n", Bounds(inline_bytes=1000)),
+        (b"* 1 FETCH (BODY[] {9999999999999999999}\r\n", Bounds(inline_bytes=10**20, response_bytes=1000)),
+        (b"* X" + b" {1}\r\nx" * 50 + b"\r\n", Bounds(literals=20)),
+        (b"* X" + b" {9}\r\nxxxxxxxxx" * 50 + b"\r\n", Bounds(response_bytes=300)),
     ],
 )
-def test_each_limit_holds(raw: bytes, limits: Limits) -> None:
+def test_each_limit_holds(raw: bytes, limits: Bounds) -> None:
     with pytest.raises(LimitExceeded):
         read_whole(raw, limits)
 

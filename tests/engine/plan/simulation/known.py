@@ -9,7 +9,7 @@ from tests.engine.plan.simulation.job import opened_numbers
 from tests.engine.plan.simulation.planning import plan_known
 from tests.engine.plan.simulation.world import ordered
 
-from imapsync.plan.belief import PAIRS_LOOKED_AT, Flags, Questions, adds_up, questions, same_messages
+from imapsync.plan.belief import PAIRS_LOOKED_AT, FlagsAsked, Questions, adds_up, questions, same_messages
 from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
@@ -106,8 +106,8 @@ class KnownComparison:
     def _ask_source(self, wanted: Questions) -> Steps[None]:
         run, record = self._run, self._record
         yield
-        if wanted.flags is not Flags.NOBODY:
-            since = record.source.modseq if wanted.flags is Flags.CHANGED else -1
+        if wanted.flags is not FlagsAsked.NOBODY:
+            since = record.source.modseq if wanted.flags is FlagsAsked.CHANGED else -1
             rows = run.source.fetch(uid for uid in run.source.search() if uid < record.source.uidnext)
             self._changed += [(uid, row.flags) for uid, row in rows.items() if row.modseq > since]
         if wanted.source_list:
@@ -134,13 +134,13 @@ class KnownComparison:
             opened_numbers(job.destination, job.destination_status),
         )
         more = Questions(
-            Flags.NOBODY if before.flags is not Flags.NOBODY else now.flags,
+            FlagsAsked.NOBODY if before.flags is not FlagsAsked.NOBODY else now.flags,
             0 if before.source_new or before.source_list else now.source_new,
             now.source_list and not before.source_list,
             0 if before.destination_new else now.destination_new,
             now.destination_list,
         )
-        if more.flags is not Flags.NOBODY or more.source_new or more.source_list:
+        if more.flags is not FlagsAsked.NOBODY or more.source_new or more.source_list:
             yield from run.open_source(job)
             yield from self._ask_source(more)
         if more.destination_new:

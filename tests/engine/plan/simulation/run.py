@@ -14,7 +14,7 @@ from tests.engine.plan.simulation.known import KnownComparison
 from tests.engine.plan.simulation.servers import Cut
 from tests.engine.plan.simulation.world import SYNCED
 
-from imapsync.plan.belief import Spared, Trust, is_put_back, spared, trust
+from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
 
 if TYPE_CHECKING:
     from tests.engine.plan.simulation.options import Options
@@ -121,12 +121,12 @@ class Run(Context):
         if record is not None and is_put_back(record.destination, job.destination_status):
             self.note_restored(record)
         job.record = record if journal is not None else None
-        if record is None or journal is None or believed is Trust.NOTHING:
+        if record is None or journal is None or believed is Belief.NOTHING:
             self._give_up(job, replaced=False)
             return FullComparison(self, job)
-        if believed is Trust.BEGUN:
+        if believed is Belief.BEGUN:
             return FullComparison(self, job, begun=True)
-        if believed is Trust.KNOWN:
+        if believed is Belief.KNOWN:
             return KnownComparison(self, job, record, journal)
         if record.destination_seen < record.destination.uidnext:
             seen = record._replace(destination_seen=record.destination.uidnext)

@@ -88,20 +88,20 @@ class Copier:
                 self._expect_strays()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(SETTLE_S):
-                        await self.settle_all()
+                        await self.take_all()
             raise error from None
         for account in self._further:
             await account.server.logout()
         self._further.clear()
 
-    async def settle_all(self) -> None:
+    async def take_all(self) -> None:
         """Wait for the answers to everything that was sent; ends with the further connections closed."""
         try:
             for lane in self._lanes:
                 while lane.sender.unanswered:
                     # Each answer counts, also those behind one that ends the run once more.
                     with contextlib.suppress(SyncError, StopRun):
-                        await lane.sender.settle_all()
+                        await lane.sender.take_all()
         finally:
             for account in self._further:
                 account.server.abort()
