@@ -1,7 +1,7 @@
 """What originals look like once the options have changed them, to find the copies that were made so.
 
-A copy made under --regexmess, --pipemess and their like says something else than its original. So says what its original
-becomes when it is changed now; where that is on the destination, it is the copy.
+A copy made under --regexmess, --pipemess and their like says something else than its original. So says what
+its original becomes when it is changed now; where that is on the destination, it is the copy.
 """
 
 from __future__ import annotations
