@@ -50,6 +50,7 @@ ACTION_ERRORS: dict[str, list[str]] = {
     "delete-task": [*FORM, "task_still_running", "state_not_writable"],
     "get-configuration": [],
     "get-facts": [],
+    "get-import": [],
     "get-log": FORM,
     "get-statistics": [],
     "get-task-counts": [],

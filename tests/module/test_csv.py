@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.waiting import until
@@ -41,6 +41,7 @@ def run(node: Node, content: str | bytes, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout.decode()
 
 
+@settings(deadline=None)  # a loaded machine says nothing about the parser
 @given(password=PASSWORDS)
 def test_any_password_arrives_unchanged(password: str) -> None:
     table = csvtable.parse(HEADER + f"foo,u,{quoted(password)},h.example,143,tls\n")
@@ -246,6 +247,37 @@ def test_the_rows_of_an_import_that_was_killed_are_told_by_the_next(idle: Node) 
     assert (code, "(5 created, 0 updated, 3 skipped)" in output) == (0, True)
     assert "was cut off. Rows of its file that were done: 2-4\n" in output
     assert "was cut off" not in run(idle, ROWS)[1]
+
+
+def last_import(node: Node, **data: object) -> dict[str, Any]:
+    """Give the answer of get-import."""
+    step = node.action("get-import", data)
+    assert step.exit_code == 0, step.error
+    answer: dict[str, Any] = step.output
+    return answer
+
+
+def test_the_last_import_is_told_until_somebody_dismisses_it(idle: Node) -> None:
+    assert last_import(idle) == {"import": None, "running": False}
+    step = idle.action("import-csv-tasks", {"csv_secret": ROWS, "rows": [2, 3]})
+    found = last_import(idle)
+    assert [found["running"], found["import"]["total"]] == [False, 2]
+    assert found["import"]["ended_at"] >= found["import"]["began_at"]
+    told = [{**one} for one in found["import"]["results"]]
+    assert all(one.pop("remoteusername") for one in told)
+    assert told == step.output["results"]
+    assert last_import(idle, dismiss="another") == found
+    assert last_import(idle, dismiss=found["import"]["id"]) == {"import": None, "running": False}
+
+
+def test_an_import_under_way_is_told_and_one_that_was_killed_has_no_end(idle: Node) -> None:
+    hanging(idle, 3)
+    process = begun(idle, IMAGEROOT / "bin" / "import-csv-tasks", ROWS, "--update")
+    until(lambda: last_import(idle)["running"])
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(20)
+    found = last_import(idle)
+    assert (found["running"], found["import"]["ended_at"], found["import"]["total"]) == (False, None, 8)
 
 
 def test_a_cancelled_action_answers_with_what_was_done(idle: Node) -> None:

@@ -9,7 +9,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import create, csvtable, lifecycle, mailserver, steps
+from imapsync_tasks import create, csvtable, files, lifecycle, mailserver, steps
 from imapsync_tasks.csvprogress import Progress
 from imapsync_tasks.errors import ERRORS, Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.interruption import INTERRUPTED, InterruptedWaitError, Interruption
@@ -74,6 +74,10 @@ class Outcome(NamedTuple):
             "text": self.text,
         }
 
+    def remembered(self) -> Json:
+        """Give what is kept of it: who it is, too, for a reader without the file."""
+        return {**self.as_json(), "remoteusername": self.plan.row.cells.get("remoteusername", "")}
+
 
 def plan(table: Table, store: Store) -> list[Plan]:
     """Decide what each row means for the tasks that exist."""
@@ -125,6 +129,21 @@ def run(
 
     Asked to end, the rows that are left are `not_done`. The tasks start when no login is checked any more.
     """
+    paths = steps.store().paths
+    done = 0
+    with files.locked(paths.import_lock):
+        kept = Progress(paths, len(plans))
+        for outcome in _outcomes(plans, update=update, interruption=interruption):
+            tried = outcome.status in ("created", "updated") or outcome.refusal is not None
+            kept.add(outcome.remembered(), done=tried)
+            yield outcome
+            done += 1
+            if progress and (tried or done == len(plans)):
+                progress(100 * done // max(1, len(plans)))
+        kept.end()
+
+
+def _outcomes(plans: list[Plan], *, update: bool, interruption: Interruption) -> Iterator[Outcome]:
     todo = []
     for one in plans:
         if one.status == INVALID:
@@ -135,16 +154,7 @@ def run(
             yield Outcome(one, "skipped", text=f"task {one.task_id} already syncs this account")
         else:
             todo.append(one)
-    done = len(plans) - len(todo)
-    kept = Progress(steps.store().paths)
-    for outcome in _work(todo, interruption):
-        if outcome.status != NOT_DONE:
-            kept.add(outcome.plan.row.number)
-        yield outcome
-        done += 1
-        if progress:
-            progress(100 * done // max(1, len(plans)))
-    kept.end()
+    yield from _work(todo, interruption)
 
 
 def _work(plans: list[Plan], interruption: Interruption) -> Iterator[Outcome]:
@@ -212,10 +222,11 @@ def _with_mailboxes(plans: list[Plan]) -> list[Plan]:
     _, error = mailserver.mailboxes(paths, steps.settings(), refresh=False)
     if error:
         return plans
+    unknown = mailserver.unknown_among(paths, (one.row.cells.get("localusername", "") for one in plans))
     issue = csvtable.Issue("localusername", "mailbox_not_found", _SENTENCES["mailbox_not_found"])
     return [
         one._replace(status=INVALID, row=one.row._replace(issues=(issue,)))
-        if one.status in (NEW, EXISTING) and mailserver.is_unknown(paths, one.row.cells["localusername"])
+        if one.status in (NEW, EXISTING) and one.row.cells["localusername"] in unknown
         else one
         for one in plans
     ]

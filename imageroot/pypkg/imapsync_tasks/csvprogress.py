@@ -1,33 +1,49 @@
-"""What an import of a CSV file has done so far, kept on disk: even one that is killed can be told of."""
+"""What an import of a CSV file has done so far, kept on disk: even one that is killed can be told of.
+
+`.import` names the rows that are done, after each; `.imported` holds the outcomes in full, once a second and
+at the end, until somebody has seen them. While `.import-lock` is held the import goes on; one at a time.
+"""
 
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import files
+from imapsync_tasks import files, steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from imapsync_tasks.errors import Json
     from imapsync_tasks.paths import Paths
+
+#: Between two writes of all outcomes: there may be thousands.
+_INTERVAL_S: Final = 1.0
+_MEMBERS: Final = {"id", "began_at", "ended_at", "total", "results"}
 
 
 class Progress:
     """The rows of one import that are done; written after each."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, total: int) -> None:
         self._paths = paths
+        self._id = secrets.token_hex(4)
         self._began = time.time()
+        self._written = 0.0
+        self._total = total
         self._rows: list[int] = []
+        self._results: list[Json] = []
         self._write(ended=False)
 
-    def add(self, row: int) -> None:
-        """Note that a row is done."""
-        self._rows.append(row)
-        self._write(ended=False)
+    def add(self, result: Json, *, done: bool) -> None:
+        """Note what became of a row; `done`: it was tried."""
+        self._results.append(result)
+        if done:
+            self._rows.append(int(str(result["row"])))
+            self._write(ended=False)
 
     def end(self) -> None:
         """Note that the import told what it did by itself."""
@@ -37,6 +53,32 @@ class Progress:
         content = {"began": self._began, "rows": self._rows, "ended": ended}
         with suppress(OSError):
             files.replace(self._paths.csv_import, json.dumps(content), durable=False)
+        now = time.time()
+        if not ended and now - self._written < _INTERVAL_S:
+            return
+        self._written = now
+        told = {
+            "id": self._id,
+            "began_at": self._began,
+            "ended_at": now if ended else None,
+            "total": self._total,
+            "results": sorted(self._results, key=lambda one: int(str(one["row"]))),
+        }
+        with suppress(OSError):
+            files.replace(self._paths.imported, json.dumps(told), durable=False)
+
+
+def last_import(request: Json) -> Json:
+    """Give the answer of get-import: the last import, until `dismiss` names it."""
+    paths = steps.store().paths
+    found = files.read_json(paths.imported)
+    running = files.is_locked(paths.import_lock)
+    if found is None or found.keys() != _MEMBERS:
+        return {"import": None, "running": running}
+    if not running and found["id"] == request.get("dismiss"):
+        files.remove(paths.imported)
+        return {"import": None, "running": False}
+    return {"import": found, "running": running}
 
 
 def cut_off(paths: Paths) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from imapsync_tasks import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from imapsync_tasks.errors import Json
     from imapsync_tasks.instance import Settings
@@ -95,9 +95,14 @@ def mailboxes(paths: Paths, settings: Settings, *, refresh: bool) -> tuple[list[
 
 
 def is_unknown(paths: Paths, localuser: str) -> bool:
-    """Tell whether Mail's last answer lacks this user; Mail ignores case and domain."""
-    names = _names(files.read_json(paths.mailboxes) or {})
-    return bool(names) and localuser.partition("@")[0].casefold() not in {name.casefold() for name in names}
+    """Tell whether Mail's last answer lacks this user."""
+    return bool(unknown_among(paths, [localuser]))
+
+
+def unknown_among(paths: Paths, localusers: Iterable[str]) -> set[str]:
+    """Give the users that Mail's last answer lacks; Mail ignores case and domain."""
+    names = {name.casefold() for name in _names(files.read_json(paths.mailboxes) or {})}
+    return {user for user in localusers if names and user.partition("@")[0].casefold() not in names}
 
 
 def fetch_master_password(store: Store, settings: Settings) -> bool:

@@ -175,6 +175,16 @@ class Paths(NamedTuple):
         return self.imapsync / ".import"
 
     @property
+    def imported(self) -> Path:
+        """Give what became of each row of the last import of a CSV file."""
+        return self.imapsync / ".imported"
+
+    @property
+    def import_lock(self) -> Path:
+        """Give the lock that is held while a CSV file is imported."""
+        return self.imapsync / ".import-lock"
+
+    @property
     def mailboxes(self) -> Path:
         """Give the remembered answer of the Mail instance."""
         return self.imapsync / ".mailboxes"

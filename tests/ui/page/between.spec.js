@@ -1,7 +1,7 @@
 /** What administrators do between the pages: go away and come back, work in two browsers, on a slow node, in long lists. */
 import { readFile } from "node:fs/promises";
 import { app, expect, test } from "../support/fixtures.js";
-import { bulkRun, manyTasks, result, task, taskList } from "../support/samples.js";
+import { bulkRun, lastImport, manyTasks, result, task, taskList } from "../support/samples.js";
 import { Failure, HttpStatus, Refusal } from "../support/stub-node.js";
 
 const keys = (frame) =>
@@ -612,4 +612,49 @@ test("rows of which nothing became are corrected and tried again, without the fi
     rows: [6],
     changes: [{ row: 6, remotepassword: "right" }],
   });
+});
+
+test("an import that was left, reloaded or begun elsewhere is shown, and its result until it is dismissed", async ({
+  page,
+  node,
+  open,
+}) => {
+  const whole = lastImport();
+  let answer = {
+    import: { ...whole, ended_at: null, total: 200, results: whole.results.slice(0, 1) },
+    running: true,
+  };
+  node.actions["get-import"] = (data) => {
+    answer = data?.dismiss === answer.import?.id ? { import: null, running: false } : answer;
+    return answer;
+  };
+  let frame = await open("import");
+  await expect(frame.getByText("An import is running: 1 of 200 rows").first()).toBeVisible();
+  answer = { import: whole, running: false };
+  await expect(frame.getByText("1 created · 1 failed")).toBeVisible();
+  await page.reload();
+  frame = app(page);
+  await expect(frame.locator('[data-row="6"]')).toContainText(
+    "The remote server refused the user or the password",
+  );
+  await expect(frame.locator("[data-row]")).toHaveCount(1);
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    frame.getByRole("button", { name: "Download results" }).click(),
+  ]);
+  const lines = (await readFile(await download.path(), "utf8")).trim().split("\r\n");
+  expect(lines).toHaveLength(3);
+  expect(lines[1]).toContain('2,"user2","user2@x.org","Created","b1c2d3"');
+  await frame.getByRole("button", { name: "Dismiss" }).click();
+  await expect(frame.getByText("The last import")).toHaveCount(0);
+  expect(answer.import).toBe(null);
+});
+
+test("an import that was cut off says how far it came", async ({ node, open }) => {
+  node.actions["get-import"] = () => ({
+    import: lastImport({ ended_at: null, total: 200 }),
+    running: false,
+  });
+  const frame = await open("import");
+  await expect(frame.getByText("It was cut off: 2 of 200 rows were dealt with.")).toBeVisible();
 });

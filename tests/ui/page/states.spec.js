@@ -8,6 +8,7 @@ import {
   bulkRun,
   certificate,
   furtherConditions,
+  lastImport,
   MARKUP,
   taskList,
 } from "../support/samples.js";
@@ -273,6 +274,11 @@ const STATES = {
     },
   },
   import: { page: "import" },
+  "import-last": {
+    page: "import",
+    actions: { "get-import": () => ({ import: lastImport(), running: false }) },
+    ready: "[data-row]",
+  },
   "import-checked": { page: "import", act: openFile },
   "import-correct": {
     page: "import",

@@ -430,6 +430,18 @@ export function bulkRun(changes = {}) {
   };
 }
 
+/** What get-import tells of csvResults. */
+export function lastImport(changes = {}) {
+  return {
+    ...{ id: "9f3a01c2", began_at: NOW - 90, ended_at: NOW, total: 2 },
+    results: csvResults.results.map((one) => ({
+      ...one,
+      remoteusername: `${one.localuser}@x.org`,
+    })),
+    ...changes,
+  };
+}
+
 const keyOf = (one) => `${one.localuser}_${one.task_id}`;
 
 /**
@@ -540,6 +552,7 @@ export function actions(tasks = everyKindOfTask()) {
     "resume-schedules": () => null,
     "check-csv-tasks": () => csvCheck,
     "import-csv-tasks": () => csvResults,
+    "get-import": () => ({ import: null, running: false }),
     "list-installed-modules": () => ({
       "ghcr.io/nethserver/imapsync": [
         { id: "imapsync1", version: "1.0.0", node: "1", ui_name: "" },
