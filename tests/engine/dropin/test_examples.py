@@ -55,6 +55,7 @@ def test_the_tutorial_s_example_does_not_run(world: World) -> None:
     assert "The sync looks good, all 7 identified messages" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_example_does_not_take_six_values(world: World) -> None:
     one, two = world.servers
     text = (EXAMPLES / "imapsync_example.sh").read_text()
@@ -73,6 +74,7 @@ def test_a_copy_of_the_example_does_not_take_six_values(world: World) -> None:
     assert world.subjects(2) == ["a"]
 
 
+@pytest.mark.slow
 def test_the_loop_stops_at_an_account_that_fails(world: World) -> None:
     world.fill(1, {"INBOX": [mail("a")]})
     done = start(world, "sh", str(EXAMPLES / "sync_loop_unix.sh"), accounts_file(world), *COMMON)
@@ -83,6 +85,7 @@ def test_the_loop_stops_at_an_account_that_fails(world: World) -> None:
     assert DEFAULT_PASSWORD not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("parallel") is None, reason="GNU parallel is not installed")
 def test_several_accounts_at_once_stop_at_one_that_fails(world: World) -> None:
     world.fill(1, {"INBOX": [mail("a")]})
@@ -93,6 +96,7 @@ def test_several_accounts_at_once_stop_at_one_that_fails(world: World) -> None:
     assert world.subjects(2) == ["a"]
 
 
+@pytest.mark.slow
 def test_the_program_on_the_library_copies_nothing(world: World) -> None:
     one, two = world.servers
     world.fill(1, {"INBOX": [mail("a")]})
@@ -106,6 +110,7 @@ def test_the_program_on_the_library_copies_nothing(world: World) -> None:
     assert world.subjects(2) == ["a"]
 
 
+@pytest.mark.slow
 def test_the_units_are_not_understood_by_systemd(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")

@@ -8,6 +8,8 @@ import pytest
 from tests.engine.dropin.world import mail
 from tests.servers.base import DEFAULT_PASSWORD
 
+from imapsync.cli.options import TABLE, Kind, Status
+
 if TYPE_CHECKING:
     from tests.engine.dropin.world import World
 
@@ -51,8 +53,20 @@ def test_a_harmless_word_stops_a_run(world: World, options: str) -> None:
     assert world.subjects(2) == ["a"]
 
 
-def test_what_has_no_effect_is_told_in_the_log(world: World) -> None:
-    assert "Option --sigreconnect has no effect: " in world.good("--justlogin --sigreconnect INT")
+def test_an_option_without_effect_stops_a_run_or_is_not_told(world: World) -> None:
+    """All that have none, at once: each is in the log with its reason, and the mail arrives."""
+    idle = [option for option in TABLE if option.status is Status.NO_EFFECT]
+    values = {Kind.INT: "1", Kind.FLOAT: "0.1", Kind.TEXT: "1", Kind.REGEX: "x", Kind.COMMAND: "cat"}
+    words = [
+        word
+        for option in idle
+        for word in (f"--{option.name}", *([values[option.kind]] if option.takes_value else []))
+    ]
+    world.fill(1, {"INBOX": [mail("a")]})
+    text = world.good(words)
+    assert world.subjects(2) == ["a"]
+    for option in idle:
+        assert f"Option --{option.name} has no effect: {option.note}" in text
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def test_many_messages_are_many_lines_at_a_terminal(world: World) -> None:
     assert "\x1b" not in log
 
 
+@pytest.mark.slow
 def test_a_second_run_does_not_say_that_all_is_there(world: World) -> None:
     world.fill(1, {"INBOX": [mail("a"), mail("b")]})
     world.fill(2, {"INBOX": [mail("a"), mail("b")]})
@@ -106,6 +107,7 @@ def test_a_terminal_without_bars_gets_other_lines_than_a_pipe(
     assert "\x1b" not in seen
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_breaks_the_table(world: World) -> None:
     world.fill(1, {"A folder with a long name " * 3: [mail("a")]})
     code, seen = watched(world, columns=60)
