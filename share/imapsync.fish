@@ -188,6 +188,7 @@ complete -c imapsync -l maxbytespersecond -x -d 'Copy no more bytes than this a 
 complete -c imapsync -l maxbytesafter -x -d 'Begin with --maxbytespersecond after this many bytes.'
 complete -c imapsync -l maxsleep -x -d 'Longest single pause in seconds of the two limits above.'
 complete -c imapsync -l maxwait -x -d 'Minutes that servers may ask us to wait, in all; beyond, the run ends and says when to run again.'
+complete -c imapsync -l provider -x -d 'Whose limits host1 has: gmail, office365, yahoo, icloud, stalwart, fastmail; auto: known by its host or its own name, as host2 is; none: nobody\'s. They bound connections and first waits, and make a folder that stops at the provider\'s ceiling an error.'
 complete -c imapsync -l maxlost -x -d 'Minutes for which a lost server is tried again.'
 complete -c imapsync -l exitwhenover -x -d 'Stop once this many bytes were copied.'
 complete -c imapsync -l errorsmax -x -d 'Stop once this many errors happened.'

@@ -68,6 +68,7 @@ def settings(
         state=state_path(options) if mode in (Mode.SYNC, Mode.VERIFY) else options.text("state"),
         state_hosts=(options.text("statehost1"), options.text("statehost2")),
         sieve_delivery=options.flag("sievedelivery2"),
+        provider=_provider(options),
         report_to=tuple(
             side
             for side, name in ((Side.SOURCE, "emailreport1"), (Side.DESTINATION, "emailreport2"))
@@ -79,6 +80,19 @@ def settings(
         if mode is Mode.CONNECT or destination is None
         else sides.credentials(options, 2, environment),
     )
+
+
+def _provider(options: Parsed) -> str:
+    name = options.text("provider") or "auto"
+    if name not in ("auto", "none"):
+        from imapsync.providers import named, providers
+
+        if named(name) is None:
+            known = ", ".join(one.name for one in providers())
+            raise UsageError(
+                f"Option --provider: '{name}' is not known; auto, none, {known} are.", option="provider"
+            )
+    return name
 
 
 def run_mode(options: Parsed) -> Mode:

@@ -82,12 +82,15 @@ def asked_to_wait(verb: str, code: str, text: str, *, source: bool) -> Later | N
     return Later(_told_s(text), bare=True) if code in _LATER_CODES and verb in _NEEDED else None
 
 
-def wait_s(told_s: float | None, refusals: int, jitter: float) -> float:
-    """Give how long to wait: as told, else growing. refusals: those in a row before; jitter: from 0 to 1."""
+def wait_s(told_s: float | None, refusals: int, jitter: float, first_s: float = FIRST_WAIT_S) -> float:
+    """Give how long to wait: as told, else growing. refusals: those in a row before; jitter: from 0 to 1.
+
+    first_s: where the growing begins.
+    """
     if told_s is not None and refusals < BELIEVED_TIMES:
         return told_s + 0.1 + 0.1 * jitter
     doublings = refusals if told_s is None else refusals - BELIEVED_TIMES
-    grown = min(MOST_WAIT_S, FIRST_WAIT_S * float(2 ** min(doublings, 20)))
+    grown = min(MOST_WAIT_S, first_s * float(2 ** min(doublings, 20)))
     return max(told_s or 0.0, grown * (0.75 + 0.25 * jitter))
 
 

@@ -18,6 +18,7 @@ from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.job import Standing
 from imapsync.transfer.planning import Kept, wishes_of
+from imapsync.transfer.provided import check_ceiling
 from imapsync.transfer.recording import note_restored
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
             if not job.finished:
                 job.take(await again.conclude())
         if not job.finished:
+            check_ceiling(run, job)
             working.append(job)
     return working
 

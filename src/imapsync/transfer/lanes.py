@@ -20,6 +20,7 @@ from imapsync.transfer.connect import connect
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.copylist import SENT
 from imapsync.transfer.lane import Lane
+from imapsync.transfer.provided import most_connections
 from imapsync.transfer.work import BATCH_BYTES, Work
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Copier:
         self._reading = reading
         limits = run.settings.limits
         self._work = Work(throttle, Budget(limits.exit_when_over_bytes))
-        self._most_lanes = 1 if throttle.active or self._work.budget.active else limits.connections
+        self._most_lanes = 1 if throttle.active or self._work.budget.active else most_connections(run)
         self._lanes: list[Lane] = []
         self._further: list[Account] = []
         self._copying = 0

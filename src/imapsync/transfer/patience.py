@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from imapsync.plan.patience import wait_s
+from imapsync.plan.patience import FIRST_WAIT_S, wait_s
 
 if TYPE_CHECKING:
     from imapsync.session.errors import AskedToWait
@@ -38,11 +38,12 @@ class Patience:
         """Whether a bare response code still counts as "later"."""
         return self._bare_refusals < MOST_BARE_REFUSALS
 
-    def next_wait_s(self, cause: AskedToWait) -> float:
-        """Give how long to wait, and count the refusal."""
+    def next_wait_s(self, cause: AskedToWait, first_s: float = 0.0) -> float:
+        """Give how long to wait, and count the refusal. first_s: how long at first, 0 for the usual."""
         if not self._refusals:
             self._bare_refusals = 0
-        seconds = wait_s(cause.wait_s, self._refusals, random.random())  # noqa: S311 - spreads, hides nothing
+        jitter = random.random()  # noqa: S311 - spreads, hides nothing
+        seconds = wait_s(cause.wait_s, self._refusals, jitter, first_s or FIRST_WAIT_S)
         self._refusals += 1
         self._bare_refusals += cause.bare
         return seconds

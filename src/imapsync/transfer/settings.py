@@ -76,6 +76,7 @@ class Settings(NamedTuple):
     state: str | None = None  # --state
     state_hosts: tuple[str | None, str | None] = (None, None)  # --statehost1/2: in place of the addresses
     sieve_delivery: bool = False  # --sievedelivery2
+    provider: str = "auto"  # --provider: whose facts count for host1; "none": nobody's for either side
     report_to: tuple[Side, ...] = ()  # --emailreport1/2: the INBOX of these sides gets the report
     compose_report: Callable[[Outcome], bytes] | None = None  # gives it as a message
 

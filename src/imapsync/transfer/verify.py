@@ -19,6 +19,7 @@ from imapsync.transfer.full import ALL
 from imapsync.transfer.halving import read_pieces, read_rest
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import translator_of
+from imapsync.transfer.provided import check_ceiling
 
 if TYPE_CHECKING:
     from imapsync.account import IndexReader, OpenFolder
@@ -49,6 +50,7 @@ async def verify(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
 
 async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
     here = await run.source.opened(job.source)
+    check_ceiling(run, job)
     uids: UidSet | bytes = ALL
     if reading.source_search:
         uids = await here.search(reading.source_search)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.report import events
 from imapsync.session.errors import AskedToWait, Parked
 from imapsync.transfer.context import side_of
+from imapsync.transfer.provided import provider_of
 
 if TYPE_CHECKING:
     from imapsync.session.errors import SyncError
@@ -22,7 +23,8 @@ async def wait(run: Run, cause: SyncError) -> None:
     if not isinstance(cause, AskedToWait):
         await asyncio.sleep(run.patience.next_pause_s())
         return
-    seconds = run.patience.next_wait_s(cause)
+    provider = None if cause.side is None else provider_of(run, cause.side)
+    seconds = run.patience.next_wait_s(cause, provider.default_wait_s if provider is not None else 0.0)
     until = run.clock() + seconds
     if run.patience.waited_s + seconds > run.settings.limits.max_wait_s:
         message = f"{cause.message}; that is longer than --maxwait allows"

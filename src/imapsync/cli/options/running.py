@@ -270,6 +270,17 @@ ROWS: tuple[Option, ...] = (
         fills="limits.max_wait_s",
     ),
     Option(
+        "provider",
+        Kind.TEXT,
+        BEHAVIOUR,
+        "Whose limits host1 has: gmail, office365, yahoo, icloud, stalwart, fastmail; auto: known by its "
+        "host or its own name, as host2 is; none: nobody's. They bound connections and first waits, and "
+        "make a folder that stops at the provider's ceiling an error.",
+        default="auto",
+        ours=True,
+        fills="provider",
+    ),
+    Option(
         "maxlost",
         Kind.FLOAT,
         BEHAVIOUR,
