@@ -69,7 +69,8 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     journal.commit()
     _tell_kept(run, judgement.marks)
     if judgement.doubted and empties:
-        _stop(run, judgement.doubted)
+        earlier = sum(pair.copy == Copy.DOUBTED for pairs in gone.values() for pair in pairs)
+        _stop(run, judgement.doubted, run.copies_before + earlier)
 
 
 async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
@@ -191,12 +192,13 @@ def _tell_kept(run: Run, marks: dict[int, dict[int, Copy]]) -> None:
         )
 
 
-def _stop(run: Run, doubted: int) -> None:
+def _stop(run: Run, doubted: int, copies: int) -> None:
+    """End the run; `copies` counts those that an earlier run has found to be gone, too."""
     text = (
-        f"{doubted} of the {run.copies_before} copies on host2 have vanished, or lie in folders that were"
+        f"{doubted} of the {copies} copies on host2 have vanished, or lie in folders that were"
         f" put back to an older state: nothing is deleted on host1 (--maxvanished2 {doubted} says that this"
         " was on purpose)"
     )
-    details = {"messages": str(doubted), "of": str(run.copies_before)}
+    details = {"messages": str(doubted), "of": str(copies)}
     run.sink(events.Problem(Reason.BRAKE_VANISHED, text, Side.DESTINATION, details=details))
     raise StopRun(Stop.BRAKE_VANISHED)
