@@ -30,7 +30,7 @@ def holder(node: Node, task: str) -> dict[str, list[int] | None]:
 
 
 def engine_pid(node: Node, task: str) -> int:
-    until(lambda: holder(node, task).get("engine"))
+    until(lambda: holder(node, task).get("engine") and runtime.progress(node.paths, task))
     engine = holder(node, task)["engine"]
     assert engine
     return engine[0]
@@ -46,7 +46,6 @@ def test_a_started_task_runs_at_return_and_its_end_becomes_the_result(idle: Node
     assert idle.syncctl("start", "--detach", task).returncode == 0
     assert state(idle, task) == "running"
     assert idle.syncctl("status", task).stdout == "Running\n"
-    (idle.home / "seconds").write_text("0")
     os.kill(engine_pid(idle, task), signal.SIGTERM)
     until(lambda: state(idle, task) == "stopped")
     result = runtime.result(idle.paths, task)
@@ -131,7 +130,6 @@ def test_killing_everything_at_once_leaves_nothing_that_says_running(idle: Node)
         engine = engine_pid(idle, task)
         worker = holder(idle, task).get("worker")
         assert worker
-        until(idle.paths.progress(task).exists)
         os.kill(worker[0], signal.SIGKILL)
         os.kill(engine, signal.SIGKILL)
     until(lambda: all(state(idle, task) == "stopped" for task in tasks))
