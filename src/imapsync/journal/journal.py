@@ -30,9 +30,19 @@ _UPDATE = f"UPDATE folder SET ({_RECORD}) = ({','.join('?' * 16)}) WHERE id=?"  
 _VALIDITIES = (
     "SELECT id, source_uidvalidity, destination_uidvalidity FROM folder WHERE source=? AND destination=?"
 )
+#: What we moved stays known by its identity when its UID means nothing any more: in no folder, under UIDs
+#: that no server gives.
+_NOWHERE = 0
+_UPROOT = (
+    "INSERT INTO loose SELECT ?1,"
+    " (SELECT coalesce(min(min(destination_uid), 0), 0) FROM loose WHERE folder=?1) - row_number() OVER (),"
+    " digest, size, 1 FROM loose WHERE folder=?2 AND moved=1 AND digest<>0"
+    " AND (digest, size) NOT IN (SELECT digest, size FROM loose WHERE folder=?1)"
+)
 _KEY = "SELECT value FROM meta WHERE name='digest_key'"
 _PAIR = "source_uid, destination_uid, flags, digest, size"
 _FIND = f"SELECT {_PAIR} FROM pair WHERE folder=? AND source_uid IN "  # noqa: S608 - our own names
+_ALL = f"SELECT {_PAIR} FROM pair WHERE folder=?"  # noqa: S608 - our own names
 _LAST = f"SELECT {_PAIR} FROM pair WHERE folder=? AND destination_uid>0 ORDER BY source_uid DESC LIMIT ?"  # noqa: S608
 _ALIVE = f"SELECT {_PAIR} FROM pair WHERE folder=? AND destination_uid>0 AND digest<>0"  # noqa: S608 - our own names
 _COUNT = (
@@ -200,6 +210,11 @@ class Journal:
                 pairs.sizes.extend(sizes)
         return pairs
 
+    def all_pairs(self, folder: int) -> list[Pair]:
+        """Give the pairs with all that is known of them: for folders that were only begun."""
+        with self._told():
+            return [_pair(row) for row in self._connection.execute(_ALL, (folder,))]
+
     def find(self, folder: int, source_uids: Iterable[int]) -> dict[int, Pair]:
         """Give source UID -> pair for those of the UIDs that are known."""
         return {pair.source_uid: pair for pair in self._some(_FIND, folder, source_uids)}
@@ -280,9 +295,29 @@ class Journal:
 
     def remove(self, folder: int, source_uids: Iterable[int]) -> None:
         """Drop message pairs, because the source message is gone."""
+        rows = [(folder, uid) for uid in source_uids]
+        with self._writing() as connection:
+            connection.executemany("DELETE FROM pair WHERE folder=? AND source_uid=?", rows)
+            connection.executemany("DELETE FROM believed WHERE folder=? AND source_uid=?", rows)
+
+    def believed(self, folder: int) -> set[int]:
+        """Give source UIDs of pairs that only identity and size speak for: nobody compared their contents."""
+        with self._told():
+            rows = self._connection.execute("SELECT source_uid FROM believed WHERE folder=?", (folder,))
+            return {row[0] for row in rows}
+
+    def add_believed(self, folder: int, source_uids: Iterable[int]) -> None:
+        """Note that pairs were found, not made, and their contents not compared."""
         with self._writing() as connection:
             connection.executemany(
-                "DELETE FROM pair WHERE folder=? AND source_uid=?", ((folder, uid) for uid in source_uids)
+                "INSERT OR IGNORE INTO believed VALUES (?, ?)", ((folder, uid) for uid in source_uids)
+            )
+
+    def remove_believed(self, folder: int, source_uids: Iterable[int]) -> None:
+        """Note that the copies of these were made by a run, or have been compared as a whole."""
+        with self._writing() as connection:
+            connection.executemany(
+                "DELETE FROM believed WHERE folder=? AND source_uid=?", ((folder, uid) for uid in source_uids)
             )
 
     # -- what we are about to delete on the source
@@ -440,8 +475,10 @@ class Journal:
             yield self._connection
 
     def _forget(self, folder: int, *, marked: bool = False, moved: bool = False) -> None:
-        for table in ("pair", "unfiltered", *(() if marked else ("marked",))):
+        for table in ("pair", "believed", "unfiltered", *(() if marked else ("marked",))):
             self._connection.execute(f"DELETE FROM {table} WHERE folder=?", (folder,))  # noqa: S608 - our own names
+        if not moved:
+            self._connection.execute(_UPROOT, (_NOWHERE, folder))
         self._connection.execute(f"DELETE FROM loose WHERE folder=?{' AND moved=0' * moved}", (folder,))  # noqa: S608
         self._connection.execute("DELETE FROM folder WHERE id=?", (folder,))
 

@@ -92,6 +92,14 @@ CREATE TABLE name (
     PRIMARY KEY (source, wanted)
 ) WITHOUT ROWID;
 """
+#: What files of version 2 may lack.
+_ADDED = """
+CREATE TABLE IF NOT EXISTS believed (
+    folder INTEGER NOT NULL,
+    source_uid INTEGER NOT NULL,
+    PRIMARY KEY (folder, source_uid)
+) WITHOUT ROWID;
+"""
 #: From version 1 to 2. Whether somebody had seen a copy before it went was not recorded, so what is gone is
 #: no proof: `Copy.KEPT`.
 _FROM_1 = """
@@ -206,11 +214,12 @@ def _check_or_create(connection: sqlite3.Connection, accounts: str) -> None:
         if version == 1:
             _execute_all(connection, _FROM_1)
             connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+        _execute_all(connection, _ADDED)
     connection.execute("COMMIT")
 
 
 def _create(connection: sqlite3.Connection, accounts: str) -> None:
-    _execute_all(connection, SCHEMA)
+    _execute_all(connection, SCHEMA + _ADDED)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
     rows = [("accounts", accounts), ("digest_key", secrets.token_bytes(DIGEST_KEY_BYTES))]

@@ -50,46 +50,66 @@ def removed_copies(
     }
 
 
-class FreedDuplicate(NamedTuple):
-    """A message that was left out as a duplicate takes over the copy whose own original is gone."""
+class Heir(NamedTuple):
+    """A message without a copy of its own takes over the copy whose original is gone."""
 
     source_uid: int
     copy: int
 
 
-def take_over(gone: Iterable[Pair], duplicates: Iterable[Pair]) -> list[FreedDuplicate]:
-    """Give the duplicates that inherit the copies of vanished originals of the same digest and size.
+def take_over(gone: Iterable[Pair], without_copy: Iterable[Pair]) -> list[Heir]:
+    """Give the messages that inherit the copies of vanished originals of the same digest and size.
 
     Duplicates are a set: as long as one of them is on the source, their copy is not extra.
     """
     waiting: dict[tuple[int, int], list[int]] = {}
-    for pair in duplicates:
+    for pair in without_copy:
         if pair.digest:
             waiting.setdefault((pair.digest, pair.size), []).append(pair.source_uid)
     taken = []
     for pair in gone:
         heirs = waiting.get((pair.digest, pair.size))
         if pair.copy > 0 and heirs:
-            taken.append(FreedDuplicate(heirs.pop(0), pair.copy))
+            taken.append(Heir(heirs.pop(0), pair.copy))
     return taken
 
 
-def put_back(
+def perhaps_put_back(
     gone: Iterable[Pair], loose: Mapping[int, tuple[int, int]], taken: Collection[int]
-) -> dict[int, int]:
-    """Give source UID -> the UID under which its copy lies in the folder again: taken out, and put back.
+) -> tuple[list[Pair], list[int]]:
+    """Give the pairs whose copy may lie in the folder again, and the UIDs of what looks like one.
 
     loose: destination UID -> (digest, size) of messages without a partner. taken: those that are not free.
     """
-    waiting: dict[tuple[int, int], list[int]] = {}
-    for uid in sorted(loose):
-        if uid not in taken:
-            waiting.setdefault(loose[uid], []).append(uid)
+    identified = [pair for pair in gone if pair.digest]
+    digests = {pair.digest for pair in identified}
+    places = sorted(uid for uid, (digest, _) in loose.items() if digest in digests and uid not in taken)
+    there = {loose[uid][0] for uid in places}
+    return [pair for pair in identified if pair.digest in there], places
+
+
+def put_back(
+    gone: Iterable[Pair],
+    loose: Mapping[int, tuple[int, int]],
+    here: Mapping[int, int],
+    there: Mapping[int, int],
+) -> dict[int, int]:
+    """Give source UID -> the UID under which its copy lies in the folder again: taken out, and put back.
+
+    gone, loose: from `perhaps_put_back`. here, there: UID -> content; where it could not be read, the size
+    decides.
+    """
+    left = dict(loose)
     found = {}
     for pair in gone:
-        places = waiting.get((pair.digest, pair.size)) if pair.digest else None
-        if places:
-            found[pair.source_uid] = places.pop(0)
+        content = here.get(pair.source_uid)
+        for uid, (digest, size) in left.items():
+            other = there.get(uid)
+            same = content == other if content and other else size == pair.size
+            if digest == pair.digest and same:
+                found[pair.source_uid] = uid
+                del left[uid]
+                break
     return found
 
 

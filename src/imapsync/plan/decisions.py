@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.match import NONE, duplicate_rows, twins
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
     from imapsync.plan.flags import Flags, FlagTranslator
     from imapsync.plan.index import MessageIndex
@@ -39,7 +39,8 @@ class FolderPlan(NamedTuple):
     twins: source UIDs of duplicates, and of what they are duplicates of. crossing: rows of messages that
     another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on
     copies. flag_rows, pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have
-    their flags. doomed: destination UIDs to be deleted.
+    their flags. doomed: destination UIDs to be deleted. lost: how many copies vanished together with their
+    originals, or with what was recorded of them.
     """
 
     copy: Rows = Rows(array("I"), array("Q"), array("Q"))
@@ -52,6 +53,7 @@ class FolderPlan(NamedTuple):
     flag_rows: Sequence[tuple[int, int]] = ()
     pairs: Sequence[Pair] = ()
     doomed: Sequence[int] = ()
+    lost: int = 0
 
 
 #: The plan of a folder pair of which nothing is to be done.
@@ -68,6 +70,19 @@ class Compared(NamedTuple):
     def paired(self) -> list[int]:
         """Give the source rows that have a partner."""
         return [row for row, partner in enumerate(self.matching.partner) if partner != NONE]
+
+    def believed(self, paired: Iterable[int], known: Container[int] = ()) -> list[int]:
+        """Give the source UIDs of pairs that only identity and size speak for, contents not compared.
+
+        known: source UIDs whose pairs were known before.
+        """
+        uids = self.source.uids
+        return [uid for row in paired if (uid := uids[row]) not in known and not self._same(uid, row)]
+
+    def _same(self, uid: int, row: int) -> bool:
+        content = self.source.contents.get(uid, 0)
+        partner = self.destination.uids[self.matching.partner[row]]
+        return bool(content) and content == self.destination.contents.get(partner, 0)
 
 
 def exact_flags(compared: Compared, paired: Iterable[int], translator: FlagTranslator) -> FlagChanges:
@@ -117,12 +132,12 @@ def doomed(
     facts: FolderFacts,
     compared: Compared,
     moved: Collection[int] = (),
-    identities: Collection[tuple[int, int]] = (),
+    identities: Collection[int] = (),
 ) -> array[int]:
     """Give the destination UIDs that have to go (--delete2, --delete2duplicates).
 
     moved: copies whose originals we have deleted on the source: they may be the last ones. identities:
-    (digest, size) of all such copies, wherever their owner has filed them since.
+    digests of all such copies, wherever their owner has filed them since.
     """
     destination, matching = compared.destination, compared.matching
     nothing = array("I")
@@ -138,7 +153,7 @@ def doomed(
                 for row in matching.extra
                 if (uid := destination.uids[row]) not in moved
                 and destination.digests[row] not in here
-                and (destination.digests[row], destination.sizes[row]) not in identities
+                and destination.digests[row] not in identities
             ),
         )
     if rules.destination_duplicates:
@@ -165,7 +180,7 @@ class Case(NamedTuple):
     floor: int = 1
     facts: FolderFacts = FolderFacts()
     moved: Collection[int] = ()
-    identities: Collection[tuple[int, int]] = ()
+    identities: Collection[int] = ()
     translator: FlagTranslator | None = None
     crossing: set[int] | None = None
     ours: Collection[int] = frozenset()

@@ -89,6 +89,13 @@ class MessageIndex:
         """How many messages the server told of, those that were dropped included."""
         return len(self.uids) + len(self.dropped)
 
+    def seen_below(self, uidnext: int | None) -> int:
+        """How many of them have a UID under `uidnext`: those that were there when the folder was opened."""
+        if not uidnext or (self._known is None and self._highest < uidnext):
+            return self.seen
+        late = sum(uid >= uidnext for uids in (self.uids, self.dropped) for uid in uids)
+        return self.seen - late
+
     def is_new(self, uid: int) -> bool:
         """Tell whether a UID comes for the first time; cheap while a server answers in ascending order."""
         if self._known is None:

@@ -70,11 +70,7 @@ def sights(
 
 def proven(originals: Originals, seen: Mapping[int, Sight]) -> set[int]:
     """Give the source UIDs whose copies were seen a moment ago, or that may go without (`may_go`)."""
-    return {
-        uid
-        for uid, copy in originals.copies.items()
-        if may_go(copy, seen.get(uid, Sight.UNKNOWN), found_elsewhere=False)
-    }
+    return {uid for uid, copy in originals.copies.items() if may_go(copy, seen.get(uid, Sight.UNKNOWN))}
 
 
 def known_twins(

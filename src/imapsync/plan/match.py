@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from imapsync.plan.index import MessageIndex
 
@@ -61,14 +61,16 @@ def doubts(
     destination: MessageIndex,
     *,
     sync_duplicates: bool,
-    mirrors: bool = False,
     suspicious: bool = False,
+    leaving: Collection[int] = (),
+    remembers: bool = False,
     known: Mapping[int, int] = MappingProxyType({}),
 ) -> Doubts:
     """Tell whose content is needed.
 
-    mirrors: what is extra on the destination will be deleted. suspicious: what lies on the destination may be
-    the copy of an older version that its source no longer has; so may the copy of any draft.
+    suspicious: what lies on the destination may be the copy of an older version that its source no longer
+    has; so may the copy of any draft. leaving: source UIDs that are deleted once a copy of theirs is found:
+    then equal identity and size are not enough. remembers: which is whose copy will count in later runs.
     """
     here, there = _free_rows(source, destination, known)
     keys_here, keys_there = _keys(source), _keys(destination)
@@ -77,9 +79,23 @@ def doubts(
     unclear = {
         key
         for key, count in count_here.items()
-        if (count > 1 and (key in count_there or not sync_duplicates) and count != count_there.get(key, 0))
-        or (key in count_there and (suspicious or (mirrors and count_there[key] > count)))
+        if (
+            suspicious or count != count_there[key] or (remembers and count > 1)
+            if key in count_there
+            else count > 1 and not sync_duplicates
+        )
     }
+    if leaving:
+        unclear |= {
+            key for row in here if source.uids[row] in leaving and (key := keys_here[row]) in count_there
+        }
+    known_here: list[int] = []
+    if known and not sync_duplicates:  # which may be duplicates of what has a copy
+        free = set(here)
+        known_here = [row for row in range(len(source)) if row not in free]
+        alike = {keys_here[row] for row in known_here} & count_here.keys()
+        known_here = [row for row in known_here if keys_here[row] in alike]
+        unclear |= alike
     unclear |= {key for row in drafts(source, here) if (key := keys_here[row]) in count_there}
     here_left = [row for row in here if keys_here[row] not in count_there]
     there_left = [row for row in there if keys_there[row] not in count_here]
@@ -87,11 +103,31 @@ def doubts(
     if here_left and there_left:
         loose = {source.digests[row] for row in here_left} & {destination.digests[row] for row in there_left}
     return Doubts(
-        [row for row in here if keys_here[row] in unclear] if unclear else [],
+        [*known_here, *(row for row in here if keys_here[row] in unclear)] if unclear else [],
         [row for row in there if keys_there[row] in unclear] if unclear else [],
         [row for row in here_left if source.digests[row] in loose] if loose else [],
         [row for row in there_left if destination.digests[row] in loose] if loose else [],
     )
+
+
+def unclear_arrivals(
+    source: MessageIndex, destination: MessageIndex, unsure: Collection[int]
+) -> tuple[list[int], list[int]]:
+    """Give the UIDs, here and there, whose contents tell which message that has arrived is whose copy.
+
+    unsure: source UIDs of messages of which nobody knows whether they arrived. For others the digest is
+    enough as long as it stands once on each side.
+    """
+    here, there = Counter(source.digests), Counter(destination.digests)
+    unclear = {digest for digest, count in there.items() if count > 1 or here[digest] > 1} & here.keys()
+    unclear |= {
+        digest for digest, uid in zip(source.digests, source.uids, strict=True) if uid in unsure
+    } & there.keys()
+    return _uids_of(source, unclear), _uids_of(destination, unclear)
+
+
+def _uids_of(index: MessageIndex, digests: Collection[int]) -> list[int]:
+    return [uid for digest, uid in zip(index.digests, index.uids, strict=True) if digest in digests]
 
 
 class PairingRules(NamedTuple):

@@ -26,15 +26,13 @@ class Sight(enum.Enum):
     UNKNOWN = "unknown"  # nobody could look
 
 
-def may_go(copy: int, sight: Sight, *, found_elsewhere: bool) -> bool:
+def may_go(copy: int, sight: Sight) -> bool:
     """Tell whether the original of a copy may be deleted or marked on the source.
 
-    copy: destination UID, or the `Copy` that stands for it. A copy that a later run had seen and that then
-    went alone was removed by its owner; one that was found in another folder of the destination was filed.
+    copy: destination UID, or the `Copy` that stands for it: what its owner removed, or filed in another
+    folder, was marked by `judge` before.
     """
-    if copy > 0:
-        return sight is Sight.ALIVE or found_elsewhere
-    return copy == Copy.REMOVED or (copy != Copy.DUPLICATE and found_elsewhere)
+    return sight is Sight.ALIVE if copy > 0 else copy == Copy.REMOVED
 
 
 F = TypeVar("F")

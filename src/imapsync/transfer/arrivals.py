@@ -7,10 +7,11 @@ and those not found are failures: a server may say OK and store nothing.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import status_items
-from imapsync.account.seen import numbers_of
+from imapsync.account.seen import FolderReplaced, numbers_of
 from imapsync.plan.stored import all_there, unaccounted
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Numbers, Reason
@@ -56,8 +57,10 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
         wanted = _needs_uids(run) or job.copying.flags_open
         rows = [row for row in done if not job.copying.copies[row]] if wanted else []
     else:
-        folder = await run.destination.opened(job.destination)
-        present = set(await folder.search(f"UID {job.copying.floor}:*"))
+        present: set[int] = set()
+        with contextlib.suppress(FolderReplaced):  # else none of their UIDs is there any more
+            folder = await run.destination.opened(job.destination)
+            present = set(await folder.search(f"UID {job.copying.floor}:*"))
         rows = [done[place] for place in unaccounted([job.copying.copies[row] for row in done], present)]
         for row in rows:
             job.copying.name(row, 0)

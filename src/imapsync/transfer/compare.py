@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.account.seen import numbers_of
+from imapsync.account.seen import FolderReplaced, numbers_of
 from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
 from imapsync.report import events
 from imapsync.report.events import Phase
+from imapsync.terms import Reason
 from imapsync.transfer import telling
 from imapsync.transfer.delta import DeltaComparison
 from imapsync.transfer.full import FullComparison
@@ -66,18 +67,28 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
     working = []
     for comparison in comparisons:
         job = comparison.job
-        if not comparison.invalid and not job.finished:
-            job.take(await comparison.conclude())
-        if comparison.invalid:
-            again = _from_scratch(run, job, reading, replaced=comparison.replaced)
-            again.ask()
-            await again.take()
-            if not job.finished:
-                job.take(await again.conclude())
+        try:
+            await _conclude(run, comparison, reading)
+        except FolderReplaced as error:
+            telling.abandon(run, job)
+            run.problem(error, f"folder {job.name} cannot be compared", folder=job.name, reason=Reason.SELECT)
         if not job.finished:
             check_ceiling(run, job)
             working.append(job)
     return working
+
+
+async def _conclude(run: Run, comparison: FullComparison | DeltaComparison, reading: Reading) -> None:
+    """Let a comparison come to its end, from scratch where what is recorded turns out not to fit."""
+    job = comparison.job
+    if not comparison.invalid and not job.finished:
+        job.take(await comparison.conclude())
+    if comparison.invalid:
+        again = _from_scratch(run, job, reading, replaced=comparison.replaced)
+        again.ask()
+        await again.take()
+        if not job.finished:
+            job.take(await again.conclude())
 
 
 def _comparison(
@@ -115,7 +126,7 @@ def _from_scratch(run: Run, job: FolderJob, reading: Reading, *, replaced: bool)
         last |= run.journal.moved(record.id)
     if which is Spared.KNOWN:
         last.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
-    remembered = Kept(_our_marks(run, job, record), frozenset(last))
+    remembered = Kept(_our_marks(run, job, record), frozenset(last), record.copies)
     return FullComparison(run, job, reading, remembered)
 
 

@@ -19,7 +19,7 @@ from imapsync.transfer.work import LARGE_BYTES
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from imapsync.account import OpenFolder
     from imapsync.plan.identity import Identity
@@ -83,6 +83,7 @@ async def tell_apart(
     *,
     known: Mapping[int, int] = MappingProxyType({}),
     suspicious: bool = False,
+    leaving: Collection[int] = (),
 ) -> bool:
     """Read the contents that matching needs into both indexes.
 
@@ -90,15 +91,15 @@ async def tell_apart(
     size only had the same content.
     """
     source, destination = sides
-    rules = run.settings.deletion
     # A draft gets another text under the same identity, and now and then one of the same size.
     for_drafts = is_for_drafts(job.pair.source, run.source.listing.layout)
     found = doubts(
         source,
         destination,
         sync_duplicates=reading.sync_duplicates,
-        mirrors=rules.destination or rules.destination_duplicates,
         suspicious=suspicious or for_drafts,
+        leaving=leaving,
+        remembers=run.journal is not None,
         known=known,
     )
     if not any(found):

@@ -108,7 +108,6 @@ class DeltaComparison:
         except CommandRefused:
             self.invalid = True
             return
-        altered = self._run.settings.content.alters_headers
         # What is new by the recorded numbers was read by another question.
         plan = self._plan
         here |= plan.new.digests_by_uid()
@@ -116,11 +115,8 @@ class DeltaComparison:
         last = self._last
         if record.rules != self._reading.rules:  # perhaps other headers identify messages now
             last = [pair._replace(digest=0) for pair in last]
-        if not same_messages(last, here, there, altered=altered):
-            self._run.warn(
-                f"folder {job.name}: other messages have the numbers that the state file knows (restored from"
-                " a backup?); all of it is compared again"
-            )
+        if not same_messages(last, here, there, altered=self._run.settings.content.alters_headers):
+            telling.replaced(self._run, job)
             note_restored(self._run, record)
             self.invalid = self.replaced = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from imapsync.account.index import identify_poor
@@ -12,6 +13,7 @@ from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    perhaps_put_back,
     put_back,
     removed_copies,
     take_over,
@@ -79,6 +81,8 @@ class DeltaPlan:
         self._arrived = 0
         self._late: set[int] = set()
         self._put_back: set[int] = set()
+        self._highest = 0
+        self._lost = 0
         self._ours: set[int] | None = None
 
     @property
@@ -110,6 +114,7 @@ class DeltaPlan:
             return NOTHING
         await self._find_removed(source_reader)
         await self._gather_loose(destination_reader)
+        await self._find_put_back()
         await self._find_late_duplicates()
         return await self._decide()
 
@@ -155,7 +160,7 @@ class DeltaPlan:
                 for some in unknown.split(planning.UIDS_PER_QUESTION):
                     await reader.read(reader.ask(folder, some), self._reading.table, into=self.new)
         elif self.new.seen:
-            self._arrived = self.new.seen
+            self._arrived = self.new.seen_below(self._source_now.uidnext)
             known = set(self._journal.find(self._record.id, self.new.uids))
             if known:
                 self.new = self.new.without(known)
@@ -208,7 +213,7 @@ class DeltaPlan:
         now = job.destination.numbers
         wanted = self.wanted
         if (wanted is not None and wanted.destination_list) or not adds_up(
-            record.destination, now, self.destination_new.seen
+            record.destination, now, self.destination_new.seen_below(now.uidnext)
         ):
             listed = await list_all(self._run, job, await self._run.destination.opened(job.destination))
             if listed is None:
@@ -219,18 +224,44 @@ class DeltaPlan:
                 pairs.source_uids, pairs.destination_uids, self._present, record.destination_seen
             )
             for uid in self.vanished:
-                self._marks.pop(uid, None)
+                self._lost += self._marks.pop(uid, None) is not None
             gone = [pair for pair in gone if pair.copy in self._present]
             if self._run.settings.deletion.recopy_deleted:
                 await self._recopy(reader)
         self._orphans = gone
-        duplicates = journal.marked_as(record.id, [Copy.DUPLICATE]) if gone else []
-        if duplicates:
+        heirs = self._without_copy() if gone else []
+        if heirs:
             gone = await self._identified(gone)
-        heirs = take_over(gone, [pair for pair in duplicates if pair.source_uid not in self.vanished])
-        self._taken_over = {heir.source_uid: heir.copy for heir in heirs}
+        self._taken_over = {heir.source_uid: heir.copy for heir in take_over(gone, heirs)}
+        for uid in self._taken_over:
+            self._marks.pop(uid, None)
+        await self._give_flags(gone)
         inherited = set(self._taken_over.values())
         self._orphans = [pair for pair in gone if pair.copy not in inherited]
+
+    async def _give_flags(self, gone: list[Pair]) -> None:
+        """Plan the flags of copies that others inherit: those of their new originals."""
+        before = {pair.copy: pair for pair in gone}
+        if not self._taken_over or not self._reading.resync:
+            return
+        folder = await self._run.source.opened(self._job.source)
+        flags = await flags_of(folder, UidSet.of(self._taken_over))
+        ours = self._journal.marked(self._record.id)
+        translator = planning.translator_of(self._run, self._job)
+        for uid, copy in self._taken_over.items():
+            now = without_our_marks(canonical_flags(flags.get(uid, ())), uid, ours)
+            self._flag_rows[uid] = self._journal.flags_number(now)
+            change = flag_change(translator, self._journal.flags(before[copy].flags), now)
+            if change is not None:
+                self._flag_changes.setdefault(change, array("I")).append(copy)
+
+    def _without_copy(self) -> list[Pair]:
+        """Give source messages that have no copy of their own, duplicates before those whose copy went."""
+        journal, record = self._journal, self._record
+        pairs = journal.marked_as(record.id, [Copy.DUPLICATE])
+        pairs += journal.marked_as(record.id, GONE)
+        pairs += journal.find(record.id, self._marks).values()
+        return [pair for pair in pairs if pair.source_uid not in self.vanished]
 
     async def _identified(self, gone: list[Pair]) -> list[Pair]:
         """Learn from the copies who vanished messages were, where the journal does not say."""
@@ -279,6 +310,7 @@ class DeltaPlan:
 
     async def _gather_loose(self, reader: IndexReader) -> None:
         """Complete what is known of destination messages without a partner."""
+        self._highest = max(self.destination_new.uids, default=0)
         job, run = self._job, self._run
         record = self._record
         if self.destination_new.uids and not (record.settled and record.destination.messages >= 0):
@@ -309,9 +341,14 @@ class DeltaPlan:
         }
         await self._identify_pairs()
         without_copy = self.vanished | self._marks.keys()
+        heirs = self._journal.find(self._record.id, self._taken_over)
+        identified = chain(
+            self._journal.identified(self._record.id),
+            (pair._replace(copy=self._taken_over[uid]) for uid, pair in heirs.items()),
+        )
         originals = {
             key: [pair for pair in pairs if pair.source_uid not in without_copy]
-            for key, pairs in originals_of(keys.values(), self._journal.identified(self._record.id)).items()
+            for key, pairs in originals_of(keys.values(), identified).items()
         }
         suspects = {uid for uid, key in keys.items() if originals.get(key)}
         if not suspects:
@@ -319,6 +356,16 @@ class DeltaPlan:
         known = {pair.source_uid for uid in suspects for pair in originals[keys[uid]]}
         folder = await run.source.opened(job.source)
         contents = await read_contents(folder, suspects | known, self._reading.identity)
+        unread = {
+            pair.copy: pair.source_uid
+            for uid in suspects
+            for pair in originals[keys[uid]]
+            if pair.source_uid not in contents
+        }
+        if unread and not self._reading.alters:  # then what was made of them
+            folder = await run.destination.opened(job.destination)
+            copies = await read_contents(folder, unread, self._reading.identity)
+            contents.update((unread[copy], content) for copy, content in copies.items())
         self._late = late_duplicates({uid: keys[uid] for uid in suspects}, originals, contents)
 
     # -- the decision
@@ -331,7 +378,6 @@ class DeltaPlan:
             self._journal,
             self._record,
         )
-        await self._find_put_back()
         late = self._late_rows()
         new = self.new.without(self._late) if self._late else self.new
         loose = self._loose_index()
@@ -339,15 +385,15 @@ class DeltaPlan:
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
         matching = await pair_job(run, job, (new, loose), rules)
+        planning.take_off_marks(new, journal.marked(record.id))
         if reading.resync:
             await self._read_flags(loose, matching)
         if not run.dry:
             self._write(late)
         telling.left_out(run, job, self.new, late, Skip.DUPLICATE)
-        there = max(0, job.destination.numbers.messages)
-        plan = planning.plan_known(run, job, Compared(new, loose, matching), reading, there)
+        plan = planning.plan_known(run, job, Compared(new, loose, matching), reading, self._highest)
         flags = merged(self._flag_changes, plan.flags)
-        return plan._replace(flags=flags, flag_rows=list(self._flag_rows.items()))
+        return plan._replace(flags=flags, flag_rows=list(self._flag_rows.items()), lost=self._lost)
 
     async def _read_flags(self, loose: MessageIndex, matching: Matching) -> None:
         """Read which flags copies have that were loose until now: those of their originals may be others."""
@@ -382,7 +428,11 @@ class DeltaPlan:
             for pair in journal.marked_as(record.id, GONE)
             if pair.source_uid not in self.vanished and pair.source_uid not in self._marks
         ]
-        back = await self._same_contents(put_back(gone, loose, orphans | journal.moved(record.id)))
+        gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(record.id))
+        if not gone:
+            return
+        here, there = await self._contents_of(gone, places)
+        back = put_back(gone, {uid: loose[uid] for uid in places}, here, there)
         for uid in back:
             self._marks.pop(uid, None)
         self._taken_over |= back
@@ -390,14 +440,17 @@ class DeltaPlan:
         self.destination_new = self.destination_new.without(taken)
         self._put_back = taken
 
-    async def _same_contents(self, pairs: dict[int, int]) -> dict[int, int]:
-        """Give those of the pairs (source UID -> destination UID) whose contents are the same."""
-        run, job, identity = self._run, self._job, self._reading.identity
-        if not pairs or run.settings.content.changes:
-            return pairs
-        here = await read_contents(await run.source.opened(job.source), pairs, identity)
-        there = await read_contents(await run.destination.opened(job.destination), pairs.values(), identity)
-        return {uid: copy for uid, copy in pairs.items() if uid in here and here[uid] == there.get(copy)}
+    async def _contents_of(
+        self, pairs: list[Pair], places: list[int]
+    ) -> tuple[dict[int, int], dict[int, int]]:
+        """Read source messages, and what may be their copies."""
+        if self._reading.alters:
+            return {}, {}
+        run, identity = self._run, self._reading.identity
+        folder = await run.source.opened(self._job.source)
+        here = await read_contents(folder, [pair.source_uid for pair in pairs], identity)
+        folder = await run.destination.opened(self._job.destination)
+        return here, await read_contents(folder, places, identity)
 
     def _late_rows(self) -> list[int]:
         return [row for row, uid in enumerate(self.new.uids) if uid in self._late]
@@ -421,6 +474,7 @@ class DeltaPlan:
         journal.mark(record.id, self._marks.items())
         heirs = journal.find(record.id, self._taken_over)
         journal.add(record.id, (pair._replace(copy=self._taken_over[uid]) for uid, pair in heirs.items()))
+        journal.add_believed(record.id, heirs)
         plain = journal.flags_number(())
         new = self.new
         journal.add(

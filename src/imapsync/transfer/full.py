@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.changes import without_our_marks
+from imapsync.plan.belief import same_messages
 from imapsync.plan.decisions import NOTHING, Compared
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.match import PairingRules
@@ -18,10 +18,13 @@ from imapsync.terms import Reason
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.halving import all_from, lacks, read_pieces, read_rest
+from imapsync.transfer.originals import older_than
 from imapsync.transfer.pairing import pair_job
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.decisions import FolderPlan
     from imapsync.session.fetch import FetchStream
@@ -40,7 +43,8 @@ class FullComparison:
 
     `ask` sends, `take` reads the first answers, `conclude` asks what is left and decides. remembered: what
     counts of a record that is not believed. begun: that of a first comparison that was interrupted; its
-    pairs count.
+    pairs count. invalid: they turn out to be of other messages, and everything has to be compared without
+    them; replaced: others were seen under their UIDs.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class FullComparison:
         begun: FolderRecord | None = None,
     ) -> None:
         self.job = job
+        self.invalid = False
+        self.replaced = False
         self._run = run
         self._reading = reading
         self._remembered = remembered
@@ -132,6 +138,8 @@ class FullComparison:
             telling.abandon(run, job)
             for name, refusal in refused:
                 run.problem(refusal, f"folder {name} cannot be opened", folder=job.name, reason=Reason.SELECT)
+        else:
+            self._check_begun()
 
     async def _take_source(self) -> None:
         self._selected, self._source_refused = await _found(self._source_search)
@@ -165,14 +173,18 @@ class FullComparison:
             source.excluded.update(uid for uid in source.uids if uid not in chosen)
         if not source.digests and not destination.uids:
             return planning.plan_copy_of_all(run, job, source, reading, self._remembered)
-        ours = self._remembered.ours
-        if ours and source.flags:
-            for row, uid in enumerate(source.uids):
-                if uid in ours:
-                    flags = without_our_marks(source.flag_table.flags(source.flags[row]), uid, ours)
-                    source.flags[row] = source.flag_table.number(flags)
+        planning.take_off_marks(source, self._remembered.ours)
         known = self._known_pairs()
-        sizes_differ = await tell_apart(run, job, reading, (source, destination), known=known)
+        if self.invalid:
+            return NOTHING
+        sizes_differ = await tell_apart(
+            run,
+            job,
+            reading,
+            (source, destination),
+            known=known,
+            leaving=await self._leaving(),
+        )
         rules = PairingRules(
             reading.sync_duplicates,
             known,
@@ -181,7 +193,19 @@ class FullComparison:
         )
         matching = await pair_job(run, job, (source, destination), rules)
         compared = Compared(source, destination, matching)
-        return planning.plan_first(run, job, compared, reading, self._remembered, complete=whole)
+        return planning.plan_first(run, job, compared, reading, self._remembered, known=known, complete=whole)
+
+    async def _leaving(self) -> Collection[int]:
+        """Give the UIDs of source messages that go at the end of the run when a copy of theirs is found."""
+        run, source, rules = self._run, self._source, self._run.settings.deletion
+        if run.settings.content.changes:
+            return ()  # copies are meant to be others
+        if rules.source:
+            return set(source.uids) - source.excluded
+        if rules.source_older_days is None or set(source.digests).isdisjoint(self._destination.digests):
+            return ()
+        folder = await run.source.opened(self.job.source)
+        return await older_than(folder, rules.source_older_days, run.started_at)
 
     async def _what_came_since_the_listing(self) -> None:
         """Ask what was not asked because a folder was empty when it was listed, and no longer is."""
@@ -202,13 +226,17 @@ class FullComparison:
             await self._take_source()
 
     def _known_pairs(self) -> dict[int, int]:
-        """Give the pairs that an interrupted first comparison has left."""
+        """Give the pairs that an interrupted first comparison has left, held against what lies there now."""
         if self._begun is None or self._run.journal is None:
             return {}
-        pairs = self._run.journal.pairs(self._begun.id)
-        return {
-            uid: copy for uid, copy in zip(pairs.source_uids, pairs.destination_uids, strict=True) if copy > 0
-        }
+        pairs = [pair for pair in self._run.journal.all_pairs(self._begun.id) if pair.copy > 0]
+        here = dict(zip(self._source.uids, self._source.digests, strict=True))
+        there = dict(zip(self._destination.uids, self._destination.digests, strict=True))
+        altered = self._run.settings.content.alters_headers
+        if not same_messages(pairs, here, there, altered=altered):
+            telling.replaced(self._run, self.job)
+            self.invalid = self.replaced = True
+        return {pair.source_uid: pair.copy for pair in pairs}
 
     async def _second_questions(self) -> None:
         run, job = self._run, self.job
@@ -254,15 +282,14 @@ class FullComparison:
             folder = await run.source.opened(job.source)
             await read_rest(run, job, folder, self._source_reader, index)
 
-    @property
-    def invalid(self) -> bool:
-        """A comparison from scratch has nothing that could turn out wrong."""
-        return False
-
-    @property
-    def replaced(self) -> bool:
-        """Nor does it know messages that others could stand in for."""
-        return False
+    def _check_begun(self) -> None:
+        """Pairs of an interrupted comparison hold for the folders that it was made of, and for no others."""
+        job, begun = self.job, self._begun
+        if begun is not None and (
+            (job.source.uidvalidity, job.destination.uidvalidity)
+            != (begun.source.uidvalidity, begun.destination.uidvalidity)
+        ):
+            self.invalid = True
 
 
 async def _found(search: Pending[UidSet] | None) -> tuple[UidSet | None, CommandRefused | None]:

@@ -34,8 +34,8 @@ class Listed(NamedTuple):
 
 
 def lacks(index: MessageIndex, selected: Selected | None) -> bool:
-    """Tell whether a server told of fewer messages than it has: an answer was cut short or left some out."""
-    return selected is not None and index.seen < selected.exists
+    """Tell whether a server told of fewer messages than it had when it opened the folder."""
+    return selected is not None and index.seen_below(selected.uidnext) < selected.exists
 
 
 def all_from(first: int, breaking: Iterable[int]) -> bytes:

@@ -62,8 +62,11 @@ class FolderJob:
 
     @property
     def complete(self) -> bool:
-        """Whether everything selected has arrived and the source showed all that it has."""
-        return not self.copying.left and not self.failed
+        """Whether everything selected has arrived and the source showed all that it has.
+
+        What vanished before it was copied may come back under the same UID, without any number telling so.
+        """
+        return not self.copying.left and not self.failed and not self.copying.vanished
 
     @property
     def destination_compared(self) -> Numbers:

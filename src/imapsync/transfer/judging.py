@@ -58,7 +58,7 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
         found,
         looked=empties,
         restored=restored,
-        missing=await _missing_now(run, jobs) if empties and gone else 0,
+        missing=await _missing_now(run, jobs) if gone else 0,
         allowed=run.settings.deletion.max_vanished,
     )
     for job in jobs:
@@ -74,7 +74,10 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
 
 
 async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
-    """Count what destination folders have lost since they were compared, unchanged ones too."""
+    """Count what destination folders have lost besides.
+
+    That is since they were compared, unchanged ones too, and together with its originals before.
+    """
     asked = [
         (
             job.record.destination.messages,
@@ -83,7 +86,7 @@ async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
         for job in jobs
         if job.record is not None and job.record.destination.messages > 0
     ]
-    missing = 0
+    missing = sum(job.plan.lost for job in jobs)
     for before, answer in asked:
         try:
             missing += max(0, before - ((await answer).messages or 0))

@@ -17,13 +17,14 @@ from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer import recording
+from imapsync.transfer.contents import read_contents
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.wire.dates import epoch_of, search_date
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from imapsync.account import OpenFolder
     from imapsync.plan.index import MessageIndex
@@ -53,7 +54,7 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     if not originals.copies:
         return
     folder = await run.source.opened(job.source)
-    older = await _older(folder, run.started_at - days * SECONDS_PER_DAY) if days is not None else None
+    older = await older_than(folder, days, run.started_at) if days is not None else None
     wanted = Wanted(settings.deletion.source, bool(settings.flags.set_on_source), older)
     if wanted.only_older:
         originals = originals.only(older or ())
@@ -115,10 +116,34 @@ async def _proven(
         copies = await reading.identified(folder, vouched, reading.plain())
         altered = run.settings.content.alters_headers
         seen = sights(originals, present, {} if altered else index.digests_by_uid(), copies.digests_by_uid())
+        for uid in await _unlike(run, job, [uid for uid, sight in seen.items() if sight is Sight.ALIVE]):
+            seen[uid] = Sight.OTHER
     others = [uid for uid, sight in seen.items() if sight is Sight.OTHER]
     if others:
         _tell_others(run, job, others)
     return proven(originals, seen)
+
+
+async def _unlike(run: Run, job: FolderJob, alive: Iterable[int]) -> set[int]:
+    """Give originals whose copies only identity and size spoke for, and that turn out to be other messages.
+
+    Their contents are compared; those that are the same are noted as proven.
+    """
+    journal, record = run.journal, job.record
+    if journal is None or record is None or run.settings.content.changes:
+        return set()
+    believed = journal.believed(record.id).intersection(alive)
+    copies = {uid: pair.copy for uid, pair in journal.find(record.id, believed).items()}
+    if not copies:
+        return set()
+    folder = await run.destination.opened(job.destination)
+    there = await read_contents(folder, copies.values(), run.identity)
+    folder = await run.source.opened(job.source)
+    here = await read_contents(folder, copies, run.identity)
+    same = {uid for uid, copy in copies.items() if uid in here and here[uid] == there.get(copy)}
+    if not run.dry:
+        journal.remove_believed(record.id, same)
+    return copies.keys() - same
 
 
 def _tell_others(run: Run, job: FolderJob, uids: list[int]) -> None:
@@ -128,7 +153,7 @@ def _tell_others(run: Run, job: FolderJob, uids: list[int]) -> None:
     run.sink(
         events.Problem(
             Reason.FOLDER_REPLACED,
-            f"{text} (restored from a backup?); their originals stay, the next run compares the folder anew",
+            f"{text} (restored from a backup, edited?); their originals stay, the next run compares all",
             Side.DESTINATION,
             job.name,
         )
@@ -148,11 +173,12 @@ async def _present(folder: OpenFolder, uids: Collection[int]) -> set[int]:
     return wanted & found
 
 
-async def _older(folder: OpenFolder, before: float) -> set[int]:
-    """Give source UIDs that arrived before a moment.
+async def older_than(folder: OpenFolder, days: float, now: float) -> set[int]:
+    """Give UIDs of a source folder that arrived more than so many days ago.
 
     SEARCH knows whole days in the server's zone only; the exact internal dates decide.
     """
+    before = now - days * SECONDS_PER_DAY
     day_after = search_date(int(before + 2 * SECONDS_PER_DAY)).decode()
     candidates = await folder.search(f"BEFORE {day_after}")
     older: set[int] = set()

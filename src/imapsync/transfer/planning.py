@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.belief import Wishes
+from imapsync.plan.changes import without_our_marks
 from imapsync.plan.decisions import Case, FolderFacts, decide, decide_all, exact_flags
 from imapsync.plan.flags import FlagTranslator
 from imapsync.report import events
@@ -13,7 +14,7 @@ from imapsync.terms import Copy
 from imapsync.transfer import recording, telling
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Container
 
     from imapsync.plan.decisions import Compared, FolderPlan
     from imapsync.plan.index import MessageIndex
@@ -46,26 +47,35 @@ def translator_of(run: Run, job: FolderJob) -> FlagTranslator:
     return FlagTranslator(run.settings.flags, selected.permanent_flags if selected else None)
 
 
-def floor_of(job: FolderJob, destination: MessageIndex | None) -> int:
-    """Give the UID from which on everything in the destination folder is newer than this comparison."""
-    selected = job.destination.opened
-    if selected is not None and selected.uidnext:
-        return selected.uidnext
-    if destination is not None and destination.uids:
-        return max(destination.uids) + 1
-    listed = job.destination.listed
-    return (listed.uidnext if listed else None) or 1
+def floor_of(job: FolderJob, highest: int = 0) -> int:
+    """Give the UID from which on everything in the destination folder is newer than this comparison.
+
+    highest: the highest UID that it has seen; messages may have come after the folder was opened.
+    """
+    selected, listed = job.destination.opened, job.destination.listed
+    opened = (selected.uidnext if selected else None) or 0
+    return max(opened, highest + 1) if opened or highest else (listed.uidnext if listed else None) or 1
+
+
+def take_off_marks(source: MessageIndex, ours: Collection[int]) -> None:
+    r"""Take our own \Deleted off the flags of source messages."""
+    if ours and source.flags:
+        for row, uid in enumerate(source.uids):
+            if uid in ours:
+                flags = without_our_marks(source.flag_table.flags(source.flags[row]), uid, ours)
+                source.flags[row] = source.flag_table.number(flags)
 
 
 class Kept(NamedTuple):
     """What counts of a record although the folder pair is compared from scratch.
 
     ours: source UIDs that we have marked as deleted. last_copies: destination UIDs that --delete2 leaves
-    alone, because the journal knew that each may be the last copy.
+    alone, because the journal knew that each may be the last copy. copies: how many copies there were.
     """
 
     ours: frozenset[int] = frozenset()
     last_copies: frozenset[int] = frozenset()
+    copies: int = 0
 
 
 def plan_copy_of_all(
@@ -74,7 +84,7 @@ def plan_copy_of_all(
     """Plan for an empty destination when duplicates are wanted: everything that is selected."""
     case = Case(
         run.settings.deletion,
-        floor_of(job, None),
+        floor_of(job),
         crossing=reading.cross_duplicates,
         ours=remembered.ours,
     )
@@ -92,15 +102,20 @@ def plan_first(
     reading: Reading,
     remembered: Kept,
     *,
+    known: Container[int],
     complete: bool,
 ) -> FolderPlan:
-    """Plan from a complete matching; complete: nothing of the source folder was kept from us."""
+    """Plan from a complete matching.
+
+    known: source UIDs whose pairs an interrupted run had recorded. complete: nothing of the source folder was
+    kept from us.
+    """
     source, destination, matching = compared
     recording.begin(run, job)
-    recording.note_found(run, job, compared)
+    recording.note_found(run, job, compared, known)
     case = Case(
         run.settings.deletion,
-        floor_of(job, destination),
+        floor_of(job, max(destination.uids, default=0)),
         _facts(run, job, complete=complete),
         recording.last_copies(run, job, compared, remembered.last_copies),
         _moved_identities(run),
@@ -108,7 +123,7 @@ def plan_first(
         reading.cross_duplicates,
         remembered.ours,
     )
-    plan = decide(compared, case)
+    plan = decide(compared, case)._replace(lost=max(0, remembered.copies - len(destination)))
     _tell_work(run, job, source, plan)
     paired = len(compared.paired())
     if paired:
@@ -126,10 +141,11 @@ def plan_first(
     return plan
 
 
-def plan_known(
-    run: Run, job: FolderJob, compared: Compared, reading: Reading, destination_messages: int
-) -> FolderPlan:
-    """Plan from a matching of only the unpaired messages of both sides."""
+def plan_known(run: Run, job: FolderJob, compared: Compared, reading: Reading, highest: int) -> FolderPlan:
+    """Plan from a matching of only the unpaired messages of both sides.
+
+    highest: of the destination's UIDs that were seen.
+    """
     new, loose, matching = compared
     moved: Collection[int] = ()
     ours: Collection[int] = ()
@@ -143,7 +159,7 @@ def plan_known(
         removed = len(run.journal.marked_as(job.record.id, GONE_MARKS))
     case = Case(
         run.settings.deletion,
-        floor_of(job, None),
+        floor_of(job, highest),
         _facts(run, job, complete=True),
         moved,
         _moved_identities(run),
@@ -161,17 +177,19 @@ def plan_known(
         run,
         job,
         source=total,
-        destination=destination_messages,
+        destination=max(0, job.destination.numbers.messages),
         to_copy=to_copy,
         extra=len(matching.extra),
     )
     return plan
 
 
-def _moved_identities(run: Run) -> set[tuple[int, int]]:
+def _moved_identities(run: Run) -> set[int]:
     """Give who the messages are that only the destination has, because we deleted their originals."""
     mirrors = run.settings.deletion.destination
-    return run.journal.moved_identities() if run.journal is not None and mirrors else set()
+    if run.journal is None or not mirrors:
+        return set()
+    return {digest for digest, _ in run.journal.moved_identities()}
 
 
 #: Marks that stand for a copy that was there once.

@@ -44,6 +44,7 @@ class Reading:
         self.cross_duplicates: set[int] | None = set() if settings.selection.skip_cross_duplicates else None
         self.identity = run.identity
         self._added_field = added_header if settings.content.add_header else None
+        self.alters = settings.content.changes
         self._flags = self.resync or run.journal is not None
 
     @property

@@ -8,7 +8,7 @@ from imapsync.plan.settling import settled
 from imapsync.terms import Copy, FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator
 
     from imapsync.journal.journal import Journal
     from imapsync.plan.decisions import Compared
@@ -35,13 +35,17 @@ def begin(run: Run, job: FolderJob) -> None:
     )
 
 
-def note_found(run: Run, job: FolderJob, compared: Compared) -> None:
-    """Write down what a comparison found: pairs, duplicates, and what lies loose on the destination."""
+def note_found(run: Run, job: FolderJob, compared: Compared, known: Container[int]) -> None:
+    """Write down what a comparison found: pairs, duplicates, and what lies loose on the destination.
+
+    known: source UIDs whose pairs an interrupted run had recorded.
+    """
     journal, record = run.journal, job.record
     if journal is None or record is None or run.dry:
         return
     destination, matching = compared.destination, compared.matching
     journal.add(record.id, _pairs(journal, compared, compared.paired()))
+    journal.add_believed(record.id, compared.believed(compared.paired(), known))
     journal.add(record.id, _duplicates(journal, compared))
     loose = (
         (destination.uids[row], destination.digests[row], destination.sizes[row]) for row in matching.extra
@@ -62,6 +66,7 @@ def note_known(run: Run, job: FolderJob, compared: Compared, unlike: Collection[
     alike = [row for row in compared.paired() if uids[partner[row]] not in unlike]
     journal.remove_loose(record.id, [uids[partner[row]] for row in alike])
     journal.add(record.id, _pairs(journal, compared, alike))
+    journal.add_believed(record.id, compared.believed(compared.paired()))
     journal.add(record.id, _duplicates(journal, compared))
     return list(_pairs(journal, compared, (row for row in compared.paired() if uids[partner[row]] in unlike)))
 
@@ -134,7 +139,8 @@ def originals_gone(run: Run, job: FolderJob, uids: set[int]) -> None:
     journal.remove_marked(record.id, uids)
     if record.source.messages >= 0:
         source = record.source._replace(messages=max(0, record.source.messages - len(uids)), size=-1)
-        job.record = record._replace(source=source)
+        copies, removed = journal.count(record.id)
+        job.record = record._replace(source=source, copies=copies, removed=removed)
         journal.update(job.record)
     journal.commit()
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.match import NONE, PairingRules
+from imapsync.account.seen import FolderReplaced, SeenFolder
+from imapsync.plan.match import NONE, PairingRules, unclear_arrivals
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
-from imapsync.transfer.copylist import WAITING
+from imapsync.transfer.contents import read_contents
+from imapsync.transfer.copylist import DONE, WAITING
 from imapsync.transfer.pairing import pair
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ async def wait_until_quiet(run: Run, job: FolderJob) -> None:
     A server goes on with what it had received when a connection broke; looking too early would take a copy
     that is just being stored for a lost one.
     """
-    folder = await run.destination.opened(job.destination)
+    folder = run.destination.look(job.destination.mailbox)
+    await folder.selected()
     waited_s = 0.0
     while waited_s < QUIET_LIMIT_S:
         before = folder.exists
@@ -56,24 +59,39 @@ async def find_copies(
     """Give row -> where its copy is, for those of the rows that arrived after `job.copying.floor`.
 
     source, destination: over whose connections. Copies that are known as those of other rows are left out,
-    so equal messages are counted, not only seen.
+    so equal messages are counted, not only seen; where more than one may be meant, contents decide.
     """
     if not rows:
         return {}
     by_uid = {job.copying.uids[row]: row for row in rows}
-    folder = await source.opened(job.source)
+    try:
+        folder = await source.opened(job.source)
+    except FolderReplaced:
+        return {}  # nobody knows any more who they are
     originals = await reading.identified(folder, by_uid, reading.source_plain())
-    folder = await destination.opened(job.destination)
+    place, floor = job.destination, job.copying.floor
+    claimed = {copy for copy in job.copying.copies if copy}
+    try:
+        folder = await destination.opened(place)
+    except FolderReplaced:  # all UIDs are new ones
+        place, floor, claimed = SeenFolder(place.mailbox), 1, set()
+        folder = await destination.opened(place)
     reader = reading.plain()
     everything = reading.new_index()
-    stream = reader.ask(folder, b"%d:*" % job.copying.floor)
-    await reader.read(stream, reading.table, at_least=job.copying.floor, into=everything)
+    stream = reader.ask(folder, b"%d:*" % floor)
+    await reader.read(stream, reading.table, at_least=floor, into=everything)
     await reader.complete(folder, everything)
-    claimed = {copy for copy in job.copying.copies if copy}
     arrived = everything.without(claimed)
+    if not reading.alters:
+        unsure = {job.copying.uids[row] for row in rows if job.copying.states[row] != DONE}
+        here, there = unclear_arrivals(originals, arrived, unsure)
+        if here:
+            arrived.contents.update(await read_contents(folder, there, reading.identity))
+            folder = await source.opened(job.source)
+            originals.contents.update(await read_contents(folder, here, reading.identity))
     matching = await pair(
         destination,
-        job.destination,
+        place,
         (originals, arrived),
         identity=reading.identity,
         # What arrived here a moment ago is what was sent, however its size is counted.

@@ -28,6 +28,14 @@ def abandon(run: Run, job: FolderJob) -> None:
         run.sink(events.WorkPlanned(listed.messages, listed.size or 0))  # and none of them will arrive
 
 
+def replaced(run: Run, job: FolderJob) -> None:
+    """Warn that other messages than the recorded ones have their UIDs."""
+    run.warn(
+        f"folder {job.name}: other messages have the numbers that the state file knows (restored from"
+        " a backup?); all of it is compared again"
+    )
+
+
 def source_incomplete(run: Run, job: FolderJob, shown: int, exists: int, why: str = "") -> None:
     """Report a source folder that holds more messages than its server shows."""
     job.failed = True

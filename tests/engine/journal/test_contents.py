@@ -194,6 +194,38 @@ def test_who_was_moved_stays_known_when_the_message_is_gone_from_its_folder(
     assert journal.moved_identities() == {(LARGE, 5)}
 
 
+def test_who_was_moved_stays_known_when_the_uids_of_its_folder_mean_nothing_more(
+    journal: Journal,
+) -> None:
+    def begin(uidvalidity: int) -> int:
+        return journal.begin(FolderRecord(0, "INBOX", "INBOX", Numbers(1), Numbers(uidvalidity))).id
+
+    for uidvalidity in (2, 3):
+        place = begin(uidvalidity)
+        journal.add_loose(place, [(1, LARGE, 5), (2, 0, 6), (3, 8, uidvalidity)], moved=True)
+        journal.add_loose(place, [(4, 7, 7)])
+    place = begin(4)
+    assert journal.loose(place) == {}
+    assert journal.moved(place) == set()
+    assert journal.moved_identities() == {(LARGE, 5), (8, 2), (8, 3)}
+    journal.add_loose(place, [(1, 9, 9)], moved=True)
+    journal.forget(place)
+    assert journal.moved_identities() == {(LARGE, 5), (8, 2), (8, 3), (9, 9)}
+
+
+def test_pairs_that_were_only_believed(journal: Journal, folder: int) -> None:
+    journal.add(folder, [Pair(uid, uid, 0, 7, 7) for uid in (1, 2, 3, 4)])
+    journal.add_believed(folder, [1, 2, 3])
+    journal.add_believed(folder, [3])
+    assert journal.believed(folder) == {1, 2, 3}
+    journal.remove_believed(folder, [1])
+    journal.remove(folder, [2])
+    assert journal.believed(folder) == {3}
+    assert [pair.source_uid for pair in journal.all_pairs(folder)] == [1, 3, 4]
+    journal.forget(folder)
+    assert journal.believed(folder) == set()
+
+
 def test_messages_that_await_their_filter(journal: Journal, folder: int) -> None:
     journal.add_unfiltered(folder, [1, 2])
     journal.begin_filtering(folder)

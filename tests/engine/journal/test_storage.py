@@ -66,7 +66,17 @@ def test_a_new_file_is_private_marked_and_alone(path: Path) -> None:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
         assert connection.execute("PRAGMA user_version").fetchone() == (FORMAT_VERSION,)
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
-        assert tables == {"meta", "folder", "pair", "loose", "unfiltered", "flagset", "name", "marked"}
+        assert tables == {
+            "meta",
+            "folder",
+            "pair",
+            "loose",
+            "unfiltered",
+            "flagset",
+            "name",
+            "marked",
+            "believed",
+        }
     connection.close()
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from imapsync.plan.changes import (
-    FreedDuplicate,
+    Heir,
     can_have_vanished,
     flag_change,
     late_duplicates,
     originals_of,
+    perhaps_put_back,
     put_back,
     removed_copies,
     take_over,
@@ -48,7 +49,7 @@ def test_copies_that_the_destination_no_longer_lists(
     ("gone", "duplicates", "expected"),
     [
         pytest.param(
-            [Pair(1, 11, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, A, 5)], [FreedDuplicate(2, 11)], id="inherits"
+            [Pair(1, 11, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, A, 5)], [Heir(2, 11)], id="inherits"
         ),
         pytest.param([Pair(1, 11, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, A, 6)], [], id="another size"),
         pytest.param([Pair(1, 11, 0, A, 5)], [Pair(2, Copy.DUPLICATE, 0, B, 5)], [], id="another message"),
@@ -59,13 +60,13 @@ def test_copies_that_the_destination_no_longer_lists(
         pytest.param(
             [Pair(1, 11, 0, A, 5), Pair(2, 12, 0, A, 5), Pair(3, 13, 0, A, 5)],
             [Pair(8, Copy.DUPLICATE, 0, A, 5), Pair(9, Copy.DUPLICATE, 0, A, 5)],
-            [FreedDuplicate(8, 11), FreedDuplicate(9, 12)],
+            [Heir(8, 11), Heir(9, 12)],
             id="each copy has one heir",
         ),
     ],
 )
 def test_a_duplicate_inherits_the_copy_of_its_original(
-    gone: list[Pair], duplicates: list[Pair], expected: list[FreedDuplicate]
+    gone: list[Pair], duplicates: list[Pair], expected: list[Heir]
 ) -> None:
     assert take_over(gone, duplicates) == expected
 
@@ -145,7 +146,22 @@ def test_what_can_have_vanished(
 def test_copies_that_their_owner_put_back(
     gone: list[Pair], loose: dict[int, tuple[int, int]], taken: set[int], back: dict[int, int]
 ) -> None:
-    assert put_back(gone, loose, taken) == back
+    pairs, places = perhaps_put_back(gone, loose, taken)
+    assert put_back(pairs, {uid: loose[uid] for uid in places}, {}, {}) == back
+
+
+@pytest.mark.parametrize(
+    ("size", "there", "back"),
+    [
+        pytest.param(57, {9: 3}, {1: 9}, id="host2 counts sizes otherwise"),
+        pytest.param(50, {9: 4}, {}, id="another text under the same identity"),
+        pytest.param(50, {}, {1: 9}, id="it cannot be read and the size is right"),
+        pytest.param(57, {}, {}, id="it cannot be read"),
+    ],
+)
+def test_the_content_tells_what_was_put_back(size: int, there: dict[int, int], back: dict[int, int]) -> None:
+    gone = [Pair(1, Copy.VANISHED, 0, 7, 50)]
+    assert put_back(gone, {9: (7, size)}, {1: 3}, there) == back
 
 
 def test_a_duplicate_whose_original_got_no_copy_is_taken_up() -> None:

@@ -42,6 +42,14 @@ def flagged(messages: list[tuple[int, bytes]], table: FlagTable) -> MessageIndex
     return index
 
 
+def test_pairs_that_only_identity_and_size_speak_for_are_believed() -> None:
+    both = compared(index_of([(A, 1), (B, 1), (C, 1), (9, 1)]), index_of([(A, 1), (B, 1), (C, 1)]))
+    both.source.contents.update({2: 77, 3: 88})
+    both.destination.contents.update({2: 77})
+    assert both.believed(both.paired()) == [1, 3]
+    assert both.believed(both.paired(), known={1}) == [3]
+
+
 def test_copies_get_the_flags_of_their_originals_in_as_few_changes_as_there_are_kinds() -> None:
     table = FlagTable()
     both = compared(

@@ -11,9 +11,46 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.engine.plan.builders import Message, index_of
 
 from imapsync.plan.index import FlagTable, MessageIndex, canonical_flags
-from imapsync.plan.match import NONE, Doubts, Matching, PairingRules, doubts, duplicate_rows, match, twins
+from imapsync.plan.match import (
+    NONE,
+    Doubts,
+    Matching,
+    PairingRules,
+    doubts,
+    duplicate_rows,
+    match,
+    twins,
+    unclear_arrivals,
+)
 
 A, B, C = 101, 202, (1 << 64) - 1
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "unsure", "unclear"),
+    [
+        pytest.param([(A, 1), (B, 2)], [(A, 1), (B, 9)], set(), ([], []), id="each digest stands once"),
+        pytest.param([(A, 1), (B, 2)], [(A, 1), (B, 2)], {2}, ([2], [2]), id="did it arrive?"),
+        pytest.param([(A, 1)], [(B, 2)], {1}, ([], []), id="it did not"),
+        pytest.param([(A, 1), (A, 2)], [(A, 1)], set(), ([1, 2], [1]), id="which of two was it?"),
+        pytest.param([(A, 1)], [(A, 1), (A, 2)], set(), ([1], [1, 2]), id="which of two is it?"),
+    ],
+)
+def test_whose_content_tells_what_has_arrived(
+    here: list[Message], there: list[Message], unsure: set[int], unclear: tuple[list[int], list[int]]
+) -> None:
+    assert unclear_arrivals(index_of(here), index_of(there), unsure) == unclear
+
+
+def test_messages_that_came_after_the_opening_do_not_count_among_those_that_were_there() -> None:
+    index = MessageIndex()
+    for uid in (3, 5, 9):
+        assert index.is_new(uid)
+        index.uids.append(uid)
+    index.dropped.append(10)
+    assert [index.seen_below(uidnext) for uidnext in (0, None, 9, 4)] == [4, 4, 2, 1]
+    assert not index.is_new(5)
+    assert index.seen_below(10) == 3
 
 
 def matched(source: list[Message], destination: list[Message], *, sync_duplicates: bool = False) -> Matching:
@@ -233,9 +270,19 @@ def test_messages_that_are_not_selected_pair_and_are_never_copied() -> None:
             [(A, 1), (A, 1)], [(A, 1)], {"sync_duplicates": True}, ([0, 1], [0], [], []), id="which is there?"
         ),
         pytest.param([(A, 1), (A, 1)], [(A, 1), (A, 1)], {}, ([], [], [], []), id="as many here as there"),
-        pytest.param([(A, 1)], [(A, 1), (A, 1)], {}, ([], [], [], []), id="one too many there"),
+        pytest.param([(A, 1)], [(A, 1), (A, 1)], {}, ([0], [0, 1], [], []), id="which of two there is it?"),
         pytest.param(
-            [(A, 1)], [(A, 1), (A, 1)], {"mirrors": True}, ([0], [0, 1], [], []), id="which is deleted?"
+            [(A, 1), (A, 1)],
+            [(A, 1), (A, 1)],
+            {"remembers": True},
+            ([0, 1], [0, 1], [], []),
+            id="which is whose will count later",
+        ),
+        pytest.param(
+            [(A, 1)], [(A, 1)], {"leaving": {1}}, ([0], [0], [], []), id="it is about to be deleted"
+        ),
+        pytest.param(
+            [(A, 1)], [(B, 1)], {"leaving": {1}}, ([], [], [], []), id="it has no copy to be held against"
         ),
         pytest.param([(A, 1)], [(A, 1)], {"suspicious": True}, ([0], [0], [], []), id="an older version?"),
         pytest.param([(A, 1)], [(A, 9)], {}, ([], [], [0], [0]), id="only the size differs"),
@@ -249,6 +296,13 @@ def test_messages_that_are_not_selected_pair_and_are_never_copied() -> None:
             {"known": {1: 1}},
             ([], [], [], []),
             id="known pairs are no doubt",
+        ),
+        pytest.param(
+            [(A, 1), (B, 1), (A, 1)],
+            [(A, 1), (B, 1)],
+            {"known": {1: 1, 2: 2}},
+            ([0, 2], [], [], []),
+            id="a duplicate of what has a copy?",
         ),
         pytest.param(
             [(A, 1)], [(A, 9)], {"known": {1: 5}}, ([], [], [0], [0]), id="a known copy that is not there"

@@ -9,26 +9,24 @@ from imapsync.terms import Copy
 
 
 @pytest.mark.parametrize(
-    ("copy", "sight", "found_elsewhere", "expected"),
+    ("copy", "sight", "expected"),
     [
-        pytest.param(5, Sight.ALIVE, False, True, id="its copy was seen a moment ago"),
-        pytest.param(1, Sight.ALIVE, False, True, id="the first copy that a folder ever got"),
-        pytest.param(5, Sight.OTHER, False, False, id="another message has the copy's UID"),
-        pytest.param(5, Sight.ABSENT, False, False, id="its copy is not there"),
-        pytest.param(5, Sight.UNKNOWN, False, False, id="nobody could look"),
-        pytest.param(5, Sight.ABSENT, True, True, id="its copy was filed elsewhere"),
-        pytest.param(Copy.REMOVED, Sight.ABSENT, False, True, id="its owner removed the copy"),
-        pytest.param(Copy.DUPLICATE, Sight.UNKNOWN, True, False, id="a duplicate has no copy of its own"),
-        pytest.param(Copy.VANISHED, Sight.ABSENT, False, False, id="vanished, not judged"),
-        pytest.param(Copy.UNSEEN, Sight.ABSENT, False, False, id="gone before anybody saw it"),
-        pytest.param(Copy.DOUBTED, Sight.ABSENT, False, False, id="gone by an accident"),
-        pytest.param(Copy.KEPT, Sight.ABSENT, False, False, id="gone unseen and found nowhere"),
-        pytest.param(Copy.MISSED, Sight.ABSENT, False, False, id="gone unseen, not looked for"),
-        pytest.param(Copy.KEPT, Sight.ABSENT, True, True, id="gone unseen, found elsewhere"),
+        pytest.param(1, Sight.ALIVE, True, id="the first copy that a folder ever got"),
+        pytest.param(5, Sight.ALIVE, True, id="its copy was seen a moment ago"),
+        pytest.param(5, Sight.OTHER, False, id="another message has the copy's UID"),
+        pytest.param(5, Sight.ABSENT, False, id="its copy is not there"),
+        pytest.param(5, Sight.UNKNOWN, False, id="nobody could look"),
+        pytest.param(Copy.REMOVED, Sight.ABSENT, True, id="its owner removed the copy"),
+        pytest.param(Copy.DUPLICATE, Sight.UNKNOWN, False, id="a duplicate has no copy of its own"),
+        pytest.param(Copy.VANISHED, Sight.ABSENT, False, id="vanished, not judged"),
+        pytest.param(Copy.UNSEEN, Sight.ABSENT, False, id="gone before anybody saw it"),
+        pytest.param(Copy.DOUBTED, Sight.ABSENT, False, id="gone by an accident"),
+        pytest.param(Copy.KEPT, Sight.ABSENT, False, id="gone unseen and found nowhere"),
+        pytest.param(Copy.MISSED, Sight.ABSENT, False, id="gone unseen, not looked for"),
     ],
 )
-def test_whether_an_original_may_go(copy: int, sight: Sight, found_elsewhere: bool, expected: bool) -> None:
-    assert may_go(copy, sight, found_elsewhere=found_elsewhere) is expected
+def test_whether_an_original_may_go(copy: int, sight: Sight, expected: bool) -> None:
+    assert may_go(copy, sight) is expected
 
 
 @pytest.mark.parametrize(

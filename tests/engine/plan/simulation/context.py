@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
 
-from tests.engine.plan.simulation.job import Job, Reader, Row
+from tests.engine.plan.simulation.job import DONE, Job, Reader, Row
 from tests.engine.plan.simulation.servers import DELETED, Cut, Session, Stored
 
 from imapsync.plan.belief import is_all
-from imapsync.plan.match import SAMPLE, PairingRules, doubts, match
+from imapsync.plan.match import SAMPLE, PairingRules, doubts, match, unclear_arrivals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from tests.engine.plan.simulation.journal import Journal
+    from tests.engine.plan.simulation.law import Truth
     from tests.engine.plan.simulation.options import Options
     from tests.engine.plan.simulation.servers import Selected
     from tests.engine.plan.simulation.world import World
 
+    from imapsync.plan.decisions import Compared
     from imapsync.plan.index import MessageIndex
     from imapsync.terms import FolderRecord
 
 T = TypeVar("T")
 #: Lost connections after which a step is given up.
 ATTEMPTS = 5
+#: Originals older than this go with the option `older`.
+OLD_S = 30 * 86_400
 #: A step: stops before everything that it asks or does, so that something may happen there.
 Steps = Generator[None, None, T]
 
@@ -73,31 +77,43 @@ class Context:
 
     # -- what changes a server, under the eyes of the law
 
+    @property
+    def truth(self) -> Truth | None:
+        return self.journal.truth if self.journal is not None else None
+
     def append(self, job: Job, stored: Stored) -> tuple[int, int]:
         """Store a copy; gives UIDVALIDITY and UID."""
-        self.world.arrived(job.name, stored)
+        self.world.law.copies(job.name, stored, self.truth)
         self.destination.status(job.name)
         box = self.destination.server.boxes[job.name]
         return box.uidvalidity, box.put(stored)
 
-    def flag_copy(self, uid: int, add: Iterable[bytes], remove: Iterable[bytes]) -> None:
+    def flag_copy(self, name: str, uid: int, add: Iterable[bytes], remove: Iterable[bytes]) -> None:
         add = tuple(add)
         stored = self.destination.fetch([uid])
-        if uid in stored and any(flag.lower() == DELETED.lower() for flag in add):
-            self.world.marks_there(stored[uid])
         self.destination.store(uid, add, remove)
+        if uid in stored and DELETED in add:
+            self.world.law.marks_there(name, stored[uid], self.truth)
 
-    def expunge_source(self, uids: set[int]) -> bool:
+    def mark_original(self, job: Job, uid: int) -> None:
+        """Mark an original as deleted; who has a journal knows it from then on."""
+        if self.truth is not None and job.record is not None and uid in self.source.box.messages:
+            self.truth.marked.add((job.name, self.source.box.uidvalidity, uid))
+        self.source.store(uid, [DELETED])
+
+    def expunge_source(self, uids: set[int], job: Job) -> bool:
         """Delete originals for good."""
         gone = self._expunge(self.source, uids)
         for stored in gone or ():
-            self.world.expunged_here(stored)
+            if self.truth is not None and job.record is not None:
+                self.truth.moved.add(stored.mail.content)
+            self.world.law.expunges_here(job.name, stored)
         return gone is not None
 
     def expunge_destination(self, uids: set[int], name: str) -> bool:
         gone = self._expunge(self.destination, uids)
         for stored in gone or ():
-            self.world.expunged_there(name, stored)
+            self.world.law.expunges_there(name, stored, self.destination.box, self.truth)
         return gone is not None
 
     def _expunge(self, session: Session, uids: set[int]) -> list[Stored] | None:
@@ -138,6 +154,10 @@ class Context:
         if self.journal is not None:
             self.journal.restored += max(1, record.copies)
 
+    def is_replaced(self, job: Job) -> bool:
+        compared = job.destination.uidvalidity if job.destination is not None else 0
+        return bool(compared) and self.destination.box.uidvalidity != compared
+
     def list_all(self, job: Job, session: Session) -> Steps[set[int] | None]:
         yield
         listed = session.search()
@@ -159,6 +179,7 @@ class Context:
         known: Mapping[int, int] | None = None,
         *,
         suspicious: bool = False,
+        leaving: Collection[int] = (),
     ) -> Steps[bool]:
         """Read the contents that matching asks for; tells whether host2 counts sizes in its own way."""
         options = self.options
@@ -166,40 +187,76 @@ class Context:
             source,
             destination,
             sync_duplicates=options.duplicates,
-            mirrors=options.delete2,
             suspicious=suspicious,
+            leaving=leaving,
+            remembers=self.journal is not None,
             known=known or {},
         )
         here = found.source_other_size + found.source_same_size
         there = found.destination_other_size + found.destination_same_size
         yield from self.read_contents(job, source, here)
         if there:
-            yield from self.open_destination(job)
+            yield from self.same_destination(job)
+            yield
             rows = self.destination.fetch(destination.uids[row] for row in there)
             destination.contents.update((uid, stored.mail.content) for uid, stored in rows.items())
         if len({source.digests[row] for row in found.source_other_size}) <= SAMPLE:
             return False
         raise AssertionError("histories have fewer messages")
 
+    def older_than(self) -> set[int]:
+        rows = self.source.fetch(self.source.search())
+        return {uid for uid, stored in rows.items() if stored.date < self.world.started - OLD_S}
+
     def read_contents(self, job: Job, source: MessageIndex, rows: list[int]) -> Steps[None]:
         if rows:
-            yield from self.open_source(job)
+            yield from self.same_source(job)
+            yield
             got = self.source.fetch(source.uids[row] for row in rows)
             source.contents.update((uid, stored.mail.content) for uid, stored in got.items())
+
+    def note_pairs(self, job: Job, compared: Compared, *, scratch: bool) -> None:
+        """Hold what a comparison takes for the same against what it is."""
+        here = self.source.server.boxes[job.name].messages
+        there = self.destination.server.boxes[job.name].messages
+        opened = (job.source, job.destination)
+        boxes = (self.source.server.boxes[job.name], self.destination.server.boxes[job.name])
+        if any(
+            one is None or one.uidvalidity != box.uidvalidity for one, box in zip(opened, boxes, strict=True)
+        ):
+            return
+        for row, partner in enumerate(compared.matching.partner):
+            if partner >= 0:
+                one = here.get(compared.source.uids[row])
+                other = there.get(compared.destination.uids[partner])
+                if one is not None and other is not None:
+                    self.world.law.believes(job.name, one, other, scratch=scratch)
 
     def find_copies(self, job: Job, rows: list[Row]) -> Steps[dict[Row, int]]:
         """Give the UIDs of copies that arrived in this run, for those of the rows that have one."""
         if not rows:
             return {}
         by_uid = {row.uid: row for row in rows}
-        yield from self.open_source(job)
+        try:
+            yield from self.same_source(job)
+        except FolderReplaced:
+            return {}
+        yield
         source = self.reader.empty()
         self.reader.source(self.source.fetch(by_uid), source, selects=False)
         yield from self.open_destination(job)
         everything = self.reader.empty()
-        self.reader.destination(self.destination.fetch_from(job.floor), everything)
-        claimed = {row.copy for row in job.rows if row.copy}
-        destination = everything.without(claimed)
+        replaced = self.is_replaced(job)
+        self.reader.destination(self.destination.fetch_from(1 if replaced else job.floor), everything)
+        destination = everything.without(set() if replaced else {row.copy for row in job.rows if row.copy})
+        here, there = unclear_arrivals(source, destination, {row.uid for row in rows if row.state != DONE})
+        if here:
+            yield
+            got = self.destination.fetch(there)
+            destination.contents.update((uid, stored.mail.content) for uid, stored in got.items())
+            yield from self.same_source(job)
+            got = self.source.fetch(here)
+            source.contents.update((uid, stored.mail.content) for uid, stored in got.items())
         matching = match(source, destination, PairingRules(sync_duplicates=True, sizes_differ=True))
         return {
             by_uid[source.uids[at]]: destination.uids[partner]

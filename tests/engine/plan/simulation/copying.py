@@ -9,6 +9,7 @@ from tests.engine.plan.simulation.job import DONE, FAILED, SENT, SKIPPED, WAITIN
 from tests.engine.plan.simulation.servers import Cut, Stored
 from tests.engine.plan.simulation.world import ordered
 
+from imapsync.plan.changes import can_have_vanished, without_our_marks
 from imapsync.plan.stored import all_there, unaccounted
 from imapsync.terms import Numbers, Pair
 
@@ -74,7 +75,8 @@ def check_arrivals(run: Context, jobs: list[Job]) -> Steps[None]:
             rows = [row for row in done if not row.copy]
         else:
             yield from run.open_destination(job)
-            present = {uid for uid in run.destination.search() if uid >= job.floor}
+            replaced = run.is_replaced(job)
+            present = set() if replaced else {uid for uid in run.destination.search() if uid >= job.floor}
             rows = [done[place] for place in unaccounted([row.copy for row in done], present)]
             for row in rows:
                 row.copy = 0
@@ -88,6 +90,8 @@ def check_arrivals(run: Context, jobs: list[Job]) -> Steps[None]:
                 if run.journal is not None and job.record is not None:
                     run.journal.remove(job.name, [row.uid])
                     run.journal.commit()
+        if agrees:
+            job.after = now
         run.commit()
 
 
@@ -102,8 +106,9 @@ def _copy_row(run: Context, job: Job, row: Row) -> Steps[None]:
         _vanished(run, job, row)
         return
     original = got[row.uid]
-    row.flags = run.journal_flags.number(ordered(original.flags))
-    flags = frozenset(run.reader.translator.translate(ordered(original.flags)))
+    kept = without_our_marks(ordered(original.flags), row.uid, job.ours)
+    row.flags = run.journal_flags.number(kept)
+    flags = frozenset(run.reader.translator.translate(kept))
     mail = original.mail
     yield
     row.state = SENT
@@ -121,11 +126,12 @@ def _copy_row(run: Context, job: Job, row: Row) -> Steps[None]:
 def _vanished(run: Context, job: Job, row: Row) -> None:
     job.vanished += 1
     present, source = run.source.search(), job.source
-    if source is not None:
-        old = sum(uid < source.uidnext for uid in present)
-        if old + job.vanished > source.exists:
-            _failed(run, job, row)
-            return
+    known = [other.uid for other in job.rows]
+    if source is not None and not can_have_vanished(
+        source.exists, source.uidnext, job.vanished, present, known
+    ):
+        _failed(run, job, row)
+        return
     if row.uid in present:
         _failed(run, job, row)
     else:

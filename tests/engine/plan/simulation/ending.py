@@ -8,9 +8,10 @@ from tests.engine.plan.simulation.context import FolderReplaced
 from tests.engine.plan.simulation.servers import DELETED
 
 from imapsync.plan.brakes import MirrorPlan, brake_of
+from imapsync.plan.changes import without_original
 from imapsync.plan.proof import Sight, is_accident, judge, may_go
 from imapsync.plan.settling import Done, confirmed, settled
-from imapsync.terms import UNJUDGED, Copy, Pair
+from imapsync.terms import GONE, UNJUDGED, Copy, Pair
 
 if TYPE_CHECKING:
     from tests.engine.plan.simulation.context import Context, Steps
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from imapsync.plan.index import MessageIndex
 
 _LOOKED_FOR = (Copy.VANISHED, Copy.UNSEEN, Copy.DOUBTED, Copy.MISSED)
-OLD_S = 30 * 86_400
 
 
 class Brake(Exception):  # noqa: N818 - the way out of a run
@@ -34,7 +34,7 @@ def finish(run: Context, job: Job) -> Steps[None]:
             for (add, remove), uids in job.flag_changes.items():
                 yield
                 for uid in uids:
-                    run.flag_copy(uid, add, remove)
+                    run.flag_copy(job.name, uid, add, remove)
         except FolderReplaced:
             job.failed = True
             run.errors += 1
@@ -46,6 +46,10 @@ def finish(run: Context, job: Job) -> Steps[None]:
                 if uid in pairs:
                     pairs[uid] = pairs[uid]._replace(flags=number)
             job.flag_rows.clear()
+        if not job.failed:
+            journal.remove_loose(job.name, [pair.copy for pair in job.later])
+            journal.add(job.name, job.later)
+        _take_up_duplicates(run, job)
         options = run.options
         later = bool(job.doomed) or options.deletion.empties_source or bool(options.setflag1)
         copies, removed = journal.count(job.name)
@@ -60,11 +64,26 @@ def finish(run: Context, job: Job) -> Steps[None]:
             complete=job.is_complete and not later,
             rules=run.wishes.rules,
             now=run.world.started,
+            seen=job.after,
         )
         job.record = settled(record, done)
         journal.update(job.name, job.record)
         journal.commit()
     job.finished = True
+
+
+def _take_up_duplicates(run: Context, job: Job) -> None:
+    """Forget that messages are duplicates of one that was not copied: the next run takes one of them."""
+    journal = run.journal
+    if journal is None:
+        return
+    left = journal.marked_as(job.name, [Copy.DUPLICATE])
+    copied = [*journal.identified(job.name), *journal.marked_as(job.name, GONE)]
+    moved = journal.moved_identities()
+    orphans = [pair for pair in without_original(left, copied) if (pair.digest, pair.size) not in moved]
+    if orphans:
+        job.failed = True
+        journal.remove(job.name, [pair.source_uid for pair in orphans])
 
 
 def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
@@ -92,6 +111,7 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
         {at: found.get(name, set()) for at, name in enumerate(names)},
         looked=empties,
         restored=restored,
+        missing=(yield from _missing_now(run, jobs)) if gone else 0,
         allowed=run.options.maxvanished2,
     )
     for at, name in enumerate(names):
@@ -101,6 +121,16 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
     journal.commit()
     if judgement.doubted and empties:
         raise Brake
+
+
+def _missing_now(run: Context, jobs: list[Job]) -> Steps[int]:
+    missing = sum(job.gone_both for job in jobs)
+    for job in jobs:
+        if job.record is not None and job.record.destination.messages > 0:
+            yield
+            now = run.destination.status(job.name).messages
+            missing += max(0, job.record.destination.messages - now)
+    return missing
 
 
 def _worth_looking(run: Context, gone: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
@@ -121,15 +151,20 @@ def _found_elsewhere(
             rows = run.source.fetch(pair.source_uid for pair in gone[job.name])
             wanted += [(job.name, uid, stored.mail) for uid, stored in rows.items()]
     found: dict[str, set[int]] = {}
-    for name in list(run.world.there.boxes):
+    claimed: dict[str, set[int]] = {}
+    for job in jobs:
+        if run.journal is not None and job.record is not None:
+            pairs = run.journal.read(job.name).pairs.values()
+            claimed[job.name] = {pair.copy for pair in pairs if pair.copy > 0}
+    for name in list(run.world.there.boxes) if wanted else ():
         yield
         run.destination.select(name)
-        there = run.destination.fetch(run.destination.search()).values()
-        bias = run.destination.server.size_bias
-        keys = {(stored.mail.digest, stored.mail.size + bias) for stored in there}
-        contents = {stored.mail.content for stored in there}
+        others = claimed.get(name, set())
+        yield
+        there = run.destination.fetch(uid for uid in run.destination.search() if uid not in others)
+        contents = {(stored.mail.digest, stored.mail.content) for stored in there.values()}
         for source, uid, mail in wanted:
-            if (mail.digest, mail.size) in keys or mail.content in contents:
+            if (mail.digest, mail.content) in contents:
                 found.setdefault(source, set()).add(uid)
     return found
 
@@ -153,8 +188,7 @@ def _change_source(run: Context, job: Job) -> Steps[None]:
     older: set[int] = set()
     if options.older:
         yield
-        rows = run.source.fetch(run.source.search())
-        older = {uid for uid, stored in rows.items() if stored.date < run.world.started - OLD_S}
+        older = run.older_than()
         if not older and not options.delete1 and not options.setflag1:
             return
         if not options.setflag1 and not options.delete1:
@@ -168,11 +202,28 @@ def _change_source(run: Context, job: Job) -> Steps[None]:
     known = {uid: known[uid] for uid in index.uids}
     go = yield from _proven(run, job, fresh=fresh, known=known, index=index)
     alike = {uid for uid, twin in job.twins.items() if twin in go}
+    alike |= _known_twins(run, job, known, index, go)
     fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
     go |= alike
     doomed = {uid for uid in go if options.delete1 and (uid in fresh or uid in selected)} | (go & older)
     flagged = {uid for uid in go if uid in fresh or uid in selected} if options.setflag1 else set()
     yield from _carry_out(run, job, doomed, flagged)
+
+
+def _known_twins(
+    run: Context, job: Job, known: dict[int, int], index: MessageIndex, go: set[int]
+) -> set[int]:
+    if run.journal is None or job.record is None:
+        return set()
+    pairs = run.journal.read(job.name).pairs
+    proven = {
+        (pair.digest, pair.size) for uid in go if (pair := pairs.get(uid)) is not None and pair.copy > 0
+    }
+    return {
+        uid
+        for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True)
+        if known.get(uid) == Copy.DUPLICATE and (digest, size) in proven
+    }
 
 
 def _candidates(run: Context, job: Job) -> tuple[dict[int, int], dict[int, int]]:
@@ -194,7 +245,7 @@ def _proven(
         yield from run.same_destination(job)
         yield
         present = run.destination.search()
-        run.world.looked_at = run.world.there.contents()
+        run.world.law.looked_at = run.world.there.contents()
         rows = run.destination.fetch(copy for copy in known.values() if copy > 0)
         who = {uid: stored.mail.digest for uid, stored in rows.items()}
         here = dict(zip(index.uids, index.digests, strict=True))
@@ -205,6 +256,9 @@ def _proven(
                 sights[uid] = Sight.OTHER
             else:
                 sights[uid] = Sight.ALIVE
+        alive = {uid: copies[uid] for uid, sight in sights.items() if sight is Sight.ALIVE}
+        for uid in (yield from _unlike(run, job, alive)):
+            sights[uid] = Sight.OTHER
     if Sight.OTHER in sights.values():
         job.failed = True
         run.errors += 1
@@ -212,11 +266,27 @@ def _proven(
             run.journal.forget(job.name)
             run.journal.commit()
             job.record = None
-    return {
+    return {uid for uid, copy in copies.items() if may_go(copy, sights.get(uid, Sight.UNKNOWN))}
+
+
+def _unlike(run: Context, job: Job, copies: dict[int, int]) -> Steps[set[int]]:
+    if run.journal is None or job.record is None:
+        return set()
+    believed = {uid: copies[uid] for uid in run.journal.read(job.name).believed if uid in copies}
+    if not believed:
+        return set()
+    yield
+    there = run.destination.fetch(believed.values())
+    yield from run.same_source(job)
+    yield
+    here = run.source.fetch(believed)
+    same = {
         uid
-        for uid, copy in copies.items()
-        if may_go(copy, sights.get(uid, Sight.UNKNOWN), found_elsewhere=False)
+        for uid, copy in believed.items()
+        if uid in here and copy in there and here[uid].mail.content == there[copy].mail.content
     }
+    run.journal.change(job.name).believed -= same
+    return believed.keys() - same
 
 
 def _carry_out(run: Context, job: Job, doomed: set[int], flagged: set[int]) -> Steps[None]:
@@ -236,11 +306,11 @@ def _carry_out(run: Context, job: Job, doomed: set[int], flagged: set[int]) -> S
         journal.commit()
     yield
     for uid in doomed:
-        run.source.store(uid, [DELETED])
+        run.mark_original(job, uid)
     gone = False
     if expunges:
         yield
-        gone = run.expunge_source(doomed)
+        gone = run.expunge_source(doomed, job)
     if gone and journal is not None and job.record is not None:
         _forget_originals(run, job, doomed)
     elif not gone and expunges:
@@ -259,7 +329,8 @@ def _forget_originals(run: Context, job: Job, uids: set[int]) -> None:
     table.marked -= uids
     if record.source.messages >= 0:
         source = record.source._replace(messages=max(0, record.source.messages - len(uids)), size=-1)
-        job.record = record._replace(source=source)
+        copies, removed = journal.count(job.name)
+        job.record = record._replace(source=source, copies=copies, removed=removed)
         journal.update(job.name, job.record)
     journal.commit()
 

@@ -10,7 +10,7 @@ from tests.engine.plan.simulation.world import ordered
 
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable, MessageIndex
-from imapsync.terms import FolderRecord, Numbers
+from imapsync.terms import FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +50,13 @@ class Job:
         self.found: dict[int, int] = {}
         self.twins: dict[int, int] = {}
         self.last_copies: set[int] = set()
+        self.ours: set[int] = set()
         self.doomed: array[int] = array("I")
         self.flag_changes: FlagChanges = {}
         self.flag_rows: dict[int, int] = {}
-        self.vanished = 0
+        self.vanished = self.gone_both = 0
+        self.after: Numbers | None = None
+        self.later: list[Pair] = []
         self.complete_list = True
         self.incomplete = self.failed = self.finished = self.unchanged = False
 
@@ -76,7 +79,7 @@ class Job:
     @property
     def is_complete(self) -> bool:
         open_rows = any(row.state in (WAITING, SENT) for row in self.rows)
-        return not open_rows and not self.failed and not self.incomplete
+        return not open_rows and not self.failed and not self.incomplete and not self.vanished
 
 
 def opened_numbers(selected: Selected, status: Numbers) -> Numbers:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.engine.plan.simulation.law import Truth
+
 from imapsync.terms import Copy, FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
@@ -15,19 +17,21 @@ Key = tuple[str, str]
 class Table:
     """What is known of one folder pair."""
 
-    __slots__ = ("loose", "marked", "pairs", "record")
+    __slots__ = ("believed", "loose", "marked", "pairs", "record")
 
     def __init__(self, record: FolderRecord) -> None:
         self.record = record
         self.pairs: dict[int, Pair] = {}
         self.loose: dict[int, tuple[int, int, bool]] = {}
         self.marked: set[int] = set()
+        self.believed: set[int] = set()
 
     def copy(self) -> Table:
         other = Table(self.record)
         other.pairs = dict(self.pairs)
         other.loose = dict(self.loose)
         other.marked = set(self.marked)
+        other.believed = set(self.believed)
         return other
 
 
@@ -37,11 +41,15 @@ class File:
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
         self.restored = 0
+        self.uprooted: set[tuple[int, int]] = set()
+        self.truth = Truth()
 
     def copy(self) -> File:
         other = File()
         other.tables = {name: table.copy() for name, table in self.tables.items()}
         other.restored = self.restored
+        other.uprooted = set(self.uprooted)
+        other.truth = self.truth.copy()
         return other
 
 
@@ -52,6 +60,8 @@ class Journal:
         self._file = file
         self._tables = {name: table.copy() for name, table in file.tables.items()}
         self._touched: set[str] = set()
+        self.uprooted = set(file.uprooted)
+        self.truth = file.truth
         self.restored = file.restored
 
     def commit(self) -> None:
@@ -62,13 +72,22 @@ class Journal:
                 self._file.tables.pop(name, None)
         self._touched.clear()
         self._file.restored = self.restored
+        self._file.uprooted = set(self.uprooted)
 
     def records(self) -> dict[str, FolderRecord]:
         return {name: table.record for name, table in self._tables.items()}
 
     def begin(self, name: str, source: int, destination: int) -> FolderRecord:
+        """Start a record; what we moved and marked stays noted while its UIDs hold."""
+        before = self._tables.get(name)
         record = FolderRecord(0, name, name, Numbers(source, messages=0), Numbers(destination, messages=0))
-        self._tables[name] = Table(record)
+        table = self._tables[name] = Table(record)
+        if before is not None and before.record.source.uidvalidity == source:
+            table.marked = set(before.marked)
+        if before is not None and before.record.destination.uidvalidity == destination:
+            table.loose = {uid: row for uid, row in before.loose.items() if row[2]}
+        elif before is not None:
+            self._uproot(before)
         self._touched.add(name)
         return record
 
@@ -85,8 +104,13 @@ class Journal:
         table.record = table.record._replace(settled=True)
 
     def forget(self, name: str) -> None:
-        self._tables.pop(name, None)
+        table = self._tables.pop(name, None)
+        if table is not None:
+            self._uproot(table)
         self._touched.add(name)
+
+    def _uproot(self, table: Table) -> None:
+        self.uprooted |= {row[:2] for row in table.loose.values() if row[2] and row[0]}
 
     def read(self, name: str) -> Table:
         return self._tables[name]
@@ -98,6 +122,19 @@ class Journal:
     def last(self, name: str, count: int) -> list[Pair]:
         pairs = self._tables[name].pairs
         return [pairs[uid] for uid in sorted(pairs, reverse=True) if pairs[uid].copy > 0][:count]
+
+    def identified(self, name: str) -> list[Pair]:
+        return [pair for pair in self._tables[name].pairs.values() if pair.copy > 0 and pair.digest]
+
+    def unidentified(self, name: str) -> bool:
+        pairs = self._tables[name].pairs.values()
+        return any(not pair.digest and pair.copy >= Copy.DUPLICATE for pair in pairs)
+
+    def identify(self, name: str, rows: Iterable[tuple[int, int, int]]) -> None:
+        pairs = self.change(name).pairs
+        for uid, digest, size in rows:
+            if uid in pairs:
+                pairs[uid] = pairs[uid]._replace(digest=digest, size=size)
 
     def count(self, name: str) -> tuple[int, int]:
         copies = [pair.copy for pair in self._tables[name].pairs.values()]
@@ -118,9 +155,10 @@ class Journal:
                 pairs[uid] = pairs[uid]._replace(copy=int(mark))
 
     def remove(self, name: str, uids: Iterable[int]) -> None:
-        pairs = self.change(name).pairs
+        pairs, believed = self.change(name).pairs, self.change(name).believed
         for uid in uids:
             pairs.pop(uid, None)
+            believed.discard(uid)
 
     def add_loose(self, name: str, rows: Iterable[tuple[int, int, int]], *, moved: bool = False) -> None:
         loose = self.change(name).loose
@@ -131,6 +169,16 @@ class Journal:
         loose = self.change(name).loose
         for uid in uids:
             loose.pop(uid, None)
+
+    def remove_absent(self, name: str, uids: Iterable[int]) -> None:
+        loose = self.change(name).loose
+        for uid in uids:
+            if uid in loose and not loose[uid][2]:
+                del loose[uid]
+
+    def moved_identities(self) -> set[tuple[int, int]]:
+        rows = (row for table in self._tables.values() for row in table.loose.values())
+        return {(digest, size) for digest, size, moved in rows if moved and digest} | self.uprooted
 
     def moved(self, name: str) -> set[int]:
         return {uid for uid, row in self._tables[name].loose.items() if row[2]}

@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.job import opened_numbers
-from tests.engine.plan.simulation.planning import plan_known
+from tests.engine.plan.simulation.planning import plan_known, take_off_marks
 from tests.engine.plan.simulation.world import ordered
 
 from imapsync.plan.belief import PAIRS_LOOKED_AT, FlagsAsked, Questions, adds_up, questions, same_messages
@@ -14,6 +14,8 @@ from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    perhaps_put_back,
+    put_back,
     removed_copies,
     take_over,
     vanished,
@@ -54,6 +56,8 @@ class KnownComparison:
         self._orphans: list[Pair] = []
         self._taken_over: dict[int, int] = {}
         self._late: set[int] = set()
+        self._put_back: set[int] = set()
+        self._highest = 0
         self._arrived = 0
         self._flag_rows: dict[int, int] = {}
 
@@ -95,6 +99,7 @@ class KnownComparison:
         yield from self._complete_source()
         yield from self._find_removed()
         yield from self._gather_loose()
+        yield from self._find_put_back()
         yield from self._find_late_duplicates()
         yield from self._decide()
 
@@ -110,6 +115,9 @@ class KnownComparison:
             since = record.source.modseq if wanted.flags is FlagsAsked.CHANGED else -1
             rows = run.source.fetch(uid for uid in run.source.search() if uid < record.source.uidnext)
             self._changed += [(uid, row.flags) for uid, row in rows.items() if row.modseq > since]
+            if wanted.flags is FlagsAsked.CHANGED and run.source.server.qresync:
+                known = self._journal.read(self.job.name).pairs
+                self._vanished |= run.source.box.vanished_since(since) & known.keys()
         if wanted.source_list:
             yield
             found = run.source.fetch(run.source.search())
@@ -141,11 +149,13 @@ class KnownComparison:
             now.destination_list,
         )
         if more.flags is not FlagsAsked.NOBODY or more.source_new or more.source_list:
-            yield from run.open_source(job)
+            yield from run.same_source(job)
             yield from self._ask_source(more)
         if more.destination_new:
-            yield from run.open_destination(job)
+            yield from run.same_destination(job)
             yield from self._ask_destination(more)
+        if before.flags is not FlagsAsked.NOBODY:
+            now = now._replace(flags=before.flags)
         self._wanted = now
 
     # -- the source
@@ -171,24 +181,32 @@ class KnownComparison:
             self._new = run.reader.empty()
             unknown = [uid for uid in self._listed if uid not in known]
             if unknown:
-                yield from run.open_source(self.job)
+                yield from run.same_source(self.job)
                 run.reader.source(run.source.fetch(unknown), self._new)
         elif self._new.seen:
-            self._arrived = self._new.seen
+            self._arrived = self._new.seen_below(self.job.source_numbers.uidnext)
             again = {uid for uid in self._new.uids if uid in known}
             if again:
+                rows = [row for row, uid in enumerate(self._new.uids) if uid in again]
+                flags = self._new.flag_table.flags
+                self._changed = [
+                    (self._new.uids[row], frozenset(flags(self._new.flags[row]))) for row in rows
+                ]
+                self._look_up_flags()
                 self._new = self._new.without(again)
 
     def _complete_source(self) -> Steps[None]:
         run, job, record = self._run, self.job, self._record
         known = self._journal.read(job.name).pairs
+        qresync = self._wanted.flags is FlagsAsked.CHANGED and run.source.server.qresync
         searched = self._listed is not None and run.options.unseen
         if self._listed is not None and not searched:
             yield from self._list_source(self._listed)
         elif record.settled and not searched:
-            if not adds_up(record.source, job.source_numbers, self._arrived):
+            told = len(self._vanished) if qresync else 0
+            if not adds_up(record.source, job.source_numbers, self._arrived - told):
                 yield from self._list_source(None)
-        else:
+        elif not qresync:
             yield from self._list_source(None)
         if self._everything is None:
             return
@@ -196,7 +214,7 @@ class KnownComparison:
         floor = 0 if self._listed is not None else record.source.uidnext
         wanted = (self._listed or set()) if searched else {uid for uid in self._everything if uid >= floor}
         if wanted - got:
-            yield from run.open_source(job)
+            yield from run.same_source(job)
             run.reader.source(run.source.fetch(wanted - got), self._new)
         if not job.incomplete:
             self._vanished |= vanished(known, self._everything)
@@ -204,7 +222,7 @@ class KnownComparison:
     def _list_source(self, listed: set[int] | None) -> Steps[None]:
         run, job = self._run, self.job
         if listed is None or (job.source is not None and len(listed) < job.source.exists):
-            yield from run.open_source(self.job)
+            yield from run.same_source(self.job)
             listed = yield from run.list_all(self.job, run.source)
         self._everything = listed
 
@@ -217,23 +235,72 @@ class KnownComparison:
         if job.destination is None:
             return
         now = opened_numbers(job.destination, job.destination_status)
-        if self._wanted.destination_list or not adds_up(record.destination, now, self._there.seen):
-            yield from run.open_destination(job)
+        if self._wanted.destination_list or not adds_up(
+            record.destination, now, self._there.seen_below(now.uidnext)
+        ):
+            yield from run.same_destination(job)
             self._present = yield from run.list_all(job, run.destination)
             if self._present is None:
                 return
             copies = [pair.copy for pair in pairs.values()]
             self._marks = removed_copies(list(pairs), copies, self._present, record.destination_seen)
             for uid in self._vanished:
-                self._marks.pop(uid, None)
+                job.gone_both += self._marks.pop(uid, None) is not None
             gone = [pair for pair in gone if pair.copy in self._present]
             if run.options.recopy:
                 yield from self._recopy()
-        duplicates = journal.marked_as(job.name, [Copy.DUPLICATE]) if gone else []
-        heirs = take_over(gone, [pair for pair in duplicates if pair.source_uid not in self._vanished])
-        self._taken_over = {heir.source_uid: heir.copy for heir in heirs}
+        self._orphans = gone
+        heirs = self._without_copy() if gone else []
+        if heirs:
+            gone = yield from self._identified(gone)
+        self._taken_over = {heir.source_uid: heir.copy for heir in take_over(gone, heirs)}
+        for uid in self._taken_over:
+            self._marks.pop(uid, None)
+        yield from self._give_flags(gone)
         inherited = set(self._taken_over.values())
         self._orphans = [pair for pair in gone if pair.copy not in inherited]
+
+    def _give_flags(self, gone: list[Pair]) -> Steps[None]:
+        before = {pair.copy: pair for pair in gone}
+        if not self._taken_over:
+            return
+        run = self._run
+        yield from run.same_source(self.job)
+        rows = run.source.fetch(self._taken_over)
+        for uid, copy in self._taken_over.items():
+            flags = ordered(rows[uid].flags) if uid in rows else ()
+            now = without_our_marks(flags, uid, self.job.ours)
+            self._flag_rows[uid] = run.journal_flags.number(now)
+            change = flag_change(run.reader.translator, run.journal_flags.flags(before[copy].flags), now)
+            if change is not None:
+                self.job.flag_changes.setdefault(change, array("I")).append(copy)
+
+    def _without_copy(self) -> list[Pair]:
+        journal, name = self._journal, self.job.name
+        pairs = journal.marked_as(name, [Copy.DUPLICATE]) + journal.marked_as(name, GONE)
+        pairs += [journal.read(name).pairs[uid] for uid in self._marks]
+        return [pair for pair in pairs if pair.source_uid not in self._vanished]
+
+    def _identified(self, gone: list[Pair]) -> Steps[list[Pair]]:
+        unknown = [pair.copy for pair in gone if not pair.digest]
+        if not unknown:
+            return gone
+        yield from self._run.same_destination(self.job)
+        bias = self._run.destination.server.size_bias
+        rows = self._run.destination.fetch(unknown)
+        who = {uid: (stored.mail.digest, stored.mail.size + bias) for uid, stored in rows.items()}
+        return [
+            pair if pair.digest else pair._replace(digest=who[pair.copy][0], size=who[pair.copy][1])
+            for pair in gone
+            if pair.digest or pair.copy in who
+        ]
+
+    def _identify_pairs(self) -> Steps[None]:
+        run, journal, name = self._run, self._journal, self.job.name
+        if journal.unidentified(name):
+            yield from run.same_source(self.job)
+            rows = run.source.fetch_from(1)
+            journal.identify(name, [(uid, row.mail.digest, row.mail.size) for uid, row in rows.items()])
 
     def _recopy(self) -> Steps[None]:
         pairs = self._journal.read(self.job.name).pairs
@@ -244,16 +311,17 @@ class KnownComparison:
             self._journal.remove(self.job.name, uids)
             for uid in uids:
                 self._flag_rows.pop(uid, None)
-            yield from self._run.open_source(self.job)
+            yield from self._run.same_source(self.job)
             self._run.reader.source(self._run.source.fetch(uids), self._new)
 
     def _gather_loose(self) -> Steps[None]:
+        self._highest = max(self._there.uids, default=0)
         run, record = self._run, self._record
         pairs = self._journal.read(self.job.name).pairs
         if self._there.uids and not (record.settled and record.destination.messages >= 0):
             self._there = self._there.without({pair.copy for pair in pairs.values() if pair.copy > 0})
         if self._orphans:
-            yield from run.open_destination(self.job)
+            yield from run.same_destination(self.job)
             rows = run.destination.fetch(pair.copy for pair in self._orphans)
             run.reader.destination(rows, self._there)
 
@@ -261,13 +329,17 @@ class KnownComparison:
         run, new = self._run, self._new
         if run.options.duplicates or not new.uids:
             return
-        table = self._journal.read(self.job.name)
         keys = {
             uid: (digest, size)
             for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)
             if uid not in new.excluded
         }
-        identified = [pair for pair in table.pairs.values() if pair.copy > 0 and pair.digest]
+        yield from self._identify_pairs()
+        pairs = self._journal.read(self.job.name).pairs
+        identified = self._journal.identified(self.job.name)
+        identified += [
+            pairs[uid]._replace(copy=copy) for uid, copy in self._taken_over.items() if uid in pairs
+        ]
         without_copy = self._vanished | self._marks.keys()
         originals = {
             key: [pair for pair in pairs if pair.source_uid not in without_copy]
@@ -276,9 +348,19 @@ class KnownComparison:
         suspects = {uid for uid, key in keys.items() if originals.get(key)}
         if suspects:
             known = {pair.source_uid for uid in suspects for pair in originals[keys[uid]]}
-            yield from run.open_source(self.job)
+            yield from run.same_source(self.job)
             rows = run.source.fetch(suspects | known)
             contents = {uid: stored.mail.content for uid, stored in rows.items()}
+            unread = {
+                pair.copy: pair.source_uid
+                for uid in suspects
+                for pair in originals[keys[uid]]
+                if pair.source_uid not in contents
+            }
+            if unread:
+                yield from run.same_destination(self.job)
+                copies = run.destination.fetch(unread)
+                contents |= {unread[copy]: stored.mail.content for copy, stored in copies.items()}
             self._late = late_duplicates({uid: keys[uid] for uid in suspects}, originals, contents)
 
     # -- the decision
@@ -292,8 +374,53 @@ class KnownComparison:
         gone = {orphan.copy for orphan in self._orphans} | self._journal.moved(job.name)
         rules = PairingRules(run.options.duplicates, sizes_differ=sizes_differ, partners_gone=gone)
         matching = match(new, loose, rules)
+        yield from self._look_at_flags(Compared(new, loose, matching))
         self._write(late)
-        plan_known(run, job, Compared(new, loose, matching))
+        plan_known(run, job, Compared(new, loose, matching), self._highest)
+
+    def _look_at_flags(self, compared: Compared) -> Steps[None]:
+        loose, paired = compared.destination, compared.paired()
+        if paired:
+            yield from self._run.same_destination(self.job)
+            yield
+            rows = self._run.destination.fetch(loose.uids[compared.matching.partner[row]] for row in paired)
+            flags = {uid: ordered(stored.flags) for uid, stored in rows.items()}
+            take_off_marks(self.job, compared.source)
+            loose.flags = array("I", [loose.flag_table.number(flags.get(uid, ())) for uid in loose.uids])
+
+    def _find_put_back(self) -> Steps[None]:
+        journal, name, new = self._journal, self.job.name, self._there
+        loose = dict(zip(new.uids, zip(new.digests, new.sizes, strict=True), strict=True))
+        orphans = {pair.copy for pair in self._orphans}
+        if not self._marks and not (loose.keys() - orphans):
+            return
+        if self._marks:
+            yield from self._identify_pairs()
+            loose |= {uid: row[:2] for uid, row in journal.read(name).loose.items()}
+        if self._present is not None:
+            loose = {uid: who for uid, who in loose.items() if uid in self._present}
+        pairs = journal.read(name).pairs
+        gone = [pairs[uid] for uid in self._marks if uid in pairs]
+        gone += [
+            pair
+            for pair in journal.marked_as(name, GONE)
+            if pair.source_uid not in self._vanished and pair.source_uid not in self._marks
+        ]
+        gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(name))
+        if not gone:
+            return
+        run = self._run
+        yield from run.same_source(self.job)
+        rows = run.source.fetch(pair.source_uid for pair in gone)
+        here = {uid: stored.mail.content for uid, stored in rows.items()}
+        yield from run.same_destination(self.job)
+        there = {uid: stored.mail.content for uid, stored in run.destination.fetch(places).items()}
+        back = put_back(gone, {uid: loose[uid] for uid in places}, here, there)
+        for uid in back:
+            self._marks.pop(uid, None)
+        self._taken_over |= back
+        self._put_back = set(back.values())
+        self._there = self._there.without(self._put_back)
 
     def _write(self, late: list[int]) -> None:
         journal, name = self._journal, self.job.name
@@ -308,10 +435,16 @@ class KnownComparison:
         journal.add_loose(name, [(pair.copy, pair.digest, pair.size) for pair in moved], moved=True)
         table.marked -= self._vanished
         if self._present is not None:
-            journal.remove_loose(name, [uid for uid in table.loose if uid not in self._present])
+            journal.remove_absent(name, [uid for uid in table.loose if uid not in self._present])
+        journal.remove_loose(name, self._put_back)
         journal.mark(name, self._marks.items())
-        heirs = [table.pairs[uid]._replace(copy=copy) for uid, copy in self._taken_over.items()]
+        heirs = [
+            table.pairs[uid]._replace(copy=copy)
+            for uid, copy in self._taken_over.items()
+            if uid in table.pairs
+        ]
         journal.add(name, heirs)
+        table.believed.update(pair.source_uid for pair in heirs)
         new = self._new
         journal.add(
             name, [Pair(new.uids[row], Copy.DUPLICATE, 0, new.digests[row], new.sizes[row]) for row in late]

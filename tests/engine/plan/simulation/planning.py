@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.job import Row
 
+from imapsync.plan.changes import without_our_marks
 from imapsync.plan.decisions import Compared, FolderFacts, doomed, exact_flags
 from imapsync.plan.match import twins
 from imapsync.terms import Copy, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from tests.engine.plan.simulation.context import Context
     from tests.engine.plan.simulation.job import Job
@@ -20,37 +22,71 @@ if TYPE_CHECKING:
 
 
 def plan_copy_of_all(run: Context, job: Job, source: MessageIndex) -> None:
-    job.floor = job.destination.uidnext if job.destination is not None else 1
+    job.floor = _floor(job, 0)
+    job.gone_both = 0
     begin_record(run, job)
     rows = [row for row, uid in enumerate(source.uids) if uid not in source.excluded]
     _plan_rows(job, source, rows)
 
 
-def plan_first(run: Context, job: Job, compared: Compared) -> None:
-    job.floor = job.destination.uidnext if job.destination is not None else 1
+def _floor(job: Job, highest: int) -> int:
+    return max(job.destination.uidnext if job.destination is not None else 1, highest + 1)
+
+
+def take_off_marks(job: Job, source: MessageIndex) -> None:
+    if job.ours and source.flags:
+        for row, uid in enumerate(source.uids):
+            if uid in job.ours:
+                flags = without_our_marks(source.flag_table.flags(source.flags[row]), uid, job.ours)
+                source.flags[row] = source.flag_table.number(flags)
+
+
+def plan_first(run: Context, job: Job, compared: Compared, known: Container[int] = ()) -> None:
+    job.floor = _floor(job, max(compared.destination.uids, default=0))
+    job.gone_both = max(0, job.gone_both - len(compared.destination))
     begin_record(run, job)
     paired = compared.paired()
-    _record(run, job, compared, paired, extra=True)
+    run.note_pairs(job, compared, scratch=True)
+    _record(run, job, compared, paired, believed=compared.believed(paired, known), extra=True)
     job.flag_changes = exact_flags(compared, paired, run.reader.translator)
     _note_found(job, compared, paired)
     job.twins = twins(compared.source, compared.matching)
-    job.doomed = doomed(run.options.deletion, _facts(job), compared, _last_copies(run, job, compared))
+    job.doomed = doomed(
+        run.options.deletion,
+        _facts(job),
+        compared,
+        _last_copies(run, job, compared),
+        _moved_identities(run),
+    )
     _plan_rows(job, compared.source, compared.matching.missing)
 
 
-def plan_known(run: Context, job: Job, compared: Compared) -> None:
+def plan_known(run: Context, job: Job, compared: Compared, highest: int) -> None:
     new, loose, matching = compared
-    job.floor = job.destination.uidnext if job.destination is not None else 1
+    job.floor = _floor(job, highest)
     paired = compared.paired()
+    run.note_pairs(job, compared, scratch=False)
     moved: set[int] = set()
+    changes = exact_flags(compared, paired, run.reader.translator) if loose.flags else {}
+    for change, copies in changes.items():
+        job.flag_changes.setdefault(change, array("I")).extend(copies)
     if run.journal is not None and job.record is not None:
-        run.journal.remove_loose(job.name, [loose.uids[matching.partner[row]] for row in paired])
-        _record(run, job, compared, paired, extra=False)
+        unlike = {uid for copies in changes.values() for uid in copies}
+        alike = [row for row in paired if loose.uids[matching.partner[row]] not in unlike]
+        run.journal.remove_loose(job.name, [loose.uids[matching.partner[row]] for row in alike])
+        _record(run, job, compared, alike, believed=compared.believed(paired), extra=False)
+        job.later = [_pair_of(run, compared, row) for row in paired if row not in alike]
         moved = run.journal.moved(job.name)
     _note_found(job, compared, paired)
     job.twins |= twins(new, matching)
-    job.doomed = doomed(run.options.deletion, _facts(job), compared, moved)
+    job.doomed = doomed(run.options.deletion, _facts(job), compared, moved, _moved_identities(run))
     _plan_rows(job, new, matching.missing)
+
+
+def _moved_identities(run: Context) -> set[int]:
+    if run.journal is None or not run.options.delete2:
+        return set()
+    return {digest for digest, _ in run.journal.moved_identities()}
 
 
 def _last_copies(run: Context, job: Job, compared: Compared) -> set[int]:
@@ -76,19 +112,20 @@ def _facts(job: Job) -> FolderFacts:
     return FolderFacts(complete=job.complete_list and not job.failed and not job.incomplete)
 
 
-def _record(run: Context, job: Job, compared: Compared, paired: list[int], *, extra: bool) -> None:
+def _record(
+    run: Context, job: Job, compared: Compared, paired: list[int], *, believed: list[int], extra: bool
+) -> None:
     journal = run.journal
     if journal is None or job.record is None:
         return
     source, destination, matching = compared
-    number = run.journal_flags.number
-
-    def row_pair(row: int, copy: int) -> Pair:
-        flags = number(source.flag_table.flags(source.flags[row])) if copy > 0 else 0
-        return Pair(source.uids[row], copy, flags, source.digests[row], source.sizes[row])
-
-    journal.add(job.name, [row_pair(row, destination.uids[matching.partner[row]]) for row in paired])
-    journal.add(job.name, [row_pair(row, int(Copy.DUPLICATE)) for row in matching.duplicates])
+    journal.add(job.name, [_pair_of(run, compared, row) for row in paired])
+    journal.change(job.name).believed.update(believed)
+    duplicates = [
+        Pair(source.uids[row], Copy.DUPLICATE, 0, source.digests[row], source.sizes[row])
+        for row in matching.duplicates
+    ]
+    journal.add(job.name, duplicates)
     if extra:
         journal.add_loose(
             job.name,
@@ -97,6 +134,13 @@ def _record(run: Context, job: Job, compared: Compared, paired: list[int], *, ex
                 for row in matching.extra
             ],
         )
+
+
+def _pair_of(run: Context, compared: Compared, row: int) -> Pair:
+    source, destination, matching = compared
+    flags = run.journal_flags.number(source.flag_table.flags(source.flags[row]))
+    copy = destination.uids[matching.partner[row]]
+    return Pair(source.uids[row], copy, flags, source.digests[row], source.sizes[row])
 
 
 def _note_found(job: Job, compared: Compared, paired: Iterable[int]) -> None:

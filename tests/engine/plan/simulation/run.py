@@ -89,21 +89,31 @@ class Run(Context):
         working = []
         for comparison in comparisons:
             job = comparison.job
-            if not comparison.invalid:
-                yield from comparison.conclude()
-            if comparison.invalid:
-                self._give_up(job, replaced=isinstance(comparison, KnownComparison) and comparison.replaced)
-                again = FullComparison(self, job)
-                yield from again.take()
-                yield from again.conclude()
-            working.append(job)
+            try:
+                yield from self._conclude(comparison)
+            except FolderReplaced:
+                job.finished = job.failed = True
+                self.errors += 1
+            if not job.finished:
+                working.append(job)
         return working
+
+    def _conclude(self, comparison: FullComparison | KnownComparison) -> Steps[None]:
+        job = comparison.job
+        if not comparison.invalid:
+            yield from comparison.conclude()
+        if comparison.invalid:
+            self._give_up(job, replaced=comparison.replaced)
+            again = FullComparison(self, job)
+            yield from again.take()
+            yield from again.conclude()
 
     def _give_up(self, job: Job, *, replaced: bool) -> None:
         """Believe no longer what is recorded, but which of its copies may be the last ones."""
         record, job.record = job.record, None
         if record is None or self.journal is None:
             return
+        job.gone_both = record.copies
         source = opened_numbers(job.source, job.source_status) if job.source else job.source_status
         there = job.destination_status
         if job.destination is not None:
@@ -120,6 +130,9 @@ class Run(Context):
         journal = self.journal
         if record is not None and is_put_back(record.destination, job.destination_status):
             self.note_restored(record)
+        if journal is not None and record is not None:
+            same = job.source_status.uidvalidity == record.source.uidvalidity
+            job.ours = set(journal.read(job.name).marked) if same else set()
         job.record = record if journal is not None else None
         if record is None or journal is None or believed is Belief.NOTHING:
             self._give_up(job, replaced=False)

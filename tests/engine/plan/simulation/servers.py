@@ -49,9 +49,9 @@ class Stored:
 
 
 class Box:
-    """A folder. hidden: UIDs that count and are never shown."""
+    """A folder. hidden: UIDs that count and are never shown. gone: (HIGHESTMODSEQ, UID) of what was taken."""
 
-    __slots__ = ("hidden", "messages", "modseq", "uidnext", "uidvalidity")
+    __slots__ = ("gone", "hidden", "messages", "modseq", "uidnext", "uidvalidity")
 
     def __init__(self, uidvalidity: int) -> None:
         self.uidvalidity = uidvalidity
@@ -59,6 +59,7 @@ class Box:
         self.modseq = 1
         self.messages: dict[int, Stored] = {}
         self.hidden: set[int] = set()
+        self.gone: list[tuple[int, int]] = []
 
     def put(self, stored: Stored) -> int:
         uid = self.uidnext
@@ -71,7 +72,11 @@ class Box:
     def take(self, uid: int) -> Stored:
         self.modseq += 1
         self.hidden.discard(uid)
+        self.gone.append((self.modseq, uid))
         return self.messages.pop(uid)
+
+    def vanished_since(self, modseq: int) -> set[int]:
+        return {uid for at, uid in self.gone if at > modseq}
 
     def flag(self, uid: int, flags: frozenset[bytes]) -> None:
         stored = self.messages[uid]
@@ -79,10 +84,14 @@ class Box:
             self.modseq += 1
             stored.flags, stored.modseq = flags, self.modseq
 
+    def contents(self) -> set[int]:
+        return {stored.mail.content for stored in self.messages.values()}
+
     def copy(self) -> Box:
         other = Box(self.uidvalidity)
         other.uidnext, other.modseq = self.uidnext, self.modseq
         other.messages = {uid: stored.copy() for uid, stored in self.messages.items()}
+        other.gone = list(self.gone)
         return other
 
     def renumbered(self, uidvalidity: int) -> Box:
@@ -93,10 +102,19 @@ class Box:
 
 
 class Server:
-    """An account. condstore, uidplus: what its server can do. size_bias: what it counts a message larger."""
+    """An account. condstore, qresync, uidplus: what its server can do. size_bias: what it counts larger."""
 
-    def __init__(self, names: Iterable[str], *, condstore: bool, uidplus: bool, size_bias: int = 0) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        *,
+        condstore: bool,
+        uidplus: bool,
+        qresync: bool = False,
+        size_bias: int = 0,
+    ) -> None:
         self.condstore = condstore
+        self.qresync = qresync and condstore
         self.uidplus = uidplus
         self.size_bias = size_bias
         self.validity = 0

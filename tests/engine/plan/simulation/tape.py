@@ -38,6 +38,7 @@ _SERVERS: dict[str, tuple[Any, ...]] = {
     "uidplus1": (True, True, True, False),
     "uidplus2": (True, True, True, False),
     "size_bias": (0, 0, 0, 7),
+    "qresync1": (False, True),
 }
 LENGTH = 2 * len(_OPTIONS) + len(_SERVERS) + 2 + 5 * EVENTS
 
@@ -48,10 +49,16 @@ def history_of(tape: bytes) -> History:
     changes_at = next(left) % (RUNS + 1)  # 0 and RUNS: never
     mail = [Event(0, 0, "deliver", number, number // 2) for number in range(next(left) % 4 + 1)]
     servers = Servers(**_chosen(_SERVERS, left))
-    before, after = (Options(**_chosen(_OPTIONS, left)) for _ in range(2))
+    before, after = (_options(left) for _ in range(2))
     options = [after if 0 < changes_at <= number else before for number in range(RUNS)]
     events = [event for _ in range(EVENTS) if (event := _event(left)) is not None]
     return History(options, mail + events, servers)
+
+
+def _options(tape: Iterator[int]) -> Options:
+    """Read options; --delete2 with a search of the source alone is refused."""
+    options = Options(**_chosen(_OPTIONS, tape))
+    return options._replace(unseen=False) if options.delete2 else options
 
 
 def _chosen(choices: dict[str, tuple[Any, ...]], tape: Iterator[int]) -> dict[str, Any]:
