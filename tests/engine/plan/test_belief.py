@@ -339,3 +339,105 @@ def test_recorded_pairs_are_held_against_the_messages(
     pairs: list[Pair], source: dict[int, int], destination: dict[int, int], altered: bool, expected: bool
 ) -> None:
     assert same_messages(pairs, source, destination, altered=altered) is expected
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "arrived", "expected"),
+    [
+        pytest.param(Numbers(1, 10, 5), Numbers(1, 12, 7), 2, True, id="two came, two UIDs were given"),
+        pytest.param(Numbers(1, 10, 5), Numbers(1, 13, 7), 2, False, id="one more UID than messages"),
+        pytest.param(Numbers(1, 10, 5), Numbers(1, 11, 7), 2, True, id="fewer UIDs: counted before"),
+        pytest.param(Numbers(1, 10, 5), Numbers(1, 0, 7), 2, True, id="no UIDNEXT told"),
+        pytest.param(Numbers(1, 10, 5), Numbers(1, 12, 6), 2, False, id="one of the old ones is gone"),
+        pytest.param(Numbers(1, 1, 0), Numbers(1, 3, 2), 2, True, id="it was empty"),
+        pytest.param(Numbers(1, 10, -1), Numbers(1, 12, 1), 2, False, id="nobody knows what was there"),
+        pytest.param(Numbers(1, 500, 5), Numbers(1, 502, 7), 2, True, id="high UIDs of few messages"),
+    ],
+)
+def test_what_was_there_and_what_came_is_what_is_there(
+    before: Numbers, now: Numbers, arrived: int, expected: bool
+) -> None:
+    assert adds_up(before, now, arrived) is expected
+
+
+@pytest.mark.parametrize(
+    ("record", "source", "destination", "wishes", "expected"),
+    [
+        pytest.param(
+            RECORD._replace(source=HERE._replace(size=-1)),
+            HERE,
+            THERE,
+            WISHES,
+            Belief.UNCHANGED,
+            id="a size that was not told then",
+        ),
+        pytest.param(
+            RECORD._replace(source=HERE._replace(size=0)),
+            HERE,
+            THERE,
+            WISHES,
+            Belief.KNOWN,
+            id="a size of nothing is a size",
+        ),
+        pytest.param(
+            RECORD, HERE._replace(size=0), THERE, WISHES, Belief.KNOWN, id="a size of nothing is one now"
+        ),
+        pytest.param(
+            RECORD,
+            HERE,
+            THERE,
+            WISHES._replace(now=NOON),
+            Belief.UNCHANGED,
+            id="looked at this very second",
+        ),
+        pytest.param(
+            RECORD, HERE, THERE, WISHES._replace(now=NOON - 1), Belief.KNOWN, id="the clock went back"
+        ),
+        pytest.param(
+            RECORD._replace(source=Numbers(1, 1, 0, 70, 0)),
+            Numbers(1, 1, 0, 70, 0),
+            THERE,
+            WISHES,
+            Belief.UNCHANGED,
+            id="an empty folder that never had a message",
+        ),
+        pytest.param(
+            RECORD._replace(source=HERE._replace(modseq=0)),
+            HERE,
+            THERE,
+            WISHES,
+            Belief.KNOWN,
+            id="a server that counts changes by now",
+        ),
+    ],
+)
+def test_trust_at_the_bounds(
+    record: FolderRecord, source: Numbers, destination: Numbers, wishes: Wishes, expected: Belief
+) -> None:
+    assert trust(record, source, destination, wishes) is expected
+
+
+def test_numbers_that_nobody_told_say_nothing_of_what_was_put_back() -> None:
+    assert not is_put_back(Numbers(), Numbers())
+    assert not is_put_back(Numbers(0, 9), Numbers(0, 5))
+    assert not is_put_back(HERE, HERE._replace(uidnext=0))
+    assert is_put_back(HERE, HERE._replace(uidnext=1))
+    assert not is_put_back(HERE._replace(modseq=0), HERE)
+    assert spared(RECORD._replace(destination=Numbers()), HERE, Numbers(), replaced=False) is Spared.NOBODY
+
+
+@pytest.mark.parametrize(
+    ("messages", "listed"), [pytest.param(-1, True, id="not known"), pytest.param(0, False, id="none")]
+)
+def test_the_destination_is_listed_where_nobody_knows_how_many_there_were(
+    messages: int, listed: bool
+) -> None:
+    there = THERE._replace(messages=messages)
+    asked = questions(RECORD._replace(destination=there), HERE, THERE, WISHES)
+    assert asked.destination_list is listed
+
+
+def test_changes_are_asked_for_only_where_both_looks_told_a_count() -> None:
+    uncounted = RECORD._replace(source=HERE._replace(modseq=0))
+    assert questions(uncounted, HERE, THERE, WISHES).flags is FlagsAsked.ALL
+    assert questions(RECORD, HERE._replace(modseq=0), THERE, WISHES).flags is FlagsAsked.ALL

@@ -206,3 +206,17 @@ def test_an_empty_destination_gets_everything(
     assert ([*plan.copy.uids], plan.floor, plan.ours) == (copied, 5, {9})
     assert crossing == seen_after
     assert FolderPlan() == NOTHING, "and nothing was added to the plan of those that have nothing to do"
+
+
+def test_a_flag_that_the_original_lacks_is_taken_away() -> None:
+    table = FlagTable()
+    both = compared(flagged([(A, b"")], table), flagged([(A, b"\\Seen")], table))
+    changes = exact_flags(both, both.paired(), FlagTranslator(FlagRules(), None))
+    assert {change: [*uids] for change, uids in changes.items()} == {((), (b"\\Seen",)): [1]}
+
+
+def test_a_mirror_spares_what_may_be_the_last_copy_wherever_it_lies() -> None:
+    both = compared(index_of(HERE), index_of(THERE))
+    assert [*doomed(MIRROR, FolderFacts(), both, (), {(B, 1)})] == [2]
+    assert [*doomed(MIRROR, FolderFacts(), both, (), {(B, 2)})] == [2, 3, 4]
+    assert [*doomed(MIRROR, FolderFacts(), both, (2,), {(B, 1)})] == []

@@ -176,3 +176,23 @@ def test_flags_that_nobody_promised_to_keep(
 
 def test_system_flags_are_no_keywords() -> None:
     assert system_flags((b"\\Seen", b"$Label", b"x", b"\\Draft")) == (b"\\Seen", b"\\Draft")
+
+
+@pytest.mark.parametrize(
+    ("rules", "flags", "expected"),
+    [
+        pytest.param(FlagRules(), b"\\Deleted", b"\\Deleted", id="the user's own mark is copied"),
+        pytest.param(FlagRules(skip_deleted=True), b"\\DELETED \\Seen", b"\\Seen", id="ours may be it: not"),
+        pytest.param(FlagRules(), b"\\Odd \\Seen", b"\\Odd \\Seen", id="odd ones go where all may be kept"),
+        pytest.param(rewriting(".*", '"" "'), b"\\Seen", b"", id="rewritten to nothing in quotes"),
+        pytest.param(rewriting("a", "b"), b"a", b"b", id="rewritten"),
+    ],
+)
+def test_which_flags_a_copy_gets(rules: FlagRules, flags: bytes, expected: bytes) -> None:
+    assert FlagTranslator(rules, None).translate(tuple(flags.split())) == tuple(expected.split())
+
+
+def test_only_flags_that_no_command_can_carry_are_noted() -> None:
+    translator = FlagTranslator(FlagRules(), FIXED)
+    assert translator.translate((b"50%off", b"\\Seen", b"other")) == (b"\\Seen",)
+    assert translator.unnameable == {b"50%off"}

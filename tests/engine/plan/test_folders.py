@@ -194,3 +194,17 @@ def test_subfolder1_is_found_as_written_or_below_the_prefix(root: str, found: st
     names = ("INBOX", "INBOX.OLD.Work", "Top", "Both.a", "INBOX.Both")
     tree = FolderTree([folder(name, separator=".") for name in names], Layout("INBOX.", "."))
     assert find_root(tree, root) == found
+
+
+def test_what_was_excluded_is_told() -> None:
+    selection = select_folders(TREE, FolderRules(exclude=(matching("^work/"), matching("Trash"))))
+    assert selection.excluded == ("work/b", "Trash", "work/a")
+    assert select_folders(TREE, FolderRules()).excluded == ()
+
+
+@pytest.mark.parametrize("wanted", ["Entwürfe", "Entw&APw-rfe"])
+def test_a_tree_is_asked_for_as_people_or_as_the_wire_write_it(wanted: str) -> None:
+    tree = [*TREE, Folder("Entwürfe/a", "Entw&APw-rfe/a"), folder("Other")]
+    selection = select_folders(tree, FolderRules(only_recursive=(wanted,)))
+    assert [each.name for each in selection.folders] == ["Entwürfe", "Entwürfe/a"]
+    assert selection.missing == ()

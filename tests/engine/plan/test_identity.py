@@ -267,3 +267,120 @@ def test_a_message_that_servers_cut_differently_is_known_by_either_digest() -> N
         IDENTITY.of_header(MESSAGE_ID), IDENTITY.of_content(b"\r\n" + message)
     )  # fmt: skip
     assert IDENTITY.wherever_cut(b"\r\none")[0] == UNIDENTIFIED
+
+
+def received(number: int) -> bytes:
+    return b"Received: from a%d by b; Mon, 1 Jan 2024\r\n" % number
+
+
+def test_either_kind_of_folding_is_undone() -> None:
+    plain = IDENTITY.of_header(b"Received: a b\r\nMessage-Id: <1@a>\r\n\r\n")
+    assert IDENTITY.of_header(b"Received: a\r\n b\r\nMessage-Id: <1@a>\r\n\r\n") == plain
+    assert IDENTITY.of_header(b"Received: a\r\n\tb\r\nMessage-Id: <1@a>\r\n\r\n") == plain
+
+
+def test_every_field_counts_where_all_were_asked_for() -> None:
+    every = Identity((" all ", "Subject"), KEY)
+    assert every.headers == ()
+    one = every.of_header(b"Subject: a\r\nX-Odd: b\r\n\r\n")
+    assert one not in (UNIDENTIFIED, every.of_header(b"Subject: a\r\nX-Odd: c\r\n\r\n"))
+    assert one == every.of_header(b"X-Odd: b\r\nSubject: a\r\n\r\n")
+
+
+def test_received_lines_identify_only_where_nothing_else_was_asked_for() -> None:
+    alone = Identity(("Received",), KEY)
+    assert alone.of_header(received(1)) not in (UNIDENTIFIED, alone.of_header(received(2)))
+    assert alone.of_header(b"Message-Id: <1@a>\r\n\r\n") == UNIDENTIFIED
+    assert IDENTITY.of_header(received(1)) == UNIDENTIFIED
+
+
+def test_fields_that_shall_not_count_are_left_out_by_name_and_value() -> None:
+    skipping = Identity(
+        DEFAULT_IDENTITY_HEADERS,
+        KEY,
+        skip=(lambda field: field.startswith(b"received: from x"), lambda field: b"never" in field),
+    )
+    with_x = b"Received:  from x by y \r\n" + MESSAGE_ID
+    assert skipping.of_header(with_x) == IDENTITY.of_header(MESSAGE_ID) != IDENTITY.of_header(with_x)
+    other = received(1) + MESSAGE_ID
+    assert skipping.of_header(other) == IDENTITY.of_header(other)
+
+
+def test_our_own_message_ids_are_one_with_and_without_brackets() -> None:
+    bare, bracketed = b"Message-Id: 77@imapsync\r\n", b"Message-Id: <77@imapsync>\r\n"
+    assert IDENTITY.of_header(bare) == IDENTITY.of_header(bracketed)
+    assert IDENTITY.of_header(b"Message-Id: <77@a>\r\n") != IDENTITY.of_header(b"Message-Id: 77@a\r\n")
+
+
+def test_another_domain_of_the_message_id_and_another_way_may_be_the_same_message() -> None:
+    here = received(1) + b"Message-ID: <abc@one.example>\r\nSubject: s\r\n\r\n"
+    there = received(2) + b"message-id: <abc@two.example>\r\n\r\n"
+    assert IDENTITY.without_domain(here) == IDENTITY.without_domain(there) != UNIDENTIFIED
+    assert IDENTITY.without_domain(here) != IDENTITY.without_domain(there.replace(b"abc", b"abd"))
+    fields = Identity(("Message-Id", "In-Reply-To"), KEY)
+    answers = b"In-Reply-To: <x@%b.example>\r\nMessage-Id: <abc@one.example>\r\n\r\n"
+    assert fields.without_domain(answers % b"one") != fields.without_domain(answers % b"two")
+    assert IDENTITY.without_domain(received(1)) == UNIDENTIFIED
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        pytest.param(received(9) + b"Subject: s\r\nFrom: a\r\n\r\ntext", id="a Received line more"),
+        pytest.param(b"Status: RO\r\nSubject: s\r\nFrom: a\r\n\r\ntext", id="an mbox's note"),
+        pytest.param(b"From: a\r\nSubject: s\r\n\r\ntext", id="another order"),
+        pytest.param(b"SUBJECT: S\r\nFROM: A\r\n\r\ntext", id="other capitals in the header"),
+        pytest.param(b"Subject: s\nFrom: a\n\nte\nxt\n", id="other line ends"),
+        pytest.param(b"Subject: s\r\nFrom: a\r\nX-Other: y\r\n\r\ntext", id="a field that says nothing"),
+    ],
+)
+def test_a_message_says_the_same(shown: bytes) -> None:
+    assert IDENTITY.of_message(shown) == IDENTITY.of_message(b"Subject: s\r\nFrom: a\r\n\r\ntext")
+
+
+def test_a_line_of_the_header_that_is_no_field_is_text_wherever_it_stands() -> None:
+    assert IDENTITY.of_message(b"Subject: s\r\nodd\r\n\r\ntext") == IDENTITY.of_message(
+        b"Subject: s\r\n\r\noddtext"
+    )
+    assert IDENTITY.of_message(b"Subject: s\r\n\r\ntext") != IDENTITY.of_message(b"Subject: s\r\n\r\ntexT")
+
+
+def test_fields_that_say_something_are_looked_at_alone_and_else_all() -> None:
+    odd, other = (b"X-Odd: %d\r\n\r\ntext" % number for number in (1, 2))
+    assert IDENTITY.of_message(odd) != IDENTITY.of_message(other)
+    assert IDENTITY.of_message(b"Subject: s\r\n" + odd) == IDENTITY.of_message(b"Subject: s\r\n" + other)
+
+
+@pytest.mark.parametrize("lines", [10, 2_000, 8_000])
+def test_a_long_header_in_pieces_is_the_header_in_one(lines: int) -> None:
+    message = b"".join(b"X-%d: v\r\n" % number for number in range(lines)) + b"\r\ntext"
+    whole = IDENTITY.whole()
+    for start in range(0, len(message), 1_000):
+        whole.update(message[start : start + 1_000])
+    pieces = whole.digest()
+    if lines < 8_000:
+        assert pieces == IDENTITY.of_message(message)
+    assert pieces
+
+
+@pytest.mark.parametrize(
+    ("message", "header", "text"),
+    [
+        (b"\r\nx", b"", b"x"),
+        (b"\nx", b"", b"x"),
+        (b"a\n\nb\r\n\r\nc", b"a\n", b"b\r\n\r\nc"),
+        (b"a\r\n\r\nb\n\nc", b"a\r\n", b"b\n\nc"),
+        (b"a\r\n\r\n", b"a\r\n", b""),
+        (b"a\n\n", b"a\n", b""),
+        (b"a\r\nb", b"a\r\nb", b""),
+    ],
+)
+def test_header_and_text_are_cut_at_the_first_empty_line_of_either_kind(
+    message: bytes, header: bytes, text: bytes
+) -> None:
+    assert split_message(message) == (header, text)
+
+
+def test_text_up_to_the_bound_proves_sameness_and_one_byte_more_does_not() -> None:
+    assert proves_sameness(b"Subject: s\r\n\r\n" + b"x" * TEXT_BYTES)
+    assert not proves_sameness(b"Subject: s\r\n\r\n" + b"x" * (TEXT_BYTES + 1))

@@ -432,3 +432,56 @@ def test_layouts_of_the_user_keep_what_belongs_to_others() -> None:
     rules = FolderRules(source_prefix="", destination_separator="/")
     assert source_layout(rules, layout) == Layout("", ".", ("Public.",), ("INBOX.",))
     assert destination_layout(rules, layout) == Layout("INBOX.", "/", ("Public.",))
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "rules", "expected"),
+    [
+        pytest.param(
+            account("a.b/c", "a_b/c"),
+            DOTS,
+            {},
+            {"a.b/c": "a_b.c_2", "a_b/c": "a_b.c"},
+            id="one changed level changes the name, whichever it is",
+        ),
+        pytest.param(
+            account("a/b", "a_b"),
+            account(separator=""),
+            {},
+            {"a/b": "a_b_2", "a_b": "a_b"},
+            id="levels that a flat destination joins change the name",
+        ),
+        pytest.param(
+            FolderTree([Folder("a/b", "a/b", frozenset(), "")], Layout("", "/")),
+            DOTS,
+            {},
+            {"a/b": "a.b"},
+            id="the account's separator where the folder tells none",
+        ),
+        pytest.param(
+            account("Inbox"),
+            SLASH,
+            {"destination_subfolder": "old"},
+            {"Inbox": "old/Inbox"},
+            id="a folder called Inbox below --subfolder2 keeps its spelling",
+        ),
+        pytest.param(
+            account("inbox.a", prefix="INBOX.", separator="."),
+            SLASH,
+            {},
+            {"inbox.a": "a"},
+            id="the prefix INBOX in any case",
+        ),
+        pytest.param(
+            account("priv.a", prefix="Priv.", separator="."),
+            SLASH,
+            {},
+            {"priv.a": "priv/a"},
+            id="another prefix only as it is written",
+        ),
+    ],
+)
+def test_natural_names_at_the_edges(
+    source: FolderTree, destination: FolderTree, rules: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert names_of(source, destination, FolderRules(**rules)) == expected

@@ -502,3 +502,111 @@ def test_columns_that_were_not_asked_for_stay_empty() -> None:
     index.sizes.extend([5, 6])
     kept = index.without({1})
     assert (len(kept), [*kept.flags], [*kept.digests]) == (1, [], [])
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "rules", "expected"),
+    [
+        pytest.param(
+            [(A, 1, 0), (A, 1, 0)],
+            [(A, 1, 0), (B, 1, 0)],
+            PLAIN,
+            ([0, NONE], [], [1], [1]),
+            id="a duplicate without a copy takes nothing away from what is extra",
+        ),
+        pytest.param(
+            [(A, 1, 0), (B, 1, 0)],
+            [(C, 1, 0), (C, 2, 0)],
+            PLAIN._replace(known={2: 2}),
+            ([NONE, 1], [0], [], [0]),
+            id="a message that is not known pairs with nobody by its place",
+        ),
+        pytest.param(
+            [(A, 1, 0), (B, 1, 0)],
+            [(C, 1, 0)],
+            PLAIN._replace(known={1: 1, 2: 1}),
+            ([0, NONE], [1], [], []),
+            id="a copy is one message's, also when the journal says two",
+        ),
+        pytest.param(
+            [(A, 1, 0)],
+            [(B, 1, 0), (A, 1, 0)],
+            PairingRules(sync_duplicates=True, known={1: 1}),
+            ([0], [], [], [1]),
+            id="a known pair stays, whatever is equal besides",
+        ),
+        pytest.param(
+            [(A, 1, 0)],
+            [(B, 1, 0), (A, 1, 0)],
+            PLAIN._replace(known={1: 1}),
+            ([0], [], [], [1]),
+            id="a known pair is no duplicate of itself",
+        ),
+        pytest.param(
+            [(A, 1, 0), (A, 2, 0)],
+            [(A, 1, 0)],
+            PLAIN._replace(sizes_differ=True),
+            ([0, NONE], [1], [], []),
+            id="a copy that is taken is no other one's, however sizes are counted",
+        ),
+        pytest.param(
+            [(A, 1, 7), (B, 2, 0)],
+            [(B, 2, 0)],
+            PLAIN,
+            ([NONE, 0], [0], [], []),
+            id="what was read of one message changes nothing for another",
+        ),
+        pytest.param(
+            [(A, 1, 0)] * 3,
+            [(A, 1, 0)] * 3,
+            PairingRules(sync_duplicates=True),
+            ([0, 1, 2], [], [], []),
+            id="equal messages pair in their order",
+        ),
+    ],
+)
+def test_who_pairs_with_whom_stays_so(
+    source: list[tuple[int, int, int]],
+    destination: list[tuple[int, int, int]],
+    rules: PairingRules,
+    expected: tuple[list[int], ...],
+) -> None:
+    result = match(with_contents(source), with_contents(destination), rules)
+    assert tuple(list(column) for column in result) == expected
+
+
+def test_of_selected_messages_duplicates_are_told_whatever_else_is_not_selected() -> None:
+    source = index_of([(A, 1), (A, 1), (B, 1)])
+    source.excluded |= {3}
+    assert [*match(source, index_of([]), PLAIN).duplicates] == [1]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "options"),
+    [
+        pytest.param([(A, 1)], [(B, 1)], {"suspicious": True}, id="nothing like it is there"),
+        pytest.param([(A, 1)], [(A, 1)], {"mirrors": True}, id="as many, nothing is deleted"),
+        pytest.param(
+            [(A, 1), (A, 3)],
+            [(A, 9)],
+            {"known": {1: 1}},
+            id="the only one of another size is somebody's copy",
+        ),
+        pytest.param([(A, 1)], [(A, 9), (A, 5)], {"known": {1: 1}}, id="the only original has its copy"),
+        pytest.param(
+            [(A, 1), (A, 1)], [(B, 5), (A, 1)], {"known": {1: 1}}, id="one of two has its copy, one is left"
+        ),
+    ],
+)
+def test_nothing_is_read_where_nothing_is_unclear(
+    source: list[Message], destination: list[Message], options: dict[str, object]
+) -> None:
+    found = doubts(index_of(source), index_of(destination), sync_duplicates=False, **options)  # type: ignore[arg-type]
+    assert found == Doubts([], [], [], [])
+
+
+def test_only_those_of_doubtful_identity_are_read() -> None:
+    source, destination = index_of([(A, 1), (A, 1), (B, 1), (C, 1)]), index_of([(A, 1), (B, 1), (C, 2)])
+    assert doubts(source, destination, sync_duplicates=False) == Doubts([0, 1], [0], [3], [2])
+    odd_sizes = doubts(index_of([(A, 1), (B, 1)]), index_of([(A, 2), (C, 1)]), sync_duplicates=False)
+    assert odd_sizes == Doubts([], [], [0], [0])

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from imapsync.plan.patience import FIRST_WAIT_S, MOST_TOLD_S, MOST_WAIT_S, Later, asked_to_wait, wait_s
+from imapsync.plan.patience import (
+    BELIEVED_TIMES,
+    FIRST_WAIT_S,
+    MOST_TOLD_S,
+    MOST_WAIT_S,
+    Later,
+    asked_to_wait,
+    wait_s,
+)
 
 LATER: list[tuple[str, str, str, Later]] = [
     ("UID FETCH", "", "Request is throttled. Suggested Backoff Time: 3000 milliseconds", Later(3.0)),
@@ -65,3 +73,21 @@ def test_waits_are_as_told_or_grow_to_a_quarter_of_an_hour() -> None:
     assert waits == sorted(waits)
     assert waits[-1] == wait_s(None, 10_000, 1.0) == MOST_WAIT_S
     assert wait_s(None, 3, 0.0) < wait_s(None, 3, 1.0), "many clients do not come back together"
+
+
+@pytest.mark.parametrize(
+    ("told_s", "refusals", "jitter", "expected"),
+    [
+        pytest.param(3.0, 0, 0.0, 3.1, id="as told, and a little more"),
+        pytest.param(3.0, 0, 1.0, 3.2, id="not all at the same moment"),
+        pytest.param(3.0, BELIEVED_TIMES - 1, 0.0, 3.1, id="believed for the last time"),
+        pytest.param(0.0, BELIEVED_TIMES, 1.0, FIRST_WAIT_S, id="then as if nothing had been told"),
+        pytest.param(0.0, BELIEVED_TIMES + 1, 1.0, 2 * FIRST_WAIT_S, id="growing from there"),
+        pytest.param(200.0, BELIEVED_TIMES, 1.0, 200.0, id="never less than told"),
+        pytest.param(None, 0, 1.0, FIRST_WAIT_S, id="nothing told"),
+        pytest.param(None, 1, 1.0, 2 * FIRST_WAIT_S, id="twice as long after each refusal"),
+        pytest.param(None, 2, 0.0, 3 * FIRST_WAIT_S, id="down to three quarters of it"),
+    ],
+)
+def test_how_long_is_waited(told_s: float | None, refusals: int, jitter: float, expected: float) -> None:
+    assert wait_s(told_s, refusals, jitter) == pytest.approx(expected)

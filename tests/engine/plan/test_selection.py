@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from imapsync.plan.rules import DeletionRules, FlagRules, SelectionRules
+from imapsync.plan.rules import DeletionRules, FlagRules, IdentityRules, SelectionRules
 from imapsync.plan.selection import SECONDS_PER_DAY, Selector, fingerprint
 
 if TYPE_CHECKING:
@@ -109,3 +109,17 @@ def test_odd_text_has_a_fingerprint() -> None:
 )
 def test_rules_under_which_absence_on_the_source_means_nothing(rules: dict[str, Any], empties: bool) -> None:
     assert DeletionRules(**rules).empties_source is empties
+
+
+class Before(NamedTuple):
+    """The rules of identity as they once were."""
+
+    headers: tuple[str, ...]
+    sync_duplicates: bool
+
+
+def test_rules_that_came_later_change_no_fingerprint_until_they_are_used() -> None:
+    now = IdentityRules(("A",), sync_duplicates=True)
+    Before.__name__ = IdentityRules.__name__
+    assert fingerprint(now) == fingerprint(Before(("A",), sync_duplicates=True))
+    assert fingerprint(now._replace(any_domain=True)) != fingerprint(now)

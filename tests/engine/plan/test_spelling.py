@@ -104,3 +104,26 @@ def test_what_may_be_one_of_ours_under_another_spelling(
 
 def test_unicode_forms_are_one_name_without_capitals() -> None:
     assert caseless("Cafe\u0301") == caseless("CAFÉ")
+
+
+def test_only_the_namespaces_own_prefix_stays() -> None:
+    assert plainer_names("x.y", "INBOX.", "/", ()) == ["x_y"]
+    assert plainer_names("INBOX.x*y", "INBOX.", ".", ()) == ["INBOX.x_y"]
+
+
+def test_of_too_many_tries_the_last_one_is_still_the_plainest() -> None:
+    name = "a" + "".join(f"{char}b" for char in ".\\*%~#&:?<>|\"'{}") + "é"
+    tries = plainer_names(name, "", "/", ())
+    assert len(tries) == MAX_TRIES
+    assert tries[-1] == "a" + "_b" * 16 + "_"
+    assert [sum(one != other for one, other in zip(name, each, strict=True)) for each in tries[:-1]] == [
+        1
+    ] * (MAX_TRIES - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "listed", "doubtful"),
+    [("a_2", "a_2", True), ("a.b/c", "a_b_c", False), ("a.b/c", "a_b/c", True), ("ö", "_", True)],
+)
+def test_spellings_keep_levels_numbers_and_plain_letters(name: str, listed: str, *, doubtful: bool) -> None:
+    assert in_doubt_about([name], "/")(listed) is doubtful
