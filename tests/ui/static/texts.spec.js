@@ -154,6 +154,15 @@ test("every reason of the engine has a sentence and a remedy", () => {
       .matchAll(/= "(\w+)"/g),
   ];
   expect(reasons.length).toBeGreaterThan(20);
+  // What the container itself says of a run that came to no end, or that one exit code stands for.
+  const worker = read("src/syncctl/worker.py");
+  reasons.push(
+    ...worker.matchAll(/^ {4}\d+: "(\w+)",$/gm),
+    ...worker.matchAll(/code = "(\w+)" if exit_code > 128 else "internal"/g),
+  );
+  expect(reasons.map(([, reason]) => reason)).toEqual(
+    expect.arrayContaining(["killed", "parked", "brake_vanished"]),
+  );
   for (const [, reason] of reasons) {
     for (const part of ["text", "remedy"]) {
       expect(texts.en.has(`outcome.${reason}.${part}`), `outcome.${reason}.${part}`).toBe(true);
