@@ -97,6 +97,26 @@ def wait(node: Node, name: str) -> dict[str, object]:
     return result
 
 
+def test_a_brake_tells_the_same_numbers_in_every_run_until_it_is_released(
+    mail: Node, remote: Dovecot, local: Dovecot
+) -> None:
+    held = account(remote, delete_remote=True, delete_remote_older=99_000)
+    assert mail.action("create-task", held).exit_code == 0
+    wait(mail, "bob_a0241w")
+    for folder, until_uid in (("INBOX", "1:19"), ("Archive/2024", "1:*")):
+        local.doveadm("expunge", "-u", "bob", "mailbox", folder, "uid", until_uid)
+    assert mail.action("create-task", held | {"delete_remote_older": 1}).exit_code == 0
+    for _ in range(3):
+        result = wait(mail, "bob_a0241w")
+        told = [result[key] for key in ("exit_code", "error", "brake_messages", "brake_of")]
+        assert told == [125, "brake_vanished", 24, 26]
+        mail.syncctl("start", "--maxvanished2=23", "bob_a0241w")
+    assert sum(len(found) for found in remote.snapshot("anna").values()) == 26
+    mail.syncctl("start", "--maxvanished2=24", "bob_a0241w")
+    assert wait(mail, "bob_a0241w")["exit_code"] == 0
+    assert sum(len(found) for found in remote.snapshot("anna").values()) == 0
+
+
 def engine_pid(node: Node, name: str) -> int:
     """Give the engine's process id once it copies."""
 

@@ -69,8 +69,9 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     journal.commit()
     _tell_kept(run, judgement.marks)
     if judgement.doubted and empties:
-        earlier = sum(pair.copy == Copy.DOUBTED for pairs in gone.values() for pair in pairs)
-        _stop(run, judgement.doubted, run.copies_before + earlier)
+        alive = sum(journal.count(job.record.id)[0] for job in jobs if job.record is not None)
+        in_doubt = sum(mark is Copy.DOUBTED for marks in judgement.marks.values() for mark in marks.values())
+        _stop(run, judgement.doubted, max(alive + in_doubt, judgement.doubted))
 
 
 async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
@@ -196,7 +197,7 @@ def _tell_kept(run: Run, marks: dict[int, dict[int, Copy]]) -> None:
 
 
 def _stop(run: Run, doubted: int, copies: int) -> None:
-    """End the run; `copies` counts those that an earlier run has found to be gone, too."""
+    """End the run; `copies` counts those in doubt, too."""
     text = (
         f"{doubted} of the {copies} copies on host2 have vanished, or lie in folders that were"
         f" put back to an older state: nothing is deleted on host1 (--maxvanished2 {doubted} says that this"
