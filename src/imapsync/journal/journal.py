@@ -110,6 +110,17 @@ class Journal:
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('restored', ?)", (copies,))
 
+    def identity(self) -> str:
+        """Give what identified the messages that we moved, as `note_identity` got it, "" when nobody said."""
+        with self._told():
+            row = self._connection.execute("SELECT value FROM meta WHERE name='identity'").fetchone()
+            return str(row[0]) if row is not None else ""
+
+    def note_identity(self, text: str) -> None:
+        """Keep by which headers messages are known from now on."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('identity', ?)", (text,))
+
     # -- folder pairs
 
     def folders(self) -> dict[tuple[str, str], FolderRecord]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.plan.rules import LATER_FIELDS
 
 if TYPE_CHECKING:
-    from imapsync.plan.rules import SelectionRules
+    from imapsync.plan.rules import IdentityRules, SelectionRules
 
 SECONDS_PER_DAY = 86_400.0
 #: Where a callable lives in memory differs from run to run and says nothing about what it does.
@@ -80,6 +80,12 @@ class Selector:
         if self._newest is not None and self._oldest is not None and self._newest < self._oldest:
             return old_enough or new_enough  # --minage beyond --maxage: the union of both ends
         return old_enough and new_enough
+
+
+def identifying(rules: IdentityRules) -> str:
+    """Give by what a message is known under these rules; where it differs, digests cannot be compared."""
+    headers = ",".join(sorted({header.lower() for header in rules.headers}))
+    return "\n".join((headers, *(repr(rule) for rule in rules.skip)))
 
 
 def fingerprint(*parts: object) -> str:

@@ -52,6 +52,8 @@ class Run:
     copied_bytes: int = 0
     copied_messages: int = 0
     incomplete_listing: bool = False
+    #: What we moved from host1 is known by other headers than this run's: it cannot be told from the rest.
+    moved_unknown: bool = False
     folders_total: int = 0
 
     def __post_init__(self) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from imapsync.journal.values import JournalError
 from imapsync.plan.identity import Identity
+from imapsync.plan.rules import IdentityRules
+from imapsync.plan.selection import identifying
 from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import SyncError
@@ -22,6 +24,7 @@ from imapsync.transfer.settings import Mode, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imapsync.journal.journal import Journal
     from imapsync.transfer.steps import Steps
 
 #: After a request to stop: how long answers to what was sent are waited for.
@@ -120,7 +123,18 @@ class _Engine:
         state.source.condstore = state.destination.condstore = state.journal is not None
         key = state.journal.digest_key if state.journal is not None else os.urandom(32)
         rules = settings.identity
+        if state.journal is not None:
+            self._note_identity(state.journal)
         state.identity = Identity(rules.headers, key, skip=rules.skip, any_domain=rules.any_domain)
+
+    def _note_identity(self, journal: Journal) -> None:
+        """Find out whether what we once moved is known by other headers than those of this run."""
+        state = self._run
+        now = identifying(state.settings.identity)
+        before = journal.identity() or identifying(IdentityRules())
+        state.moved_unknown = now != before and bool(journal.moved_identities())
+        if not state.moved_unknown and not state.dry and state.settings.mode is Mode.SYNC:
+            journal.note_identity(now)
 
 
 async def _load_steps() -> type[Steps]:

@@ -67,6 +67,11 @@ class Steps:
             state.warn(
                 "nothing is deleted on host2: what host1 lacks may have been moved from there to host2"
             )
+        if state.settings.deletion.destination and state.moved_unknown:
+            state.warn(
+                "nothing is deleted on host2: what came from host1 and was deleted there is known by other"
+                " headers than this run's (--useheader)"
+            )
         jobs = await self._persist(partial(create_folders, state, self.jobs))
         if state.settings.folders.acls:
             from imapsync.transfer.acls import copy_acls

@@ -106,3 +106,18 @@ def test_a_dry_run_at_a_brake_ends_with_an_error(world: World) -> None:
     assert "without --dry the run would stop here (--maxdelete2 2 allows it)" in text
     assert world.subjects(2) == ["x", "y"]
     assert world.run("--delete2").code == 123
+
+
+@pytest.mark.parametrize("identity", [[], ["--useheader", "Message-Id"], ["--gmail1", "--nossl1"]])
+def test_a_last_copy_that_was_filed_is_deleted_when_other_headers_identify(
+    world: World, identity: list[str]
+) -> None:
+    """What --delete1 took from host1 is known by who it is, wherever its owner has put it since."""
+    world.fill(1, {"INBOX": [mail("last")], "Archive": [mail("x")]})
+    world.fill(2, {"INBOX.Archive": [mail("x"), mail("y"), mail("z")]})
+    world.good("--delete1 --folder INBOX --state s")
+    world.command(2, "SELECT INBOX", "UID MOVE 1:* INBOX.Archive")
+    world.good(["--delete2", "--maxdelete2", "5", "--state", "s", *identity])
+    assert "last" in world.subjects(2, "INBOX.Archive")
+    if not identity:
+        assert world.subjects(2, "INBOX.Archive") == ["last", "x"]
