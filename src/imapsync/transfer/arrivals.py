@@ -15,6 +15,7 @@ from imapsync.account.seen import FolderReplaced, numbers_of
 from imapsync.plan.stored import all_there, unaccounted
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Numbers, Reason
+from imapsync.transfer import telling
 from imapsync.transfer.copylist import DONE
 from imapsync.transfer.failures import message_lost
 from imapsync.transfer.flagging import change_flags, missing_flags
@@ -44,9 +45,8 @@ async def check_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
         try:
             await _check(run, job, reading, now or Numbers())
         except CommandRefused as error:
-            job.failed = True
             text = f"folder {job.pair.destination} cannot be looked into after the copying"
-            run.problem(error, text, folder=job.name, reason=Reason.SELECT)
+            telling.not_done(run, job, error, text, Reason.SELECT)
 
 
 async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> None:

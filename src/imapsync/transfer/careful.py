@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.report import events
 from imapsync.session.errors import AskedToWait, CommandRefused, ConnectionFailed, TimedOut
-from imapsync.terms import Reason, Side
+from imapsync.terms import Reason
 from imapsync.transfer.compare import compare
 from imapsync.transfer.connect import reconnect
-from imapsync.transfer.telling import abandon
+from imapsync.transfer.telling import abandon, unread
 
 if TYPE_CHECKING:
     from imapsync.transfer.context import Run
@@ -102,11 +101,8 @@ async def _single_out(run: Run, job: FolderJob, reading: Reading) -> None:
                 if len(job.source.breaking) > MOST_BREAKING:
                     raise
     for uid in sorted(job.source.breaking):
-        job.failed = True
         text = "the connection broke each time this message was asked for"
-        run.sink(events.WorkPlanned(1, 0))
-        run.sink(events.MessageFailed(job.name, uid, Reason.CONNECTION, text, side=Side.SOURCE))
-        run.count_error()
+        unread(run, job, uid, text, Reason.CONNECTION)
 
 
 async def _again(run: Run, error: ConnectionFailed) -> None:

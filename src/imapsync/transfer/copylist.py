@@ -23,17 +23,19 @@ class CopyList:
 
     copies: destination UIDs, 0 while unknown. floor: the destination's UIDNEXT before anything was copied in
     this run: whatever this run puts there has a UID of at least this. left: how many rows have no end yet.
-    vanished: how many were missed on the source. filed: source UIDs whose copies the user's script has filed
-    elsewhere. flags: source UID -> number of the flags that a copy without a name got. refused: messages that
-    failed while none has arrived; together they count as one error; refusal: the last of them. flags_open:
-    the copies' flags are to be looked at once more, because they may not have stayed. seen_flags: flags that
-    were looked at whether they stay. after: the destination's numbers when all copies were seen to be there.
+    failed: whether any has not arrived. vanished: how many were missed on the source. filed: source UIDs
+    whose copies the user's script has filed elsewhere. flags: source UID -> number of the flags that a copy
+    without a name got. refused: messages that failed while none has arrived; together they count as one
+    error; refusal: the last of them. flags_open: the copies' flags are to be looked at once more, because
+    they may not have stayed. seen_flags: flags that were looked at whether they stay. after: the
+    destination's numbers when all copies were seen to be there.
     """
 
     __slots__ = (
         "after",
         "copies",
         "digests",
+        "failed",
         "filed",
         "flags",
         "flags_open",
@@ -54,6 +56,7 @@ class CopyList:
         self.states = bytearray(len(self.uids))
         self.copies = array("Q", bytes(8 * len(self.uids)))
         self.left = len(self.uids)
+        self.failed = False
         self.vanished = 0
         self.filed: set[int] = set()
         self.flags: dict[int, int] = {}
@@ -91,6 +94,7 @@ class CopyList:
         """Move a row to a final state."""
         if self.states[row] not in (DONE, FAILED, SKIPPED):
             self.left -= 1
+        self.failed = self.failed or state == FAILED
         self.states[row] = state
 
     def send(self, rows: Iterable[int]) -> None:

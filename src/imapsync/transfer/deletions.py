@@ -14,7 +14,7 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
-from imapsync.transfer import recording
+from imapsync.transfer import recording, telling
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.doomed import doomed_now
 from imapsync.transfer.expunging import expunge
@@ -130,8 +130,7 @@ async def _delete_messages(run: Run, job: FolderJob, doomed: Sequence[int]) -> N
         for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
             await folder.store(some, b"+FLAGS", _DELETED)
     except CommandRefused as error:
-        job.failed = True
-        run.problem(error, f"messages of {name} cannot be deleted", folder=job.name, reason=Reason.DELETE)
+        telling.not_done(run, job, error, f"messages of {name} cannot be deleted", Reason.DELETE)
         return
     gone = rules.destination_expunge and await expunge(
         run, run.destination, folder, name, set(doomed), by_uid=rules.destination_uid_expunge

@@ -15,6 +15,7 @@ from imapsync.plan.mapping import name_all, users_of
 from imapsync.plan.spelling import caseless
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason
+from imapsync.transfer import telling
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.prepare import accounts
 from imapsync.wire.uidset import UidSet
@@ -94,8 +95,7 @@ async def _selected(run: Run, job: FolderJob, reading: Reading, uids: Sequence[i
                 await reading.ages_there().read(stream, index.flag_table, into=index)
             doomed = UidSet.of(index.uids)
     except CommandRefused as error:
-        job.failed = True
         text = f"messages of {job.pair.destination} cannot be selected"
-        run.problem(error, text, folder=job.name, reason=Reason.DELETE)
+        telling.not_done(run, job, error, text, Reason.DELETE)
         return array("I")
     return array("I", doomed)

@@ -41,7 +41,6 @@ def message_failed(
     A folder of which nothing arrives counts as one error, whatever it holds.
     """
     job.copying.close(row, FAILED)
-    job.failed = True
     described = describe(content) if content else {}
     failure = events.MessageFailed(
         folder=job.name,
@@ -70,7 +69,6 @@ def give_up_rest(run: Run, job: FolderJob, rows: list[int]) -> None:
     text = f"not tried: {job.copying.refused} messages of the folder failed before and none arrived"
     for row in rows:
         job.copying.close(row, FAILED)
-        job.failed = True
         run.sink(
             events.MessageFailed(
                 job.name,

@@ -11,7 +11,7 @@ from imapsync.plan.settling import Done, confirmed, unconfirmed
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import GONE, Copy
-from imapsync.transfer import recording
+from imapsync.transfer import recording, telling
 from imapsync.transfer.flagging import change_flags
 from imapsync.transfer.job import Standing
 from imapsync.transfer.sieve import deliver
@@ -83,9 +83,8 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
     copied = [*journal.identified(record.id), *journal.marked_as(record.id, GONE)]
     orphans = without_original(left, copied, journal.moved_identities())
     if orphans:
-        job.failed = True
         journal.remove(record.id, [pair.source_uid for pair in orphans])
-        run.sink(events.WorkPlanned(len(orphans), sum(pair.size for pair in orphans)))
+        telling.left_for_next_run(run, job, len(orphans), sum(pair.size for pair in orphans))
 
 
 def deletes_later(run: Run, job: FolderJob) -> bool:

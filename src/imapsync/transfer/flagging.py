@@ -9,6 +9,7 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
+from imapsync.transfer import telling
 from imapsync.transfer.planning import UIDS_PER_QUESTION, translator_of
 from imapsync.wire.uidset import UidSet
 
@@ -40,9 +41,7 @@ async def change_flags(run: Run, job: FolderJob, changes: Mapping[Change, Sequen
     try:
         folder = await run.destination.change(job.destination)
     except CommandRefused as error:
-        job.failed = True
-        text = f"flags of {job.pair.destination} cannot be set"
-        run.problem(error, text, folder=job.name, reason=Reason.FLAGS)
+        telling.not_done(run, job, error, f"flags of {job.pair.destination} cannot be set", Reason.FLAGS)
         return
     asked: list[tuple[_Store, Pending[UidSet]]] = []
     touched: set[int] = set()
@@ -98,9 +97,7 @@ async def _one_by_one(
         if is_keyword(flag):
             tell_keyword(run, job.pair.destination, flag, "is refused by host2")
             continue
-        job.failed = True
-        text = f"flags of {job.pair.destination} cannot be set"
-        run.problem(refusal, text, folder=job.name, reason=Reason.FLAGS)
+        telling.not_done(run, job, refusal, f"flags of {job.pair.destination} cannot be set", Reason.FLAGS)
 
 
 async def flags_of(folder: OpenFolder, uids: UidSet) -> dict[int, tuple[bytes, ...]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.belief import is_all
-from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer import telling
@@ -83,9 +82,8 @@ async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> Listed | Non
     if folder.side is not Side.DESTINATION:
         telling.source_incomplete(run, job, len(listed), folder.exists)
     else:
-        job.failed = True
         text = f"{job.pair.destination} holds {folder.exists} messages and the server lists {len(listed)}"
-        run.warn(text, Side.DESTINATION)
+        telling.unseen(run, job, text)
         return None
     return Listed(listed, whole=False)
 
@@ -111,10 +109,7 @@ async def read_pieces(
 
 
 def _unreadable(run: Run, job: FolderJob, folder: OpenFolder, uid: int, text: str) -> None:
-    job.failed = True
     if folder.side is Side.DESTINATION:
-        run.warn(f"message {uid} of {job.pair.destination} cannot be read: {text}", Side.DESTINATION)
-        return
-    run.sink(events.WorkPlanned(1, 0))
-    run.sink(events.MessageFailed(job.name, uid, Reason.FETCH, text, side=Side.SOURCE))
-    run.count_error()
+        telling.unseen(run, job, f"message {uid} of {job.pair.destination} cannot be read: {text}")
+    else:
+        telling.unread(run, job, uid, text, Reason.FETCH)

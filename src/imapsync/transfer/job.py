@@ -31,8 +31,8 @@ class FolderJob:
     """A folder pair and what the steps of a run hand on to one another.
 
     source, destination: what was seen of both folders. record: what the journal knows and is believed. plan:
-    what the comparison decided. copying: how far the messages are that the plan has copied. failed: something
-    selected may not have arrived, or something was not done, so nothing may be concluded from absence.
+    what the comparison decided. copying: how far the messages are that are to be copied. trouble: something
+    could not be read or done, so nothing may be concluded from absence.
     """
 
     pair: FolderPair
@@ -43,12 +43,17 @@ class FolderJob:
     plan: FolderPlan = NOTHING
     copying: CopyList = field(default_factory=CopyList)
     standing: Standing = Standing.OPEN
-    failed: bool = False
+    trouble: bool = False
 
     @property
     def name(self) -> str:
         """The source folder's name, by which people know the pair."""
         return self.pair.source.name
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is missing, or may be."""
+        return self.trouble or self.copying.failed
 
     @property
     def finished(self) -> bool:

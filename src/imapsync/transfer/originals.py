@@ -16,7 +16,7 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
-from imapsync.transfer import recording
+from imapsync.transfer import recording, telling
 from imapsync.transfer.contents import read_contents
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.planning import UIDS_PER_QUESTION
@@ -43,8 +43,7 @@ async def change_source(run: Run, job: FolderJob, reading: Reading) -> None:
     try:
         await _change(run, job, reading)
     except CommandRefused as error:
-        job.failed = True
-        run.problem(error, f"messages of {job.name} cannot be changed", folder=job.name, reason=Reason.FLAGS)
+        telling.not_done(run, job, error, f"messages of {job.name} cannot be changed", Reason.FLAGS)
 
 
 async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
@@ -120,7 +119,8 @@ async def _proven(
             seen[uid] = Sight.OTHER
     others = [uid for uid, sight in seen.items() if sight is Sight.OTHER]
     if others:
-        _tell_others(run, job, others)
+        telling.others_there(run, job, len(others))
+        recording.give_up(run, job)
     return proven(originals, seen)
 
 
@@ -144,22 +144,6 @@ async def _unlike(run: Run, job: FolderJob, alive: Iterable[int]) -> set[int]:
     if not run.dry:
         journal.remove_believed(record.id, same)
     return copies.keys() - same
-
-
-def _tell_others(run: Run, job: FolderJob, uids: list[int]) -> None:
-    """Report that copies are not what the journal says: the next run compares the folder from scratch."""
-    job.failed = True
-    text = f"{len(uids)} messages of {job.pair.destination} are other ones than the state file says"
-    run.sink(
-        events.Problem(
-            Reason.FOLDER_REPLACED,
-            f"{text} (restored from a backup, edited?); their originals stay, the next run compares all",
-            Side.DESTINATION,
-            job.name,
-        )
-    )
-    run.count_error()
-    recording.give_up(run, job)
 
 
 async def _present(folder: OpenFolder, uids: Collection[int]) -> set[int]:

@@ -29,7 +29,6 @@ def refuse_too_large(run: Run, jobs: Iterable[FolderJob]) -> None:
             size = job.copying.sizes[row]
             if size > limit:
                 job.copying.close(row, FAILED)
-                job.failed = True
                 text = f"host2 takes messages of up to {limit} bytes"
                 run.sink(
                     events.MessageFailed(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imapsync.plan.index import MessageIndex
+    from imapsync.session.errors import SyncError
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def abandon(run: Run, job: FolderJob) -> None:
     """Give a folder pair up: nothing more is done with it, and nothing may be concluded from its absence."""
     job.standing = Standing.ABANDONED
-    job.failed = True
+    job.trouble = True
     run.incomplete_listing = True
     listed = job.source.listed
     if listed is not None and listed.messages and not job.copying:
@@ -38,7 +39,7 @@ def replaced(run: Run, job: FolderJob) -> None:
 
 def source_incomplete(run: Run, job: FolderJob, shown: int, exists: int, why: str = "") -> None:
     """Report a source folder that holds more messages than its server shows."""
-    job.failed = True
+    job.trouble = True
     run.incomplete_listing = True
     text = f"folder {job.name} holds {exists} messages and the server shows only {shown} of them"
     run.sink(events.WorkPlanned(max(1, exists - shown), 0))  # they will not arrive
@@ -52,6 +53,47 @@ def source_incomplete(run: Run, job: FolderJob, shown: int, exists: int, why: st
         )
     )
     run.count_error()
+
+
+def not_done(run: Run, job: FolderJob, error: SyncError, text: str, reason: Reason) -> None:
+    """Report something about a folder pair that could not be done."""
+    job.trouble = True
+    run.problem(error, text, folder=job.name, reason=reason)
+
+
+def unread(run: Run, job: FolderJob, uid: int, text: str, reason: Reason) -> None:
+    """Report a source message that nobody can read: nothing is known of it but its UID."""
+    job.trouble = True
+    run.sink(events.WorkPlanned(1, 0))
+    run.sink(events.MessageFailed(job.name, uid, reason, text, side=Side.SOURCE))
+    run.count_error()
+
+
+def unseen(run: Run, job: FolderJob, text: str) -> None:
+    """Warn that copies in the destination folder may be overlooked."""
+    job.trouble = True
+    run.warn(text, Side.DESTINATION)
+
+
+def others_there(run: Run, job: FolderJob, messages: int) -> None:
+    """Report that copies are not what the journal says: the next run compares the folder from scratch."""
+    job.trouble = True
+    text = f"{messages} messages of {job.pair.destination} are other ones than the state file says"
+    run.sink(
+        events.Problem(
+            Reason.FOLDER_REPLACED,
+            f"{text} (restored from a backup, edited?); their originals stay, the next run compares all",
+            Side.DESTINATION,
+            job.name,
+        )
+    )
+    run.count_error()
+
+
+def left_for_next_run(run: Run, job: FolderJob, messages: int, size_bytes: int) -> None:
+    """Count messages that this run could not take any more: they are missing."""
+    job.trouble = True
+    run.sink(events.WorkPlanned(messages, size_bytes))
 
 
 def oversized(run: Run, job: FolderJob, reading: Reading) -> None:
