@@ -46,7 +46,7 @@ def check_ceiling(run: Run, job: FolderJob) -> None:
     cap, shown = provider.cap_at(run.settings.source.host), job.source.numbers.messages
     if not cap or shown < cap:
         return
-    job.failed = True
+    job.trouble = True
     run.incomplete_listing = True
     text = f"folder {job.name} shows {shown} messages; {provider.title} shows at most {cap} of a folder here"
     fuller = [host for host in provider.fuller_hosts if provider.cap_at(host) > cap]
