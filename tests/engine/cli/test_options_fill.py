@@ -38,6 +38,7 @@ VALUES = {
     "ssl2_ssl_version": ["TLSv1_3"],
     "skipmess": ["m/x/"],
     "skipheader": ["x"],
+    "provider": ["none"],
     "include": ["x"],
     "exclude": ["x"],
     "delete2foldersonly": ["/x/"],
