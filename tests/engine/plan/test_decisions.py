@@ -217,6 +217,6 @@ def test_a_flag_that_the_original_lacks_is_taken_away() -> None:
 
 def test_a_mirror_spares_what_may_be_the_last_copy_wherever_it_lies() -> None:
     both = compared(index_of(HERE), index_of(THERE))
-    assert [*doomed(MIRROR, FolderFacts(), both, (), {(B, 1)})] == [2]
-    assert [*doomed(MIRROR, FolderFacts(), both, (), {(B, 2)})] == [2, 3, 4]
-    assert [*doomed(MIRROR, FolderFacts(), both, (2,), {(B, 1)})] == []
+    assert [*doomed(MIRROR, FolderFacts(), both, (), {B})] == [2]
+    assert [*doomed(MIRROR, FolderFacts(), both, (), {C})] == [2, 3, 4]
+    assert [*doomed(MIRROR, FolderFacts(), both, (2,), {B})] == []
