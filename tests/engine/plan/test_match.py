@@ -585,7 +585,8 @@ def test_of_selected_messages_duplicates_are_told_whatever_else_is_not_selected(
     ("source", "destination", "options"),
     [
         pytest.param([(A, 1)], [(B, 1)], {"suspicious": True}, id="nothing like it is there"),
-        pytest.param([(A, 1)], [(A, 1)], {"mirrors": True}, id="as many, nothing is deleted"),
+        pytest.param([(A, 1)], [(A, 1)], {"remembers": True}, id="one here, one there"),
+        pytest.param([(A, 1), (B, 1)], [(A, 1)], {"leaving": {2}}, id="what leaves has no copy there"),
         pytest.param(
             [(A, 1), (A, 3)],
             [(A, 9)],
@@ -593,9 +594,6 @@ def test_of_selected_messages_duplicates_are_told_whatever_else_is_not_selected(
             id="the only one of another size is somebody's copy",
         ),
         pytest.param([(A, 1)], [(A, 9), (A, 5)], {"known": {1: 1}}, id="the only original has its copy"),
-        pytest.param(
-            [(A, 1), (A, 1)], [(B, 5), (A, 1)], {"known": {1: 1}}, id="one of two has its copy, one is left"
-        ),
     ],
 )
 def test_nothing_is_read_where_nothing_is_unclear(
