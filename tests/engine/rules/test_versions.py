@@ -87,3 +87,17 @@ def test_a_stale_draft_on_the_destination_fails_the_verification(world: World) -
     world.good()
     world.edit(1, "Drafts", 1, LONGER)
     assert world.run("--verify").code != 0
+
+
+@pytest.mark.parametrize("memory", ["never", "later", "always"])
+def test_a_message_that_looks_like_one_that_left_is_not_taken_for_its_copy(world: World, memory: str) -> None:
+    world.deliver(1, "INBOX", world.letter(1, "aaaa"))
+    world.good(state=memory == "always")
+    world.expunge(1, "INBOX", 1)
+    world.deliver(1, "INBOX", world.letter(1, "bbbb"))
+    if memory == "later":
+        world.good()  # it is believed: no run had a state file when the copy was made
+        world.run("--delete1")  # and read before it goes
+    world.good("--delete1", state=memory != "never")
+    assert world.names(1) == []
+    assert world.names(2) == ["m1:aaaa", "m1:bbbb"]
