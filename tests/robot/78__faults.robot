@@ -4,7 +4,7 @@ Documentation       The platform at its worst: websockets that drop at random, r
 Resource            module.resource
 Library             OperatingSystem
 Library             Process
-Force Tags          devnode    slow
+Test Tags           devnode    slow
 Suite Setup         Prepare
 Suite Teardown      Clean up
 Test Teardown       Nothing goes wrong any more
