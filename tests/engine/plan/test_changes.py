@@ -169,3 +169,14 @@ def test_a_duplicate_whose_original_got_no_copy_is_taken_up() -> None:
     assert without_original(left, [Pair(1, 11, 0, 7, 50)]) == [left[1]]
     assert without_original(left, [], {(7, 50)}) == [left[1]], "its copy may be the last one"
     assert without_original([], [Pair(1, 11, 0, 7, 50)]) == []
+
+
+def test_the_first_copy_of_a_folder_is_a_copy() -> None:
+    assert removed_copies([7], [1], (), 5) == {7: Copy.VANISHED}
+    assert take_over([Pair(7, 1, 0, 5, 5)], [Pair(8, Copy.DUPLICATE, 0, 5, 5)]) == [Heir(8, 1)]
+
+
+def test_flags_that_only_came_or_only_went_are_a_change() -> None:
+    translator = FlagTranslator(FlagRules(), None)
+    assert flag_change(translator, (), (b"\\Seen",)) == ((b"\\Seen",), ())
+    assert flag_change(translator, (b"\\Seen",), ()) == ((), (b"\\Seen",))

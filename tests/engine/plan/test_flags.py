@@ -196,3 +196,9 @@ def test_only_flags_that_no_command_can_carry_are_noted() -> None:
     translator = FlagTranslator(FlagRules(), FIXED)
     assert translator.translate((b"50%off", b"\\Seen", b"other")) == (b"\\Seen",)
     assert translator.unnameable == {b"50%off"}
+
+
+def test_what_rewriting_leaves_in_quotes_is_no_flag_at_all() -> None:
+    translator = FlagTranslator(rewriting(".*", '""'), None)
+    assert translator.translate((b"\\Seen",)) == ()
+    assert translator.unnameable == set()
