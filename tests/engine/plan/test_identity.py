@@ -384,3 +384,11 @@ def test_header_and_text_are_cut_at_the_first_empty_line_of_either_kind(
 def test_text_up_to_the_bound_proves_sameness_and_one_byte_more_does_not() -> None:
     assert proves_sameness(b"Subject: s\r\n\r\n" + b"x" * TEXT_BYTES)
     assert not proves_sameness(b"Subject: s\r\n\r\n" + b"x" * (TEXT_BYTES + 1))
+
+
+def test_where_nothing_says_much_all_fields_count_but_those_that_servers_add() -> None:
+    odd = IDENTITY.of_message(b"X-Odd: 1\r\n\r\ntext")
+    assert IDENTITY.of_message(b"Received: from a by b\r\nX-Odd: 1\r\n\r\ntext") == odd
+    assert IDENTITY.of_message(b"X-Odd: 1\r\nline\r\n\r\ntext") == IDENTITY.of_message(
+        b"X-Odd: 1\r\n\r\nlinetext"
+    )

@@ -16,8 +16,10 @@ from imapsync.plan.mapping import (
     destination_layout,
     folders_to_delete,
     map_folders,
+    name_all,
     parents_of,
     source_layout,
+    users_of,
 )
 from imapsync.plan.rules import FolderRules
 
@@ -485,3 +487,30 @@ def test_natural_names_at_the_edges(
     source: FolderTree, destination: FolderTree, rules: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert names_of(source, destination, FolderRules(**rules)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "expected"),
+    [
+        pytest.param(
+            account("ab"), account("a", "ab", separator=""), ["a"], id="a beginning is no parent there"
+        ),
+        pytest.param(account("x"), account("bb", "a", separator=""), ["a", "bb"], id="by name"),
+        pytest.param(account("x"), account("a", "a/b", "c"), ["a/b", "a", "c"], id="children first"),
+    ],
+)
+def test_flat_destinations_know_no_parents(
+    source: FolderTree, destination: FolderTree, expected: list[str]
+) -> None:
+    assert folders_to_delete(source, destination, FolderRules()) == expected
+
+
+def test_what_lies_beside_the_prefix_keeps_its_name() -> None:
+    assert names_of(account("Other.a", prefix="INBOX.", separator="."), SLASH) == {"Other.a": "Other/a"}
+
+
+def test_only_what_is_taken_uses_a_destination() -> None:
+    rules = FolderRules(source_subfolder="old")
+    source = account("old/a", "z", folder("old/x", "\\noselect"))
+    names = name_all(source, SLASH, rules)
+    assert users_of(source, names, rules, "/") == {"a": ["old/a"]}
