@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imapsync.plan.proof import Judgement, Sight, is_accident, judge, may_go
-from imapsync.terms import Copy
+from imapsync.plan.proof import Judgement, Sight, is_accident, judge, may_go, worth_looking
+from imapsync.terms import Copy, Pair
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,19 @@ def test_an_accident_is_one_of_the_whole_account_and_what_was_filed_is_none() ->
     assert judge(gone, 5, {1: [1]}, looked=True, allowed=None) == Judgement(
         {0: {1: Copy.REMOVED, 2: Copy.REMOVED}, 1: {1: Copy.REMOVED}}, 0
     )
+
+
+@pytest.mark.parametrize(
+    ("marks", "copies", "expected"),
+    [
+        pytest.param([Copy.VANISHED, Copy.UNSEEN], 9, [2], id="few: what a later run saw is believed"),
+        pytest.param([Copy.VANISHED, Copy.UNSEEN], 3, [1, 2], id="more than half: all of them"),
+        pytest.param([Copy.VANISHED, Copy.DOUBTED], 9, [1, 2], id="after an accident: all of them"),
+        pytest.param([Copy.VANISHED, Copy.MISSED, Copy.MISSED], 4, [2, 3], id="only fresh ones count"),
+        pytest.param([Copy.VANISHED], 9, [], id="none"),
+    ],
+)
+def test_which_copies_are_looked_for_elsewhere(marks: list[Copy], copies: int, expected: list[int]) -> None:
+    gone = {"a": [Pair(uid, mark) for uid, mark in enumerate(marks, 1)]}
+    found = {at: [pair.source_uid for pair in pairs] for at, pairs in worth_looking(gone, copies).items()}
+    assert found == ({"a": expected} if expected else {})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from imapsync.plan.rules import DeletionRules, FlagRules, IdentityRules, SelectionRules
+from imapsync.plan.rules import ContentRules, DeletionRules, FlagRules, IdentityRules, SelectionRules
 from imapsync.plan.selection import SECONDS_PER_DAY, Selector, fingerprint
 
 if TYPE_CHECKING:
@@ -123,3 +123,52 @@ def test_rules_that_came_later_change_no_fingerprint_until_they_are_used() -> No
     Before.__name__ = IdentityRules.__name__
     assert fingerprint(now) == fingerprint(Before(("A",), sync_duplicates=True))
     assert fingerprint(now._replace(any_domain=True)) != fingerprint(now)
+
+
+DAY = int(NOW // SECONDS_PER_DAY)
+
+
+@pytest.mark.parametrize(
+    ("rules", "date", "sent_day", "wanted"),
+    [
+        pytest.param({"max_age_days": 2}, None, DAY - 2, True, id="sent on the day of --maxage"),
+        pytest.param({"max_age_days": 2}, None, DAY - 3, False, id="the day before"),
+        pytest.param(
+            {"max_age_days": 2}, days_ago(0), DAY - 9, False, id="the Date header counts, young here"
+        ),
+        pytest.param({"max_age_days": 2}, days_ago(9), DAY, True, id="the Date header counts, old here"),
+        pytest.param({"max_age_days": 2}, days_ago(9), None, False, id="without one the internal date"),
+        pytest.param({"max_age_days": 2}, days_ago(1), None, True, id="without one a young internal date"),
+        pytest.param({"max_age_days": 2}, None, None, True, id="no date at all: never left out"),
+        pytest.param({"min_age_days": 2}, None, DAY - 3, True, id="sent before the day of --minage"),
+        pytest.param({"min_age_days": 2}, None, DAY - 2, False, id="on that day"),
+    ],
+)
+def test_ages_by_the_day_of_sending(
+    rules: dict[str, Any], date: float | None, sent_day: int | None, wanted: bool
+) -> None:
+    selector = Selector(SelectionRules(**rules), NOW, by_sent_day=True)
+    assert selector.by_sent_day
+    assert selector.wants(1, date, sent_day) is wanted
+
+
+def test_days_of_sending_are_of_no_interest_without_an_age() -> None:
+    assert not Selector(SelectionRules(max_size_bytes=9), NOW, by_sent_day=True).by_sent_day
+    assert Selector(SelectionRules(min_age_days=2), NOW).wants(1, days_ago(2), DAY)
+
+
+@pytest.mark.parametrize(
+    ("rules", "changes", "alters_headers"),
+    [
+        (ContentRules(), False, False),
+        (ContentRules(keep_dates=False, dates_from_header=True), False, False),
+        (ContentRules(rewrite=(bytes.lower,)), True, True),
+        (ContentRules(pipe=("cat",)), True, True),
+        (ContentRules(shorten=(80, "fold")), True, True),
+        (ContentRules(truncate_bytes=9), True, False),
+        (ContentRules(disarm_receipts=True), True, False),
+        (ContentRules(add_header=True), True, True),
+    ],
+)
+def test_which_rules_change_a_message(rules: ContentRules, changes: bool, alters_headers: bool) -> None:
+    assert (rules.changes, rules.alters_headers) == (changes, alters_headers)

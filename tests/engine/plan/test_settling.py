@@ -99,3 +99,23 @@ def test_a_look_after_the_copying_spares_the_one_at_the_end(done: Done, destinat
     after = settled(RECORD, done).destination
     assert after == destination
     assert unconfirmed(after) is (destination != SEEN)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        (Numbers(2, 22, 8, 90, 800), False),
+        (Numbers(2, 22, 8, 90, 0), False),
+        (Numbers(2, 22, 8, 0, 800), True),
+        (Numbers(2, 22, 8, 90, -1), True),
+    ],
+)
+def test_numbers_that_a_look_would_complete(numbers: Numbers, expected: bool) -> None:
+    assert unconfirmed(numbers) is expected
+
+
+def test_a_destination_that_was_empty_holds_what_was_copied() -> None:
+    done = DONE._replace(destination=Numbers(2, 1, 0), copied=(1, 2))
+    assert settled(RECORD, done).destination == Numbers(2, 3, 2)
+    newer = DONE._replace(destination=Numbers(9, 1, 0))
+    assert settled(RECORD, newer).destination.uidvalidity == 9

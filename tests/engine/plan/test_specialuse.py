@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.engine.plan.builders import account, folder
 
-from imapsync.plan.specialuse import WELL_KNOWN_NAMES, special_use, uses_of
+from imapsync.plan.folders import Layout
+from imapsync.plan.specialuse import WELL_KNOWN_NAMES, is_for_drafts, special_use, uses_of
 
 if TYPE_CHECKING:
     from imapsync.plan.folders import Folder, FolderTree
@@ -68,3 +69,16 @@ def test_no_name_stands_for_two_uses() -> None:
 )
 def test_special_use_as_announced(one: Folder, use: str) -> None:
     assert special_use(one) == use
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (folder("Anything", "\\drafts"), True),
+        (folder("Drafts"), True),
+        (folder("Work/Drafts"), False),
+        (folder("Sent", "\\sent"), False),
+    ],
+)
+def test_which_folders_hold_drafts(given: Folder, *, expected: bool) -> None:
+    assert is_for_drafts(given, Layout("", "/")) is expected
