@@ -101,7 +101,7 @@ Some tasks run and others wait
 Every sound task has run
     ${tasks}=    All tasks
     ${left}=    Evaluate
-    ...    [one["task_id"] for one in $tasks if not one["error"] and (not one["has_log"] or one["last_sync_timestamp"] < $BEGUN)]
+    ...    [one["task_id"] for one in $tasks if not one["error"] and (not one["has_log"] or one["last_sync_timestamp"] < ${BEGUN})]
     Should Be Empty    ${left}
 
 Take the instance away
