@@ -10,7 +10,7 @@ class TaskFeed {
   constructor() {
     this.known = NOTHING;
     this.poller = null;
-    this.asking = Promise.resolve();
+    this.asking = null;
   }
 
   /** Whether the list was ever given. */
@@ -55,11 +55,14 @@ class TaskFeed {
 
   /** Asks once: one question after the other, so that no older answer takes back what a newer one told. */
   load() {
-    this.asking = this.asking.then(
-      () => this.ask(),
-      () => this.ask(),
-    );
-    return this.asking;
+    const ask = () => this.ask();
+    const mine = this.asking ? this.asking.then(ask, ask) : this.ask();
+    const done = () => {
+      this.asking = this.asking === mine ? null : this.asking;
+    };
+    this.asking = mine;
+    mine.then(done, done);
+    return mine;
   }
 
   async ask() {
