@@ -200,7 +200,7 @@ async def scripted(
     async with ScriptedServer(play) as server:
         session = await open_scripted(server)
         try:
-            return await asyncio.wait_for(discover(session, sizes=sizes), 10)
+            return await asyncio.wait_for(discover(session, sizes=sizes), 60)
         finally:
             session.abort()
 

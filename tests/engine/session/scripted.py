@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.servers.certificates import Certificate
 
 #: A test that waits longer for its client has failed.
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 class Peer:
