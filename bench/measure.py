@@ -36,6 +36,8 @@ def run(command: Sequence[str], *, log: Path, limit_s: int, env: Mapping[str, st
 
     A command over ``limit_s`` seconds is killed with its process group and reported as timed out.
     """
+    # Coverage of the tests that call this would be measured, too.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     read_fd, write_fd = os.pipe()
     with log.open("wb") as sink:
         # The system's Python, not the environment's: it starts with less.
@@ -45,7 +47,7 @@ def run(command: Sequence[str], *, log: Path, limit_s: int, env: Mapping[str, st
             stdout=sink,
             stderr=subprocess.STDOUT,
             pass_fds=(write_fd,),
-            env={**os.environ, **(env or {})},
+            env={**inherited, **(env or {})},
         )
     os.close(write_fd)
     answer = b""

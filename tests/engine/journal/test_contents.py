@@ -235,6 +235,15 @@ def test_messages_that_await_their_filter(journal: Journal, folder: int) -> None
     assert journal.unfiltered(folder) == {2: True}
 
 
+def test_our_own_marks_are_known_until_their_messages_are_gone(journal: Journal, folder: int) -> None:
+    other = journal.begin(FolderRecord(0, "Sent", "Sent", Numbers(1), Numbers(2))).id
+    journal.add_marked(folder, [1, 2, 3])
+    journal.add_marked(folder, [3])
+    journal.add_marked(other, [1])
+    journal.remove_marked(folder, [2, 9])
+    assert (journal.marked(folder), journal.marked(other)) == ({1, 3}, {1})
+
+
 def test_sets_of_flags_keep_their_numbers_over_a_reopening(tmp_path: Path) -> None:
     sets = [(), (b"\\Seen",), (b"$Label", b"\\Seen"), (b"k\xe9y",), (b"k\xc3\xa9y",)]
     numbers = []
