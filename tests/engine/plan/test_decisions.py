@@ -20,6 +20,7 @@ from imapsync.plan.decisions import (
     doomed,
     exact_flags,
     lacked_by_all,
+    merged,
 )
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
@@ -220,3 +221,13 @@ def test_a_mirror_spares_what_may_be_the_last_copy_wherever_it_lies() -> None:
     assert [*doomed(MIRROR, FolderFacts(), both, (), {B})] == [2]
     assert [*doomed(MIRROR, FolderFacts(), both, (), {C})] == [2, 3, 4]
     assert [*doomed(MIRROR, FolderFacts(), both, (2,), {B})] == []
+
+
+def test_two_plans_of_changes_are_one() -> None:
+    seen, flagged_too = ((b"\\Seen",), ()), ((b"\\Flagged",), ())
+    both = merged({seen: [1, 2]}, {seen: [3], flagged_too: [1]})
+    assert {change: [*uids] for change, uids in both.items()} == {seen: [1, 2, 3], flagged_too: [1]}
+
+
+def test_an_index_tells_who_has_which_uid() -> None:
+    assert index_of([(A, 1), (B, 2)]).digests_by_uid() == {1: A, 2: B}

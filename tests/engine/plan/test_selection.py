@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from imapsync.plan.rules import ContentRules, DeletionRules, FlagRules, IdentityRules, SelectionRules
-from imapsync.plan.selection import SECONDS_PER_DAY, Selector, fingerprint
+from imapsync.plan.selection import SECONDS_PER_DAY, Selector, fingerprint, identifying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,3 +172,10 @@ def test_days_of_sending_are_of_no_interest_without_an_age() -> None:
 )
 def test_which_rules_change_a_message(rules: ContentRules, changes: bool, alters_headers: bool) -> None:
     assert (rules.changes, rules.alters_headers) == (changes, alters_headers)
+
+
+def test_digests_are_compared_only_under_the_same_headers() -> None:
+    one = identifying(IdentityRules(("Message-Id", "Received")))
+    assert one == identifying(IdentityRules(("received", "MESSAGE-ID"), sync_duplicates=True))
+    assert one != identifying(IdentityRules(("Message-Id",)))
+    assert one != identifying(IdentityRules(("Message-Id", "Received"), skip=(bool,)))
