@@ -269,7 +269,12 @@ ALONE = Options(journal=False)
         pytest.param(
             History(
                 [NOTHING],
-                [Event(0, 0, "deliver"), Event(0, 12, "renumber", 1), Event(0, 12, "cut")],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver_there"),
+                    Event(0, 0, "remove_there"),
+                    Event(0, 12, "renumber", 1),
+                ],
             ),
             id="host2 renumbers a folder while messages are copied into it",
         ),
