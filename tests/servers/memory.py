@@ -89,6 +89,10 @@ class MemoryServer(Scripted):
         self.capabilities = capabilities
         self.bend = bend
         self.folders: dict[bytes, Folder] = {b"INBOX": Folder()}
+        #: Called with each folder that is opened, before anything is told of it.
+        self.opened: Callable[[Folder], object] = lambda _: None
+        #: A response code that each opening tells besides.
+        self.code = b""
         self.lock = threading.Lock()
         self.responses = 0
 
@@ -119,6 +123,8 @@ class _Connection:
                 method = getattr(
                     self, "do_" + verb.decode("ascii", "replace").lower().replace(" ", "_"), None
                 )
+                if verb.startswith(b"UID ") and not self.selected:
+                    method = None
                 with self.server.lock:
                     answers = list(method(rest[len(verb) :].strip(b" "), command)) if method else []
                 last = b"OK done" if method else b"BAD unknown command"
@@ -226,6 +232,9 @@ class _Connection:
             return
         self.selected = name
         folder = self.folder
+        self.server.opened(folder)
+        if self.server.code:
+            yield b"* NO [%s] as it is" % self.server.code
         yield b"* FLAGS (%s)" % _SYSTEM_FLAGS
         yield b"* OK [PERMANENTFLAGS (%s \\*)] kept" % _SYSTEM_FLAGS
         yield b"* %d EXISTS" % len(folder.mails)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.terms import Copy
@@ -15,20 +16,30 @@ if TYPE_CHECKING:
 _DELETED = b"\\deleted"
 
 
-def can_have_vanished(
-    before: int, uidnext: int | None, gone: int, present: Collection[int], known: Iterable[int]
-) -> bool:
-    """Tell whether so many listed messages can have been expunged, given what the folder lists now.
+class Absence(enum.Enum):
+    """What it means that a folder no longer lists some of its UIDs."""
 
-    before: its EXISTS when it was read. gone: how many are missed by now. known: UIDs of messages of that
-    time. A folder that holds no fewer messages has only given them other numbers (UIDs that do not last, RFC
-    4315 UIDNOTSTICKY); what has UIDNEXT or more came later, unless nothing of that time is there any more.
+    VANISHED = "vanished"  # it holds fewer messages: these were expunged
+    REPLACED = "replaced"  # as many came meanwhile: expunged, unless what came are the same messages
+    RENUMBERED = "renumbered"  # it holds as many as before, under other UIDs
+
+
+def absence(
+    before: int, uidnext: int | None, gone: int, present: Collection[int], known: Iterable[int], *, now: int
+) -> Absence:
+    """Tell what became of listed messages whose UIDs the folder no longer has.
+
+    before: its EXISTS when it was read. gone: how many are missed. present, now: its UIDs and its EXISTS by a
+    later listing. known: UIDs of messages of the first time. A folder that holds no fewer messages has only
+    given them other numbers (UIDs that do not last, RFC 4315 UIDNOTSTICKY); what has UIDNEXT or more came
+    later, unless nothing of that time is there any more.
     """
-    if len(present) + gone <= before:
-        return True
+    if max(now, len(present)) + gone <= before:
+        return Absence.VANISHED
     if not uidnext or not any(uid in present for uid in known):
-        return False
-    return sum(1 for uid in present if uid < uidnext) + gone <= before
+        return Absence.RENUMBERED
+    old = now - len(present) + sum(1 for uid in present if uid < uidnext)
+    return Absence.REPLACED if old + gone <= before else Absence.RENUMBERED
 
 
 def vanished(pairs: Iterable[int], present: Collection[int]) -> set[int]:

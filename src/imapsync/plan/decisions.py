@@ -6,6 +6,7 @@ from array import array
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.match import NONE, duplicate_rows, twins
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class FolderPlan(NamedTuple):
 
     copy: the messages to be copied. floor: the UID from which on everything in the destination folder is
     newer than the comparison. found: source UIDs, and destination UIDs, of selected messages that are there.
+    found_as: digests and sizes of those source messages.
     twins: source UIDs of duplicates, and of what they are duplicates of. crossing: rows of messages that
     another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on
     copies. flag_rows, pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have
@@ -46,6 +48,7 @@ class FolderPlan(NamedTuple):
     copy: Rows = Rows(array("I"), array("Q"), array("Q"))
     floor: int = 1
     found: tuple[array[int], array[int]] = (array("I"), array("I"))
+    found_as: tuple[array[int], array[int]] = (array("Q"), array("Q"))
     twins: Mapping[int, int] = MappingProxyType({})
     crossing: Sequence[int] = ()
     ours: Collection[int] = frozenset()
@@ -198,6 +201,10 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
         copy=_rows(source, rows),
         floor=case.floor,
         found=(array("I", [source.uids[row] for row in selected]), array("I", copies)),
+        found_as=(
+            array("Q", [source.digests[row] if source.digests else UNIDENTIFIED for row in selected]),
+            array("Q", [source.sizes[row] for row in selected]),
+        ),
         twins=twins(source, matching),
         crossing=crossing,
         ours=case.ours,

@@ -45,7 +45,8 @@ class Selected(NamedTuple):
     r"""The mailbox in use and what SELECT told about it; None for what it did not.
 
     highestmodseq: None too when the mailbox has no mod-sequences. permanent_flags: None: all may be changed;
-    b"\*" among them: new keywords may be made. vanished, changed: only with QRESYNC.
+    b"\*" among them: new keywords may be made. vanished, changed: only with QRESYNC. uids_last: false when
+    the server says that UIDs end with this opening of the mailbox (UIDNOTSTICKY, RFC 4315 §4).
     """
 
     name: MailboxName
@@ -58,6 +59,7 @@ class Selected(NamedTuple):
     read_only: bool
     vanished: UidSet
     changed: tuple[Fetch, ...]
+    uids_last: bool = True
 
 
 class SelectAnswer:
@@ -111,6 +113,7 @@ class SelectAnswer:
             read_only=self._read_only or "READ-ONLY" in self._codes,
             vanished=UidSet(self._vanished),
             changed=tuple(self._changed),
+            uids_last="UIDNOTSTICKY" not in self._codes,
         )
 
     def _number(self, code: str) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from imapsync.session.errors import ProtocolViolation
 from imapsync.session.pending import Pending
 from imapsync.wire.command import Command, LiteralMode
 from imapsync.wire.parser import capability_names
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Response, Tagged
 
 T = TypeVar("T")
-#: No server keeps more messages in one folder; who says so is not believed.
-MAX_MESSAGES = 10_000_000
 
 
 class SessionBase:
@@ -211,11 +208,6 @@ class SessionBase:
         self.message_limit = max(1, min(limits)) if limits else None
 
     def _set_exists(self, messages: int) -> None:
-        if messages > MAX_MESSAGES:
-            self._link.end(
-                ProtocolViolation(f"a folder of {messages} messages is not to be believed", side=self.side)
-            )
-            return
         self.exists = messages
         self.most_exists = max(self.most_exists, messages)
 

@@ -322,7 +322,7 @@ class BodyStream(_Consumer):
         super().__init__(link)
         self.uid = uid
         self.size: int | None = None
-        #: What came may lack its last line end: see Fetch. Known when the body comes in one piece.
+        #: What came may lack its last line end: see Fetch. Known at the end.
         self.mended = False
         self._chunks: deque[bytes] = deque()
         self._received = 0
@@ -342,9 +342,9 @@ class BodyStream(_Consumer):
         elif type(response) is Fetch:
             if response.uid != self.uid or response.section != b"" or response.body_size is None:
                 return False
+            self.mended = bool(response.mended)
             if self.size is None and response.body is not None:
                 self.size = len(response.body)
-                self.mended = bool(response.mended)
                 self._take(response.body)
         return True
 
@@ -353,6 +353,12 @@ class BodyStream(_Consumer):
         self._discarding = True
         self._chunks.clear()
         self._account(-self._waiting_bytes)
+
+    async def end(self) -> None:
+        """Wait for the end of the command: by then `mended` is known of a body of any size."""
+        while not self._done:
+            await self._wait()
+        self._raise_error()
 
     async def open(self) -> int:
         """Give the size in bytes as soon as the server has told it."""

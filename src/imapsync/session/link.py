@@ -437,7 +437,12 @@ class Link(asyncio.BufferedProtocol):
 
     def _finish(self, tagged: Tagged) -> None:
         # Batches must be delivered before their command completes.
-        pending = self.in_flight.pop(tagged.tag, None)
+        pending = self.in_flight.get(tagged.tag)
+        if pending is not None and pending.takes_all and pending is not next(iter(self.in_flight.values())):
+            # What came before is answered by now, or never (RFC 3501 §5.5): its words were not understood.
+            self.end(ConnectionFailed("the server left a command without an answer", side=self.side))
+            return
+        self.in_flight.pop(tagged.tag, None)
         if self.in_flight:
             self._head_takes_all = next(iter(self.in_flight.values())).takes_all
         if pending is None:
@@ -450,7 +455,13 @@ class Link(asyncio.BufferedProtocol):
             self.fragments.clear()
         self._reached_mailbox |= tagged.status == "OK" and pending.verb in MAILBOX_VERBS
         if tagged.status == "OK" and pending.odd is None:
+            whole = bool(pending.sent_at)
             pending.succeed(tagged)
+            if not whole:
+                # A "+" for it may be on its way, and would be taken for that of the next literal.
+                words = "the server confirmed a command before it was whole"
+                self.end(ConnectionFailed(words, side=self.side))
+                return
         elif tagged.status == "OK" and pending.odd is not None:
             pending.fail(AnswerUnusable(pending.verb, pending.odd.why, side=self.side))
         else:

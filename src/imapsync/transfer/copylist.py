@@ -73,6 +73,10 @@ class CopyList:
         """Give the rows in a state."""
         return [row for row, each in enumerate(self.states) if each == state]
 
+    def is_open(self, row: int) -> bool:
+        """Tell whether a row has no end yet."""
+        return self.states[row] in (WAITING, SENT)
+
     def unnamed(self) -> list[int]:
         """Give the rows that arrived without anybody telling their UID."""
         return [row for row, each in enumerate(self.states) if each == DONE and not self.copies[row]]

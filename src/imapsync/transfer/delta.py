@@ -99,7 +99,9 @@ class DeltaComparison:
         if self._source_folder is None or self._destination_folder is None:
             return
         try:
-            await self._source_folder.selected()
+            if not (await self._source_folder.selected()).uids_last:
+                self.invalid = True
+                return
             await self._take_source()
             here = await _digests(self._source_look, self._reading)
             await self._destination_folder.selected()

@@ -134,6 +134,8 @@ class FullComparison:
                     refused.append((name, error))
                 else:
                     await take()
+        if job.source.opened is not None and not job.source.opened.uids_last:
+            job.unsteady = True
         if refused:
             telling.abandon(run, job)
             for name, refusal in refused:

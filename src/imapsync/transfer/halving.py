@@ -104,8 +104,21 @@ async def read_pieces(
         left = UidSet.of(uid for uid in piece if uid not in got)
         if len(left) > 1:
             pieces.extend(left.split((len(left) + 1) // 2))
+        elif left and folder.side is Side.SOURCE and await _has_other_uids(job, folder, next(iter(left))):
+            job.unsteady = True
+            return
         elif left:
             _unreadable(run, job, folder, next(iter(left)), text)
+
+
+async def _has_other_uids(job: FolderJob, folder: OpenFolder, uid: int) -> bool:
+    """Tell whether a folder no longer lists a message and holds no fewer: it gave it another UID."""
+    try:
+        if uid in await folder.search("ALL"):
+            return False
+    except CommandRefused:
+        return False
+    return job.source.opened is not None and folder.exists >= job.source.opened.exists
 
 
 def _unreadable(run: Run, job: FolderJob, folder: OpenFolder, uid: int, text: str) -> None:

@@ -32,7 +32,9 @@ class FolderJob:
 
     source, destination: what was seen of both folders. record: what the journal knows and is believed. plan:
     what the comparison decided. copying: how far the messages are that are to be copied. trouble: something
-    could not be read or done, so nothing may be concluded from absence.
+    could not be read or done, so nothing may be concluded from absence. unsteady: the source gives messages
+    other UIDs at each opening, so that all is done within one and nothing is recorded. told: the comparison
+    was told before.
     """
 
     pair: FolderPair
@@ -44,6 +46,8 @@ class FolderJob:
     copying: CopyList = field(default_factory=CopyList)
     standing: Standing = Standing.OPEN
     trouble: bool = False
+    unsteady: bool = False
+    told: bool = False
 
     @property
     def name(self) -> str:
@@ -84,3 +88,9 @@ class FolderJob:
         """Take up what a comparison decided."""
         self.plan = plan
         self.copying = CopyList(plan.copy, plan.floor)
+
+    def start_over(self) -> None:
+        """Forget what was seen of the pair's messages and decided; what was told is not told again."""
+        self.source.listed = self.destination.listed = None
+        self.take(NOTHING)
+        self.told = True

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imapsync.account.seen import FolderReplaced
-from imapsync.plan.bodies import HEAD_BYTES, is_doubtful
-from imapsync.plan.changes import can_have_vanished, without_our_marks
+from imapsync.plan.bodies import needs_second_look, stays_doubtful
+from imapsync.plan.changes import Absence, without_our_marks
 from imapsync.plan.index import canonical_flags
 from imapsync.report import events
 from imapsync.report.events import Skip
@@ -29,9 +29,11 @@ from imapsync.transfer.content import Content, ContentError
 from imapsync.transfer.copylist import SENT, WAITING
 from imapsync.transfer.failures import give_up_rest, message_failed, message_skipped, refuses_everything
 from imapsync.transfer.flagging import tell_keyword
+from imapsync.transfer.measure import measured
 from imapsync.transfer.planning import translator_of
 from imapsync.transfer.resolve import arrived_unseen, find_copies
 from imapsync.transfer.sender import Peek, Sender
+from imapsync.transfer.steady import is_another, looks_like_another, what_is_unlisted
 from imapsync.transfer.work import BATCH_BYTES, LARGE_BYTES
 from imapsync.wire.dates import exact_date_time
 from imapsync.wire.uidset import UidSet
@@ -57,6 +59,8 @@ LEAST_READ_AHEAD = 2  # so that a large message comes while the end of the one b
 #: A larger body is asked for when all that was asked before has come: a server that works on several FETCHes
 #: at once (Dovecot) would send it before the small messages that are awaited, and nobody could take it.
 AHEAD_BODY_BYTES = 1024 * 1024
+#: A server is known to send a stray line end behind each body when so many were looked at a second time.
+MOST_ODD_ENDS = 3
 #: Large messages whose flags and dates are asked for at once.
 META_MESSAGES = 100
 _ITEMS = b"(UID FLAGS INTERNALDATE BODY.PEEK[])"
@@ -98,6 +102,10 @@ class Lane:
         self._retired = False
         #: What is asked for next, when it had to wait.
         self._next: Piece | None = None
+        #: Rows whose body came too short once.
+        self._short: set[tuple[int, int]] = set()
+        #: Whether the folder under way was opened once more since it was compared.
+        self._reopened = False
         #: What is being taken from the source.
         self.forwarding: list[tuple[FolderJob, int]] = []
 
@@ -144,6 +152,8 @@ class Lane:
             piece, self._next = self._next or next(pieces, None), None
             if piece is None:
                 return
+            if piece[0].position in work.set_aside:
+                continue
             if refuses_everything(self._run, piece[0]):
                 give_up_rest(self._run, *piece)
                 continue
@@ -203,9 +213,16 @@ class Lane:
     async def _usable(self, batch: _Batch) -> bool:
         """Check that the source folder could be opened and is still the one that was compared."""
         job = batch.job
+        if job.position in self._work.set_aside:
+            _discard(batch)
+            return False
         try:
-            await batch.folder.selected()
+            self._reopened = await batch.folder.selected() is not job.source.opened
         except FolderReplaced:
+            if not job.unsteady:
+                _discard(batch)
+                self._set_aside(job)
+                return False
             gone = MessageGone("the folder was replaced while it was read", side=self._source.side)
             self._give_up(batch, gone, Reason.FETCH)
             return False
@@ -231,17 +248,20 @@ class Lane:
         flags: list[int] = []
         translate = self._translator(job).translate
         plain = not self._content.active and self._run.settings.content.keep_dates
+        self._work.sizes.note(len(batch.rows), 0)
         try:
             async for records in stream:
                 for record in records:
                     row = rows_by_uid.pop(record.uid or 0, None)
                     if row is None:
+                        self._take_back(job, record, (rows, messages, flags))
                         continue
                     if record.body is None:
                         self._later.append((job, row, True))
                         continue
-                    if len(record.body) != job.copying.sizes[row] and (
-                        self._cut_short(job, row, record) or self._doubtful(job, row, record.body)
+                    odd = record.mended or len(record.body) != job.copying.sizes[row]
+                    if (odd and self._is_short(job, row, record)) or (
+                        self._reopened and self._is_suspect(batch, row, record.body)
                     ):
                         continue
                     raw_flags = self._flags_of(job, record)
@@ -267,26 +287,51 @@ class Lane:
         if rows:
             await self.sender.send(job, rows, messages, flags)
 
-    def _doubtful(self, job: FolderJob, row: int, body: bytes) -> bool:
-        """Report a body that cannot be the announced message; it is no copy and not passed on."""
-        if not is_doubtful(
-            job.copying.sizes[row], len(body), lines=body.count(b"\n"), head=body[:HEAD_BYTES]
-        ):
+    def _is_short(self, job: FolderJob, row: int, record: Fetch) -> bool:
+        """Put a body aside that came too short, or may lack its last line end, for a second look."""
+        body = record.body or b""
+        if (job.position, row) in self._work.measured:
             return False
-        self._report_doubtful(job, row, len(body), body)
+        self._work.sizes.note(0, 1)
+        exact, lines = self._work.sizes.exact, body.count(b"\n")
+        short = needs_second_look(job.copying.sizes[row], len(body), exact=exact, lines=lines, head=body)
+        if not short and not (record.mended and self._work.ends_are_odd < MOST_ODD_ENDS):
+            return False
+        self._later.append((job, row, False))
+        self._short.add((job.position, row))
         return True
 
-    def _cut_short(self, job: FolderJob, row: int, record: Fetch) -> bool:
-        """Ask a second time for a body that may lack its last line end; report it when it comes so again."""
-        body = record.body or b""
-        if not record.mended or len(body) > job.copying.sizes[row]:
+    def _take_back(
+        self, job: FolderJob, record: Fetch, taken: tuple[list[int], list[Message], list[int]]
+    ) -> None:
+        """Ask once more, alone, for a message whose UID came twice: one of the two is another message."""
+        at = next((at for at, row in enumerate(taken[0]) if job.copying.uids[row] == record.uid), None)
+        if at is None or record.body == taken[1][at].content:
+            return
+        self._later.append((job, taken[0][at], False))
+        for column in taken:
+            del column[at]
+
+    def _is_suspect(self, batch: _Batch, row: int, body: bytes) -> bool:
+        """Put a body aside that seems to be another message than was compared, when its folder was reopened.
+
+        Looked at are the first and the last of a batch, and what has another size.
+        """
+        job = batch.job
+        if job.unsteady or job.position in self._work.cleared:
             return False
-        if self._work.strikes(job, row):
-            self._report_doubtful(job, row, len(body), body)
-        else:
-            self._work.strike(job, row)
-            self._later.append((job, row, False))
+        if row not in (batch.rows[0], batch.rows[-1]) and len(body) == job.copying.sizes[row]:
+            return False
+        if not looks_like_another(job, row, body, self._run.identity):
+            return False
+        self._work.suspects.add((job.position, row))
+        self._later.append((job, row, False))
         return True
+
+    def _set_aside(self, job: FolderJob) -> None:
+        """Ask for nothing more by UIDs that do not last; the folder is to be read anew."""
+        job.unsteady = True
+        self._work.set_aside.add(job.position)
 
     def _report_doubtful(self, job: FolderJob, row: int, given: int, head: bytes) -> None:
         text = f"{job.copying.sizes[row]} bytes were announced, {given} came"
@@ -331,27 +376,57 @@ class Lane:
 
     async def _again(self, job: FolderJob, row: int, large: bool) -> None:
         """Ask for one message a second time, with nothing else in flight on the source."""
-        if self._work.strikes(job, row):
-            present = await (await self._source.opened(job.source)).search("ALL")
-            if job.copying.uids[row] not in present:
-                self._vanished(job, row, present)
+        work, place = self._work, (job.position, row)
+        if job.position in work.set_aside or not job.copying.is_open(row):
+            return
+        if place in work.suspects:
+            work.suspects.discard(place)
+            if await is_another(await self._source.opened(job.source), job, row, self._reading):
+                self._set_aside(job)
                 return
+            work.cleared.add(job.position)
+        elif place in self._short:
+            self._short.discard(place)
+            if await self._stays_short(job, row):
+                return
+        elif work.strikes(job, row) and not await self._is_listed(job, row):
+            return
         await self._forward(self._ask(job, [row], large=large))
 
-    def _vanished(self, job: FolderJob, row: int, present: UidSet) -> None:
-        """Take leave of a message that is no longer listed, if the server's numbers add up.
+    async def _is_listed(self, job: FolderJob, row: int) -> bool:
+        """Tell whether a message is still listed; take leave of those that are not, if the numbers add up.
 
-        Else it is lost.
+        Else the folder has given them other UIDs.
         """
-        selected = job.source.opened
-        job.copying.vanished += 1
-        if selected is not None and not can_have_vanished(
-            selected.exists, selected.uidnext, job.copying.vanished, present, job.copying.uids
-        ):
+        folder = await self._source.opened(job.source)
+        why, gone = await what_is_unlisted(folder, job, self._reading)
+        gone = [other for other in gone if job.copying.states[other] == WAITING]
+        if row not in gone:
+            return True
+        if why is not Absence.RENUMBERED:
+            job.copying.vanished += len(gone)
+            message_skipped(self._run, job, gone, Skip.VANISHED)
+        elif not job.unsteady:
+            self._set_aside(job)
+        else:
             text = "the server lists other messages than it told about"
-            message_failed(self._run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
-            return
-        message_skipped(self._run, job, [row], Skip.VANISHED)
+            for other in gone:
+                message_failed(
+                    self._run, job, other, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text
+                )
+        return False
+
+    async def _stays_short(self, job: FolderJob, row: int) -> bool:
+        """Read a body once more that came too short; report it when it is still no copy of the message."""
+        now = await measured(await self._source.opened(job.source), job.copying.uids[row])
+        if now is None:
+            return not await self._is_listed(job, row)
+        if stays_doubtful(job.copying.sizes[row], now, exact=self._work.sizes.exact):
+            self._report_doubtful(job, row, now.given, now.head)
+            return True
+        self._work.ends_are_odd += now.mended
+        self._work.measured.add((job.position, row))
+        return False
 
     async def _changed(self, job: FolderJob, row: int, record: Fetch, body: bytes) -> Message | None:
         """Apply the content rules; None when the message was skipped or has failed."""
@@ -398,9 +473,13 @@ class Lane:
         except MessageGone:
             self._absent(job, [row])
             return
-        if is_doubtful(job.copying.sizes[row], size) or (body.mended and size < job.copying.sizes[row]):
+        self._work.sizes.note(1, int(size != job.copying.sizes[row]))
+        if (job.position, row) not in self._work.measured and needs_second_look(
+            job.copying.sizes[row], size, exact=self._work.sizes.exact
+        ):
             body.discard()
-            self._report_doubtful(job, row, size, b"")
+            self._later.append((job, row, True))
+            self._short.add((job.position, row))
             return
         if self._content.active:
             whole = b"".join([chunk async for chunk in body])

@@ -57,12 +57,13 @@ WORTH_S = 1.0
 class Copier:
     """Copies the rows that are WAITING of some jobs; rows end as DONE, FAILED or SKIPPED."""
 
-    def __init__(self, run: Run, throttle: Throttle, reading: Reading) -> None:
+    def __init__(self, run: Run, throttle: Throttle, reading: Reading, *, lanes: int | None = None) -> None:
         self._run = run
         self._reading = reading
         limits = run.settings.limits
         self._work = Work(throttle, Budget(limits.exit_when_over_bytes))
-        self._most_lanes = 1 if throttle.active or self._work.budget.active else most_connections(run)
+        alone = throttle.active or self._work.budget.active
+        self._most_lanes = 1 if alone else lanes or most_connections(run)
         self._lanes: list[Lane] = []
         self._further: list[Account] = []
         self._copying = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.changes import Absence, absence
 from imapsync.plan.leaving import Originals, Wanted, known_twins, leaving, proven, sights
 from imapsync.plan.proof import Sight
 from imapsync.plan.selection import SECONDS_PER_DAY
@@ -18,8 +19,10 @@ from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer import recording, telling
 from imapsync.transfer.contents import read_contents
+from imapsync.transfer.copylist import DONE
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.planning import UIDS_PER_QUESTION
+from imapsync.transfer.steady import leave_unrecorded, still_there
 from imapsync.wire.dates import epoch_of, search_date
 from imapsync.wire.uidset import UidSet
 
@@ -40,6 +43,10 @@ async def change_source(run: Run, job: FolderJob, reading: Reading) -> None:
     rules = run.settings.deletion
     if job.unchanged and rules.source_older_days is None:
         return
+    if job.unsteady:
+        if count := len(job.plan.found[0]) + len(job.copying.done):
+            _tell_renumbered(run, job, count)
+        return
     try:
         await _change(run, job, reading)
     except CommandRefused as error:
@@ -53,6 +60,9 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     if not originals.copies:
         return
     folder = await run.source.opened(job.source)
+    others = await _other_messages(run, folder, job, reading, originals.fresh)
+    fresh = {uid: copy for uid, copy in originals.fresh.items() if uid not in others}
+    originals = Originals(fresh, originals.known)
     older = await older_than(folder, days, run.started_at) if days is not None else None
     wanted = Wanted(settings.deletion.source, bool(settings.flags.set_on_source), older)
     if wanted.only_older:
@@ -60,11 +70,43 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     selected, index = await _selected(folder, reading, originals.known)
     originals = Originals(originals.fresh, {uid: originals.known[uid] for uid in index.uids})
     go = await _proven(run, job, reading, originals, index)
-    alike = {uid for uid, twin in job.plan.twins.items() if twin in go}
+    alike = {uid for uid, twin in job.plan.twins.items() if twin in go and uid not in others}
     if run.journal is not None and job.record is not None:
         who = zip(index.uids, index.digests, index.sizes, strict=True)
         alike |= known_twins(originals.known, who, run.journal.find(job.record.id, go).values())
     await _carry_out(run, job, *leaving(wanted, originals, go, alike, selected))
+
+
+async def _other_messages(
+    run: Run, folder: OpenFolder, job: FolderJob, reading: Reading, fresh: Mapping[int, int]
+) -> set[int]:
+    """Give the source UIDs that are no longer those of the messages that were compared in this run.
+
+    The folder was opened once more since then, and a server may have given its messages other UIDs.
+    """
+    who = dict(zip(job.plan.found[0], zip(*job.plan.found_as, strict=True), strict=True))
+    rows = job.copying
+    for row in rows.rows(DONE):
+        who[rows.uids[row]] = rows.digests[row] if rows.digests else 0, rows.sizes[row]
+    who.update({uid: who[twin] for uid, twin in job.plan.twins.items() if twin in who})
+    same = await still_there(folder, reading, who) if who else set()
+    others = [uid for uid in fresh if uid in who and uid not in same]
+    before = job.source.opened
+    if others and before is not None:
+        present = set(await folder.search("ALL"))
+        gone = [uid for uid in who if uid not in present]
+        why = absence(before.exists, before.uidnext, len(gone), present, who, now=folder.exists)
+        if why is Absence.RENUMBERED or not present.isdisjoint(others):
+            _tell_renumbered(run, job, len(others))
+    return who.keys() - same
+
+
+def _tell_renumbered(run: Run, job: FolderJob, count: int) -> None:
+    job.trouble = True
+    leave_unrecorded(run, job)
+    text = f"{count} messages of {job.name} have other UIDs than a moment ago; none of them is deleted"
+    run.sink(events.Problem(Reason.FOLDER_REPLACED, text, Side.SOURCE, job.name))
+    run.count_error()
 
 
 def _originals(run: Run, job: FolderJob) -> Originals:

@@ -125,9 +125,7 @@ def plan_first(
     )
     plan = decide(compared, case)._replace(lost=max(0, remembered.copies - len(destination)))
     _tell_work(run, job, source, plan)
-    paired = len(compared.paired())
-    if paired:
-        run.sink(events.MessagesSkipped(job.name, paired, Skip.PRESENT))
+    telling.present(run, job, len(compared.paired()), 0)
     telling.left_out(run, job, source, matching.duplicates, Skip.DUPLICATE)
     telling.compared(
         run,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def begin(run: Run, job: FolderJob) -> None:
     """Start the record of a folder pair that is compared from scratch, or one that was only begun anew."""
-    if run.journal is None or run.dry:
+    if run.journal is None or run.dry or job.unsteady:
         return
     if job.record is not None:
         run.journal.restart(job.record.id)

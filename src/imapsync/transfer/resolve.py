@@ -15,6 +15,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.transfer.contents import read_contents
 from imapsync.transfer.copylist import DONE, WAITING
 from imapsync.transfer.pairing import pair
+from imapsync.transfer.steady import note_replaced
 
 if TYPE_CHECKING:
     from imapsync.account import Account
@@ -127,7 +128,12 @@ async def claim_arrivals(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     for job in moved:
         await wait_until_quiet(run, job)
         rows = job.copying.rows(WAITING)
-        for row, found in (await find_copies(run.source, run.destination, job, rows, reading)).items():
+        try:
+            copies = await find_copies(run.source, run.destination, job, rows, reading)
+        except FolderReplaced as error:
+            note_replaced(job, error)
+            continue
+        for row, found in copies.items():
             arrived_unseen(run, job, row, found)
 
 

@@ -6,11 +6,13 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from imapsync.account.seen import FolderReplaced
 from imapsync.plan.folders import select_folders
 from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import AskedToWait, ConnectionFailed
 from imapsync.terms import Copy, Reason, Side
+from imapsync.transfer.anew import copy_anew
 from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.careful import compare_in_spite
 from imapsync.transfer.compare import groups
@@ -30,6 +32,7 @@ from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copie
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.sizelimit import refuse_too_large
 from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
+from imapsync.transfer.steady import note_replaced
 from imapsync.transfer.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 #: Lost connections in a row without any message settled: enough to single out one that breaks connections.
 FRUITLESS_LIMIT = 9
+#: Times that sizes are asked for when the connection is lost over it.
+SIZE_ATTEMPTS = 2
 T = TypeVar("T")
 
 
@@ -50,6 +55,7 @@ class Steps:
         self._run = run
         self.jobs: list[FolderJob] = []
         self._copier: Copier | None = None
+        self._sizes_told = True
 
     async def work(self) -> None:
         """Go as far as the mode says."""
@@ -88,7 +94,7 @@ class Steps:
             await self._persist(partial(delete_empty_source_folders, state, jobs))
             closing = None
             if state.settings.sizes_at_end:
-                closing = await self._persist(partial(tell_sizes_at_end, state, self._mapped()))
+                closing = await self._tell_sizes(partial(tell_sizes_at_end, state, self._mapped()))
             await self._persist(partial(confirm_numbers, state, jobs, closing))
 
     async def wind_down(self) -> None:
@@ -102,7 +108,7 @@ class Steps:
             state.source.server.enable("QRESYNC")
         await self._persist(partial(list_both, state))
         if state.settings.sizes_at_start or state.settings.mode is Mode.SIZES:
-            await self._persist(partial(complete_sizes, state))
+            await self._tell_sizes(partial(complete_sizes, state))
         if state.settings.destination is None:
             rules = state.settings.folders
             chosen = select_folders(choosable(state.source.listing.tree, rules), rules).folders
@@ -122,18 +128,26 @@ class Steps:
         state = self._run
         if state.journal is not None:
             state.copies_before = sum(record.copies for record in state.journal.folders().values())
-        self._copier = Copier(state, Throttle(state.settings.limits, state.clock), reading)
+        throttle = Throttle(state.settings.limits, state.clock)
+        copier = self._copier = Copier(state, throttle, reading)
         for group in groups(jobs):
             working = await self._persist(partial(compare_in_spite, state, group, reading))
             if state.dry:
                 _skip_all(state, working)
             elif any(job.copying.left for job in working):
-                await self._persist(partial(claim_arrivals, state, working, reading))
+                steady = [job for job in working if not job.unsteady]
+                await self._persist(partial(claim_arrivals, state, steady, reading))
                 state.sink(events.PhaseChanged(Phase.COPYING))
-                await self._copy(working, self._copier, reading)
-                await self._persist(partial(check_arrivals, state, working, reading))
+                await self._copy(steady, copier, reading)
+                steady = [job for job in steady if not job.unsteady]
+                await self._persist(partial(check_arrivals, state, steady, reading))
             for job in working:
-                await self._persist(partial(finish, state, job, reading))
+                if job.unsteady and not state.dry:
+                    self._copier = Copier(state, throttle, reading, lanes=1)
+                    await copy_anew(state, job, reading, self._copier)
+                    self._copier = copier
+                else:
+                    await self._persist(partial(finish, state, job, reading))
         await self._persist(partial(judge_vanished, state, jobs, reading))
         if state.settings.changes_source:
             for job in jobs:
@@ -176,7 +190,7 @@ class Steps:
         while True:
             before = _settled_rows(jobs)
             try:
-                await copier.copy(jobs)
+                await copier.copy([job for job in jobs if not job.unsteady])
                 return
             except ConnectionFailed as error:
                 if _settled_rows(jobs) != before:
@@ -201,7 +215,11 @@ class Steps:
                 await wait_until_quiet(state, job)
                 # Copies that the server confirmed without naming them must not be taken for the lost ones.
                 wanted = job.copying.unnamed() + rows
-                found = await find_copies(state.source, state.destination, job, wanted, reading)
+                try:
+                    found = await find_copies(state.source, state.destination, job, wanted, reading)
+                except FolderReplaced as error:
+                    note_replaced(job, error)
+                    continue
                 for row in rows:
                     if row in found:
                         arrived_unseen(state, job, row, found[row])
@@ -211,6 +229,25 @@ class Steps:
                 if copier.strikes(job, row) > MAX_STRIKES:
                     text = "the connection broke each time this message was on its way"
                     message_failed(state, job, row, None, reason=Reason.CONNECTION, server_text=text)
+
+    async def _tell_sizes(self, step: Callable[[], Awaitable[T]]) -> T | None:
+        """Ask for sizes that only people read; a server that hangs up over them is not asked again."""
+        losses = 0
+        while self._sizes_told:
+            try:
+                result = await step()
+            except ConnectionFailed as error:
+                losses += not isinstance(error, AskedToWait)
+                if not error.retryable:
+                    raise
+                await reconnect(self._run, error)
+            else:
+                self._run.patience.progressed()
+                return result
+            if losses == SIZE_ATTEMPTS:
+                self._sizes_told = False
+                self._run.warn("the sizes of folders are not told: a server hangs up when asked for them")
+        return None
 
     async def _persist(self, step: Callable[[], Awaitable[T]], *, counts: bool = True) -> T:
         """Carry out a step that may be repeated as a whole, again after a lost connection.

@@ -99,7 +99,7 @@ def left_for_next_run(run: Run, job: FolderJob, messages: int, size_bytes: int) 
 def oversized(run: Run, job: FolderJob, reading: Reading) -> None:
     """Report the messages left out for their size since the last call."""
     selector = reading.selector
-    if selector.oversized:
+    if selector.oversized and not job.told:
         run.sink(
             events.MessagesSkipped(
                 job.name, selector.oversized, Skip.SIZE, size_bytes=selector.oversized_bytes
@@ -110,6 +110,8 @@ def oversized(run: Run, job: FolderJob, reading: Reading) -> None:
 
 def present(run: Run, job: FolderJob, messages: int, removed: int) -> None:
     """Report messages that need no copy: those that have one, and those whose copy the user removed."""
+    if job.told:
+        return
     removed = min(removed, messages)
     if messages > removed:
         run.sink(events.MessagesSkipped(job.name, messages - removed, Skip.PRESENT))
@@ -120,7 +122,7 @@ def present(run: Run, job: FolderJob, messages: int, removed: int) -> None:
 def left_out(run: Run, job: FolderJob, source: MessageIndex, rows: Iterable[int], why: Skip) -> None:
     """Report messages, by their rows, that are not copied because they are there in another way."""
     rows = list(rows)
-    if rows:
+    if rows and not job.told:
         size_bytes = sum(source.sizes[row] for row in rows)
         uids = [source.uids[row] for row in rows]
         run.sink(events.MessagesSkipped(job.name, len(rows), why, size_bytes, uids))
@@ -137,7 +139,9 @@ def compared(
     extra: int = 0,
     unchanged: bool = False,
 ) -> None:
-    """Report a comparison: how many messages each side has, and what follows."""
+    """Report a comparison, once a folder pair: how many messages each side has, and what follows."""
+    if job.told:
+        return
     run.sink(
         events.FolderCompared(
             job.name,

@@ -119,6 +119,9 @@ async def _read(
                 await read_rest(run, job, folder, reader, index)
     else:
         await read_pieces(run, job, folder, reader, index, missing=uids)
+    if job.unsteady:
+        telling.source_incomplete(run, job, index.seen, folder.exists, "UIDs changed while it was read")
+        job.unsteady = False
     await reader.complete(folder, index)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from imapsync.plan.bodies import Sizes
 from imapsync.transfer.copylist import WAITING
 
 if TYPE_CHECKING:
@@ -51,6 +52,17 @@ class Work:
         self._under_way: list[Iterator[Piece]] = []
         self._begun: set[int] = set()
         self._strikes: dict[tuple[int, int], int] = {}
+        #: Folders whose UIDs turned out not to last: nothing more is asked for by them.
+        self.set_aside: set[int] = set()
+        #: Whether the source announces sizes exactly.
+        self.sizes = Sizes()
+        #: Rows whose body was looked at a second time and is what there is.
+        self.measured: set[tuple[int, int]] = set()
+        #: Bodies that have a stray line end behind them and are whole all the same.
+        self.ends_are_odd = 0
+        #: Rows that seem to be other messages than were compared, and folders in which that was an error.
+        self.suspects: set[tuple[int, int]] = set()
+        self.cleared: set[int] = set()
 
     def begin(self, jobs: list[FolderJob]) -> None:
         """Take up the open rows of some jobs."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: No server keeps more messages in one folder; who says so is not believed.
+MAX_MESSAGES = 10_000_000
+
 
 class Bounds(NamedTuple):
     """Bounds of the response reader.

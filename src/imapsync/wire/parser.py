@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.wire.errors import ProtocolError
 from imapsync.wire.fetch import parse_fetch
 from imapsync.wire.lexer import lex
-from imapsync.wire.limits import DEFAULT_LIMITS
+from imapsync.wire.limits import DEFAULT_LIMITS, MAX_MESSAGES
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.responses import (
     Capabilities,
@@ -131,6 +131,8 @@ def _parse_numbered(sequence: int, name: str, parts: Parts, start: int, nesting_
     if sequence > MAX_NUMBER:
         raise ProtocolError(f"a message number beyond 32 bits: {sequence}")
     if name == "EXISTS":
+        if sequence > MAX_MESSAGES:
+            raise ProtocolError(f"a folder of {sequence} messages")
         return Exists(sequence)
     if name == "EXPUNGE":
         return Expunge(sequence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imapsync.plan.bodies import is_doubtful
+from imapsync.plan.bodies import Measured, Sizes, is_doubtful, needs_second_look, stays_doubtful
 
 EXCHANGE = b"Subject: Retrieval using the IMAP4 protocol failed for the following message: 4711\r\n"
 NOTHING_TOLD = 2**32 - 1
@@ -39,3 +39,52 @@ def test_whether_a_body_is_doubtful(
     announced: int, given: int, lines: int, head: bytes, doubtful: bool
 ) -> None:
     assert is_doubtful(announced, given, lines=lines, head=head) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("announced", "given", "exact", "again"),
+    [
+        pytest.param(300, 300, True, False, id="as announced"),
+        pytest.param(300, 298, True, True, id="two bytes short of an exact server"),
+        pytest.param(300, 298, False, False, id="two bytes short of one that estimates"),
+        pytest.param(48_213, 200, False, True, id="far from an estimate"),
+        pytest.param(300, 310, True, False, id="longer has everything"),
+        pytest.param(NOTHING_TOLD, 300, True, False, id="no size announced"),
+    ],
+)
+def test_which_bodies_are_read_once_more(announced: int, given: int, exact: bool, again: bool) -> None:
+    assert needs_second_look(announced, given, exact=exact) is again
+
+
+def measured(given: int, *, announced: int = 10_000, lines: int = 200, bare: int = 0) -> Measured:
+    return Measured(announced, given, lines, bare, b"Subject: one\r\n", mended=False)
+
+
+@pytest.mark.parametrize(
+    ("now", "exact", "doubtful"),
+    [
+        pytest.param(measured(10_000), True, False, id="whole the second time"),
+        pytest.param(measured(9_998), True, True, id="two bytes short again"),
+        pytest.param(measured(9_998, announced=9_998), True, False, id="the server has corrected its size"),
+        pytest.param(measured(9_800), True, False, id="counted with CRLF, sent with LF"),
+        pytest.param(measured(9_950, bare=50), True, False, id="the bare line ends were counted as two"),
+        pytest.param(measured(9_000), True, True, id="a tenth is missing"),
+        pytest.param(measured(9_000), False, False, id="an estimate"),
+        pytest.param(measured(200), False, True, id="far from an estimate"),
+        pytest.param(measured(9_998)._replace(mended=True), False, True, id="its line end may lack"),
+        pytest.param(measured(10_000)._replace(mended=True), True, False, id="whole, a line end too many"),
+    ],
+)
+def test_what_is_still_no_copy_when_it_was_read_once_more(now: Measured, exact: bool, doubtful: bool) -> None:
+    assert stays_doubtful(10_000, now, exact=exact) is doubtful
+
+
+@pytest.mark.parametrize(
+    ("seen", "other", "exact"), [(0, 0, True), (1, 1, True), (2, 2, False), (20, 2, True), (19, 2, False)]
+)
+def test_a_server_is_exact_until_more_than_a_tenth_of_its_sizes_differ(
+    seen: int, other: int, exact: bool
+) -> None:
+    sizes = Sizes()
+    sizes.note(seen, other)
+    assert sizes.exact is exact

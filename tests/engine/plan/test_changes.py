@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from imapsync.plan.changes import (
+    Absence,
     Heir,
-    can_have_vanished,
+    absence,
     flag_change,
     late_duplicates,
     originals_of,
@@ -107,22 +108,26 @@ def test_a_new_message_is_a_duplicate_only_of_equal_content(
 
 
 @pytest.mark.parametrize(
-    ("before", "uidnext", "gone", "present", "can"),
+    ("before", "uidnext", "gone", "present", "what"),
     [
-        pytest.param(3, 4, 1, {1, 2}, True, id="one is gone"),
-        pytest.param(3, 4, 3, set(), True, id="all are gone"),
-        pytest.param(3, 4, 1, {1, 2, 4}, True, id="one is gone and one came"),
-        pytest.param(3, 4, 1, {1, 2, 3}, False, id="as many as before"),
-        pytest.param(2, 4, 1, {1, 2}, False, id="1 and 3 are 1 and 2 now"),
-        pytest.param(2, None, 1, {1, 2}, False, id="without UIDNEXT nothing is known to have come later"),
-        pytest.param(3, 4, 1, {4, 5, 6}, False, id="all have other numbers, above the old ones"),
-        pytest.param(3, 4, 2, {1, 2}, False, id="more are missed than the folder lost"),
+        pytest.param(3, 4, 1, {1, 2}, Absence.VANISHED, id="one is gone"),
+        pytest.param(3, 4, 3, set(), Absence.VANISHED, id="all are gone"),
+        pytest.param(3, 4, 1, {1, 2, 4}, Absence.REPLACED, id="one is gone and one came"),
+        pytest.param(3, 4, 1, {1, 2, 3}, Absence.RENUMBERED, id="as many as before"),
+        pytest.param(2, 4, 1, {1, 2}, Absence.RENUMBERED, id="1 and 3 are 1 and 2 now"),
+        pytest.param(2, None, 1, {1, 2}, Absence.RENUMBERED, id="without UIDNEXT nobody knows what came"),
+        pytest.param(3, 4, 1, {4, 5, 6}, Absence.RENUMBERED, id="all have other numbers, above the old ones"),
+        pytest.param(3, 4, 2, {1, 2}, Absence.RENUMBERED, id="more are missed than the folder lost"),
     ],
 )
-def test_what_can_have_vanished(
-    before: int, uidnext: int | None, gone: int, present: set[int], can: bool
+def test_what_became_of_uids_that_are_no_longer_listed(
+    before: int, uidnext: int | None, gone: int, present: set[int], what: Absence
 ) -> None:
-    assert can_have_vanished(before, uidnext, gone, present, [1, 3]) is can
+    assert absence(before, uidnext, gone, present, [1, 3], now=len(present)) is what
+
+
+def test_messages_that_are_counted_and_not_listed_have_not_vanished() -> None:
+    assert absence(3, 4, 1, {1, 2}, [1, 3], now=3) is Absence.RENUMBERED
 
 
 @pytest.mark.parametrize(

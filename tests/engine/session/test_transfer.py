@@ -384,7 +384,7 @@ async def test_a_connection_that_breaks_while_writing(dovecot: Dovecot) -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"* X" + b" {1}\r\nx" * 1001, b"* 99999999 EXISTS", b"a2 DONE what", b"\r\n" * 1001],
+    [b"* X" + b" {1}\r\nx" * 1001, b"a2 DONE what", b"\r\n" * 1001],
 )
 async def test_a_server_that_breaks_the_protocol(garbage: bytes) -> None:
     async def script(peer: Peer) -> None:

@@ -9,7 +9,7 @@ from tests.engine.plan.simulation.job import DONE, FAILED, SENT, SKIPPED, WAITIN
 from tests.engine.plan.simulation.servers import Cut, Stored
 from tests.engine.plan.simulation.world import ordered
 
-from imapsync.plan.changes import can_have_vanished, without_our_marks
+from imapsync.plan.changes import Absence, absence, without_our_marks
 from imapsync.plan.stored import all_there, unaccounted
 from imapsync.terms import Numbers, Pair
 
@@ -127,8 +127,9 @@ def _vanished(run: Context, job: Job, row: Row) -> None:
     job.vanished += 1
     present, source = run.source.search(), job.source
     known = [other.uid for other in job.rows]
-    if source is not None and not can_have_vanished(
-        source.exists, source.uidnext, job.vanished, present, known
+    gone = sum(uid not in present for uid in known)
+    if source is not None and (
+        absence(source.exists, source.uidnext, gone, present, known, now=len(present)) is Absence.RENUMBERED
     ):
         _failed(run, job, row)
         return
