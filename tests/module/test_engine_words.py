@@ -22,7 +22,7 @@ FILES = [
     "--logfile=/i/foo_a1.log",
     "--state=/i/foo_a1.state",
     "--statehost2=uuid",
-    "--progress=/i/foo_a1.progress",
+    "--progress=/i/.runs/foo_a1.progress",
     "--report=/i/foo_a1.report",
 ]
 INBOX = ["--folder=INBOX", "--search1=UNSEEN", "--setflag1=\\Seen", "--noresyncflags"]
