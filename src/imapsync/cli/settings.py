@@ -47,7 +47,6 @@ def settings(
     source = sides.endpoint(options, 1, home)
     destination = sides.endpoint(options, 2, home) if 2 in wanted else None
     rules = _Rules(options)
-    _check_deletions(options)
     return Settings(
         source=source,
         destination=destination,
@@ -131,17 +130,6 @@ def _sides_wanted(options: Parsed, mode: Mode) -> tuple[int, ...]:
             f"Missing: {', '.join(missing)}. A sync needs host, user and password of both sides."
         )
     return wanted
-
-
-def _check_deletions(options: Parsed) -> None:
-    """Refuse what would delete on host2 what host1 still has. UsageError."""
-    one_sided = options.given("search1") and not (options.given("search") or options.given("search2"))
-    if options.flag("delete2") and one_sided and not options.flag("delete1"):
-        raise UsageError(
-            "--delete2 with --search1 alone would delete on host2 what host1 still has. Select on both sides "
-            "with --search, or say with --search2 what of host2 may go.",
-            option="search1",
-        )
 
 
 def _tracer(trace: Callable[[str], None], side: int) -> Callable[[str], None]:

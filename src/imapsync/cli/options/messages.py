@@ -54,8 +54,7 @@ ROWS: tuple[Option, ...] = (
         Kind.TEXT,
         SELECTION,
         "Take what this IMAP SEARCH finds on host{n}.",
-        note="--delete2 with --search1 alone is refused: it would delete what host1 still has; with both it "
-        "deletes what --search2 finds and host1 has not",
+        note="--delete2 deletes what --search2 finds (else anything) and host1 has not, selected or not",
         fills="selection.{role}_search",
     ),
     Option(
