@@ -97,6 +97,19 @@ def is_put_back(before: Numbers, now: Numbers) -> bool:
     return 0 < now.uidnext < before.uidnext or _went_back(now, before)
 
 
+def is_lost(record: FolderRecord, now: Numbers | None) -> bool:
+    """Tell whether the copies of a folder went with their folder, or most of them: its server lost its store.
+
+    now: None when the folder is not there any more.
+    """
+    if not record.copies or not record.destination.uidvalidity:
+        return False
+    if now is None:
+        return True
+    replaced = bool(now.uidvalidity) and now.uidvalidity != record.destination.uidvalidity
+    return replaced and 0 <= now.messages * 2 < record.copies
+
+
 class Spared(enum.Enum):
     """Which copies may be the last ones when all that is recorded of a folder pair is given up."""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.account.seen import numbers_of
+from imapsync.plan.belief import is_lost
+from imapsync.plan.proof import is_accident
 from imapsync.plan.settling import settled
 from imapsync.terms import Copy, FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
     from imapsync.journal.journal import Journal
     from imapsync.plan.decisions import Compared
@@ -117,6 +120,27 @@ def note_restored(run: Run, record: FolderRecord) -> None:
     """Keep in mind that a destination folder is not what it was: no original goes until somebody says so."""
     if run.journal is not None and not run.dry:
         run.journal.note_restored(run.journal.restored() + max(1, record.copies))
+
+
+def note_lost(run: Run, jobs: Sequence[FolderJob]) -> None:
+    """Keep in mind that the destination has lost more than half of all copies together with their folders.
+
+    Only for a run that empties the source: its copies are made again, and no original goes in exchange until
+    somebody says so.
+    """
+    journal = run.journal
+    if journal is None or run.dry or not run.settings.deletion.empties_source:
+        return
+    records = journal.folders()
+    lost = 0
+    for job in jobs:
+        record = records.get((job.name, job.pair.destination))
+        now = numbers_of(job.destination.listed) if job.pair.exists else None
+        if record is not None and (now is not None or not job.pair.exists) and is_lost(record, now):
+            lost += record.copies
+    if lost and is_accident(lost, run.copies_before):
+        journal.note_restored(max(journal.restored(), lost))
+        journal.commit()
 
 
 def settle(run: Run, job: FolderJob, done: Done) -> None:

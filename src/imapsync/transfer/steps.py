@@ -28,6 +28,7 @@ from imapsync.transfer.lanes import MAX_STRIKES, Copier
 from imapsync.transfer.originals import change_source
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
+from imapsync.transfer.recording import note_lost
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.sizelimit import refuse_too_large
@@ -128,6 +129,7 @@ class Steps:
         state = self._run
         if state.journal is not None:
             state.copies_before = sum(record.copies for record in state.journal.folders().values())
+            note_lost(state, jobs)
         throttle = Throttle(state.settings.limits, state.clock)
         copier = self._copier = Copier(state, throttle, reading)
         for group in groups(jobs):

@@ -13,6 +13,7 @@ from imapsync.plan.belief import (
     Wishes,
     adds_up,
     is_all,
+    is_lost,
     is_put_back,
     questions,
     same_messages,
@@ -441,3 +442,30 @@ def test_changes_are_asked_for_only_where_both_looks_told_a_count() -> None:
     uncounted = RECORD._replace(source=HERE._replace(modseq=0))
     assert questions(uncounted, HERE, THERE, WISHES).flags is FlagsAsked.ALL
     assert questions(RECORD, HERE._replace(modseq=0), THERE, WISHES).flags is FlagsAsked.ALL
+
+
+LOST = RECORD._replace(copies=6)
+NEW = Numbers(3, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("record", "now", "lost"),
+    [
+        pytest.param(LOST, NEW, True, id="another folder, empty"),
+        pytest.param(LOST, NEW._replace(messages=2), True, id="another folder with less than half"),
+        pytest.param(LOST, NEW._replace(messages=3), False, id="another folder with half of them"),
+        pytest.param(LOST, None, True, id="no folder any more"),
+        pytest.param(LOST, THERE._replace(messages=0), False, id="the same folder, emptied by its owner"),
+        pytest.param(LOST, NEW._replace(uidvalidity=0), False, id="no UIDVALIDITY told"),
+        pytest.param(LOST, NEW._replace(messages=-1), False, id="no number told"),
+        pytest.param(RECORD, NEW, False, id="there were no copies"),
+        pytest.param(
+            LOST._replace(destination=THERE._replace(uidvalidity=0)),
+            None,
+            False,
+            id="never known to be there",
+        ),
+    ],
+)
+def test_copies_that_went_with_their_folder(record: FolderRecord, now: Numbers | None, *, lost: bool) -> None:
+    assert is_lost(record, now) is lost

@@ -55,15 +55,29 @@ def test_a_store_that_lost_its_files_keeps_the_originals(
 
 
 def test_a_destination_that_was_made_anew_keeps_the_originals(world: World) -> None:
-    """UIDVALIDITY is another one: everything is copied again before anything goes."""
+    """UIDVALIDITY is another one: everything is copied again, and nothing goes until somebody says so."""
     world.deliver(1, "INBOX", 1, 2, 3)
     world.good()
     before = uidvalidity(world)
     while uidvalidity(world) == before:  # Dovecot takes the second of the folder's making for it
         shutil.rmtree(world.servers[2].home("target"))
-    world.run("--delete1")
-    world.good("--delete1")
+    for _ in range(2):
+        assert world.run("--delete1").code == 125
+        assert world.names(1) == world.names(2) == ["m1", "m2", "m3"]
+    world.good("--delete1", "--maxvanished2", "3")
+    assert world.names(1) == []
     assert world.names(2) == ["m1", "m2", "m3"]
+
+
+def test_a_small_folder_that_was_made_anew_is_filled_again(world: World) -> None:
+    world.deliver(1, "INBOX", 1, 2, 3)
+    world.deliver(1, "Small", 4)
+    world.good()
+    with world.client(2) as client:
+        client.command(b"DELETE Small")
+    world.good("--delete1")
+    assert world.names(1) == []
+    assert world.names(2, "Small") == ["m4"]
 
 
 def uidvalidity(world: World) -> str:
