@@ -5,8 +5,8 @@ import pytest
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_sessionfinish() -> None:
-    """Save what was measured. A worker of pytest-xdist that takes over ten seconds to exit is killed."""
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Save what a worker has measured: pytest-xdist kills one that takes over ten seconds to exit."""
     measuring = coverage.Coverage.current()
-    if measuring is not None:
+    if measuring is not None and hasattr(session.config, "workerinput"):
         measuring.save()

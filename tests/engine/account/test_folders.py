@@ -220,7 +220,7 @@ async def test_raw_utf8_names_keep_their_bytes_and_names_that_read_alike_stay_tw
         for _ in range(4):
             line = await peer.read_line()
             peer.tag = line.split()[0]
-            if line.endswith(b"}"):
+            if line.rstrip().endswith(b"}"):
                 await peer.send(b"+ go on")
                 await peer.read_line()
             await peer.answer()
