@@ -216,11 +216,13 @@ class _Rules:
 
         options = self._options
         both = options.text("search")
+        mirror_of_a_search = self._flag("delete2") and options.given("search1")
         ages = options.given("maxage") or options.given("minage")
         by_day = tuple(ages and options.flag(f"abletosearch{n}", default=True) for n in "12")
         return SelectionRules(
             source_search=self._search("search1", both),
-            destination_search=self._search("search2", both),
+            # --delete2 beside --search1 alone: anything may go that host1 has not, selected there or not.
+            destination_search=self._search("search2", both or ("ALL" if mirror_of_a_search else None)),
             max_size_bytes=self._count("maxsize"),
             min_size_bytes=self._count("minsize"),
             max_age_days=self._amount("maxage"),

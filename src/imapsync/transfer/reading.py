@@ -29,7 +29,10 @@ class Reading:
         #: Which destination messages --maxage and --minage are about, when it comes to deleting.
         self.destination_ages = Selector(ages, run.started_at, by_sent_day=rules.by_sent_day[1])
         self.sync_duplicates = settings.identity.sync_duplicates
-        self.mirrors = settings.deletion.destination and not settings.deletion.empties_source
+        # Who searches the source alone has not said what of the destination may go.
+        one_sided = bool(settings.selection.source_search) and not settings.selection.destination_search
+        deletion = settings.deletion
+        self.mirrors = deletion.destination and not deletion.empties_source and not one_sided
         self.resync = settings.flags.resync
         self.source_search = settings.selection.source_search or ""
         self.destination_search = settings.selection.destination_search or ""

@@ -71,7 +71,10 @@ def endpoint(server: Listening) -> Endpoint:
 
 
 def settings(source: Listening, destination: Listening, **options: Any) -> Settings:  # noqa: ANN401 - any field
-    """Give settings for user `source` on one server and user `target` on the other, quiet about sizes."""
+    """Give settings for user `source` on one server and user `target` on the other, quiet about sizes.
+
+    user1, user2: other users. state_path: where the journal lies. All else is a field of the settings.
+    """
     base = Settings(
         endpoint(source),
         endpoint(destination),
@@ -79,6 +82,7 @@ def settings(source: Listening, destination: Listening, **options: Any) -> Setti
         destination_credentials=Credentials(options.pop("user2", "target"), Secret(DEFAULT_PASSWORD)),
         sizes_at_start=False,
         sizes_at_end=False,
+        state=options.pop("state_path", None),
     )
     return base._replace(**options)
 

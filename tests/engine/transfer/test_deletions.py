@@ -26,7 +26,7 @@ def test_delete1_moves_messages(servers: Servers, tmp_path: Path, state: str | N
     source.fill("source", {"INBOX": INBOX, "Sent": [mail(100)]})
     before = source.snapshot("source")
     wanted = settings(
-        *servers, deletion=DeletionRules(source=True), state=str(tmp_path / state) if state else None
+        *servers, deletion=DeletionRules(source=True), state_path=str(tmp_path / state) if state else None
     )
     ran = good(sync(wanted))
     assert (ran.copied, ran.deleted(Side.SOURCE)) == (13, 13)
@@ -54,7 +54,7 @@ def test_delete2_mirrors(servers: Servers, tmp_path: Path, state: str | None) ->
     wanted = settings(
         *servers,
         deletion=DeletionRules(destination=True),
-        state=str(tmp_path / state) if state else None,
+        state_path=str(tmp_path / state) if state else None,
     )
     ran = good(sync(wanted))
     assert ran.deleted(Side.DESTINATION) == 4
@@ -152,7 +152,7 @@ def test_delete1_and_delete2_together_never_delete_the_last_copy(servers: Server
     wanted = settings(
         *servers,
         deletion=DeletionRules(source=True, destination=True, max_destination=100),
-        state=str(tmp_path / "state"),
+        state_path=str(tmp_path / "state"),
     )
     assert good(sync(wanted)).copied == 12
     assert good(sync(wanted)).deleted(Side.DESTINATION) == 0
@@ -180,7 +180,7 @@ def test_emptied_source_folders_go_when_asked(servers: Servers) -> None:
 def test_delete1_added_to_a_task_takes_what_earlier_runs_copied(servers: Servers, tmp_path: Path) -> None:
     source, _ = servers
     source.fill("source", {"INBOX": INBOX})
-    wanted = settings(*servers, state=str(tmp_path / "state"))
+    wanted = settings(*servers, state_path=str(tmp_path / "state"))
     good(sync(wanted))
     ran = good(sync(wanted._replace(deletion=DeletionRules(source=True))))
     assert ran.deleted(Side.SOURCE) == 12
@@ -191,7 +191,7 @@ def test_delete2_added_to_a_task_mirrors(servers: Servers, tmp_path: Path) -> No
     source, destination = servers
     source.fill("source", {"INBOX": INBOX})
     destination.fill("target", {"INBOX": [mail(700)]})
-    wanted = settings(*servers, state=str(tmp_path / "state"))
+    wanted = settings(*servers, state_path=str(tmp_path / "state"))
     good(sync(wanted))
     assert (
         good(sync(wanted._replace(deletion=DeletionRules(destination=True)))).deleted(Side.DESTINATION) == 1

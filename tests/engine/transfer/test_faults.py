@@ -60,7 +60,7 @@ def test_the_destination_breaks_the_connection(
         wanted = settings(
             *servers,
             identity=IdentityRules(sync_duplicates=True),
-            state=str(tmp_path / "state") if state else None,
+            state_path=str(tmp_path / "state") if state else None,
         )
         ran = good(sync(wanted._replace(destination=through(proxy, destination))))
         assert proxy.counters().cuts >= 1
@@ -97,7 +97,7 @@ def test_plain_servers_break_too(servers: Servers, tmp_path: Path, without: list
                 source,
                 destination,
                 identity=IdentityRules(sync_duplicates=True),
-                state=str(tmp_path / "state"),
+                state_path=str(tmp_path / "state"),
             )
             good(sync(wanted._replace(destination=through(proxy, destination))))
         same(source.snapshot("source"), destination.snapshot("target"))
@@ -111,7 +111,7 @@ def test_one_refused_message_does_not_stop_the_others(servers: Servers, tmp_path
     source.fill("source", folders)
     with Dovecot(quota_kib=60) as destination:
         destination.add_user("target")
-        wanted = settings(source, destination, state=str(tmp_path / "state"))
+        wanted = settings(source, destination, state_path=str(tmp_path / "state"))
         ran = sync(wanted)
         assert ran.copied == 39
         assert [(failure.uid, failure.reason) for failure in ran.failed] == [(18, Reason.OVERQUOTA)]
@@ -142,7 +142,7 @@ def test_a_lost_message_is_not_taken_for_one_of_the_same_identity(tmp_path: Path
         destination.add_user("target")
         source.fill("source", {"INBOX": [mail(1, body="x" * n) for n in range(1, 151)]})
         with Relay(destination.port, lambda: (unnamed, drop)) as relay:
-            wanted = settings(source, destination, state=str(tmp_path / "state"))
+            wanted = settings(source, destination, state_path=str(tmp_path / "state"))
             ran = sync(wanted._replace(destination=endpoint(destination)._replace(port=relay.port)))
             assert relay.accepted > 1
         assert not ran.failed
@@ -167,7 +167,7 @@ def test_what_a_slow_network_still_delivers_does_not_come_twice(
             Proxy(source.host, source.port, cut_after_down=1_800_000) as near,
             Proxy(destination.host, destination.port, bits_per_second=6_000_000) as slow,
         ):
-            base = settings(source, destination, state=path)
+            base = settings(source, destination, state_path=path)
             wanted = base._replace(source=through(near, source), destination=through(slow, destination))
             assert good(sync(wanted)).copied == len(sizes)
             assert near.counters().cuts == 1

@@ -76,7 +76,7 @@ def test_private_mail_lands_in_everybodys_folder(
     source, _ = servers
     source.fill("source", {"Public/Team": [mail(1)], "INBOX": [mail(number) for number in range(2, 20)]})
     state = str(tmp_path / "state") if remembers else None
-    wanted = settings(source, public, state=state, user2="target")
+    wanted = settings(source, public, state_path=state, user2="target")
     public.remove_account("target")
     public.add_user("target")
     ran = good(sync(wanted))
@@ -130,7 +130,7 @@ def test_a_folder_with_a_dot_is_refused_by_maildir(
 ) -> None:
     _, destination = servers
     state = str(tmp_path / "state") if remembers else None
-    wanted = settings(odd_source, destination, state=state)
+    wanted = settings(odd_source, destination, state_path=state)
     ran = good(sync(wanted))
     assert "a.b is called a_b on host2" in notes(ran)
     found = destination.snapshot("target")

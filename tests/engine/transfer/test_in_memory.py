@@ -100,7 +100,7 @@ class Accounts(NamedTuple):
 
     def run(self, *, state: bool = True, **options: Any) -> Ran:  # noqa: ANN401 - any field
         path = str(self.state) if state else None
-        return sync(settings(self.source.server, self.destination.server, state=path, **options))
+        return sync(settings(self.source.server, self.destination.server, state_path=path, **options))
 
     def good(self, **options: Any) -> Ran:  # noqa: ANN401 - any field
         ran = self.run(**options)
@@ -295,11 +295,20 @@ def test_a_mirror_stops_before_it_deletes_much(
     assert len(accounts.destination.letters()) == left
 
 
-def test_a_mirror_beside_a_search_deletes_only_what_the_source_has_not(accounts: Accounts) -> None:
+def test_a_mirror_is_none_after_a_search_of_the_source_alone(accounts: Accounts) -> None:
     accounts.source.deliver(1)
     accounts.source.deliver(2, flags=(b"\\Seen",))
     accounts.destination.deliver(2, 9)
     accounts.good(deletion=MIRROR, selection=SelectionRules(source_search="UNSEEN"))
+    assert accounts.destination.letters() == [1, 2, 9]
+
+
+def test_a_mirror_beside_two_searches_deletes_only_what_the_source_has_not(accounts: Accounts) -> None:
+    accounts.source.deliver(1)
+    accounts.source.deliver(2, flags=(b"\\Seen",))
+    accounts.destination.deliver(2, 9)
+    both = SelectionRules(source_search="UNSEEN", destination_search="ALL")
+    accounts.good(deletion=MIRROR, selection=both)
     assert accounts.destination.letters() == [1, 2]
 
 

@@ -31,7 +31,7 @@ FOLDERS = {
 
 def stateful(servers: Servers, tmp_path: Path, **options: Any) -> Settings:  # noqa: ANN401 - any field
     options.setdefault("identity", IdentityRules(sync_duplicates=True))
-    return settings(*servers, state=str(tmp_path / "state"), **options)
+    return settings(*servers, state_path=str(tmp_path / "state"), **options)
 
 
 def store(server: Dovecot, user: str, folder: str, uids: str, change: str) -> None:
@@ -193,7 +193,7 @@ def test_an_unusable_state_never_duplicates(servers: Servers, tmp_path: Path, da
         state.write_bytes(state.read_bytes()[:5000])
     else:
         source.add_user("someone")
-        sync(settings(*servers, user1="someone", state=str(tmp_path / "other")))
+        sync(settings(*servers, user1="someone", state_path=str(tmp_path / "other")))
         source.remove_account("someone")
         shutil.copy(tmp_path / "other", state)
     ran = good(sync(wanted))

@@ -50,7 +50,7 @@ def test_a_keyword_that_is_no_atom_on_host1_is_left_out_and_told(
 ) -> None:
     source, destination = servers
     write_maildir(source, "source", ODD, {1: "Sa", 2: "be", 3: "cd", 4: "S", 5: "abcde"})
-    wanted = settings(*servers, state=str(tmp_path / "state") if state else None)
+    wanted = settings(*servers, state_path=str(tmp_path / "state") if state else None)
     ran = good(sync(wanted))
     assert ran.copied == 5
     assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
@@ -142,7 +142,7 @@ def test_a_keyword_that_a_destination_refuses_costs_the_keyword(
         source.add_user("source")
         destination.add_user("target")
         source.fill("source", FOLDERS)
-        wanted = settings(source, destination, state=str(tmp_path / "state") if state else None)
+        wanted = settings(source, destination, state_path=str(tmp_path / "state") if state else None)
         with Relay(destination.port, lambda: (None, refuse)) as relay:
             wanted = wanted._replace(destination=endpoint(destination)._replace(port=relay.port))
             ran = good(sync(wanted))

@@ -72,7 +72,7 @@ def slowly(servers: tuple[Dovecot, Dovecot], **options: Any) -> Counters:  # noq
 
 def test_a_slow_destination_gets_more_connections(far: tuple[Dovecot, Dovecot], tmp_path: Path) -> None:
     assert slowly(far, state=str(tmp_path / "state")).connections > 1
-    again = good(sync(settings(*far, identity=EACH, state=str(tmp_path / "state"))))
+    again = good(sync(settings(*far, identity=EACH, state_path=str(tmp_path / "state"))))
     assert again.copied == 0
     assert again.unchanged == len(far[0].snapshot("source"))
 
@@ -169,7 +169,9 @@ def test_a_connection_of_several_breaks(
     assert ran.outcome.stop is Stop.DONE
     assert not ran.failed
     assert hashes(source.snapshot("source")) == hashes(destination.snapshot("target"))
-    assert good(sync(settings(*far, state=path, identity=IdentityRules(sync_duplicates=True)))).copied == 0
+    assert (
+        good(sync(settings(*far, state_path=path, identity=IdentityRules(sync_duplicates=True)))).copied == 0
+    )
 
 
 def test_the_limits_on_speed_hold_with_one_connection(far: tuple[Dovecot, Dovecot]) -> None:

@@ -53,7 +53,7 @@ def test_a_command_that_is_refused_costs_the_account(
     source.fill("source", MAIL)
     make = refusing(word, answer)
     with Relay(source.port, make) as one, Relay(destination.port, make) as other:
-        wanted = settings(*servers, state=str(tmp_path / "state"))
+        wanted = settings(*servers, state_path=str(tmp_path / "state"))
         for copied in (4, 0):
             assert good(sync(between(wanted, one.port, other.port))).copied == copied
     same(source.snapshot("source"), destination.snapshot("target"))

@@ -99,7 +99,7 @@ def test_messages_stored_in_spite_of_a_no_do_not_come_twice(
 ) -> None:
     source, destination = pair
     source.fill("source", FOLDERS)
-    wanted = settings(*pair, state=str(tmp_path / "state") if state else None)
+    wanted = settings(*pair, state_path=str(tmp_path / "state") if state else None)
     wanted = wanted._replace(identity=wanted.identity._replace(sync_duplicates=True))
     untrue = Untrue(every, b" NO [SERVERBUG] Internal error\r\n", stores=True)
     ran = sync_through(wanted, destination, untrue)
@@ -122,7 +122,7 @@ def test_messages_confirmed_but_not_stored_are_failures(
     before = hashes(source.snapshot("source"))
     wanted = settings(
         *pair,
-        state=str(tmp_path / "state") if state else None,
+        state_path=str(tmp_path / "state") if state else None,
         deletion=DeletionRules(source=True),
     )
     wanted = wanted._replace(identity=wanted.identity._replace(sync_duplicates=True))
@@ -148,7 +148,7 @@ def test_a_uid_of_another_uidvalidity_is_none(tmp_path: Path) -> None:
         def twist(response: bytes) -> bytes:
             return re.sub(rb"\[APPENDUID \d+ [\d:,]+\]", b"[APPENDUID 7 101:120]", response)
 
-        wanted = settings(source, destination, state=str(tmp_path / "state"))
+        wanted = settings(source, destination, state_path=str(tmp_path / "state"))
         with Relay(destination.port, lambda: (twist, None)) as relay:
             ran = sync(wanted._replace(destination=endpoint(destination)._replace(port=relay.port)))
         assert good(ran).copied == 20

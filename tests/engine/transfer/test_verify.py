@@ -50,7 +50,7 @@ def test_missing_messages_and_other_flags_are_exceptions(servers: tuple[Dovecot,
 def test_what_the_user_removed_is_named_as_such(servers: tuple[Dovecot, Dovecot], tmp_path: Path) -> None:
     source, destination = servers
     source.fill("source", FOLDERS)
-    wanted = settings(*servers, state=str(tmp_path / "state"))
+    wanted = settings(*servers, state_path=str(tmp_path / "state"))
     good(sync(wanted))
     expunge(destination, "target", "INBOX", "4")
     ran = good(sync(wanted))
