@@ -35,8 +35,9 @@ PARTS = (
 
 
 def main(folder: Path, stages: set[str]) -> int:
-    """Print a line a part; give the exit code."""
-    data = [str(file) for stage in sorted(stages) if (file := folder / stage).exists()]
+    """Print a line for each part that the stages with data can judge; give the exit code."""
+    stages = {stage for stage in stages if (folder / stage).exists()}
+    data = [str(folder / stage) for stage in sorted(stages)]
     measured = Coverage(data_file=str(folder / "all"))
     measured.combine(data, strict=True, keep=True)
     failed = 0

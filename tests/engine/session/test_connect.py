@@ -316,5 +316,5 @@ def test_every_error_has_its_own_code_or_its_parents() -> None:
     assert codes == {
         "authentication", "certificate_changed", "certificate_untrusted", "connection", "fetch", "internal",
         "login_dropped", "parked", "plaintext_refused", "protocol", "starttls_missing",
-            "throttled", "timeout", "tls",
+            "throttled", "timeout", "tls", "token_unavailable",
     }  # fmt: skip
