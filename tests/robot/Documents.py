@@ -108,7 +108,7 @@ class Documents:
             folder = Path(name)
             for part in ("pyproject.toml", "README.md", "LICENSE"):
                 shutil.copy(ROOT / part, folder)
-            for part in ("src", "imageroot/pypkg"):
+            for part in ("src", "share"):
                 shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("*.egg-info"))
             for side in ("old", "new"):
                 (folder / f"anna.{side}").write_text(password if side == "new" else "password")
