@@ -202,7 +202,8 @@ def begun(node: Node, program: Path, given: str, *words: str) -> subprocess.Pope
     source.write_text(given)
     with source.open() as file, (node.home / "told").open("w") as told:
         process = subprocess.Popen(
-            [program, *words],
+            # What runs in the background of a shell would not hear of SIGINT.
+            ["env", "--default-signal", program, *words],
             stdin=file,
             stdout=told,
             stderr=subprocess.STDOUT,
