@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,10 +107,17 @@ def test_down_takes_preserved_homes_too(name: str) -> None:
     assert not home.exists()
 
 
-def test_a_home_of_somebody_else_is_left_alone(node: Node, probe: Module) -> None:
+@pytest.fixture
+def stranger(node: Node, probe: Module) -> Iterator[Path]:
+    """Give a folder of somebody else where the next module's home would be."""
     sequence = int(str(probe.caller.connection.get("cluster/module_sequence/probe"))) + 1
-    stranger = node.homes / f"probe{sequence}"
-    (stranger / "mine").mkdir(parents=True)
+    home = node.homes / f"probe{sequence}"
+    (home / "mine").mkdir(parents=True)
+    yield home
+    shutil.rmtree(home)
+
+
+def test_a_home_of_somebody_else_is_left_alone(node: Node, probe: Module, stranger: Path) -> None:
     done = tool(node, "add-module", IMAGE, check=False)
     assert done.returncode == 1
     assert "exists already" in done.stderr
