@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imapsync.cli.getopt import Parsed, Parser
+    from imapsync.transfer import Settings
 
 
 def entry() -> NoReturn:
@@ -33,7 +34,7 @@ def entry() -> NoReturn:
     os._exit(code)
 
 
-def main(words: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:  # noqa: PLR0911 - one for each thing that it can be asked for
     """Run a command line; give the exit code. Never raises."""
     from imapsync.cli.getopt import Parser
     from imapsync.cli.options import TABLE
@@ -56,9 +57,45 @@ def main(words: Sequence[str]) -> int:
         many = given.integer("many")
         if many is not None:
             return _many(many, words)
+    if given.flag("watch") and not problems:
+        return _watch(parser, words, given, environment)
     from imapsync.cli.runner import Runner
 
     return Runner(parser, words, given, environment).run(problems)
+
+
+def _watch(parser: Parser, words: Sequence[str], given: Parsed, environment: dict[str, str]) -> int:
+    """Do the run again and again; what is wrong with the command line is told as a run tells it."""
+    from imapsync.cli import watch
+    from imapsync.cli.errors import InputError, PatternTimeout, PidFileError, UsageError
+    from imapsync.cli.runner import Runner, pid_file_path
+    from imapsync.cli.settings import settings
+    from imapsync.cli.values import complete
+
+    home = os.path.expanduser("~")
+
+    def wanted() -> Settings:
+        return settings(complete(given), environment, home, lambda _: None)
+
+    def run() -> int:
+        return Runner(parser, words, given, environment, holds_pid_file=False).run()
+
+    try:
+        first = wanted()
+        poll_s = watch.interval(given, first)
+    except UsageError as error:
+        return Runner(parser, words, given, environment).run(error.problems)
+    except (InputError, PatternTimeout):
+        return Runner(parser, words, given, environment).run()
+    # What was typed at a terminal, or read from standard input, is not asked for once more.
+    for side, who in ((1, first.source_credentials), (2, first.destination_credentials)):
+        if who is not None and not who.are_asked_for:
+            environment.setdefault(f"IMAPSYNC_PASSWORD{side}", who.password.reveal())
+    try:
+        needed = given.flag("pidfilelocking")
+        return watch.watch(wanted, run, poll_s, pid_file_path(given), needed=needed)
+    except PidFileError:
+        return Runner(parser, words, given, environment).run()
 
 
 def _asked_for(given: Parsed, words: Sequence[str]) -> str | None:

@@ -58,7 +58,7 @@ class Many:
 
     def serve(self) -> int:
         """Give the exit code: 0 when all was run, 1 when nobody reads the answers, or that of a signal."""
-        _load()
+        load()
         self._poll.register(_STDOUT, 0)  # tells only that the reader is gone
         try:
             while True:
@@ -175,6 +175,28 @@ def _fork() -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDING)
 
 
+def forked(run: Callable[[], int]) -> int:
+    """Give the process id of a child that does one run and ends with its code.
+
+    It has standard output and error of ours, nothing else, and none of our ways with signals.
+    """
+    pid = _fork()
+    if pid:
+        return pid
+    code = 255
+    try:
+        signal.set_wakeup_fd(-1)
+        signals.forget()
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, _STDIN)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        code = run()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
 def _asked(content: bytes) -> tuple[list[str], float] | None:
     """Give words and seconds (0: any time) of a line; None when it is not of that form."""
     try:
@@ -189,7 +211,7 @@ def _asked(content: bytes) -> tuple[list[str], float] | None:
     return None
 
 
-def _load() -> None:
+def load() -> None:
     """Load what a run needs, and keep the collector from touching it: the runs share its memory."""
     import asyncio
     import resource

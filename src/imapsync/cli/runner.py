@@ -41,11 +41,21 @@ GC_THRESHOLDS = (50_000, 20, 20)
 
 
 class Runner:
-    """Holds what a run needs from its first log line to its last."""
+    """Holds what a run needs from its first log line to its last.
+
+    holds_pid_file: false when the process that began the run holds it.
+    """
 
     def __init__(
-        self, parser: Parser, words: Sequence[str], given: Parsed, environment: dict[str, str]
+        self,
+        parser: Parser,
+        words: Sequence[str],
+        given: Parsed,
+        environment: dict[str, str],
+        *,
+        holds_pid_file: bool = True,
     ) -> None:
+        self._holds_pid_file = holds_pid_file
         self._parser = parser
         self._words = words
         self._given = given
@@ -102,7 +112,8 @@ class Runner:
         self._check_report(options)
         self._open_log(options)
         self._greet()
-        self._hold_pid_file(options)
+        if self._holds_pid_file:
+            self._hold_pid_file(options)
         progress = options.text("progress")
         if progress:
             self._collector.progress = Progress(

@@ -26,6 +26,13 @@ def watch() -> None:
         signal.signal(number, _note)
 
 
+def forget() -> None:
+    """Begin anew in a child: what came was for the parent."""
+    _received.clear()
+    _waiting.clear()
+    watch()
+
+
 def raise_if_received() -> None:
     """Raise KeyboardInterrupt when the end was asked for."""
     if _received:

@@ -525,7 +525,8 @@ class Link(asyncio.BufferedProtocol):
         moved = self.counters.bytes_in + taken
         progress = self._useful + self._body_bytes // PROGRESS_BYTES + taken
         own_fault = not self.gate.open or self.outbox.waits_for_producer
-        return Activity(moved, progress, bool(self.in_flight), own_fault)
+        expecting = any(not pending.resting for pending in self.in_flight.values())
+        return Activity(moved, progress, expecting, own_fault)
 
     def _expired(self, patience_s: float, talks: bool) -> None:
         what = "nothing that was asked for" if talks else "nothing"

@@ -39,6 +39,7 @@ class Pending(Generic[T]):
         "on_continuation",
         "on_done",
         "precondition",
+        "resting",
         "secret",
         "segments",
         "sent_at",
@@ -89,6 +90,8 @@ class Pending(Generic[T]):
         self.note_starving: Callable[[int], None] | None = None
         #: Called once when the answer is known, before who awaits it goes on.
         self.on_done: Callable[[], None] | None = None
+        #: Whether the server owes no answer for now (IDLE).
+        self.resting = False
         #: Whether its bytes stay out of traces.
         self.secret = secret
 

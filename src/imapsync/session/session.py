@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from imapsync.session.answers import Appended, Copied, Message, Selected
 from imapsync.session.folders import FolderCommands
+from imapsync.session.idle import IdleCommands
 from imapsync.session.messages import MessageCommands
 
 __all__ = ["Appended", "Copied", "Message", "Selected", "Session"]
 
 
-class Session(FolderCommands, MessageCommands):
+class Session(FolderCommands, MessageCommands, IdleCommands):
     """One logged-in connection with all its commands. Made by `open_session`; state: see SessionBase."""

@@ -117,12 +117,13 @@ def test_the_units_are_not_understood_by_systemd(tmp_path: Path) -> None:
     program = tmp_path / "imapsync"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    for name in ("imapsync@.service", "imapsync@.timer"):
+    for name in ("imapsync@.service", "imapsync@.timer", "imapsync-watch@.service"):
         text = (EXAMPLES / "systemd" / name).read_text().replace("/usr/bin/imapsync", str(program))
         (tmp_path / name.replace("@.", "@x.")).write_text(text)
+    units = [str(tmp_path / name) for name in ("imapsync@x.timer", "imapsync-watch@x.service")]
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", str(tmp_path / "imapsync@x.timer")],
+        ["systemd-analyze", "verify", "--man=no", *units],
         capture_output=True, text=True, timeout=60, check=False,
         env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"},
     )  # fmt: skip
-    assert "imapsync@x" not in done.stderr, done.stderr
+    assert "@x" not in done.stderr, done.stderr

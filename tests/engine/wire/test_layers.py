@@ -26,7 +26,8 @@ BELOW: dict[str, set[str]] = {
     "session": {"terms", "wire", "plan"},
     "account": {"terms", "wire", "plan", "session"},
     "transfer": {"terms", "wire", "plan", "journal", "providers", "report", "session", "account"},
-    "cli": {"terms", "wire", "plan", "providers", "report", "session", "transfer"},
+    "watch": {"terms", "wire", "plan", "session"},
+    "cli": {"terms", "wire", "plan", "providers", "report", "session", "transfer", "watch"},
 }
 #: What decides and what reads bytes touches no socket, clock, file or loop.
 PURE = ("wire", "plan", "terms.py")

@@ -634,6 +634,25 @@ ROWS: tuple[Option, ...] = (
         fills=COMMAND_LINE,
     ),
     Option(
+        "watch",
+        Kind.FLAG,
+        GENERAL,
+        "Stay, and do the run again whenever mail comes to host1, within a second where its server can tell "
+        "(IDLE).",
+        note="see below",
+        ours=True,
+        fills=COMMAND_LINE,
+    ),
+    Option(
+        "watchpoll",
+        Kind.FLOAT,
+        BEHAVIOUR,
+        "With --watch: seconds between two looks where host1 does not tell of new mail.",
+        default="60",
+        ours=True,
+        fills=COMMAND_LINE,
+    ),
+    Option(
         "tests",
         Kind.FLAG,
         DEBUGGING,

@@ -1,0 +1,1 @@
+"""Accounts that are watched: who hears of new mail, and tells."""
