@@ -36,19 +36,21 @@ class SeenFolder:
     """A folder and what it showed.
 
     listed: what the listing told. opened: what its first opening since `begin` told, which everything is
-    compared under. uidvalidity: what each opening has to meet, 0 while nobody knows. breaking: UIDs at
-    which its server hangs up.
+    compared under. still_shown: how many of the messages that it held then a later list still showed, None
+    without one. uidvalidity: what each opening has to meet, 0 while nobody knows. breaking: UIDs at which its
+    server hangs up.
     """
 
     mailbox: MailboxName
     listed: StatusItems | None = None
     opened: Selected | None = None
+    still_shown: int | None = None
     uidvalidity: int = 0
     breaking: set[int] = field(default_factory=set)
 
     def begin(self, uidvalidity: int = 0) -> None:
         """Forget what opening told: the folder is compared anew, under this UIDVALIDITY or any."""
-        self.opened = None
+        self.opened = self.still_shown = None
         self.uidvalidity = uidvalidity
 
     def meet(self, selected: Selected, side: Side | None) -> None:
@@ -69,8 +71,14 @@ class SeenFolder:
 
     @property
     def compared(self) -> Numbers:
-        """The numbers under which it was compared; the listing alone is none."""
-        return self.numbers if self.opened is not None else Numbers(self.uidvalidity)
+        """The numbers under which it was compared; the listing alone is none.
+
+        What left the folder before it could be read does not count: it may come back.
+        """
+        if self.opened is None:
+            return Numbers(self.uidvalidity)
+        now = self.numbers
+        return now if self.still_shown is None else now._replace(messages=self.still_shown, size=-1)
 
     @property
     def messages(self) -> int:

@@ -39,6 +39,11 @@ _UPROOT = (
     " digest, size, 1 FROM loose WHERE folder=?2 AND moved=1 AND digest<>0"
     " AND (digest, size) NOT IN (SELECT digest, size FROM loose WHERE folder=?1)"
 )
+_MOVED = (
+    "INSERT INTO loose SELECT ?1,"
+    " (SELECT coalesce(min(min(destination_uid), 0), 0) - 1 FROM loose WHERE folder=?1), ?2, ?3, 1"
+    " WHERE NOT EXISTS (SELECT 1 FROM loose WHERE folder=?1 AND digest=?2 AND size=?3)"
+)
 _KEY = "SELECT value FROM meta WHERE name='digest_key'"
 _PAIR = "source_uid, destination_uid, flags, digest, size"
 _FIND = f"SELECT {_PAIR} FROM pair WHERE folder=? AND source_uid IN "  # noqa: S608 - our own names
@@ -243,7 +248,7 @@ class Journal:
     def unidentified(self, folder: int) -> bool:
         """Tell whether of some pair it is not known who its message is."""
         with self._told():
-            query = "SELECT 1 FROM pair WHERE folder=? AND digest=0 AND destination_uid>=-1 LIMIT 1"
+            query = "SELECT 1 FROM pair WHERE folder=? AND digest=0 LIMIT 1"
             return self._connection.execute(query, (folder,)).fetchone() is not None
 
     def identify(self, folder: int, rows: Iterable[tuple[int, int, int]]) -> None:
@@ -376,6 +381,13 @@ class Journal:
         with self._told():
             rows = self._connection.execute("SELECT digest, size FROM loose WHERE moved=1 AND digest<>0")
             return {(digest % _WRAP, size) for digest, size in rows}
+
+    def note_moved(self, identities: Iterable[tuple[int, int]]) -> None:
+        """Note by (digest, size) whose originals we have deleted, where nobody knows the copies' UIDs."""
+        with self._writing() as connection:
+            connection.executemany(
+                _MOVED, ((_NOWHERE, _signed(digest), size) for digest, size in identities if digest)
+            )
 
     def remove_absent(self, folder: int, destination_uids: Iterable[int]) -> None:
         """Drop messages that are gone; of what came from the source it stays known who it was."""

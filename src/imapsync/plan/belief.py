@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.identity import UNIDENTIFIED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from imapsync.terms import FolderRecord, Numbers, Pair
 
@@ -162,6 +162,15 @@ def adds_up(before: Numbers, now: Numbers, arrived: int) -> bool:
 def is_all(listed: int, exists: int) -> bool:
     """Tell whether a server that says `exists` messages has shown them all."""
     return listed >= exists
+
+
+def shows_all(listed: Iterable[int], opened: Numbers) -> bool:
+    """Tell whether a list of UIDs has all messages that the folder held when it was opened.
+
+    What came later has UIDNEXT or more, and takes no message's place. One that has left is missed, too.
+    """
+    uidnext = opened.uidnext
+    return is_all(sum(1 for uid in listed if not uidnext or uid < uidnext), opened.messages)
 
 
 def same_messages(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.terms import Copy
@@ -68,10 +69,25 @@ class Heir(NamedTuple):
     copy: int
 
 
-def take_over(gone: Iterable[Pair], without_copy: Iterable[Pair]) -> list[Heir]:
-    """Give the messages that inherit the copies of vanished originals of the same digest and size.
+def perhaps_heirs(gone: Iterable[Pair], without_copy: Iterable[Pair]) -> tuple[list[int], list[int]]:
+    """Give the copies of vanished originals, and the messages without a copy, that look like one another."""
+    gone = [pair for pair in gone if pair.digest and pair.copy > 0]
+    without_copy = list(without_copy)
+    alike = {pair[3:] for pair in gone} & {pair[3:] for pair in without_copy}
+    copies = [pair.copy for pair in gone if pair[3:] in alike]
+    return copies, [pair.source_uid for pair in without_copy if pair[3:] in alike]
 
-    Duplicates are a set: as long as one of them is on the source, their copy is not extra.
+
+def take_over(
+    gone: Iterable[Pair],
+    without_copy: Iterable[Pair],
+    here: Mapping[int, int] = MappingProxyType({}),
+    there: Mapping[int, int] = MappingProxyType({}),
+) -> list[Heir]:
+    """Give the messages that inherit the copies of vanished originals of the same digest, size and content.
+
+    Duplicates are a set: as long as one of them is on the source, their copy is not extra. here, there: UID
+    -> content of what looks alike (`perhaps_heirs`); what could not be read is believed.
     """
     waiting: dict[tuple[int, int], list[int]] = {}
     for pair in without_copy:
@@ -79,9 +95,13 @@ def take_over(gone: Iterable[Pair], without_copy: Iterable[Pair]) -> list[Heir]:
             waiting.setdefault((pair.digest, pair.size), []).append(pair.source_uid)
     taken = []
     for pair in gone:
-        heirs = waiting.get((pair.digest, pair.size))
-        if pair.copy > 0 and heirs:
-            taken.append(Heir(heirs.pop(0), pair.copy))
+        content = there.get(pair.copy)
+        heirs = waiting.get((pair.digest, pair.size), []) if pair.copy > 0 else []
+        for uid in heirs:
+            if not content or here.get(uid, content) == content:
+                taken.append(Heir(uid, pair.copy))
+                heirs.remove(uid)
+                break
     return taken
 
 

@@ -10,7 +10,7 @@ from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.match import NONE, duplicate_rows, twins
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
     from imapsync.plan.flags import Flags, FlagTranslator
     from imapsync.plan.index import MessageIndex
@@ -41,7 +41,8 @@ class FolderPlan(NamedTuple):
     twins: source UIDs of duplicates, and of what they are duplicates of. crossing: rows of messages that
     another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on
     copies. flag_rows, pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have
-    their flags. doomed: destination UIDs to be deleted. lost: how many copies vanished together with their
+    their flags. doomed: destination UIDs to be deleted. beside: those of them that are extra beside copies of
+    equal identity -> these copies. lost: how many copies vanished together with their
     originals, or with what was recorded of them.
     """
 
@@ -56,6 +57,7 @@ class FolderPlan(NamedTuple):
     flag_rows: Sequence[tuple[int, int]] = ()
     pairs: Sequence[Pair] = ()
     doomed: Sequence[int] = ()
+    beside: Mapping[int, Sequence[int]] = MappingProxyType({})
     lost: int = 0
 
 
@@ -165,6 +167,36 @@ def doomed(
     return nothing
 
 
+def beside(compared: Compared, doomed: Sequence[int], known: Iterable[Pair] = ()) -> dict[int, list[int]]:
+    """Give, for those of the doomed that are extra beside copies of equal identity, the UIDs of these copies.
+
+    known: pairs that were not compared now.
+    """
+    if not doomed:
+        return {}
+    source, destination, matching = compared
+    who = dict(zip(destination.uids, destination.digests, strict=True))
+    wanted = {who[uid] for uid in doomed}
+    copies: dict[int, list[int]] = {}
+    for row in compared.paired():
+        if (digest := source.digests[row]) in wanted:
+            copies.setdefault(digest, []).append(destination.uids[matching.partner[row]])
+    for pair in known:
+        if pair.digest in wanted and pair.copy > 0:
+            copies.setdefault(pair.digest, []).append(pair.copy)
+    return {uid: copies[who[uid]] for uid in doomed if who[uid] in copies}
+
+
+def still_extra(
+    doomed: Iterable[int], beside: Mapping[int, Collection[int]], present: Container[int]
+) -> array[int]:
+    """Give what of the doomed goes: not what is left in place of a copy that is no longer there.
+
+    beside: from the function of that name. present: UIDs that were there a moment ago.
+    """
+    return array("I", (uid for uid in doomed if all(copy in present for copy in beside.get(uid, ()))))
+
+
 def lacked_by_all(candidates: Sequence[Iterable[int]]) -> array[int]:
     """Give what goes from a destination that several sources share: the UIDs that each of them lacks."""
     first, *others = (set(uids) for uids in candidates)
@@ -174,9 +206,10 @@ def lacked_by_all(candidates: Sequence[Iterable[int]]) -> array[int]:
 class Case(NamedTuple):
     """What bears on a folder pair's plan besides the messages.
 
-    rules, facts: for deletions. moved, identities: copies that may be the last ones, see `doomed`.
-    translator: brings the copies' flags to the originals', None: these are compared in another way. crossing:
-    digests of the folders before (--skipcrossduplicates), None: that does not matter.
+    rules, facts: for deletions. known: gives the pairs that are not compared now. moved, identities: copies
+    that may be the last ones, see `doomed`. translator: brings the copies' flags to the originals', None:
+    these are compared in another way. crossing: digests of the folders before (--skipcrossduplicates), None:
+    that does not matter.
     """
 
     rules: DeletionRules
@@ -187,6 +220,7 @@ class Case(NamedTuple):
     translator: FlagTranslator | None = None
     crossing: set[int] | None = None
     ours: Collection[int] = frozenset()
+    known: Callable[[], Iterable[Pair]] = tuple
 
 
 def decide(compared: Compared, case: Case) -> FolderPlan:
@@ -197,6 +231,7 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
     copies = [destination.uids[matching.partner[row]] for row in selected]
     rows, crossing = _without_crossing(source, matching.missing, case.crossing)
     exact = case.translator is not None and source.flags and destination.flags
+    extra = doomed(case.rules, case.facts, compared, case.moved, case.identities)
     return FolderPlan(
         copy=_rows(source, rows),
         floor=case.floor,
@@ -209,7 +244,8 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
         crossing=crossing,
         ours=case.ours,
         flags=exact_flags(compared, paired, case.translator) if exact and case.translator else {},
-        doomed=doomed(case.rules, case.facts, compared, case.moved, case.identities),
+        doomed=extra,
+        beside=beside(compared, extra, case.known()) if extra else {},
     )
 
 

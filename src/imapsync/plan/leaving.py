@@ -78,9 +78,10 @@ def known_twins(
 ) -> set[int]:
     """Give messages that an earlier run left out as duplicates of one that goes now.
 
-    who: (UID, digest, size) of source messages. pairs: what the journal knows of those that go.
+    who: (UID, digest, size) of source messages. pairs: what the journal knows of those that go; whose copy
+    its owner removed proves its duplicates as well as itself.
     """
-    going = {(pair.digest, pair.size) for pair in pairs if pair.copy > 0}
+    going = {(pair.digest, pair.size) for pair in pairs if pair.digest}
     return {uid for uid, digest, size in who if known.get(uid) == Copy.DUPLICATE and (digest, size) in going}
 
 

@@ -100,14 +100,24 @@ def doubts(
     here_left = [row for row in here if keys_here[row] not in count_there]
     there_left = [row for row in there if keys_there[row] not in count_here]
     loose: set[int] = set()
-    if here_left and there_left:
-        loose = {source.digests[row] for row in here_left} & {destination.digests[row] for row in there_left}
+    if (here_left or unclear) and (there_left or unclear):
+        # Whose content turns out to be another one is left, too.
+        loose = {source.digests[row] for row in here_left}
+        loose |= {source.digests[row] for row in here if keys_here[row] in unclear}
+        loose &= {destination.digests[row] for row in there_left} | {
+            destination.digests[row] for row in there if keys_there[row] in unclear
+        }
     return Doubts(
         [*known_here, *(row for row in here if keys_here[row] in unclear)] if unclear else [],
         [row for row in there if keys_there[row] in unclear] if unclear else [],
         [row for row in here_left if source.digests[row] in loose] if loose else [],
         [row for row in there_left if destination.digests[row] in loose] if loose else [],
     )
+
+
+def unlike_any(uid: int, *, source: bool) -> int:
+    """Give a content that no other message has, for one that was gone before its own could be read."""
+    return (1 << 63) | (uid << 1) | source
 
 
 def unclear_arrivals(

@@ -34,7 +34,9 @@ async def copy_anew(run: Run, job: FolderJob, reading: Reading, copier: Copier) 
     while True:
         _start_over(run, job)
         try:
-            await _within_one_opening(FullComparison(run, job, reading, remembered), run, reading, copier)
+            await _within_one_opening(
+                FullComparison(run, job, reading, lambda: remembered), run, reading, copier
+            )
         except ConnectionFailed as error:
             losses = 0 if DONE in job.copying.states else losses
             losses += not isinstance(error, AskedToWait)

@@ -7,6 +7,7 @@ question comes after all first answers are in.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imapsync.account.seen import FolderReplaced, numbers_of
@@ -108,7 +109,7 @@ def _comparison(
     if record is None or believed is Belief.NOTHING:
         return _from_scratch(run, job, reading, replaced=False)
     if believed is Belief.BEGUN:
-        return FullComparison(run, job, reading, Kept(_our_marks(run, job, record)), record)
+        return FullComparison(run, job, reading, lambda: Kept(_our_marks(run, job, record)), record)
     if believed is Belief.KNOWN:
         return DeltaComparison(run, job, reading, record)
     _unchanged(run, job, record)
@@ -118,16 +119,21 @@ def _comparison(
 def _from_scratch(run: Run, job: FolderJob, reading: Reading, *, replaced: bool) -> FullComparison:
     """Believe nothing that is recorded of a folder pair but our marks, and which copies may be the last."""
     record, job.record = job.record, None
+    replaced = replaced or (record is not None and is_put_back(record.source, job.source.numbers))
+    return FullComparison(run, job, reading, partial(_kept, run, job, record, replaced=replaced))
+
+
+def _kept(run: Run, job: FolderJob, record: FolderRecord | None, *, replaced: bool) -> Kept:
+    """Give what of a record counts for the folders that were opened."""
     if record is None or run.journal is None:
-        return FullComparison(run, job, reading, Kept())
+        return Kept()
     which = spared(record, job.source.numbers, job.destination.numbers, replaced=replaced)
     last: set[int] = set()
     if which is not Spared.NOBODY:
         last |= run.journal.moved(record.id)
     if which is Spared.KNOWN:
         last.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
-    remembered = Kept(_our_marks(run, job, record), frozenset(last), record.copies)
-    return FullComparison(run, job, reading, remembered)
+    return Kept(_our_marks(run, job, record), frozenset(last), record.copies)
 
 
 def _our_marks(run: Run, job: FolderJob, record: FolderRecord) -> frozenset[int]:

@@ -10,9 +10,10 @@ import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts
+from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts, unlike_any
 from imapsync.plan.specialuse import is_for_drafts
 from imapsync.session.errors import CommandRefused, MessageGone
+from imapsync.terms import Side
 from imapsync.transfer.changed import changed_contents
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.work import LARGE_BYTES
@@ -137,16 +138,28 @@ async def _read_both(run: Run, job: FolderJob, sides: Sides, uids: tuple[list[in
     there = [uid for uid in uids[1] if uid not in destination.contents]
     if here:
         folder = await run.source.opened(job.source)
-        source.contents.update(await read_contents(folder, here, run.identity))
+        source.contents.update(await _read_if_there(folder, here, run.identity))
     if there:
         folder = await run.destination.opened(job.destination)
-        destination.contents.update(await read_contents(folder, there, run.identity))
+        destination.contents.update(await _read_if_there(folder, there, run.identity))
     if here and run.settings.content.changes:
         copies = set(destination.contents.values())
         unlike = [uid for uid in here if source.contents.get(uid) not in copies]
         if copies and unlike:
             changed = await changed_contents(run, await run.source.opened(job.source), unlike)
             source.contents.update((uid, content) for uid, content in changed.items() if content in copies)
+
+
+async def _read_if_there(folder: OpenFolder, uids: list[int], identity: Identity) -> dict[int, int]:
+    """Read contents; a message that is no longer there is like no other."""
+    contents = await read_contents(folder, uids, identity)
+    unread = [uid for uid in uids if uid not in contents]
+    if unread:
+        with contextlib.suppress(CommandRefused):
+            there = set(await folder.search("ALL"))
+            source = folder.side is Side.SOURCE
+            contents.update((uid, unlike_any(uid, source=source)) for uid in unread if uid not in there)
+    return contents
 
 
 def _all_alike(sides: Sides, found: Doubts, sample: set[int]) -> bool:

@@ -16,7 +16,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer import recording, telling
 from imapsync.transfer.context import StopRun
-from imapsync.transfer.doomed import doomed_now
+from imapsync.transfer.doomed import doomed_now, still_doomed
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.planning import UIDS_PER_QUESTION
@@ -61,10 +61,38 @@ class Deletions:
         for job in self._jobs:
             uids = left.uids.get(job.position)
             if uids:
-                await _delete_messages(run, job, uids)
+                await self._delete_messages(job, uids)
                 self._done.add(job.position)
         for view in folders:
             await _delete_folder(run, view)
+
+    async def _delete_messages(self, job: FolderJob, doomed: Sequence[int]) -> None:
+        run, rules, name = self._run, self._run.settings.deletion, job.pair.destination
+        duplicates = not rules.destination
+        if run.dry:
+            run.note(f"would delete {len(doomed)} messages of {name} on host2")
+            run.sink(events.MessagesDeleted(Side.DESTINATION, name, len(doomed), duplicates=duplicates))
+            return
+        try:
+            folder = await run.destination.change(job.destination)
+            uids = await still_doomed(folder, job, doomed)
+            if len(uids) < len(doomed):
+                self.spared.add(job.position)
+            for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
+                await folder.store(some, b"+FLAGS", _DELETED)
+        except CommandRefused as error:
+            telling.not_done(run, job, error, f"messages of {name} cannot be deleted", Reason.DELETE)
+            return
+        if not uids:
+            return
+        gone = rules.destination_expunge and await expunge(
+            run, run.destination, folder, name, set(uids), by_uid=rules.destination_uid_expunge
+        )
+        run.sink(
+            events.MessagesDeleted(Side.DESTINATION, name, len(uids), expunged=gone, duplicates=duplicates)
+        )
+        if gone:
+            recording.copies_gone(run, job, uids)
 
 
 def _doomed_folders(run: Run) -> list[FolderView]:
@@ -115,31 +143,6 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
     details = {"messages": str(plan.doomed), "of": str(plan.present)}
     run.sink(events.Problem(reason, text, Side.DESTINATION, details=details))
     raise StopRun(Stop.BRAKE_SOURCE_EMPTY if empty else Stop.BRAKE_DELETE)
-
-
-async def _delete_messages(run: Run, job: FolderJob, doomed: Sequence[int]) -> None:
-    rules = run.settings.deletion
-    name = job.pair.destination
-    duplicates = not rules.destination
-    if run.dry:
-        run.note(f"would delete {len(doomed)} messages of {name} on host2")
-        run.sink(events.MessagesDeleted(Side.DESTINATION, name, len(doomed), duplicates=duplicates))
-        return
-    try:
-        folder = await run.destination.change(job.destination)
-        for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
-            await folder.store(some, b"+FLAGS", _DELETED)
-    except CommandRefused as error:
-        telling.not_done(run, job, error, f"messages of {name} cannot be deleted", Reason.DELETE)
-        return
-    gone = rules.destination_expunge and await expunge(
-        run, run.destination, folder, name, set(doomed), by_uid=rules.destination_uid_expunge
-    )
-    run.sink(
-        events.MessagesDeleted(Side.DESTINATION, name, len(doomed), expunged=gone, duplicates=duplicates)
-    )
-    if gone:
-        recording.copies_gone(run, job, doomed)
 
 
 async def _delete_folder(run: Run, view: FolderView) -> None:

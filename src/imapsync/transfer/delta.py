@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.plan.belief import PAIRS_LOOKED_AT, FlagsAsked, Questions, questions, same_messages
+from imapsync.plan.belief import (
+    PAIRS_LOOKED_AT,
+    Belief,
+    FlagsAsked,
+    Questions,
+    is_put_back,
+    questions,
+    same_messages,
+    trust,
+)
 from imapsync.plan.decisions import NOTHING
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning, telling
@@ -105,6 +114,9 @@ class DeltaComparison:
             await self._take_source()
             here = await _digests(self._source_look, self._reading)
             await self._destination_folder.selected()
+            if self._is_put_back():
+                self.invalid = True
+                return
             await self._take_destination()
             there = await _digests(self._destination_look, self._reading)
         except CommandRefused:
@@ -130,6 +142,15 @@ class DeltaComparison:
         telling.oversized(self._run, self.job, self._reading)
         qresync = self._asked.flags is FlagsAsked.CHANGED and self._run.source.tells_vanished
         return await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
+
+    def _is_put_back(self) -> bool:
+        """Tell whether the opened folders are not those that are recorded, though the listed ones were."""
+        here, there = self.job.source.numbers, self.job.destination.numbers
+        if trust(self._record, here, there, self._wishes) is not Belief.NOTHING:
+            return False
+        if is_put_back(self._record.destination, there):
+            note_restored(self._run, self._record)
+        return True
 
     # -- questions
 

@@ -8,11 +8,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from imapsync.account.index import identify_poor
-from imapsync.plan.belief import Questions, adds_up
+from imapsync.plan.belief import Questions, adds_up, shows_all
 from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    perhaps_heirs,
     perhaps_put_back,
     put_back,
     removed_copies,
@@ -116,7 +117,7 @@ class DeltaPlan:
         await self._gather_loose(destination_reader)
         await self._find_put_back()
         await self._find_late_duplicates()
-        return await self._decide()
+        return await self._decide(source_reader)
 
     # -- flags
 
@@ -181,11 +182,8 @@ class DeltaPlan:
         if job.finished or self._everything is None:
             return
         got = {*self.new.uids, *self.new.dropped, *self._known_pairs().source_uids}
-        floor = 0 if self.listed is not None else record.source.uidnext
-        if not searched:
-            missing = UidSet.of(uid for uid in self._everything if uid >= floor and uid not in got)
-        else:
-            missing = UidSet.of(uid for uid in self.listed or () if uid not in got)
+        wanted = self.listed or () if searched else self._everything
+        missing = UidSet.of(uid for uid in wanted if uid not in got)
         if missing:
             folder = await self._run.source.opened(job.source)
             await read_pieces(self._run, job, folder, reader, self.new, missing=missing)
@@ -196,7 +194,7 @@ class DeltaPlan:
         """Know all UIDs of the source; a list that is shorter than the count is asked for again."""
         job = self._job
         selected = job.source.opened  # the session may have another folder open
-        if listed is None or selected is None or len(listed) < selected.exists:
+        if listed is None or selected is None or not shows_all(listed, job.source.numbers):
             shown = await list_all(self._run, job, await self._run.source.opened(job.source))
             listed = shown.uids if shown is not None else None
             self._whole = shown is None or shown.whole
@@ -232,7 +230,9 @@ class DeltaPlan:
         heirs = self._without_copy() if gone else []
         if heirs:
             gone = await self._identified(gone)
-        self._taken_over = {heir.source_uid: heir.copy for heir in take_over(gone, heirs)}
+        copies, uids = perhaps_heirs(gone, heirs)
+        here, there = await self._contents_of(uids, copies) if uids else ({}, {})
+        self._taken_over = {heir.source_uid: heir.copy for heir in take_over(gone, heirs, here, there)}
         for uid in self._taken_over:
             self._marks.pop(uid, None)
         await self._give_flags(gone)
@@ -307,6 +307,11 @@ class DeltaPlan:
         folder = await self._run.source.opened(job.source)
         for some in UidSet.of(uids).split(planning.UIDS_PER_QUESTION):
             await reader.read(reader.ask(folder, some), self._reading.table, into=self.new)
+        left = uids.difference(self.new.uids, self.new.dropped)
+        listed = await list_all(self._run, job, folder) if left else None
+        if listed is not None:
+            missing = UidSet.of(uid for uid in listed.uids if uid in left)
+            await read_pieces(self._run, job, folder, reader, self.new, missing=missing)
 
     async def _gather_loose(self, reader: IndexReader) -> None:
         """Complete what is known of destination messages without a partner."""
@@ -370,7 +375,7 @@ class DeltaPlan:
 
     # -- the decision
 
-    async def _decide(self) -> FolderPlan:
+    async def _decide(self, reader: IndexReader) -> FolderPlan:
         run, job, reading, journal, record = (
             self._run,
             self._job,
@@ -381,6 +386,10 @@ class DeltaPlan:
         late = self._late_rows()
         new = self.new.without(self._late) if self._late else self.new
         loose = self._loose_index()
+        if loose.uids and run.settings.deletion.destination:
+            await self._identify_pairs()
+        if loose.uids and reading.mirrors and reading.selector.active:
+            await self._read_unselected(reader, new)
         sizes_differ = await tell_apart(run, job, reading, (new, loose), suspicious=True)
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
@@ -394,6 +403,20 @@ class DeltaPlan:
         plan = planning.plan_known(run, job, Compared(new, loose, matching), reading, self._highest)
         flags = merged(self._flag_changes, plan.flags)
         return plan._replace(flags=flags, flag_rows=list(self._flag_rows.items()), lost=self._lost)
+
+    async def _read_unselected(self, reader: IndexReader, new: MessageIndex) -> None:
+        """Read what the options leave out on the source: it may be what lies loose on the destination."""
+        run, job, selector = self._run, self._job, self._reading.selector
+        folder = await run.source.opened(job.source)
+        listed = await list_all(run, job, folder)
+        if listed is None:
+            return
+        known = {*new.uids, *self._known_pairs().source_uids, *self._late}
+        unknown = UidSet.of(uid for uid in listed.uids if uid not in known)
+        for some in unknown.split(planning.UIDS_PER_QUESTION):
+            await reader.read(reader.ask(folder, some), self._reading.table, into=new)
+        await reader.complete(folder, new)
+        selector.oversized = selector.oversized_bytes = 0  # they were counted when they came
 
     async def _read_flags(self, loose: MessageIndex, matching: Matching) -> None:
         """Read which flags copies have that were loose until now: those of their originals may be others."""
@@ -417,8 +440,8 @@ class DeltaPlan:
         orphans = {pair.copy for pair in self._orphans}
         if not self._marks and not (loose.keys() - orphans):
             return
+        await self._identify_pairs()
         if self._marks:
-            await self._identify_pairs()
             loose |= journal.loose(record.id)
         if self._present is not None:
             loose = {uid: who for uid, who in loose.items() if uid in self._present}
@@ -431,7 +454,7 @@ class DeltaPlan:
         gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(record.id))
         if not gone:
             return
-        here, there = await self._contents_of(gone, places)
+        here, there = await self._contents_of([pair.source_uid for pair in gone], places)
         back = put_back(gone, {uid: loose[uid] for uid in places}, here, there)
         for uid in back:
             self._marks.pop(uid, None)
@@ -440,15 +463,13 @@ class DeltaPlan:
         self.destination_new = self.destination_new.without(taken)
         self._put_back = taken
 
-    async def _contents_of(
-        self, pairs: list[Pair], places: list[int]
-    ) -> tuple[dict[int, int], dict[int, int]]:
+    async def _contents_of(self, uids: list[int], places: list[int]) -> tuple[dict[int, int], dict[int, int]]:
         """Read source messages, and what may be their copies."""
         if self._reading.alters:
             return {}, {}
         run, identity = self._run, self._reading.identity
         folder = await run.source.opened(self._job.source)
-        here = await read_contents(folder, [pair.source_uid for pair in pairs], identity)
+        here = await read_contents(folder, uids, identity)
         folder = await run.destination.opened(self._job.destination)
         return here, await read_contents(folder, places, identity)
 

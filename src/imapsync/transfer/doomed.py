@@ -10,12 +10,13 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.decisions import lacked_by_all
+from imapsync.plan.decisions import lacked_by_all, still_extra
 from imapsync.plan.mapping import name_all, users_of
 from imapsync.plan.spelling import caseless
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason
 from imapsync.transfer import telling
+from imapsync.transfer.originals import present_of
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.prepare import accounts
 from imapsync.wire.uidset import UidSet
@@ -23,6 +24,7 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from imapsync.account import OpenFolder
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -78,6 +80,13 @@ def _of_shared(run: Run, jobs: list[FolderJob]) -> dict[int, Sequence[int]]:
         doomed.update((job.position, ()) for job in group)
         doomed[group[0].position] = together
     return doomed
+
+
+async def still_doomed(folder: OpenFolder, job: FolderJob, uids: Sequence[int]) -> Sequence[int]:
+    """Give what goes of messages that are extra because copies of equal identity are there: still are."""
+    beside = job.plan.beside
+    copies = {copy for uid in uids for copy in beside.get(uid, ())}
+    return still_extra(uids, beside, await present_of(folder, copies)) if copies else uids
 
 
 async def _selected(run: Run, job: FolderJob, reading: Reading, uids: Sequence[int]) -> Sequence[int]:

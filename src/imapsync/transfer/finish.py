@@ -12,6 +12,7 @@ from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import GONE, Copy
 from imapsync.transfer import recording, telling
+from imapsync.transfer.copylist import SKIPPED
 from imapsync.transfer.flagging import change_flags
 from imapsync.transfer.job import Standing
 from imapsync.transfer.sieve import deliver
@@ -52,9 +53,11 @@ def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> Non
     (`FolderJob.complete` and the end of the run), so that an interrupted or stopped deletion is planned anew.
     """
     journal, record = run.journal, job.record
-    if journal is None or record is None or run.dry:
+    if run.dry:
         return
     _take_up_duplicates(run, job)
+    if journal is None or record is None:
+        return
     copies, removed = journal.count(record.id)
     done = Done(
         source=job.source.compared,
@@ -76,6 +79,10 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
     """Forget that messages are duplicates of one that was not copied: the next run takes one of them."""
     journal, record = run.journal, job.record
     if journal is None or record is None:
+        rows = job.copying
+        gone = {rows.uids[row]: rows.sizes[row] for row in rows.rows(SKIPPED)}
+        if orphaned := gone.keys() & set(job.plan.twins.values()):
+            telling.left_for_next_run(run, job, len(orphaned), sum(gone[uid] for uid in orphaned))
         return
     left = journal.marked_as(record.id, [Copy.DUPLICATE])
     if not left:

@@ -20,10 +20,11 @@ from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.halving import all_from, lacks, read_pieces, read_rest
 from imapsync.transfer.originals import older_than
 from imapsync.transfer.pairing import pair_job
+from imapsync.transfer.planning import Kept
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.decisions import FolderPlan
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
-    from imapsync.transfer.planning import Kept
     from imapsync.transfer.reading import Reading
 
 ALL = b"1:*"
@@ -41,10 +41,10 @@ ALL = b"1:*"
 class FullComparison:
     """One folder pair.
 
-    `ask` sends, `take` reads the first answers, `conclude` asks what is left and decides. remembered: what
-    counts of a record that is not believed. begun: that of a first comparison that was interrupted; its
-    pairs count. invalid: they turn out to be of other messages, and everything has to be compared without
-    them; replaced: others were seen under their UIDs.
+    `ask` sends, `take` reads the first answers, `conclude` asks what is left and decides. remember: gives
+    what counts of a record that is not believed, once both folders are open. begun: the record of a first
+    comparison that was interrupted; its pairs count. invalid: they turn out to be of other messages, and
+    everything has to be compared without them; replaced: others were seen under their UIDs.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class FullComparison:
         run: Run,
         job: FolderJob,
         reading: Reading,
-        remembered: Kept,
+        remember: Callable[[], Kept],
         begun: FolderRecord | None = None,
     ) -> None:
         self.job = job
@@ -60,7 +60,8 @@ class FullComparison:
         self.replaced = False
         self._run = run
         self._reading = reading
-        self._remembered = remembered
+        self._remember = remember
+        self._remembered = Kept()
         self._begun = begun
         job.source.begin()
         job.destination.begin()
@@ -165,6 +166,7 @@ class FullComparison:
         job, run, reading = self.job, self._run, self._reading
         if job.finished:
             return NOTHING
+        self._remembered = self._remember()
         whole = self._source_refused is None and (not reading.source_search or reading.mirrors)
         await self._what_came_since_the_listing()
         await self._second_questions()

@@ -74,6 +74,7 @@ async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> Listed | Non
             listed = await folder.search("ALL")
             await folder.noop()
             if is_all(len(listed), folder.exists):
+                _note_shown(job, folder, listed)
                 return Listed(listed, whole=True)
     except CommandRefused as error:
         run.problem(error, f"folder {job.name} cannot be read", folder=job.name, reason=Reason.FETCH)
@@ -86,6 +87,12 @@ async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> Listed | Non
         telling.unseen(run, job, text)
         return None
     return Listed(listed, whole=False)
+
+
+def _note_shown(job: FolderJob, folder: OpenFolder, listed: UidSet) -> None:
+    opened = job.source.opened
+    if folder.side is Side.SOURCE and opened is not None:
+        job.source.still_shown = sum(1 for uid in listed if not opened.uidnext or uid < opened.uidnext)
 
 
 async def read_pieces(

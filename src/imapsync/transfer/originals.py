@@ -152,7 +152,7 @@ async def _proven(
     seen: dict[int, Sight] = {}
     if there:
         folder = await run.destination.opened(job.destination)
-        present = await _present(folder, there)
+        present = await present_of(folder, there)
         vouched = {copy for copy in originals.known.values() if copy > 0} & present
         copies = await reading.identified(folder, vouched, reading.plain())
         altered = run.settings.content.alters_headers
@@ -188,9 +188,14 @@ async def _unlike(run: Run, job: FolderJob, alive: Iterable[int]) -> set[int]:
     return copies.keys() - same
 
 
-async def _present(folder: OpenFolder, uids: Collection[int]) -> set[int]:
-    """Give those of the UIDs that a folder has now."""
+async def present_of(folder: OpenFolder, uids: Collection[int]) -> set[int]:
+    """Give those of the UIDs that a folder has now.
+
+    A server answers from what it told the session before (RFC 3501 §7.4.1): NOOP, awaited, makes it look
+    again.
+    """
     wanted = set(uids)
+    await folder.noop()
     if len(wanted) * 2 > folder.exists:
         return wanted & set(await folder.search("ALL"))
     found: set[int] = set()

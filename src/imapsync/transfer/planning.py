@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.belief import Wishes
@@ -14,10 +15,11 @@ from imapsync.terms import Copy
 from imapsync.transfer import recording, telling
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container
+    from collections.abc import Callable, Collection, Container, Iterable
 
     from imapsync.plan.decisions import Compared, FolderPlan
     from imapsync.plan.index import MessageIndex
+    from imapsync.terms import Pair
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -147,6 +149,7 @@ def plan_known(run: Run, job: FolderJob, compared: Compared, reading: Reading, h
     new, loose, matching = compared
     moved: Collection[int] = ()
     ours: Collection[int] = ()
+    known: Callable[[], Iterable[Pair]] = tuple
     removed = 0
     translator = translator_of(run, job) if loose.flags else None
     changes = exact_flags(compared, compared.paired(), translator) if translator is not None else {}
@@ -154,6 +157,7 @@ def plan_known(run: Run, job: FolderJob, compared: Compared, reading: Reading, h
     if run.journal is not None and job.record is not None:
         moved = run.journal.moved(job.record.id)
         ours = run.journal.marked(job.record.id)
+        known = partial(run.journal.identified, job.record.id)
         removed = len(run.journal.marked_as(job.record.id, GONE_MARKS))
     case = Case(
         run.settings.deletion,
@@ -164,6 +168,7 @@ def plan_known(run: Run, job: FolderJob, compared: Compared, reading: Reading, h
         translator,
         crossing=reading.cross_duplicates,
         ours=ours,
+        known=known,
     )
     plan = decide(compared, case)._replace(pairs=later)
     _tell_work(run, job, new, plan)

@@ -157,7 +157,9 @@ def originals_gone(run: Run, job: FolderJob, uids: set[int]) -> None:
     journal, record = run.journal, job.record
     if journal is None or record is None:
         return
-    pairs = [pair for pair in journal.find(record.id, uids).values() if pair.copy > 0]
+    known = journal.find(record.id, uids).values()
+    pairs = [pair for pair in known if pair.copy > 0]
+    journal.note_moved((pair.digest, pair.size) for pair in known if pair.copy == Copy.REMOVED)
     journal.add_loose(record.id, ((pair.copy, pair.digest, pair.size) for pair in pairs), moved=True)
     journal.remove(record.id, uids)
     journal.remove_marked(record.id, uids)
@@ -184,8 +186,12 @@ def copies_gone(run: Run, job: FolderJob, uids: Collection[int]) -> None:
 
 
 def give_up(run: Run, job: FolderJob) -> None:
-    """Forget a folder pair whose record does not fit its messages: the next run compares it from scratch."""
+    """Forget the pairs of a folder whose copies are other messages: the next run compares it from scratch.
+
+    What we marked on the source stays noted, and who the messages are that we moved.
+    """
     if run.journal is not None and job.record is not None:
-        run.journal.forget(job.record.id)
+        run.journal.restart(job.record.id)
+        run.journal.update(job.record._replace(destination=Numbers(), settled=False, copies=0))
         run.journal.commit()
         job.record = None

@@ -6,6 +6,7 @@ After a lost connection, and on servers that do not tell UIDs of what they took.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.account.seen import FolderReplaced, SeenFolder
@@ -84,7 +85,13 @@ async def find_copies(
     await reader.complete(folder, everything)
     arrived = everything.without(claimed)
     if not reading.alters:
-        unsure = {job.copying.uids[row] for row in rows if job.copying.states[row] != DONE}
+        digests = job.copying.digests
+        sent = Counter(digests)
+        unsure = {
+            job.copying.uids[row]
+            for row in rows
+            if job.copying.states[row] != DONE or (digests and sent[digests[row]] > 1)
+        }
         here, there = unclear_arrivals(originals, arrived, unsure)
         if here:
             arrived.contents.update(await read_contents(folder, there, reading.identity))

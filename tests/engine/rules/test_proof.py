@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.servers.commands import Before
 
 if TYPE_CHECKING:
     from tests.engine.rules.conftest import MakeWorld
@@ -143,3 +144,14 @@ def test_a_copy_that_moved_before_a_run_saw_it_alive_is_found_in_its_folder(worl
     world.good("--delete1older", "30")
     assert world.names(1) == []
     assert world.names(2, "Filed") == ["m3"]
+
+
+@pytest.mark.parametrize("state", [True, False])
+def test_a_copy_that_is_removed_right_before_the_run_looks_at_it(world: World, state: bool) -> None:
+    """A server may answer from what the session knew when its last command ended (RFC 3501 §7.4.1)."""
+    world.deliver(1, "INBOX", 1, 2, 3, 4, 5)
+    world.good(state=state)
+    watch = Before(2, r"^(NOOP|UID SEARCH)", lambda: world.expunge(2, "INBOX", 2))
+    world.run("--delete1", state=state, watch=watch)
+    assert watch.fired
+    assert world.names(1) == ["m2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,7 +10,7 @@ from tests.engine.plan.simulation.job import DONE, Job, Reader, Row
 from tests.engine.plan.simulation.servers import DELETED, Cut, Session, Stored
 
 from imapsync.plan.belief import is_all
-from imapsync.plan.match import SAMPLE, PairingRules, doubts, match, unclear_arrivals
+from imapsync.plan.match import SAMPLE, PairingRules, doubts, match, unclear_arrivals, unlike_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -162,6 +163,8 @@ class Context:
         yield
         listed = session.search()
         if is_all(len(listed), session.exists):
+            if session is self.source and job.source is not None:
+                job.still_shown = sum(uid < job.source.uidnext for uid in listed)
             return listed
         if session is self.destination:
             job.failed = True
@@ -198,7 +201,9 @@ class Context:
         if there:
             yield from self.same_destination(job)
             yield
-            rows = self.destination.fetch(destination.uids[row] for row in there)
+            uids = [destination.uids[row] for row in there]
+            rows = self.destination.fetch(uids)
+            destination.contents.update((uid, unlike_any(uid, source=False)) for uid in uids)
             destination.contents.update((uid, stored.mail.content) for uid, stored in rows.items())
         if len({source.digests[row] for row in found.source_other_size}) <= SAMPLE:
             return False
@@ -212,23 +217,20 @@ class Context:
         if rows:
             yield from self.same_source(job)
             yield
-            got = self.source.fetch(source.uids[row] for row in rows)
+            uids = [source.uids[row] for row in rows]
+            got = self.source.fetch(uids)
+            source.contents.update((uid, unlike_any(uid, source=True)) for uid in uids)
             source.contents.update((uid, stored.mail.content) for uid, stored in got.items())
 
     def note_pairs(self, job: Job, compared: Compared, *, scratch: bool) -> None:
         """Hold what a comparison takes for the same against what it is."""
-        here = self.source.server.boxes[job.name].messages
-        there = self.destination.server.boxes[job.name].messages
-        opened = (job.source, job.destination)
-        boxes = (self.source.server.boxes[job.name], self.destination.server.boxes[job.name])
-        if any(
-            one is None or one.uidvalidity != box.uidvalidity for one, box in zip(opened, boxes, strict=True)
-        ):
+        if job.source is None or job.destination is None:
             return
+        here, there = self.source.server.shown, self.destination.server.shown
         for row, partner in enumerate(compared.matching.partner):
             if partner >= 0:
-                one = here.get(compared.source.uids[row])
-                other = there.get(compared.destination.uids[partner])
+                one = here.get((job.source.uidvalidity, compared.source.uids[row]))
+                other = there.get((job.destination.uidvalidity, compared.destination.uids[partner]))
                 if one is not None and other is not None:
                     self.world.law.believes(job.name, one, other, scratch=scratch)
 
@@ -249,7 +251,9 @@ class Context:
         replaced = self.is_replaced(job)
         self.reader.destination(self.destination.fetch_from(1 if replaced else job.floor), everything)
         destination = everything.without(set() if replaced else {row.copy for row in job.rows if row.copy})
-        here, there = unclear_arrivals(source, destination, {row.uid for row in rows if row.state != DONE})
+        sent = Counter(row.digest for row in job.rows)
+        unsure = {row.uid for row in rows if row.state != DONE or sent[row.digest] > 1}
+        here, there = unclear_arrivals(source, destination, unsure)
         if here:
             yield
             got = self.destination.fetch(there)

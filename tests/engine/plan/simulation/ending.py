@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.context import FolderReplaced
+from tests.engine.plan.simulation.job import SKIPPED
 from tests.engine.plan.simulation.servers import DELETED
 
 from imapsync.plan.brakes import MirrorPlan, brake_of
 from imapsync.plan.changes import without_original
+from imapsync.plan.decisions import still_extra
 from imapsync.plan.proof import Sight, is_accident, judge, may_go
 from imapsync.plan.settling import Done, confirmed, settled
 from imapsync.terms import GONE, UNJUDGED, Copy, Pair
@@ -49,12 +51,13 @@ def finish(run: Context, job: Job) -> Steps[None]:
         if not job.failed:
             journal.remove_loose(job.name, [pair.copy for pair in job.later])
             journal.add(job.name, job.later)
-        _take_up_duplicates(run, job)
+    _take_up_duplicates(run, job)
+    if journal is not None and record is not None:
         options = run.options
         later = bool(job.doomed) or options.deletion.empties_source or bool(options.setflag1)
         copies, removed = journal.count(job.name)
         done = Done(
-            source=job.source_numbers,
+            source=job.source_compared,
             destination=job.destination_numbers,
             copied=[row.copy for row in job.done],
             expunged=0,
@@ -75,7 +78,11 @@ def finish(run: Context, job: Job) -> Steps[None]:
 def _take_up_duplicates(run: Context, job: Job) -> None:
     """Forget that messages are duplicates of one that was not copied: the next run takes one of them."""
     journal = run.journal
-    if journal is None:
+    if journal is None or job.record is None:
+        gone = {row.uid for row in job.rows if row.state == SKIPPED}
+        if gone & set(job.twins.values()):
+            job.failed = True
+            run.errors += 1
         return
     left = journal.marked_as(job.name, [Copy.DUPLICATE])
     copied = [*journal.identified(job.name), *journal.marked_as(job.name, GONE)]
@@ -83,6 +90,7 @@ def _take_up_duplicates(run: Context, job: Job) -> None:
     orphans = [pair for pair in without_original(left, copied) if (pair.digest, pair.size) not in moved]
     if orphans:
         job.failed = True
+        run.errors += 1
         journal.remove(job.name, [pair.source_uid for pair in orphans])
 
 
@@ -128,6 +136,7 @@ def _missing_now(run: Context, jobs: list[Job]) -> Steps[int]:
     for job in jobs:
         if job.record is not None and job.record.destination.messages > 0:
             yield
+            run.world.law.counted |= run.world.there.contents()
             now = run.destination.status(job.name).messages
             missing += max(0, job.record.destination.messages - now)
     return missing
@@ -165,6 +174,7 @@ def _found_elsewhere(
         contents = {(stored.mail.digest, stored.mail.content) for stored in there.values()}
         for source, uid, mail in wanted:
             if (mail.digest, mail.content) in contents:
+                run.world.law.found_elsewhere.add(mail.content)
                 found.setdefault(source, set()).add(uid)
     return found
 
@@ -216,9 +226,7 @@ def _known_twins(
     if run.journal is None or job.record is None:
         return set()
     pairs = run.journal.read(job.name).pairs
-    proven = {
-        (pair.digest, pair.size) for uid in go if (pair := pairs.get(uid)) is not None and pair.copy > 0
-    }
+    proven = {(pair.digest, pair.size) for uid in go if (pair := pairs.get(uid)) is not None and pair.digest}
     return {
         uid
         for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True)
@@ -263,7 +271,7 @@ def _proven(
         job.failed = True
         run.errors += 1
         if run.journal is not None and job.record is not None:
-            run.journal.forget(job.name)
+            run.journal.give_up(job.name)
             run.journal.commit()
             job.record = None
     return {uid for uid, copy in copies.items() if may_go(copy, sights.get(uid, Sight.UNKNOWN))}
@@ -323,8 +331,12 @@ def _forget_originals(run: Context, job: Job, uids: set[int]) -> None:
     if journal is None or record is None:
         return
     table = journal.change(job.name)
-    pairs = [table.pairs[uid] for uid in uids if uid in table.pairs and table.pairs[uid].copy > 0]
+    known = [table.pairs[uid] for uid in uids if uid in table.pairs]
+    pairs = [pair for pair in known if pair.copy > 0]
     journal.add_loose(job.name, [(pair.copy, pair.digest, pair.size) for pair in pairs], moved=True)
+    journal.uprooted |= {
+        (pair.digest, pair.size) for pair in known if pair.copy == Copy.REMOVED and pair.digest
+    }
     journal.remove(job.name, uids)
     table.marked -= uids
     if record.source.messages >= 0:
@@ -358,6 +370,14 @@ def _delete_messages(run: Context, job: Job) -> Steps[None]:
         job.failed = True
         run.errors += 1
         return
+    yield
+    present = run.destination.search()
+    doomed = still_extra(job.doomed, job.beside, present)
+    run.world.law.looked_at_there = {
+        stored.mail.content for stored in run.destination.fetch(present.difference(job.doomed)).values()
+    }
+    job.failed = job.failed or len(doomed) < len(job.doomed)
+    job.doomed = doomed
     yield
     for uid in job.doomed:
         run.destination.store(uid, [DELETED])

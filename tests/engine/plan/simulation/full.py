@@ -11,7 +11,7 @@ from imapsync.plan.decisions import Compared
 from imapsync.plan.match import PairingRules, match
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from tests.engine.plan.simulation.context import Context, Steps
     from tests.engine.plan.simulation.job import Job
@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 
 
 class FullComparison:
-    """One folder pair. begun: whether pairs of an interrupted first comparison count."""
+    """One folder pair.
 
-    def __init__(self, run: Context, job: Job, *, begun: bool = False) -> None:
+    remember: puts into the job what counts of a record that is not believed, once both folders are open.
+    begun: whether pairs of an interrupted first comparison count.
+    """
+
+    def __init__(self, run: Context, job: Job, remember: Callable[[], None], *, begun: bool = False) -> None:
         self.job = job
         self.invalid = self.replaced = False
         self._run = run
+        self._remember = remember
         self._begun = begun
         self._filled = job.destination_status.messages > 0
         self._asked = False
@@ -52,6 +57,7 @@ class FullComparison:
 
     def conclude(self) -> Steps[None]:
         run, job, options = self._run, self.job, self._run.options
+        self._remember()
         yield from self._what_came_since_the_listing()
         yield from self._complete()
         source, destination = self._source, self._destination

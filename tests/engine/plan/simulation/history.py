@@ -87,8 +87,7 @@ def _one_run(world: World, options: Options, events: list[Event], *, duplicates:
 
 def _check(world: World, options: Options, run: Run, *, duplicates: bool) -> None:
     world.law.nothing_twice(duplicates=duplicates)
-    hides = any(box.hidden for box in world.here.boxes.values()) and options.unseen
-    if run.complete and not hides:  # a search can hide what it likes
+    if run.complete and not (options.unseen and world.law.hid):  # a search can hide what it likes
         missing = _missing(world, options, run)
         if missing:
             raise BrokenLawError(f"exit code 0, and these have no copy: {missing}")
@@ -98,6 +97,7 @@ def _missing(world: World, options: Options, run: Run) -> list[str]:
     return world.law.missing(
         lambda stored: (
             run.reader.wants(stored)
+            and not (options.unseen and stored.mail.content in world.law.unfound)
             and (
                 not options.unseen
                 or (run.reader.finds(stored) and stored.mail.content not in world.law.reflagged)
@@ -109,6 +109,7 @@ def _missing(world: World, options: Options, run: Run) -> list[str]:
 
 def _come_to_rest(world: World, options: Options, *, duplicates: bool, marks: bool, empties: bool) -> None:
     world.hides = None
+    world.law.unfound.clear()
     last = options._replace(maxdelete2=10**6, maxvanished2=None)
     changed: list[int] = []
     complete = True

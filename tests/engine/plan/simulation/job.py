@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from imapsync.plan.decisions import FlagChanges
 
 WAITING, SENT, DONE, FAILED, SKIPPED = range(5)
+NOTHING_TOLD = Numbers()
 SEEN = b"\\Seen"
 
 
@@ -52,12 +53,15 @@ class Job:
         self.last_copies: set[int] = set()
         self.ours: set[int] = set()
         self.doomed: array[int] = array("I")
+        self.beside: dict[int, list[int]] = {}
         self.flag_changes: FlagChanges = {}
         self.flag_rows: dict[int, int] = {}
         self.vanished = self.gone_both = 0
         self.after: Numbers | None = None
         self.later: list[Pair] = []
         self.complete_list = True
+        #: How many of the messages that the source held when it was opened a later list still showed.
+        self.still_shown: int | None = None
         self.incomplete = self.failed = self.finished = self.unchanged = False
 
     @property
@@ -71,6 +75,12 @@ class Job:
         return opened_numbers(self.source, self.source_status)
 
     @property
+    def source_compared(self) -> Numbers:
+        """What opening it told, without what left before it could be read."""
+        now = self.source_numbers
+        return now if self.still_shown is None else now._replace(messages=self.still_shown)
+
+    @property
     def destination_numbers(self) -> Numbers:
         if self.destination is None:
             return self.record.destination if self.record is not None else Numbers()
@@ -82,7 +92,7 @@ class Job:
         return not open_rows and not self.failed and not self.incomplete and not self.vanished
 
 
-def opened_numbers(selected: Selected, status: Numbers) -> Numbers:
+def opened_numbers(selected: Selected, status: Numbers = NOTHING_TOLD) -> Numbers:
     """Give what opening told; a HIGHESTMODSEQ that it did not tell from a STATUS that says the same."""
     now = Numbers(selected.uidvalidity, selected.uidnext, selected.exists, selected.modseq)
     if (now.uidnext, now.messages) == (status.uidnext, status.messages) and not now.modseq:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.law import Truth
 
-from imapsync.terms import Copy, FolderRecord, Numbers, Pair
+from imapsync.terms import UNJUDGED, Copy, FolderRecord, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,10 @@ class Table:
         self.loose: dict[int, tuple[int, int, bool]] = {}
         self.marked: set[int] = set()
         self.believed: set[int] = set()
+
+    def copies(self) -> dict[int, int]:
+        """Give source UID -> copy, for those that are there or of which nobody has said why they are not."""
+        return {uid: pair.copy for uid, pair in self.pairs.items() if pair.copy > 0 or pair.copy in UNJUDGED}
 
     def copy(self) -> Table:
         other = Table(self.record)
@@ -66,10 +70,8 @@ class Journal:
 
     def commit(self) -> None:
         for name in self._touched:
-            if name in self._tables:
-                self._file.tables[name] = self._tables[name].copy()
-            else:
-                self._file.tables.pop(name, None)
+            table = self._file.tables[name] = self._tables[name].copy()
+            self.truth.keep_marks(name, table.record.source.uidvalidity)
         self._touched.clear()
         self._file.restored = self.restored
         self._file.uprooted = set(self.uprooted)
@@ -103,11 +105,10 @@ class Journal:
         table = self.change(name)
         table.record = table.record._replace(settled=True)
 
-    def forget(self, name: str) -> None:
-        table = self._tables.pop(name, None)
-        if table is not None:
-            self._uproot(table)
-        self._touched.add(name)
+    def give_up(self, name: str) -> None:
+        self.restart(name)
+        table = self._tables[name]
+        table.record = table.record._replace(destination=Numbers(), settled=False, copies=0)
 
     def _uproot(self, table: Table) -> None:
         self.uprooted |= {row[:2] for row in table.loose.values() if row[2] and row[0]}
@@ -128,7 +129,7 @@ class Journal:
 
     def unidentified(self, name: str) -> bool:
         pairs = self._tables[name].pairs.values()
-        return any(not pair.digest and pair.copy >= Copy.DUPLICATE for pair in pairs)
+        return any(not pair.digest for pair in pairs)
 
     def identify(self, name: str, rows: Iterable[tuple[int, int, int]]) -> None:
         pairs = self.change(name).pairs

@@ -9,11 +9,23 @@ from tests.engine.plan.simulation.job import opened_numbers
 from tests.engine.plan.simulation.planning import plan_known, take_off_marks
 from tests.engine.plan.simulation.world import ordered
 
-from imapsync.plan.belief import PAIRS_LOOKED_AT, FlagsAsked, Questions, adds_up, questions, same_messages
+from imapsync.plan.belief import (
+    PAIRS_LOOKED_AT,
+    Belief,
+    FlagsAsked,
+    Questions,
+    adds_up,
+    is_put_back,
+    questions,
+    same_messages,
+    shows_all,
+    trust,
+)
 from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    perhaps_heirs,
     perhaps_put_back,
     put_back,
     removed_copies,
@@ -83,6 +95,12 @@ class KnownComparison:
         yield from self._ask_destination(self._asked)
         yield
         looked = run.destination.fetch(pair.copy for pair in last)
+        here_now, there_now = opened_numbers(source), opened_numbers(destination)
+        if trust(record, here_now, there_now, run.wishes) is Belief.NOTHING:
+            if is_put_back(record.destination, there_now):
+                run.note_restored(record)
+            self.invalid = True
+            return
         there = {uid: stored.mail.digest for uid, stored in looked.items()}
         if record.rules != run.wishes.rules:
             last = [pair._replace(digest=0) for pair in last]
@@ -211,8 +229,7 @@ class KnownComparison:
         if self._everything is None:
             return
         got = {*self._new.uids, *self._new.dropped, *known}
-        floor = 0 if self._listed is not None else record.source.uidnext
-        wanted = (self._listed or set()) if searched else {uid for uid in self._everything if uid >= floor}
+        wanted = (self._listed or set()) if searched else self._everything
         if wanted - got:
             yield from run.same_source(job)
             run.reader.source(run.source.fetch(wanted - got), self._new)
@@ -221,7 +238,7 @@ class KnownComparison:
 
     def _list_source(self, listed: set[int] | None) -> Steps[None]:
         run, job = self._run, self.job
-        if listed is None or (job.source is not None and len(listed) < job.source.exists):
+        if listed is None or (job.source is not None and not shows_all(listed, opened_numbers(job.source))):
             yield from run.same_source(self.job)
             listed = yield from run.list_all(self.job, run.source)
         self._everything = listed
@@ -253,7 +270,9 @@ class KnownComparison:
         heirs = self._without_copy() if gone else []
         if heirs:
             gone = yield from self._identified(gone)
-        self._taken_over = {heir.source_uid: heir.copy for heir in take_over(gone, heirs)}
+        copies, uids = perhaps_heirs(gone, heirs)
+        here, there = (yield from self._contents_of(uids, copies)) if uids else ({}, {})
+        self._taken_over = {heir.source_uid: heir.copy for heir in take_over(gone, heirs, here, there)}
         for uid in self._taken_over:
             self._marks.pop(uid, None)
         yield from self._give_flags(gone)
@@ -313,6 +332,10 @@ class KnownComparison:
                 self._flag_rows.pop(uid, None)
             yield from self._run.same_source(self.job)
             self._run.reader.source(self._run.source.fetch(uids), self._new)
+            left = uids.difference(self._new.uids, self._new.dropped)
+            if left:
+                listed = yield from self._run.list_all(self.job, self._run.source)
+                self._run.reader.source(self._run.source.fetch(left & (listed or set())), self._new)
 
     def _gather_loose(self) -> Steps[None]:
         self._highest = max(self._there.uids, default=0)
@@ -370,6 +393,10 @@ class KnownComparison:
         late = [row for row, uid in enumerate(self._new.uids) if uid in self._late]
         new = self._new.without(self._late) if self._late else self._new
         loose = self._loose_index()
+        if run.options.delete2 and loose.uids:
+            yield from self._identify_pairs()
+        if run.options.mirrors and run.options.small and loose.uids:
+            yield from self._read_unselected(new)
         sizes_differ = yield from run.tell_apart(job, new, loose, suspicious=True)
         gone = {orphan.copy for orphan in self._orphans} | self._journal.moved(job.name)
         rules = PairingRules(run.options.duplicates, sizes_differ=sizes_differ, partners_gone=gone)
@@ -377,6 +404,14 @@ class KnownComparison:
         yield from self._look_at_flags(Compared(new, loose, matching))
         self._write(late)
         plan_known(run, job, Compared(new, loose, matching), self._highest)
+
+    def _read_unselected(self, new: MessageIndex) -> Steps[None]:
+        """Read what the options leave out on the source: it may be what lies loose on the destination."""
+        run = self._run
+        yield from run.same_source(self.job)
+        listed = yield from run.list_all(self.job, run.source)
+        known = {*new.uids, *self._journal.read(self.job.name).pairs, *self._late}
+        run.reader.source(run.source.fetch((listed or set()) - known), new)
 
     def _look_at_flags(self, compared: Compared) -> Steps[None]:
         loose, paired = compared.destination, compared.paired()
@@ -394,8 +429,8 @@ class KnownComparison:
         orphans = {pair.copy for pair in self._orphans}
         if not self._marks and not (loose.keys() - orphans):
             return
+        yield from self._identify_pairs()
         if self._marks:
-            yield from self._identify_pairs()
             loose |= {uid: row[:2] for uid, row in journal.read(name).loose.items()}
         if self._present is not None:
             loose = {uid: who for uid, who in loose.items() if uid in self._present}
@@ -409,18 +444,22 @@ class KnownComparison:
         gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(name))
         if not gone:
             return
-        run = self._run
-        yield from run.same_source(self.job)
-        rows = run.source.fetch(pair.source_uid for pair in gone)
-        here = {uid: stored.mail.content for uid, stored in rows.items()}
-        yield from run.same_destination(self.job)
-        there = {uid: stored.mail.content for uid, stored in run.destination.fetch(places).items()}
+        here, there = yield from self._contents_of([pair.source_uid for pair in gone], places)
         back = put_back(gone, {uid: loose[uid] for uid in places}, here, there)
         for uid in back:
             self._marks.pop(uid, None)
         self._taken_over |= back
         self._put_back = set(back.values())
         self._there = self._there.without(self._put_back)
+
+    def _contents_of(
+        self, uids: list[int], copies: list[int]
+    ) -> Steps[tuple[dict[int, int], dict[int, int]]]:
+        run = self._run
+        yield from run.same_source(self.job)
+        here = {uid: stored.mail.content for uid, stored in run.source.fetch(uids).items()}
+        yield from run.same_destination(self.job)
+        return here, {uid: stored.mail.content for uid, stored in run.destination.fetch(copies).items()}
 
     def _write(self, late: list[int]) -> None:
         journal, name = self._journal, self.job.name
@@ -460,6 +499,8 @@ class KnownComparison:
         known = {uid: row[:2] for uid, row in self._journal.read(self.job.name).loose.items()}
         if self._present is not None:
             known = {uid: who for uid, who in known.items() if uid in self._present}
+        for uid in self._put_back:
+            known.pop(uid, None)
         new = self._there
         known.update(
             (uid, (digest, size)) for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.engine.plan.simulation.job import Row
 
 from imapsync.plan.changes import without_our_marks
-from imapsync.plan.decisions import Compared, FolderFacts, doomed, exact_flags
+from imapsync.plan.decisions import Compared, FolderFacts, beside, doomed, exact_flags
 from imapsync.plan.match import twins
 from imapsync.terms import Copy, Pair
 
@@ -58,6 +58,7 @@ def plan_first(run: Context, job: Job, compared: Compared, known: Container[int]
         _last_copies(run, job, compared),
         _moved_identities(run),
     )
+    job.beside = beside(compared, job.doomed)
     _plan_rows(job, compared.source, compared.matching.missing)
 
 
@@ -80,6 +81,8 @@ def plan_known(run: Context, job: Job, compared: Compared, highest: int) -> None
     _note_found(job, compared, paired)
     job.twins |= twins(new, matching)
     job.doomed = doomed(run.options.deletion, _facts(job), compared, moved, _moved_identities(run))
+    pairs = run.journal.identified(job.name) if run.journal is not None and job.record is not None else ()
+    job.beside = beside(compared, job.doomed, pairs)
     _plan_rows(job, new, matching.missing)
 
 

@@ -103,21 +103,24 @@ class Run(Context):
         if not comparison.invalid:
             yield from comparison.conclude()
         if comparison.invalid:
-            self._give_up(job, replaced=comparison.replaced)
-            again = FullComparison(self, job)
+            again = self._from_scratch(job, replaced=comparison.replaced)
             yield from again.take()
             yield from again.conclude()
 
-    def _give_up(self, job: Job, *, replaced: bool) -> None:
-        """Believe no longer what is recorded, but which of its copies may be the last ones."""
+    def _from_scratch(self, job: Job, *, replaced: bool) -> FullComparison:
         record, job.record = job.record, None
+        replaced = replaced or (record is not None and is_put_back(record.source, job.source_status))
+        return FullComparison(self, job, partial(self._keep, job, record, replaced=replaced))
+
+    def _keep(self, job: Job, record: FolderRecord | None, *, replaced: bool) -> None:
+        """Believe no longer what is recorded, but our marks and which of its copies may be the last ones."""
         if record is None or self.journal is None:
             return
         job.gone_both = record.copies
-        source = opened_numbers(job.source, job.source_status) if job.source else job.source_status
-        there = job.destination_status
+        source, there = job.source_numbers, job.destination_status
         if job.destination is not None:
             there = opened_numbers(job.destination, there)
+        self._keep_marks(job, record)
         which = spared(record, source, there, replaced=replaced)
         if which is not Spared.NOBODY:
             job.last_copies = self.journal.moved(job.name)
@@ -125,21 +128,22 @@ class Run(Context):
             pairs = self.journal.read(job.name).pairs.values()
             job.last_copies.update(pair.copy for pair in pairs if pair.copy > 0)
 
+    def _keep_marks(self, job: Job, record: FolderRecord) -> None:
+        same = job.source_numbers.uidvalidity == record.source.uidvalidity
+        job.ours = set(self.journal.read(job.name).marked) if same and self.journal is not None else set()
+
     def _comparison(self, job: Job, record: FolderRecord | None) -> FullComparison | KnownComparison | None:
         believed = trust(record, job.source_status, job.destination_status, self.wishes)
         journal = self.journal
         if record is not None and is_put_back(record.destination, job.destination_status):
             self.note_restored(record)
-        if journal is not None and record is not None:
-            same = job.source_status.uidvalidity == record.source.uidvalidity
-            job.ours = set(journal.read(job.name).marked) if same else set()
         job.record = record if journal is not None else None
         if record is None or journal is None or believed is Belief.NOTHING:
-            self._give_up(job, replaced=False)
-            return FullComparison(self, job)
+            return self._from_scratch(job, replaced=False)
         if believed is Belief.BEGUN:
-            return FullComparison(self, job, begun=True)
+            return FullComparison(self, job, partial(self._keep_marks, job, record), begun=True)
         if believed is Belief.KNOWN:
+            job.ours = set(journal.read(job.name).marked)
             return KnownComparison(self, job, record, journal)
         if record.destination_seen < record.destination.uidnext:
             seen = record._replace(destination_seen=record.destination.uidnext)

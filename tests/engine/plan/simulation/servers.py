@@ -118,6 +118,8 @@ class Server:
         self.uidplus = uidplus
         self.size_bias = size_bias
         self.validity = 0
+        #: UIDVALIDITY and UID -> the message that a session was shown there last.
+        self.shown: dict[tuple[int, int], Stored] = {}
         self.boxes = {name: Box(self.next_validity()) for name in names}
 
     def next_validity(self) -> int:
@@ -172,8 +174,12 @@ class Session:
 
     def fetch(self, uids: Iterable[int]) -> dict[int, Stored]:
         self._alive()
-        messages, hidden = self.box.messages, self.box.hidden
-        return {uid: messages[uid] for uid in sorted(uids) if uid in messages and uid not in hidden}
+        box = self.box
+        got = {
+            uid: box.messages[uid] for uid in sorted(uids) if uid in box.messages and uid not in box.hidden
+        }
+        self.server.shown.update(((box.uidvalidity, uid), stored) for uid, stored in got.items())
+        return got
 
     def fetch_from(self, first: int) -> dict[int, Stored]:
         self._alive()

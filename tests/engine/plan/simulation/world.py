@@ -117,13 +117,16 @@ class World:
         self.hides = first
 
     def begin_run(self, released: int | None) -> None:
-        self.law.begin_run(released)
+        self.law.begin_run(released, {name: table.copies() for name, table in self.file.tables.items()})
         self.killed = False
         for box in self.here.boxes.values():
             box.hidden.clear()
         place = self._pick(self.here, SYNCED, self.hides) if self.hides is not None else None
         if place is not None:
             self.here.boxes[place[0]].hidden.add(place[1])
+            self.law.hid_in[place[0]] += 1
+            self.law.unfound.add(self._at(self.here, place).mail.content)
+        self.law.hid = place is not None
         self.hides = None
 
     # -- host2
@@ -209,20 +212,33 @@ class World:
             raise TypeError
         server = (self.here, self.there)[first % 3]
         before = {name: box.contents() for name, box in server.boxes.items()}
+        known = self._known_here()
         boxes: dict[str, Box] = {name: box.copy() for name, box in what.items()}
         for name, box in boxes.items():
             for uid, stored in box.messages.items():
                 there = server.boxes[name].messages.get(uid)
                 if there is None or there.mail != stored.mail:
                     stored.born, stored.ours = self.run, False
+                else:
+                    stored.born = there.born
         self._replace(server, boxes)
         if server is self.here:
-            self.law.put_back |= set().union(*before.values()) - server.contents()
+            self.law.unfound |= server.contents() - set().union(*before.values())
+            self.law.put_back |= known - server.contents()
             self.law.count_here()
         else:
             for name, contents in before.items():
                 for content in contents - server.boxes[name].contents():
                     self.law.took_there(name, content)
+
+    def _known_here(self) -> set[int]:
+        """Give the contents on host1 that the state file has seen there: of others no number tells."""
+        known: set[int] = set()
+        for name, table in self.file.tables.items():
+            box, seen = self.here.boxes[name], table.record.source
+            if box.uidvalidity == seen.uidvalidity:
+                known |= {stored.mail.content for uid, stored in box.messages.items() if uid < seen.uidnext}
+        return known
 
     def renumber(self, first: int, second: int) -> None:
         server = (self.here, self.there)[first % 2]
@@ -239,12 +255,15 @@ class World:
             for name in SYNCED:
                 for stored in boxes[name].messages.values():
                     stored.born = self.run
+            self.law.swapped_here = True
             self.law.count_here()
             return
         for name in SYNCED:
             for stored in boxes[name].messages.values():
                 stored.ours = False
-            for content in boxes[SYNCED[1 - SYNCED.index(name)]].contents() - boxes[name].contents():
+            before = boxes[SYNCED[1 - SYNCED.index(name)]].contents()
+            self.law.taken_in_run[name] |= before
+            for content in before - boxes[name].contents():
                 self.law.took_there(name, content)
 
     # -- inside

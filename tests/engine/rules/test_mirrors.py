@@ -1,0 +1,107 @@
+"""What --delete2 leaves on host2: what host1 has, and what may be the last copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.servers.commands import Before
+
+if TYPE_CHECKING:
+    from tests.engine.rules.conftest import MakeWorld
+    from tests.engine.rules.world import World
+
+pytestmark = pytest.mark.servers
+MIRROR = ("--delete2", "--maxdelete2", "99")
+
+
+def test_a_copy_that_its_owner_filed_before_its_original_went_is_not_deleted_by_a_later_mirror(
+    world: World,
+) -> None:
+    world.deliver(1, "INBOX", 1, 2)
+    world.good()
+    world.move(2, "INBOX", 1, "Archive")
+    world.good("--delete1")
+    assert world.names(1) == []
+    world.deliver(1, "Archive", 3)
+    world.good(*MIRROR)
+    assert world.names(2, "Archive") == ["m1", "m3"]
+
+
+@pytest.mark.parametrize("options", [("--maxsize", "2000"), ("--maxage", "30")], ids=["size", "age"])
+def test_what_is_not_selected_stays_when_somebody_brings_it_to_host2(
+    world: World, options: tuple[str, ...]
+) -> None:
+    other = world.letter(2, "long " * 999, internaldate=1_000_000_000)
+    world.deliver(1, "INBOX", 1, other)
+    world.good(*MIRROR, *options)
+    world.deliver(2, "INBOX", other, 3)
+    world.run(*MIRROR, *options)
+    assert "m2:long long lo" in world.names(2, "INBOX")
+
+
+def test_what_is_extra_stays_when_the_copy_beside_it_is_removed_before_the_deletion(world: World) -> None:
+    world.deliver(1, "INBOX", 1, 2)
+    world.good()
+    world.deliver(2, "INBOX", 1)
+    watch = Before(2, r"^(NOOP|UID SEARCH)", lambda: world.expunge(2, "INBOX", 1, first=True))
+    world.run(*MIRROR, watch=watch)
+    assert watch.fired
+    assert world.names(2, "INBOX") == ["m1", "m2"]
+    world.good(*MIRROR)
+    assert world.names(2, "INBOX") == ["m1", "m2"]
+
+
+def test_a_duplicate_inherits_the_copy_of_its_own_content_only(world: World) -> None:
+    """Three messages look alike; one is on host1 twice, and the first of each leaves."""
+    one, other = world.letter(1, "one text  "), world.letter(1, "other text")
+    world.deliver(1, "INBOX", one, other, other)
+    world.good()
+    assert world.names(2, "INBOX") == ["m1:one text  ", "m1:other text"]
+    with world.client(1) as client:
+        client.command(b"SELECT INBOX")
+        client.command(rb"UID STORE 1:2 +FLAGS.SILENT (\Deleted)")
+        client.command(b"EXPUNGE")
+    world.good(*MIRROR)
+    assert world.names(2, "INBOX") == ["m1:other text"]
+
+
+def test_host1_is_put_back_between_its_listing_and_its_opening(world: World) -> None:
+    world.deliver(1, "INBOX", 1)
+    saved = world.save()
+    world.deliver(1, "INBOX", 2)
+    world.good()
+    watch = Before(1, r"^(SELECT|EXAMINE) \"?INBOX", lambda: world.restore(saved, 1))
+    world.deliver(2, "INBOX", 9)
+    world.run(*MIRROR, watch=watch)
+    assert watch.fired
+    world.run(*MIRROR)
+    assert "m2" in world.names(2, "INBOX")
+
+
+def test_what_a_backup_brings_back_under_an_old_uid_is_copied(make_world: MakeWorld) -> None:
+    world = make_world(frozenset({"CONDSTORE", "QRESYNC"}))
+    world.deliver(1, "INBOX", 1, 2)
+    world.good()
+    saved = world.save()
+    world.move(1, "INBOX", 1, "Archive")
+    world.good(*MIRROR)
+    assert world.names(2, "INBOX") == ["m2"]
+    world.restore(saved, 1)
+    world.good()
+    assert world.names(2, "INBOX") == ["m1", "m2"]
+
+
+@pytest.mark.parametrize("state", [True, False])
+def test_a_duplicate_of_a_message_that_leaves_before_it_is_copied_is_not_forgotten(
+    world: World, state: bool
+) -> None:
+    world.deliver(1, "INBOX", 1, 1, 2)
+
+    def leave() -> None:
+        world.expunge(1, "INBOX", 1, first=True)
+
+    ran = world.run(state=state, watch=Before(1, r"^UID FETCH [0-9,:]+ .*BODY.PEEK\[\]\)$", leave))
+    assert ran.code != 0 or world.names(2, "INBOX") == ["m1", "m2"], ran.output
+    world.good(state=state)
+    assert world.names(2, "INBOX") == ["m1", "m2"]
