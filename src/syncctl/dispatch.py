@@ -9,6 +9,7 @@ ones imply the timer.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -198,6 +199,9 @@ def _daemon(keep: set[int], task: Callable[[], None]) -> None:
 
 
 def _detach(keep: set[int]) -> None:
+    signal.set_wakeup_fd(-1)
+    for signalled in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(signalled, signal.SIG_DFL)
     os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):

@@ -24,6 +24,8 @@ usage: syncctl start [--detach] TASK...    start tasks, or queue them; without -
        syncctl stop TASK...                end runs, take tasks out of the queue
        syncctl status TASK...              print Running, Queued or Stopped
        syncctl list-informations TASK      count folders, mails and bytes on both sides (JSON)
+       syncctl watch                       listen to the accounts of live tasks, until a signal comes
+       syncctl serve COMMAND...            run a command, and the watcher beside it
        syncctl check                       check logins; requests and answers are JSON lines
        syncctl test-remote                 try a remote login (JSON on standard input and output)
        syncctl list-remote-folders         list a remote account's folders (idem)
@@ -114,6 +116,23 @@ def _resume(context: Context, words: Sequence[str]) -> int:
     return exitcodes.OK
 
 
+def _watch(context: Context, words: Sequence[str]) -> int:
+    from syncctl import watch
+
+    if words:
+        return _usage()
+    if not watch.watch(context):
+        sys.stderr.write("there is a watcher already\n")
+        return exitcodes.FAILED
+    return exitcodes.OK
+
+
+def _serve(context: Context, words: Sequence[str]) -> int:
+    from syncctl import serve
+
+    return serve.serve(context, words) if words else _usage()
+
+
 def _stop(context: Context, words: Sequence[str]) -> int:
     tasks = _tasks(words)
     return _end(context, tasks) if tasks else _usage()
@@ -195,6 +214,8 @@ _COMMANDS: dict[str, Callable[[Context, Sequence[str]], int]] = {
     "start": _start,
     "restart": _restart,
     "resume": _resume,
+    "watch": _watch,
+    "serve": _serve,
     "stop": _stop,
     "status": _status,
     "list-informations": _list_informations,

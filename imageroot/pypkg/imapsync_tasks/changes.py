@@ -143,7 +143,14 @@ def _sign(paths: Paths, name: str, state: State, *, paused: bool) -> str:
     """Give a short text that differs when the task's row would; its place in the queue is told apart."""
     live = [paths.progress(name)] if state.state == runtime.RUNNING else []
     looked = [_stamp(path) for path in (paths.env(name), paths.result(name), *live)]
-    shown = [state.state, state.mark, paused, paths.log(name).exists(), paths.upstream_status(name).exists()]
+    shown = [
+        state.state,
+        state.mark,
+        state.standing,
+        paused,
+        paths.log(name).exists(),
+        paths.upstream_status(name).exists(),
+    ]
     return _digest(map(str, [*looked, *shown]))
 
 

@@ -121,13 +121,23 @@ DELETE_REMOTE_OLDER: Final = Stored(
 
 
 def _cron(values: Mapping[str, str]) -> str | None:
+    given = values.get("CRON", "")
+    if not given and values.get("LIVE"):
+        return schedule.LIVE
     try:
-        return schedule.tolerant(values.get("CRON", ""))
+        return schedule.tolerant(given)
     except ValueError:
         return None
 
 
-CRON: Final = Stored({"CRON": lambda task: task.cron}, _cron)
+#: A live task is one without a schedule to versions that know no such tasks.
+CRON: Final = Stored(
+    {
+        "CRON": lambda task: "" if task.cron == schedule.LIVE else task.cron,
+        "LIVE": lambda task: "1" if task.cron == schedule.LIVE else "",
+    },
+    _cron,
+)
 
 
 def _mode(values: Mapping[str, str]) -> str:

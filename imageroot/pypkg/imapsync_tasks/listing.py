@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import mailserver, runtime, steps
+from imapsync_tasks import mailserver, runtime, schedule, steps
 from imapsync_tasks.condition import condition
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.fields import NEEDED
+from imapsync_tasks.live import Standing
 from imapsync_tasks.store import Store
 from imapsync_tasks.task import FIELDS, Task, to_env
 
@@ -49,7 +50,10 @@ def row(paths: Paths, name: str, state: runtime.State, *, paused: bool) -> Json:
         fields = _fields(store.load(name)) | {"error": None}
     except (TaskFileError, NoSuchTaskError) as error:
         fields = _unreadable(*store.identity(name)) | {"error": str(error)}
-    return fields | _life(paths, name, state) | {"schedule_paused": paused and bool(fields["cron"])}
+    scheduled: Json = {"schedule_paused": paused and bool(fields["cron"]), "live": None}
+    if fields["cron"] == schedule.LIVE:
+        scheduled["live"] = (state.standing or Standing()).as_json()
+    return fields | _life(paths, name, state) | scheduled
 
 
 def facts(_request: Json) -> Json:

@@ -160,6 +160,16 @@ class Paths(NamedTuple):
         return self.imapsync / ".settings"
 
     @property
+    def watching(self) -> Path:
+        """Give how the accounts of live tasks stand."""
+        return self.imapsync / ".watching"
+
+    @property
+    def watcher_lock(self) -> Path:
+        """Give the lock that is held while somebody watches them."""
+        return self.imapsync / ".watcher"
+
+    @property
     def bulk(self) -> Path:
         """Give what the last action on many tasks has done."""
         return self.imapsync / ".bulk"

@@ -71,9 +71,9 @@ class Host(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """A schedule: "" (by hand only), "<n>m" or "<n>h"."""
+    """A schedule: "" (by hand only), "<n>m", "<n>h" or "live"."""
 
-    pattern: str = "([0-9]{1,4}[mh])?"
+    pattern: str = "([0-9]{1,4}[mh]|live)?"
     max_length: int = 32
 
     def of(self, request: Json, name: str, default: str | None = None) -> str:

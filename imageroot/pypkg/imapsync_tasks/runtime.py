@@ -12,12 +12,13 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import condition, files, queue
+from imapsync_tasks import condition, files, live, queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imapsync_tasks.errors import Json
+    from imapsync_tasks.live import Standing
     from imapsync_tasks.paths import Paths
 
 RUNNING: Final = "running"
@@ -38,26 +39,29 @@ class State(NamedTuple):
     """What a task does; position is 1 for the next in the queue.
 
     mark: what its last run left in its lock: condition.STOPPED (an administrator ended it),
-    condition.INTERRUPTED (it came to no end), or nothing.
+    condition.INTERRUPTED (it came to no end), or nothing. standing: of a live task, how its account is
+    watched.
     """
 
     state: str
     position: int | None = None
     mark: str = ""
+    standing: Standing | None = None
 
 
 def states(paths: Paths, names: Iterable[str]) -> dict[str, State]:
     """Give the state of each task; the caller holds the instance lock."""
+    standings = live.read(paths)
     places = {name: place for place, name in enumerate(waiting(paths), 1)}
     found = {}
     for name in names:
         locked, written = files.peek(paths.lock(name))
         if locked:
-            found[name] = State(RUNNING)
+            found[name] = State(RUNNING, standing=standings.get(name))
             continue
         mark = _mark(paths, name) if written else ""
         position = places.get(name)
-        found[name] = State(QUEUED if position else STOPPED, position, mark)
+        found[name] = State(QUEUED if position else STOPPED, position, mark, standings.get(name))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Schedules: "<n>m" and "<n>h" to and from crontab, and when within its minute a task starts.
+"""Schedules: "<n>m", "<n>h" and "live" to and from crontab, and when within its minute a task starts.
 
 The only place that writes a cron line; python-crontab makes it.
 """
@@ -19,6 +19,11 @@ SCHEDULED_VARIABLE: Final = "SYNCCTL_SCHEDULED"
 #: Scheduled starts are spread over this many seconds: less than the shortest interval, with room for the
 #: start itself.
 SPREAD_S: Final = 50
+_DAY_MINUTES: Final = 24 * 60
+
+#: The task is started when mail comes (`syncctl watch`). Beside it cron starts it once a day: for what the
+#: days bring by themselves, such as deletion after some days.
+LIVE: Final = "live"
 
 #: Stands for the task in a template: no task is called so.
 _TASK: Final = "<task>"
@@ -27,7 +32,9 @@ _HIGHEST: Final = {"m": 59, "h": 23}
 
 
 def is_valid(text: str) -> bool:
-    """Tell whether `text` is 1m to 59m or 1h to 23h, written without leading zero."""
+    """Tell whether `text` is live, 1m to 59m or 1h to 23h, written without leading zero."""
+    if text == LIVE:
+        return True
     found = _FORM.fullmatch(text)
     return found is not None and text[0] != "0" and int(found[1]) <= _HIGHEST[found[2]]
 
@@ -69,8 +76,11 @@ def _minutes(number: int) -> str:
     return f"{number}m" if number <= _HIGHEST["m"] else "1h"
 
 
-def expression(text: str) -> str:
-    """Give the five crontab fields of a valid, non-empty schedule."""
+def expression(text: str, task_name: str = "") -> str:
+    """Give the five crontab fields of a valid, non-empty schedule; a daily run has its task's own minute."""
+    if text == LIVE:
+        minute = zlib.crc32(task_name.encode()) % _DAY_MINUTES
+        return f"{minute % 60} {minute // 60} * * *"
     number, unit = int(text[:-1]), text[-1]
     return f"*/{number} * * * *" if unit == "m" else f"1 */{number} * * *"
 
@@ -78,11 +88,11 @@ def expression(text: str) -> str:
 def render(task_name: str, text: str, mail_host: str) -> str:
     """Give the content of the task's file in /etc/cron.d."""
     word = shlex.quote(task_name).replace("%", "\\%")  # crontab(5): "%" would end the command
-    return _template(text, mail_host).replace(_TASK, word)
+    return _template(expression(text, task_name), mail_host).replace(_TASK, word)
 
 
 @functools.cache
-def _template(text: str, mail_host: str) -> str:
+def _template(fields: str, mail_host: str) -> str:
     """Give such a file for any task: instances have a thousand tasks with a few schedules."""
     from crontab import CronTab  # carried in the module image; not needed by most actions
 
@@ -90,7 +100,7 @@ def _template(text: str, mail_host: str) -> str:
     table.env["MAIL_HOST"] = mail_host
     table.env[SCHEDULED_VARIABLE] = "1"
     job = table.new(command=f"{COMMAND} {_TASK}", user=CRON_USER)
-    job.setall(expression(text))
+    job.setall(fields)
     return str(table.render()).replace("\n\n", "\n").lstrip("\n")
 
 

@@ -99,7 +99,8 @@ class Task(NamedTuple):
         Field(
             rules.SCHEDULE,
             fields.CRON,
-            "Schedule: <n>m with 1-59 minutes, <n>h with 1-23 hours, or empty: by hand only",
+            "Schedule: <n>m with 1-59 minutes, <n>h with 1-23 hours, live: when mail comes, "
+            "or empty: by hand only",
             "",
         ),
     ]

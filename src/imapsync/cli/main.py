@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 from imapsync.cli import signals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from imapsync.cli.getopt import Parsed, Parser
     from imapsync.transfer import Settings
@@ -54,6 +54,8 @@ def main(words: Sequence[str]) -> int:  # noqa: PLR0911 - one for each thing tha
             return _abort(parser, words)
         if given.flag("testslive") or given.flag("testslive6"):
             return _live(parser, words, given)
+        if given.flag("listen"):
+            return _listen(parser, words)
         many = given.integer("many")
         if many is not None:
             return _many(many, words)
@@ -96,6 +98,26 @@ def _watch(parser: Parser, words: Sequence[str], given: Parsed, environment: dic
         return watch.watch(wanted, run, poll_s, pid_file_path(given), needed=needed)
     except PidFileError:
         return Runner(parser, words, given, environment).run()
+
+
+def _listen(parser: Parser, words: Sequence[str]) -> int:
+    from imapsync.cli.errors import UsageError
+    from imapsync.cli.listen import listen
+    from imapsync.cli.settings import settings
+    from imapsync.cli.values import complete
+
+    if len(words) > 1:
+        print("imapsync: --listen takes no other option beside it.", file=sys.stderr)
+        return os.EX_USAGE
+
+    def read(asked: Sequence[str]) -> Callable[[], Settings]:
+        given, problems = parser.read(asked)
+        if problems:
+            raise UsageError(*problems)
+        home = os.path.expanduser("~")
+        return lambda: settings(complete(given), {}, home, lambda _: None)
+
+    return listen(read)
 
 
 def _asked_for(given: Parsed, words: Sequence[str]) -> str | None:

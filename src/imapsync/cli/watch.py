@@ -78,6 +78,27 @@ def interval(given: Parsed, settings: Settings) -> float:
     return poll_s
 
 
+def watched(settings: Callable[[], Settings], poll_s: float) -> Callable[[], Watched]:
+    """Give what gives the host1 of a command line, read anew each time.
+
+    Beyond the first time, what cannot be read is a login that failed: SecretUnavailable.
+    """
+    from imapsync.cli.errors import InputError, UsageError
+
+    first = [settings()]
+
+    def account() -> Watched:
+        try:
+            now = first.pop() if first else settings()
+        except (InputError, UsageError) as error:
+            raise SecretUnavailable(str(error)) from None
+        if now.source_credentials is None:
+            raise ValueError("nobody to log in as")
+        return Watched(now.source, now.source_credentials, poll_s, now.folders.only != ("INBOX",))
+
+    return account
+
+
 class Watch:
     """Watches one account until a signal ends it.
 
@@ -105,7 +126,7 @@ class Watch:
             loop.add_signal_handler(number, self._ended.set)
         if signals.received() is not None:
             self._ended.set()
-        listener = Listener(self._account, self._wanted.set, self._tell)
+        listener = Listener(watched(self._settings, self._poll_s), self._wanted.set, self._tell)
         work = [asyncio.ensure_future(one) for one in (listener.listen(), self._follow(), self._beat())]
         ended = asyncio.ensure_future(self._ended.wait())
         try:
@@ -119,18 +140,6 @@ class Watch:
             await asyncio.gather(*work, ended, return_exceptions=True)
             signals.ignore(lambda: [loop.remove_signal_handler(number) for number in signals.ENDING])
         return self._code
-
-    def _account(self) -> Watched:
-        from imapsync.cli.errors import InputError, UsageError
-
-        try:
-            settings = self._settings()
-        except (InputError, UsageError) as error:
-            raise SecretUnavailable(str(error)) from None
-        if settings.source_credentials is None:
-            raise ValueError("nobody to log in as")
-        wide = settings.folders.only != ("INBOX",)
-        return Watched(settings.source, settings.source_credentials, self._poll_s, wide)
 
     async def _follow(self) -> None:
         """Do the runs, one after the other; one that fails is made again after a while."""

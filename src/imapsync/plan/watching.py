@@ -15,6 +15,8 @@ from typing import NamedTuple
 #: minutes.
 PROVEN_REST_S = 540.0
 UNPROVEN_REST_S = 150.0
+#: The user's interval for looking where nothing is told, times this, bounds an unproven rest, too.
+UNPROVEN_POLLS = 2.5
 #: No rest is shorter than this, whatever the server does.
 LEAST_REST_S = 20.0
 #: Looks in a row that found what IDLE had not told; one may be mail that came between the rest and the look.
@@ -88,7 +90,9 @@ class Ears(NamedTuple):
         """Give how long to rest until the next look; poll_s: the user's interval where nothing is told."""
         if way is Way.POLL:
             return poll_s
-        return min(self.limit_s, PROVEN_REST_S if self.told else min(UNPROVEN_REST_S, poll_s))
+        return min(
+            self.limit_s, PROVEN_REST_S if self.told else min(UNPROVEN_REST_S, UNPROVEN_POLLS * poll_s)
+        )
 
     def after_told(self) -> Ears:
         """Take that IDLE told of mail."""

@@ -11,6 +11,7 @@ from imapsync.plan.watching import Ears, Seen, Trouble, Way
 from imapsync.session.errors import AskedToWait, CommandRefused, SyncError
 from imapsync.session.login import open_session
 from imapsync.terms import Side
+from imapsync.wire.limits import Bounds
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from imapsync.session.session import Session
 
 INBOX = MailboxName.from_text("INBOX")
+#: A watched server has short answers to give, and there are many of them.
+LIMITS = Bounds(line_bytes=256 * 1024, inline_bytes=8192, response_bytes=1024 * 1024, buffer_bytes=16_384)
 #: A server that is asked something while it is watched answers within this time, or is gone.
 ANSWER_S = 30.0
 #: After so much silence the kernel asks whether the other end is there.
@@ -58,7 +61,7 @@ class Listener:
 
     account: gives it, asked before each login. on_news: called when mail may have come since the last call,
     first of all once it is watched. on_standing: called when how it stands has changed; a refusal is told
-    once.
+    once. gate: bounds the logins of several listeners.
     """
 
     def __init__(
@@ -66,7 +69,9 @@ class Listener:
         account: Callable[[], Watched],
         on_news: Callable[[], None],
         on_standing: Callable[[Standing], None],
+        gate: asyncio.Semaphore | None = None,
     ) -> None:
+        self._gate = gate or asyncio.Semaphore(1)
         self._account = account
         self._on_news = on_news
         self._on_standing = on_standing
@@ -101,9 +106,9 @@ class Listener:
         self._rest_began = 0.0
         account = self._account()
         patient = account.endpoint.timeout_s or ANSWER_S
-        session = await open_session(
-            account.endpoint._replace(timeout_s=min(patient, ANSWER_S)), account.credentials, side=Side.SOURCE
-        )
+        endpoint = account.endpoint._replace(timeout_s=min(patient, ANSWER_S))
+        async with self._gate:
+            session = await open_session(endpoint, account.credentials, side=Side.SOURCE, limits=LIMITS)
         async with session:
             session.keep_alive(KEEP_ALIVE_S)
             await self._look(session)

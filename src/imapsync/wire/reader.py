@@ -43,7 +43,9 @@ class Reader:
 
     def __init__(self, limits: Bounds = DEFAULT_LIMITS) -> None:
         self.limits = limits
-        self._buffer = bytearray(max(limits.buffer_bytes, 2 * _WHOLE_LITERAL_BYTES))
+        self._whole_bytes = min(_WHOLE_LITERAL_BYTES, limits.inline_bytes, limits.buffer_bytes // 2)
+        self._least_free = min(_LEAST_FREE_BYTES, limits.buffer_bytes // 4)
+        self._buffer = bytearray(limits.buffer_bytes)
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
         #: Up to here the line at _start is known to hold no line end.
@@ -53,7 +55,6 @@ class Reader:
         #: Beginning of a line that outgrew the buffer.
         self._long_line = bytearray()
         self._held_bytes = 0
-        self._whole_bytes = min(_WHOLE_LITERAL_BYTES, limits.inline_bytes)
         #: The literal under way.
         self._literal: list[bytes] = []
         self._literal_left = 0
@@ -66,7 +67,7 @@ class Reader:
         """Give the free part of the receive buffer; valid until advance()."""
         if self._start == self._end:
             self._start = self._end = self._scanned = 0
-        elif len(self._buffer) - self._end < _LEAST_FREE_BYTES:
+        elif len(self._buffer) - self._end < self._least_free:
             self._pack()
         return self._view[self._end :]
 
@@ -117,7 +118,7 @@ class Reader:
                         return fetch_of(match, None, None)
                     length = int(match[9])
                     end = line_feed + 1 + length
-                    if length <= self._whole_bytes and end - self._start < _LEAST_FREE_BYTES * 2:
+                    if length <= self._whole_bytes and end - self._start < self._least_free * 2:
                         if end > self._end:
                             return None
                         # Never beyond _end: older bytes lie there.

@@ -77,7 +77,7 @@ test("sizes and times", () => {
   expect(formatDuration(90_061)).toBe("1 d 1 h");
 });
 
-for (const cron of ["", "5m", "59m", "1h", "23h"]) {
+for (const cron of ["", "live", "5m", "59m", "1h", "23h"]) {
   test(`schedule ${cron || "by hand"} survives the form`, () => {
     const { mode, count } = parseSchedule(cron);
     expect(formatSchedule(mode, count)).toBe(cron);

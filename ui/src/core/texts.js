@@ -27,7 +27,10 @@ export default {
     },
     scheduleText(cron) {
       const { mode, count } = parseSchedule(cron);
-      return mode === "manual" ? this.$t("tasks.manual") : this.$tc(`tasks.every_${mode}`, count);
+      if (!count) {
+        return this.$t(`tasks.${mode}`);
+      }
+      return this.$tc(`tasks.every_${mode}`, count);
     },
     /** A text of a group by a code that came from the server, or the group's general text for an unknown one. */
     codeText(group, code, part) {

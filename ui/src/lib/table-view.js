@@ -64,6 +64,9 @@ export function queryOfView({ search, state, sort, descending, page, length }) {
 }
 
 function minutesOf(cron) {
+  if (cron === "live") {
+    return 0;
+  }
   const count = parseInt(cron, 10);
   return cron ? count * (cron.endsWith("h") ? 60 : 1) : Infinity;
 }

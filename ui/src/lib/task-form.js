@@ -90,7 +90,7 @@ export function formOfTask(task) {
   if (older) {
     form.delete_remote_older = String(task.delete_remote_older);
   }
-  if (mode !== "manual") {
+  if (count) {
     form[`every_${mode}`] = String(count);
   }
   return form;

@@ -644,6 +644,15 @@ ROWS: tuple[Option, ...] = (
         fills=COMMAND_LINE,
     ),
     Option(
+        "listen",
+        Kind.FLAG,
+        GENERAL,
+        "Watch the host1 of many command lines from standard input, and tell when mail may have come.",
+        note="see below",
+        ours=True,
+        fills=COMMAND_LINE,
+    ),
+    Option(
         "watchpoll",
         Kind.FLOAT,
         BEHAVIOUR,

@@ -1,0 +1,181 @@
+"""Live tasks: the watcher hears of mail and starts the task; a refused password is one state, no storm."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.module.conftest import Node, request
+from tests.module.waiting import until
+from tests.servers.client import NewMessage
+from tests.servers.dovecot import Dovecot
+
+from imapsync_tasks import runtime, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
+TASK = "bob_a0241w"
+
+
+@pytest.fixture
+def remote() -> Iterator[Dovecot]:
+    with Dovecot() as server:
+        server.add_user("anna", "remote secret")
+        yield server
+
+
+@pytest.fixture
+def local() -> Iterator[Dovecot]:
+    with Dovecot() as server:
+        server.add_user("bob", "local secret")
+        yield server
+
+
+@pytest.fixture
+def mail(node: Node, local: Dovecot) -> Node:
+    """Give an instance whose Mail instance is a real server."""
+    node.environ |= {
+        "MAIL_HOST": local.host,
+        "SYNCCTL_MAIL_PORT": str(local.port),
+        "SYNCCTL_ENGINE": str(Path(sys.executable).with_name("imapsync")),
+    }
+    node.publish(mail_host=local.host, allowed_hosts=("127.0.0.0/8",))
+    node.paths.master_password.write_text(local.master_password)
+    return node
+
+
+@pytest.fixture
+def watcher(mail: Node) -> Iterator[subprocess.Popen[bytes]]:
+    process = start(mail, "watch")
+    yield process
+    process.kill()
+    process.wait()
+
+
+def start(node: Node, *words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "syncctl", *words], env=node.environ)
+
+
+def live(remote: Dovecot, **changes: object) -> dict[str, Any]:
+    given = request(
+        localuser="bob", remotehostname=remote.host, remoteport=remote.port, remoteusername="anna",
+        remotepassword="remote secret", exclude="", cron="live", foldersynchronization="inbox",
+    )  # fmt: skip
+    return given | changes
+
+
+def deliver(remote: Dovecot, number: int) -> None:
+    content = f"Message-Id: <{number}@test>\r\nSubject: {number}\r\n\r\ntext\r\n".encode()
+    with remote.client("anna") as client:
+        client.append(b"INBOX", [NewMessage(content)])
+
+
+def arrived(local: Dovecot, count: int) -> bool:
+    return len(local.snapshot("bob")["INBOX"]) == count
+
+
+def standing(node: Node) -> dict[str, Any]:
+    """Give how list-tasks shows the account of the one task."""
+    (row,) = node.action("list-tasks").output["user_properties"]
+    found: dict[str, Any] = row["live"]
+    return found
+
+
+def test_mail_is_there_in_seconds_and_a_changed_password_is_one_clear_state(
+    mail: Node, remote: Dovecot, local: Dovecot, watcher: subprocess.Popen[bytes]
+) -> None:
+    assert mail.action("create-task", live(remote)).exit_code == 0
+    daily = mail.paths.cron_file(TASK).read_text().splitlines()[-1]
+    assert daily.split()[2:5] == ["*", "*", "*"]
+    until(lambda: standing(mail)["state"] == "watching", 30)
+    deliver(remote, 1)
+    until(lambda: arrived(local, 1), 5)
+    assert [one.flags for one in remote.snapshot("anna")["INBOX"]] == [frozenset({"\\Seen"})]
+
+    remote.passwords["anna"] = "another"
+    remote.create_account("anna", "another")
+    remote.doveadm("kick", "anna")
+    until(lambda: standing(mail)["state"] == "refused", 30)
+    assert standing(mail)["error"] == "authentication"
+    deliver(remote, 2)
+    assert (mail.home / "system.log").read_text().count("not watched: ") == 1
+
+    done = mail.action("create-task", live(remote, remotepassword="another"))
+    assert done.exit_code == 0, done
+    until(lambda: standing(mail)["state"] == "watching", 30)
+    until(lambda: arrived(local, 2), 10)
+    deliver(remote, 3)
+    until(lambda: arrived(local, 3), 5)
+
+    began = time.monotonic()
+    watcher.send_signal(signal.SIGTERM)
+    assert watcher.wait(10) == 0
+    assert time.monotonic() - began < 4
+    assert standing(mail)["state"] == "waiting"
+    assert not [name for name in mail.paths.imapsync.iterdir() if name.name == ".pending"]
+
+
+def test_what_came_while_nobody_watched_comes_first_and_no_live_task_is_watched_while_paused(
+    mail: Node, remote: Dovecot, local: Dovecot
+) -> None:
+    mail.save(**live(remote))
+    deliver(remote, 1)
+    process = start(mail, "watch")
+    try:
+        until(lambda: arrived(local, 1), 30)
+        until(lambda: runtime.result(mail.paths, TASK), 10)
+        assert mail.syncctl("watch").returncode == 1
+        mail.publish(mail_host=local.host, schedules_paused=True)
+        until(lambda: not mail.paths.cron_file(TASK).exists())
+        until(lambda: "anna" not in remote.doveadm("who"), 20)
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_the_first_process_keeps_the_watcher_and_ends_as_its_command(mail: Node, remote: Dovecot) -> None:
+    mail.save(**live(remote))
+    process = start(mail, "serve", "sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.1; done")
+    try:
+        until(lambda: standing(mail)["state"] == "watching", 30)
+        (watcher,) = children(process.pid, "syncctl")
+        subprocess.run(["kill", "-KILL", str(watcher)], check=True)
+        until(lambda: standing(mail)["state"] == "waiting", 30)
+        until(lambda: standing(mail)["state"] == "watching", 30)
+        process.terminate()
+        assert process.wait(10) == 7
+        assert standing(mail)["state"] == "waiting"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def children(pid: int, words: str) -> list[int]:
+    """Give the children of a process whose command line has these words."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(one) for one in found if words in Path(f"/proc/{one}/cmdline").read_text()]
+
+
+def test_a_live_task_is_one_without_schedule_to_earlier_versions(node: Node) -> None:
+    name = node.save(cron="live")
+    lines = node.paths.env(name).read_text().splitlines()
+    assert "CRON=" in lines
+    assert "LIVE=1" in lines
+    assert node.store.load(name).cron == "live"
+    node.save(cron="5m")
+    assert "LIVE=1" not in node.paths.env(name).read_text()
+
+
+def test_daily_runs_of_live_tasks_are_spread_over_the_day() -> None:
+    times = {schedule.expression("live", f"user{number}_x") for number in range(100)}
+    assert len(times) > 90
+    for one in times:
+        minute, hour, *rest = one.split()
+        assert (int(minute) < 60, int(hour) < 24, rest) == (True, True, ["*"] * 3)
