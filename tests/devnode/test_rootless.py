@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pwd
@@ -130,7 +131,12 @@ def test_what_a_module_started_ends_with_it(node: Node, tools: str) -> None:
 
 
 def processes_of(uid: int) -> list[str]:
-    return [folder.name for folder in Path("/proc").glob("[0-9]*") if folder.stat().st_uid == uid]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError):  # ended meanwhile
+            if folder.stat().st_uid == uid:
+                found.append(folder.name)
+    return found
 
 
 @pytest.fixture

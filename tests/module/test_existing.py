@@ -60,6 +60,7 @@ def test_every_task_is_listed_under_its_own_id(updated: Node, made: list[Existin
     assert ("broken", "BAD_id") in found
 
 
+@pytest.mark.timeout(400)  # a process for each of many tasks
 def test_every_schedule_goes_on_and_starts_its_own_task(updated: Node, made: list[Existing]) -> None:
     expected = {f"{one.name}.cron" for one in made if one.values["CRON"]}
     assert {path.name for path in updated.paths.cron_files()} == expected

@@ -34,12 +34,13 @@ def default_log_name(now: float, user1: str, user2: str) -> str:
 class Output:
     """Writes lines to standard output, and from :meth:`open_log` on to the log file too.
 
-    A reader that goes away or a full disk silences that one of the two; the run goes on.
+    A reader that goes away or a full disk silences that one of the two; the run goes on. shown: whether there
+    is a standard output for them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shown: bool = True) -> None:
         # A closed standard output is not used: its number may be given to a socket.
-        self._stdout: int | None = None if sys.stdout is None else 1
+        self._stdout: int | None = None if sys.stdout is None or not shown else 1
         self._log: int | None = None
         #: Shows the run on the terminal; then standard output gets no lines but those of `lines`.
         self.screen: Screen | None = None

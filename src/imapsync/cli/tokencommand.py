@@ -32,12 +32,13 @@ def token_command(text: str, option: str) -> Callable[[], Awaitable[str]]:
         raise UsageError(f"Option --{option}: the command is empty.", option=option)
 
     async def run() -> str:
-        return _token(await _output(words, option), option)
+        return _token(await output_of(words, option), option)
 
     return run
 
 
-async def _output(words: list[str], option: str) -> bytes:
+async def output_of(words: list[str], option: str) -> bytes:
+    """Give what a program of the user's prints. SecretUnavailable, which names the option, when it fails."""
     from imapsync.session.errors import SecretUnavailable
 
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import html
-import re
 import string
 import urllib.parse
 
@@ -27,7 +26,7 @@ class Redactor:
     def __init__(self) -> None:
         self._secrets: list[str] = []
         self._forms: tuple[str, ...] | None = None
-        self._any: re.Pattern[str] | None = None
+        self._beginnings: frozenset[str] = frozenset()
 
     def hide(self, *secrets: str) -> None:
         """Mask these texts from now on."""
@@ -43,10 +42,12 @@ class Redactor:
             once = {form for secret in self._secrets for form in _forms(secret)}
             twice = {form for secret in once for form in _forms(secret)}
             self._forms = tuple(sorted(once | twice, key=len, reverse=True))
-            # In order, so that a second connection of the same user finds the expression made.
-            beginnings = sorted({form[: _least(form)] for form in self._forms})
-            self._any = re.compile("|".join(map(re.escape, beginnings)), re.IGNORECASE | re.ASCII)
-        if self._any is None or self._any.search(text) is None:
+            self._beginnings = frozenset(form[:LEAST_SECRET].translate(_LOWER) for form in self._forms)
+        lower, beginnings = text.translate(_LOWER), self._beginnings
+        for at in range(len(lower) - LEAST_SECRET + 1):
+            if lower[at : at + LEAST_SECRET] in beginnings:
+                break
+        else:
             return text  # as nearly all are: each answer of a server goes through here
         # Whole ones first: the beginning of one form may lie within another.
         for form in self._forms:
@@ -77,21 +78,25 @@ def _least(form: str) -> int:
 def _forms(secret: str) -> set[str]:
     """Give how a text may look when it is repeated: plain, quoted, hex, by URL, HTML or base64."""
     raw = secret.encode("utf-8", "surrogatepass")
+    in_hex = raw.hex(" ")
     forms = {
         secret,
-        secret.replace("\\", "\\\\").replace('"', '\\"'),
-        repr(secret)[1:-1],
         raw.hex(),
-        raw.hex(" "),
-        raw.hex(":"),
-        "".join(f"\\x{byte:02x}" for byte in raw),
-        "".join(f"%{byte:02x}" for byte in raw),
-        urllib.parse.quote(secret, safe="", errors="replace"),
-        urllib.parse.quote(secret, errors="replace"),
-        urllib.parse.quote_plus(secret, errors="replace"),
-        html.escape(secret),
-        binascii.b2a_qp(raw, quotetabs=True).decode("ascii").replace("=\n", ""),
+        in_hex,
+        in_hex.replace(" ", ":"),
+        "\\x" + in_hex.replace(" ", "\\x"),
+        "%" + in_hex.replace(" ", "%"),
     }
+    if not (secret.isascii() and secret.isalnum()):  # of others there is nothing to quote
+        forms |= {
+            secret.replace("\\", "\\\\").replace('"', '\\"'),
+            repr(secret)[1:-1],
+            urllib.parse.quote(secret, safe="", errors="replace"),
+            urllib.parse.quote(secret, errors="replace"),
+            urllib.parse.quote_plus(secret, errors="replace"),
+            html.escape(secret),
+            binascii.b2a_qp(raw, quotetabs=True).decode("ascii").replace("=\n", ""),
+        }
     for shift in range(3):
         # Base64 of a longer text that holds this one: what the neighbours change is left out.
         coded = base64.b64encode(b"\0" * shift + raw).decode("ascii").rstrip("=")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -25,8 +26,8 @@ BESIDE = {
     "proxyauth": ["--authuser{n}", "admin"],
     "abletosearch": ["--maxage", "1"],
     "maxlinelengthcmd": ["--maxlinelength", "9"],
-    "usecache": ["--tmpdir", "/nowhere"],
-    "useuid": ["--tmpdir", "/nowhere"],
+    "usecache": ["--tmpdir", gettempdir()],
+    "useuid": ["--tmpdir", gettempdir()],
 }
 #: Values for options of which "1" or "x" says nothing, or is refused.
 VALUES = {
