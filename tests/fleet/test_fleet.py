@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.servers
+
+
+def children_of(pid: int) -> list[int]:
+    done = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(word) for word in done.stdout.split()]
 
 
 def test_all_accounts_arrive_and_a_second_run_copies_nothing(make: Callable[..., Fleet]) -> None:
@@ -81,10 +89,7 @@ def test_killed_with_everything_and_run_again(make: Callable[..., Fleet]) -> Non
         start_new_session=True,
     )
     wait_until(lambda: fleet.ended() >= 2)
-    workers = subprocess.run(
-        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False
-    ).stdout.split()
-    for pid in [*map(int, workers), process.pid]:
+    for pid in [*children_of(process.pid), process.pid]:
         os.kill(pid, signal.SIGKILL)
     process.wait()
     before = fleet.ended()
@@ -101,10 +106,7 @@ def test_a_worker_that_dies_costs_its_accounts_a_second_try(make: Callable[..., 
         fleet.words("run", "--jobs", "4"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     wait_until(lambda: fleet.ended() >= 1)
-    worker = subprocess.run(
-        ["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True
-    ).stdout.split()[0]
-    os.kill(int(worker), signal.SIGKILL)
+    os.kill(children_of(process.pid)[0], signal.SIGKILL)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 0, told
     assert fleet.is_exact()
@@ -195,3 +197,39 @@ def test_a_wrong_command_line(words: list[str], code: int, told: str) -> None:
     )
     assert done.returncode == code
     assert told in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_fifty_times_something_is_lost_or_doubled(make: Callable[..., Fleet]) -> None:
+    """Of every three kills one takes a worker, one the command, one everything."""
+    random = Random(50)
+    fleet = make(40, messages=60, size=30_000)
+    kills = 0
+    for _ in range(400):
+        process = subprocess.Popen(
+            fleet.words("run", "--jobs", "6"), stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            process.wait(timeout=random.uniform(0.4, 2.5))
+        except subprocess.TimeoutExpired:
+            kills += 1
+        workers = children_of(process.pid)
+        for pid in (workers[:1], [process.pid], [process.pid, *workers])[kills % 3]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+        if kills >= 50:
+            break
+        if process.returncode == 0:  # all is there: begin with empty destinations again
+            assert fleet.is_exact()
+            for user in fleet.users:
+                fleet.two.remove_account(user)
+                fleet.two.add_user(user, PASSWORD)
+            shutil.rmtree(fleet.directory)
+    process.kill()
+    process.wait()
+    wait_until(lambda: fleet.run()[0] != 8)
+    assert kills >= 50
+    assert fleet.is_exact()
