@@ -169,7 +169,7 @@ def match(source: MessageIndex, destination: MessageIndex, rules: PairingRules) 
     _pair_known(source, destination, rules.known, partner, taken)
     wanted, duplicates = _without_duplicates(source, keys, partner, sync_duplicates=sync_duplicates)
     if not len(destination):
-        return Matching(partner, _selected(source, wanted), duplicates, array("I"))
+        return Matching(partner, _selected(source, wanted), _selected(source, duplicates), array("I"))
     free = [row for row, is_taken in enumerate(taken) if not is_taken]
     keys_there = _exact_keys(destination)
     exact = _Chains((keys_there[row] for row in free), free)
@@ -181,13 +181,15 @@ def match(source: MessageIndex, destination: MessageIndex, rules: PairingRules) 
         else:
             partner[row] = found
             taken[found] = 1
-    if rules.keep_copies_of_duplicates:
-        for row in duplicates:
+    for row in duplicates:
+        if rules.keep_copies_of_duplicates or source.uids[row] in source.excluded:
             found = exact.pop(keys[row])
             if found != NONE:
                 partner[row] = found
                 taken[found] = 1
-        duplicates = array("I", (row for row in duplicates if partner[row] == NONE))
+    duplicates = array(
+        "I", (row for row in duplicates if partner[row] == NONE and source.uids[row] not in source.excluded)
+    )
     del exact
     if left:
         free = [
@@ -347,7 +349,6 @@ def _without_duplicates(
     if sync_duplicates:
         return (row for row, found in enumerate(partner) if found == NONE), duplicates
     seen = {keys[row] for row, found in enumerate(partner) if found != NONE}
-    excluded = index.excluded
     wanted = array("I")
     for row in _in_order(index):
         if partner[row] != NONE:
@@ -356,7 +357,7 @@ def _without_duplicates(
         if key not in seen:
             seen.add(key)
             wanted.append(row)
-        elif not excluded or index.uids[row] not in excluded:
+        else:
             duplicates.append(row)
     return wanted, duplicates
 

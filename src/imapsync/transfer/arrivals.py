@@ -15,7 +15,7 @@ from imapsync.account.seen import FolderReplaced, numbers_of
 from imapsync.plan.stored import all_there, unaccounted
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Numbers, Reason
-from imapsync.transfer import telling
+from imapsync.transfer import recording, telling
 from imapsync.transfer.copylist import DONE
 from imapsync.transfer.failures import message_lost
 from imapsync.transfer.flagging import change_flags, missing_flags
@@ -57,6 +57,9 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
         wanted = _needs_uids(run) or job.copying.flags_open
         rows = [row for row in done if not job.copying.copies[row]] if wanted else []
     else:
+        if any(0 < job.copying.copies[row] < job.copying.floor for row in done):
+            job.copying.floor = 1
+            recording.restored(run, job)
         present: set[int] = set()
         with contextlib.suppress(FolderReplaced):  # else none of their UIDs is there any more
             folder = await run.destination.opened(job.destination)

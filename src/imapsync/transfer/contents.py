@@ -117,7 +117,19 @@ async def tell_apart(
     here = [source.uids[row] for row in found.source_same_size]
     there = [destination.uids[row] for row in found.destination_same_size]
     await _read_both(run, job, sides, (here, there))
+    await _read_in_place(run, job, source, {uid: known[uid] for uid in here if uid in known})
     return sizes_differ
+
+
+async def _read_in_place(run: Run, job: FolderJob, source: MessageIndex, known: Mapping[int, int]) -> None:
+    """Read the copies of known originals that left before they could be read."""
+    left = {
+        copy: uid for uid, copy in known.items() if source.contents.get(uid) == unlike_any(uid, source=True)
+    }
+    if left and not run.settings.content.changes:
+        folder = await run.destination.opened(job.destination)
+        copies = await read_contents(folder, left, run.identity)
+        source.contents.update((left[copy], content) for copy, content in copies.items())
 
 
 async def _read_other_sizes(

@@ -124,9 +124,11 @@ class DeltaComparison:
             return
         # What is new by the recorded numbers was read by another question.
         plan = self._plan
+        last = self._last
+        plan.absent_here = any(pair.source_uid not in here for pair in last)
+        plan.absent_there = any(pair.copy not in there for pair in last)
         here |= plan.new.digests_by_uid()
         there |= plan.destination_new.digests_by_uid()
-        last = self._last
         if record.rules != self._reading.rules:  # perhaps other headers identify messages now
             last = [pair._replace(digest=0) for pair in last]
         if not same_messages(last, here, there, altered=self._run.settings.content.alters_headers):

@@ -19,6 +19,7 @@ from imapsync.plan.changes import (
     removed_copies,
     take_over,
     vanished,
+    without_original,
     without_our_marks,
 )
 from imapsync.plan.decisions import NOTHING, Compared, merged
@@ -56,7 +57,8 @@ class DeltaPlan:
 
     vanished: source UIDs that are gone. new: source messages the journal does not know. listed: source UIDs
     that are selected now, when they had to be listed. destination_new: messages on the destination since the
-    last run. wanted: what the numbers of the opened folders ask for.
+    last run. wanted: what the numbers of the opened folders ask for. absent_here, absent_there: whether one
+    of the last pairs was missed, whatever the numbers say.
     """
 
     def __init__(self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord) -> None:
@@ -65,6 +67,7 @@ class DeltaPlan:
         self.listed: UidSet | None = None
         self.destination_new = MessageIndex(reading.table)
         self.wanted: Questions | None = None
+        self.absent_here = self.absent_there = False
         self._run = run
         self._job = job
         self._reading = reading
@@ -175,7 +178,7 @@ class DeltaPlan:
         elif record.settled and not searched:
             told = len(self.vanished) if qresync else 0
             arrived = self._arrived - told
-            if not adds_up(record.source, self._source_now, arrived):
+            if self.absent_here or not adds_up(record.source, self._source_now, arrived):
                 await self._list_source(None)
         elif not qresync:
             await self._list_source(None)
@@ -210,13 +213,12 @@ class DeltaPlan:
             return
         now = job.destination.numbers
         wanted = self.wanted
-        if (wanted is not None and wanted.destination_list) or not adds_up(
-            record.destination, now, self.destination_new.seen_below(now.uidnext)
-        ):
-            listed = await list_all(self._run, job, await self._run.destination.opened(job.destination))
-            if listed is None:
+        listed = self.absent_there or (wanted is not None and wanted.destination_list)
+        if listed or not adds_up(record.destination, now, self.destination_new.seen_below(now.uidnext)):
+            shown = await list_all(self._run, job, await self._run.destination.opened(job.destination))
+            if shown is None:
                 return  # who knows which copies are there; nothing is concluded from it
-            self._present = set(listed.uids)
+            self._present = set(shown.uids)
             pairs = self._known_pairs()
             self._marks = removed_copies(
                 pairs.source_uids, pairs.destination_uids, self._present, record.destination_seen
@@ -412,7 +414,8 @@ class DeltaPlan:
         if listed is None:
             return
         known = {*new.uids, *self._known_pairs().source_uids, *self._late}
-        unknown = UidSet.of(uid for uid in listed.uids if uid not in known)
+        before = job.source.numbers.uidnext  # what came later is for the next run
+        unknown = UidSet.of(uid for uid in listed.uids if uid not in known and (not before or uid < before))
         for some in unknown.split(planning.UIDS_PER_QUESTION):
             await reader.read(reader.ask(folder, some), self._reading.table, into=new)
         await reader.complete(folder, new)
@@ -438,10 +441,11 @@ class DeltaPlan:
             )
         )
         orphans = {pair.copy for pair in self._orphans}
-        if not self._marks and not (loose.keys() - orphans):
+        again = bool(self._marks) or not record.settled
+        if not again and not (loose.keys() - orphans):
             return
         await self._identify_pairs()
-        if self._marks:
+        if again:
             loose |= journal.loose(record.id)
         if self._present is not None:
             loose = {uid: who for uid, who in loose.items() if uid in self._present}
@@ -451,6 +455,7 @@ class DeltaPlan:
             for pair in journal.marked_as(record.id, GONE)
             if pair.source_uid not in self.vanished and pair.source_uid not in self._marks
         ]
+        gone += self._without_original()
         gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(record.id))
         if not gone:
             return
@@ -462,6 +467,18 @@ class DeltaPlan:
         taken = set(back.values())
         self.destination_new = self.destination_new.without(taken)
         self._put_back = taken
+
+    def _without_original(self) -> list[Pair]:
+        """Give the duplicates of messages that are gone, or whose copies are."""
+        journal, record = self._journal, self._record
+        away = self.vanished | self._marks.keys()
+        left = [
+            pair for pair in journal.marked_as(record.id, [Copy.DUPLICATE]) if pair.source_uid not in away
+        ]
+        if not left:
+            return []
+        alive = [pair for pair in journal.identified(record.id) if pair.source_uid not in away]
+        return [pair for pair in without_original(left, alive) if pair.source_uid not in self._taken_over]
 
     async def _contents_of(self, uids: list[int], places: list[int]) -> tuple[dict[int, int], dict[int, int]]:
         """Read source messages, and what may be their copies."""

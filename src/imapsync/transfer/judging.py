@@ -64,6 +64,9 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     for job in jobs:
         if job.record is not None and job.position in judgement.marks:
             journal.mark(job.record.id, judgement.marks[job.position].items())
+            copies, removed = journal.count(job.record.id)
+            job.record = job.record._replace(copies=copies, removed=removed)
+            journal.update(job.record)
     if restored and not judgement.doubted:
         journal.note_restored(0)
     journal.commit()
@@ -120,12 +123,14 @@ async def _found_elsewhere(
 
 
 def _claimed(run: Run, jobs: list[FolderJob]) -> dict[str, set[int]]:
-    """Give destination folder -> UIDs that are copies of other originals."""
+    """Give destination folder -> UIDs that are copies of other originals, be they on the source or moved."""
     claimed: dict[str, set[int]] = {}
     for job in jobs:
         if run.journal is not None and job.record is not None:
             copies = run.journal.pairs(job.record.id).destination_uids
-            claimed.setdefault(job.pair.destination, set()).update(copy for copy in copies if copy > 0)
+            there = claimed.setdefault(job.pair.destination, set())
+            there.update(copy for copy in copies if copy > 0)
+            there |= run.journal.moved(job.record.id)
     return claimed
 
 

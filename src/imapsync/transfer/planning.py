@@ -91,7 +91,7 @@ def plan_copy_of_all(
         ours=remembered.ours,
     )
     recording.begin(run, job)
-    plan = decide_all(source, case)
+    plan = decide_all(source, case)._replace(lost=remembered.copies)
     _tell_work(run, job, source, plan)
     telling.compared(run, job, source=len(source), destination=0, to_copy=len(plan.copy.uids))
     return plan

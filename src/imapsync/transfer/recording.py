@@ -122,6 +122,13 @@ def note_restored(run: Run, record: FolderRecord) -> None:
         run.journal.note_restored(run.journal.restored() + max(1, record.copies))
 
 
+def restored(run: Run, job: FolderJob) -> None:
+    """Give up a folder whose server gives UIDs that it had given before: it was put back meanwhile."""
+    if job.record is not None:
+        note_restored(run, job.record)
+        give_up(run, job)
+
+
 def note_lost(run: Run, jobs: Sequence[FolderJob]) -> None:
     """Keep in mind that the destination has lost more than half of all copies together with their folders.
 

@@ -205,9 +205,24 @@ class Context:
             rows = self.destination.fetch(uids)
             destination.contents.update((uid, unlike_any(uid, source=False)) for uid in uids)
             destination.contents.update((uid, stored.mail.content) for uid, stored in rows.items())
+        yield from self._read_in_place(job, source, known or {}, here)
         if len({source.digests[row] for row in found.source_other_size}) <= SAMPLE:
             return False
         raise AssertionError("histories have fewer messages")
+
+    def _read_in_place(
+        self, job: Job, source: MessageIndex, known: Mapping[int, int], rows: list[int]
+    ) -> Steps[None]:
+        """Read the copies of known originals that left before they could be read."""
+        left = {known[uid]: uid for row in rows if (uid := source.uids[row]) in known}
+        left = {
+            copy: uid for copy, uid in left.items() if source.contents[uid] == unlike_any(uid, source=True)
+        }
+        if left:
+            yield from self.same_destination(job)
+            yield
+            rows_there = self.destination.fetch(left)
+            source.contents.update((left[copy], stored.mail.content) for copy, stored in rows_there.items())
 
     def older_than(self) -> set[int]:
         rows = self.source.fetch(self.source.search())

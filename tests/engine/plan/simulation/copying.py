@@ -74,6 +74,9 @@ def check_arrivals(run: Context, jobs: list[Job]) -> Steps[None]:
         if agrees:
             rows = [row for row in done if not row.copy]
         else:
+            if any(0 < row.copy < job.floor for row in done):
+                job.floor = 1
+                give_up(run, job)
             yield from run.open_destination(job)
             replaced = run.is_replaced(job)
             present = set() if replaced else {uid for uid in run.destination.search() if uid >= job.floor}
@@ -121,6 +124,15 @@ def _copy_row(run: Context, job: Job, row: Row) -> Steps[None]:
     if row.copy:
         _record(run, job, row)
         run.commit()
+
+
+def give_up(run: Context, job: Job) -> None:
+    """Forget a folder whose server gives UIDs that it had given before: it was put back."""
+    if run.journal is not None and job.record is not None:
+        run.note_restored(job.record)
+        run.journal.give_up(job.name)
+        run.journal.commit()
+        job.record = None
 
 
 def _vanished(run: Context, job: Job, row: Row) -> None:

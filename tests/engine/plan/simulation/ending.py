@@ -124,6 +124,11 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
     )
     for at, name in enumerate(names):
         journal.mark(name, judgement.marks[at].items())
+        copies, removed = journal.count(name)
+        journal.update(name, journal.read(name).record._replace(copies=copies, removed=removed))
+    for job in jobs:
+        if job.name in gone:
+            job.record = journal.read(job.name).record
     if restored and not judgement.doubted:
         journal.restored = 0
     journal.commit()
@@ -165,6 +170,7 @@ def _found_elsewhere(
         if run.journal is not None and job.record is not None:
             pairs = run.journal.read(job.name).pairs.values()
             claimed[job.name] = {pair.copy for pair in pairs if pair.copy > 0}
+            claimed[job.name] |= run.journal.moved(job.name)
     for name in list(run.world.there.boxes) if wanted else ():
         yield
         run.destination.select(name)

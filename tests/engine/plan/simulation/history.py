@@ -97,6 +97,7 @@ def _missing(world: World, options: Options, run: Run) -> list[str]:
     return world.law.missing(
         lambda stored: (
             run.reader.wants(stored)
+            and stored.mail.content not in world.law.brought_back
             and not (options.unseen and stored.mail.content in world.law.unfound)
             and (
                 not options.unseen
@@ -110,6 +111,7 @@ def _missing(world: World, options: Options, run: Run) -> list[str]:
 def _come_to_rest(world: World, options: Options, *, duplicates: bool, marks: bool, empties: bool) -> None:
     world.hides = None
     world.law.unfound.clear()
+    world.law.brought_back.clear()
     last = options._replace(maxdelete2=10**6, maxvanished2=None)
     changed: list[int] = []
     complete = True

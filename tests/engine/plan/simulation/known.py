@@ -31,6 +31,7 @@ from imapsync.plan.changes import (
     removed_copies,
     take_over,
     vanished,
+    without_original,
     without_our_marks,
 )
 from imapsync.plan.decisions import Compared
@@ -70,6 +71,7 @@ class KnownComparison:
         self._late: set[int] = set()
         self._put_back: set[int] = set()
         self._highest = 0
+        self._absent_here = self._absent_there = False
         self._arrived = 0
         self._flag_rows: dict[int, int] = {}
 
@@ -104,6 +106,8 @@ class KnownComparison:
         there = {uid: stored.mail.digest for uid, stored in looked.items()}
         if record.rules != run.wishes.rules:
             last = [pair._replace(digest=0) for pair in last]
+        self._absent_here = any(pair.source_uid not in here for pair in last)
+        self._absent_there = any(pair.copy not in there for pair in last)
         here |= dict(zip(self._new.uids, self._new.digests, strict=True))
         there |= dict(zip(self._there.uids, self._there.digests, strict=True))
         if not same_messages(last, here, there, altered=False):
@@ -222,7 +226,7 @@ class KnownComparison:
             yield from self._list_source(self._listed)
         elif record.settled and not searched:
             told = len(self._vanished) if qresync else 0
-            if not adds_up(record.source, job.source_numbers, self._arrived - told):
+            if self._absent_here or not adds_up(record.source, job.source_numbers, self._arrived - told):
                 yield from self._list_source(None)
         elif not qresync:
             yield from self._list_source(None)
@@ -252,8 +256,10 @@ class KnownComparison:
         if job.destination is None:
             return
         now = opened_numbers(job.destination, job.destination_status)
-        if self._wanted.destination_list or not adds_up(
-            record.destination, now, self._there.seen_below(now.uidnext)
+        if (
+            self._absent_there
+            or self._wanted.destination_list
+            or not adds_up(record.destination, now, self._there.seen_below(now.uidnext))
         ):
             yield from run.same_destination(job)
             self._present = yield from run.list_all(job, run.destination)
@@ -411,7 +417,8 @@ class KnownComparison:
         yield from run.same_source(self.job)
         listed = yield from run.list_all(self.job, run.source)
         known = {*new.uids, *self._journal.read(self.job.name).pairs, *self._late}
-        run.reader.source(run.source.fetch((listed or set()) - known), new)
+        before = self.job.source_numbers.uidnext
+        run.reader.source(run.source.fetch(uid for uid in (listed or set()) - known if uid < before), new)
 
     def _look_at_flags(self, compared: Compared) -> Steps[None]:
         loose, paired = compared.destination, compared.paired()
@@ -427,10 +434,11 @@ class KnownComparison:
         journal, name, new = self._journal, self.job.name, self._there
         loose = dict(zip(new.uids, zip(new.digests, new.sizes, strict=True), strict=True))
         orphans = {pair.copy for pair in self._orphans}
-        if not self._marks and not (loose.keys() - orphans):
+        again = bool(self._marks) or not self._record.settled
+        if not again and not (loose.keys() - orphans):
             return
         yield from self._identify_pairs()
-        if self._marks:
+        if again:
             loose |= {uid: row[:2] for uid, row in journal.read(name).loose.items()}
         if self._present is not None:
             loose = {uid: who for uid, who in loose.items() if uid in self._present}
@@ -441,6 +449,7 @@ class KnownComparison:
             for pair in journal.marked_as(name, GONE)
             if pair.source_uid not in self._vanished and pair.source_uid not in self._marks
         ]
+        gone += self._without_original()
         gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(name))
         if not gone:
             return
@@ -451,6 +460,14 @@ class KnownComparison:
         self._taken_over |= back
         self._put_back = set(back.values())
         self._there = self._there.without(self._put_back)
+
+    def _without_original(self) -> list[Pair]:
+        """Give the duplicates of messages that are gone, or whose copies are."""
+        journal, name = self._journal, self.job.name
+        away = self._vanished | self._marks.keys()
+        left = [pair for pair in journal.marked_as(name, [Copy.DUPLICATE]) if pair.source_uid not in away]
+        alive = [pair for pair in journal.identified(name) if pair.source_uid not in away]
+        return [pair for pair in without_original(left, alive) if pair.source_uid not in self._taken_over]
 
     def _contents_of(
         self, uids: list[int], copies: list[int]

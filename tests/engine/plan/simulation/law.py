@@ -73,6 +73,10 @@ class Law:
         self.hid = False
         self.hid_in: Counter[str] = Counter()
         self.unfound: set[int] = set()
+        #: How often host2 was put back in the middle of a run, where nobody tells UIDs.
+        self.put_back_there = 0
+        #: What a backup of host1 has brought back: found within a day where all numbers are as they were.
+        self.brought_back: set[int] = set()
         #: Whether folders of host1 got each other's names in this run, and may be open under the old ones.
         self.swapped_here = False
         #: Contents whose owner set \Deleted on host1; whose flags were changed on host2.
@@ -114,7 +118,7 @@ class Law:
             if copy not in self._there.boxes[name].messages
             and (
                 (stored := self._here.boxes[name].messages.get(uid)) is None
-                or stored.mail.content not in self._there.boxes[name].contents()
+                or stored.mail.content not in self._there.contents()
             )
         ]
         if 2 * len(gone) <= sum(map(len, known.values())):
@@ -234,6 +238,7 @@ class Law:
             for mail, count in ours.items():
                 most = self.most[name, mail.content] + self.moved[name, mail.content] if duplicates else 1
                 most += self.hid_in[name] if duplicates else 0
+                most += self.put_back_there
                 if (name, *mail[:2]) not in self._alike:
                     judge(count <= most, f"{count} copies of {mail} in {name}, there were {most}")
             for _, digest, size in (key for key in self._alike if key[0] == name):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 def plan_copy_of_all(run: Context, job: Job, source: MessageIndex) -> None:
     job.floor = _floor(job, 0)
-    job.gone_both = 0
     begin_record(run, job)
     rows = [row for row, uid in enumerate(source.uids) if uid not in source.excluded]
     _plan_rows(job, source, rows)

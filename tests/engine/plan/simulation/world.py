@@ -79,12 +79,12 @@ class World:
     def delete_here(self, first: int, _: int) -> None:
         place = self._pick(self.here, SYNCED, first)
         if place is not None:
-            self.law.took_here(self.here.boxes[place[0]].take(place[1]).mail.content)
+            self.law.took_here(self._take_here(place).mail.content)
 
     def move_here(self, first: int, _: int) -> None:
         place = self._pick(self.here, SYNCED, first)
         if place is not None:
-            stored = self.here.boxes[place[0]].take(place[1])
+            stored = self._take_here(place)
             other = SYNCED[1 - SYNCED.index(place[0])]
             if DELETED in stored.flags:
                 self.law.marked_here.add(stored.mail.content)
@@ -94,7 +94,7 @@ class World:
         """Save a draft anew: same identity, other content, perhaps other size."""
         place = self._pick(self.here, SYNCED, first)
         if place is not None:
-            old = self.here.boxes[place[0]].take(place[1])
+            old = self._take_here(place)
             self.law.took_here(old.mail.content)
             self._last_content += 1
             mail = Mail(old.mail.digest, old.mail.size + second % 2, self._last_content)
@@ -223,10 +223,11 @@ class World:
                     stored.born = there.born
         self._replace(server, boxes)
         if server is self.here:
-            self.law.unfound |= server.contents() - set().union(*before.values())
+            self.law.brought_back |= server.contents() - set().union(*before.values())
             self.law.put_back |= known - server.contents()
             self.law.count_here()
         else:
+            self.law.put_back_there += bool(self.sessions) and not server.uidplus
             for name, contents in before.items():
                 for content in contents - server.boxes[name].contents():
                     self.law.took_there(name, content)
@@ -267,6 +268,12 @@ class World:
                 self.law.took_there(name, content)
 
     # -- inside
+
+    def _take_here(self, place: Place) -> Stored:
+        """Take a message off host1; one that a backup brings back has the flags that are in the backup."""
+        name, uid = place
+        self.file.truth.marked.discard((name, self.here.boxes[name].uidvalidity, uid))
+        return self.here.boxes[name].take(uid)
 
     def _replace(self, server: Server, boxes: dict[str, Box]) -> None:
         server.boxes = boxes
