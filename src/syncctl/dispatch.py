@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: A lock is probed for microseconds at a time: this is patience enough to tell a probe from a run.
 _PROBE_PATIENCE_S: Final = 0.5
+#: A start that was meant once and missed is made up for within this time.
+_MISSED_S: Final = 24 * 3600.0
 #: How often the timer looks whether an earlier start was added.
 _TIMER_STEP_S: Final = 1.0
 
@@ -80,8 +82,27 @@ def resume(context: Context) -> None:
             return
         running = [task for task in context.store.names() if _was_interrupted(context, task)]
         left = [entry for entry in _entries(context, left=True).values() if entry.task not in running]
-        jobs, timer = _serve(context, [*(Entry(task, 0) for task in running), *left])
+        known = {*running, *(entry.task for entry in left)}
+        missed = [task for task in context.store.names() if task not in known and _was_missed(context, task)]
+        jobs, timer = _serve(
+            context,
+            [*(Entry(task, 0) for task in running), *left, *(Entry(task, time.time()) for task in missed)],
+        )
     _launch(context, jobs, timer)
+
+
+def _was_missed(context: Context, task: str) -> bool:
+    """Tell whether a start that was meant once, within the last day, fell into a time without the service."""
+    try:
+        moment = schedule.moment_of(files.read(context.paths.cron_file(task)).decode(errors="replace"))
+    except OSError:
+        return False
+    if moment is None or not 0 <= time.time() - moment.timestamp() < _MISSED_S:
+        return False
+    if files.read_json(context.paths.lock(task)) is not None:
+        return False  # it ran, and an administrator stopped it
+    result = runtime.result(context.paths, task)
+    return result is None or float(str(result["started_at"])) < moment.timestamp()
 
 
 def _was_interrupted(context: Context, task: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from imapsync_tasks import runtime, schedule
@@ -75,7 +76,10 @@ def _start(context: Context, words: Sequence[str]) -> int:
     release = _release([option for option in options if option != "--detach"])
     if not tasks or release is None or (any(release) and len(tasks) > 1):
         return _usage()
-    scheduled = os.environ.get(schedule.SCHEDULED_VARIABLE) == "1"
+    variable = os.environ.get(schedule.SCHEDULED_VARIABLE, "")
+    if not schedule.is_meant(variable, time.time()):
+        return exitcodes.OK
+    scheduled = bool(variable)
     if detach or scheduled or len(tasks) > 1:
         dispatch.start(context, tasks, scheduled=scheduled, release=release)
         return exitcodes.OK

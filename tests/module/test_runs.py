@@ -268,6 +268,32 @@ def test_a_smaller_limit_holds_from_the_next_end_on(idle: Node) -> None:
     until(lambda: state(idle, tasks[3]) == "running")
 
 
+def missed(node: Node, minutes: float, task_id: str) -> str:
+    """Save a task that was meant to start once, so many minutes ago."""
+    moment = time.localtime(time.time() - 60 * minutes)
+    return node.save(task_id=task_id, cron=time.strftime("%Y-%m-%d %H:%M", moment))
+
+
+def test_a_single_start_that_fell_into_a_time_without_the_service_is_made_up_for(idle: Node) -> None:
+    (idle.home / "seconds").write_text("0")
+    late, long_ago, ahead = missed(idle, 10, "a"), missed(idle, 1500, "b"), missed(idle, -30, "c")
+    assert idle.syncctl("resume").returncode == 0
+    until(lambda: runtime.result(idle.paths, late) is not None)
+    assert runs(idle) == [f"{late}.state"]
+    assert idle.syncctl("resume").returncode == 0  # it has run since
+    assert runs(idle) == [f"{late}.state"]
+    assert [state(idle, task) for task in (late, long_ago, ahead)] == ["stopped"] * 3
+
+
+def test_a_date_that_comes_back_next_year_starts_nothing(idle: Node) -> None:
+    task = idle.save(cron="2020-01-02 03:04")
+    assert idle.syncctl("start", task, SYNCCTL_SCHEDULED="2020-01-02 03:04").returncode == 0
+    assert queue.read(idle.paths) == []
+    today = time.strftime("%Y-%m-%d 00:00")
+    assert idle.syncctl("start", task, SYNCCTL_SCHEDULED=today).returncode == 0
+    assert [entry.task for entry in queue.read(idle.paths)] == [task]
+
+
 def test_scheduled_starts_spread_and_a_person_does_not_wait(idle: Node) -> None:
     tasks = [idle.save(task_id=f"t{number}") for number in range(40)]
     delays = sorted(schedule.delay_s(task) for task in tasks)

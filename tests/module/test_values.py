@@ -51,6 +51,58 @@ def test_a_schedule_is_refused_here_and_kept_running_where_others_stored_it(
     assert schedule.tolerant(text) == meant
 
 
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("22:00", ["0 22 * * *"]),
+        ("mon-fri 00:05", ["5 0 * * 1,2,3,4,5"]),
+        ("sun,mon 23:59", ["59 23 * * 0,1"]),
+        ("fri-mon 08:00", ["0 8 * * 0,1,5,6"]),
+        ("sat,sun 1h", ["1 * * * 0,6"]),
+        ("10m 18-24", ["*/10 18,19,20,21,22,23 * * *"]),
+        ("5h 08-20", ["1 8,13,18 * * *"]),
+        ("7h 20-06", ["1 20 * * *", "1 3 * * *"]),
+        ("2026-12-24 22:00", ["0 22 24 12 *"]),
+        ("2028-02-29 00:00", ["0 0 29 2 *"]),
+    ],
+)
+def test_a_schedule_by_day_hour_or_date(text: str, lines: list[str]) -> None:
+    assert schedule.is_valid(text)
+    assert schedule.tolerant(text) == text
+    assert schedule.expressions(text) == lines
+    rendered = schedule.render("foo_a1", text, "h").splitlines()
+    assert rendered[2:] == [f"{line} root {schedule.COMMAND} foo_a1" for line in lines]
+
+
+def test_a_window_past_midnight_belongs_to_the_day_on_which_it_begins() -> None:
+    assert schedule.expressions("fri 30m 22-02") == ["*/30 22,23 * * 5", "*/30 0,1 * * 6"]
+    assert schedule.expressions("sun 30m 22-02") == ["*/30 22,23 * * 0", "*/30 0,1 * * 1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("24:00", "22:60", "mon-fri 24:00", "5m 06-06", "5m 24-06", "5m 20-25", "60m 20-06", "24h 20-06"),
+        *("05m 20-06", "2026-02-29 22:00", "2026-13-01 22:00", "2026-12-24 24:00", "mon  22:00", "xyz 22:00"),
+        *("22:00 mon", "mon-fri", "mon-fri 22:00\n", "0000-01-01 00:00"),
+    ],
+)
+def test_what_is_no_day_hour_or_date_is_refused_with_examples(text: str) -> None:
+    assert not schedule.is_valid(text)
+    assert all(schedule.is_valid(choice) for choice in schedule.nearest(text))
+
+
+def test_a_date_is_meant_in_its_own_year_only() -> None:
+    text = schedule.render("foo_a1", "2026-12-24 22:00", "h")
+    moment = schedule.moment_of(text)
+    assert moment is not None
+    assert f"{moment:%Y-%m-%d %H:%M}" == "2026-12-24 22:00"
+    assert schedule.is_meant("2026-12-24 22:00", moment.timestamp())
+    assert not schedule.is_meant("2026-12-24 22:00", moment.replace(year=2027).timestamp())
+    assert schedule.is_meant("1", moment.timestamp())
+    assert schedule.moment_of(schedule.render("foo_a1", "22:00", "h")) is None
+
+
 @pytest.mark.parametrize("text", ["5", "m", "5d", "5 m", "5m\n", "-5m", "12345m"])
 def test_what_is_no_schedule_at_all(text: str) -> None:
     assert not schedule.is_valid(text)
@@ -90,7 +142,9 @@ def taken(rule: Rule, value: object) -> object:
         pytest.param(rules.MESSAGES, [1, 4294967295], [0, 4294967296], id="messages"),
         pytest.param(rules.FLAG, [True, False], [0, 1, "true", None], id="flag"),
         pytest.param(rules.SECURITY, ["", "tls", "ssl"], ["TLS", "both", None, 0], id="choice"),
-        pytest.param(rules.SCHEDULE, ["", "1m", "23h"], ["60m", "x", 5], id="schedule"),
+        pytest.param(
+            rules.SCHEDULE, ["", "1m", "23h", "mon-fri 30m 20-06"], ["60m", "x", "25:00", 5], id="schedule"
+        ),
         pytest.param(
             rules.NEW_TASK_ID, ["a", "x" * 64, "_-.", "9"], ["", "x" * 65, ".a", "a b", 7], id="task id"
         ),

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from typing import Final, NamedTuple
 
-from imapsync_tasks import schedule
+from imapsync_tasks import schedule, timetable
 from imapsync_tasks.errors import Json, Refusal, RefusedError
 
 #: Characters that end a line somewhere: C0, DEL, C1, and Unicode's line and paragraph separators.
@@ -71,10 +71,10 @@ class Host(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """A schedule: "" (by hand only), "<n>m", "<n>h" or "live"."""
+    """A schedule: "" (by hand only), "<n>m", "<n>h", "live", or by day, hour and date (`timetable`)."""
 
-    pattern: str = "([0-9]{1,4}[mh]|live)?"
-    max_length: int = 32
+    pattern: str = f"(live|{timetable.PATTERN})?"
+    max_length: int = 64
 
     def of(self, request: Json, name: str, default: str | None = None) -> str:
         """Give the member `name`; refused with the nearest valid choices."""

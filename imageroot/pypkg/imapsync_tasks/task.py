@@ -99,8 +99,9 @@ class Task(NamedTuple):
         Field(
             rules.SCHEDULE,
             fields.CRON,
-            "Schedule: <n>m with 1-59 minutes, <n>h with 1-23 hours, live: when mail comes, "
-            "or empty: by hand only",
+            "Schedule: <n>m with 1-59 minutes, <n>h with 1-23 hours, live: when mail comes, 22:00 "
+            "(daily), mon-fri 22:00 (on days of the week), mon-fri 30m 20-06 (an interval within hours), "
+            "2026-12-24 22:00 (once), or empty: by hand only. Times are the node's",
             "",
         ),
     ]

@@ -211,6 +211,21 @@ const STATES = {
       await app.getByText(t("edit.security_none"), { exact: true }).click();
     },
   },
+  "task-schedule-window": {
+    page: "task",
+    act: async (app, t) => {
+      await app.getByText(t("edit.schedule_window"), { exact: true }).click();
+      await app.getByText(t("edit.schedule_night"), { exact: true }).scrollIntoViewIfNeeded();
+    },
+  },
+  "task-schedule-daily": {
+    page: "task",
+    act: (app, t) => app.getByText(t("edit.schedule_daily"), { exact: true }).click(),
+  },
+  "task-schedule-once": {
+    page: "task",
+    act: (app, t) => app.getByText(t("edit.schedule_once"), { exact: true }).click(),
+  },
   "task-certificate": {
     page: "task",
     query: "&localuser=dario&task_id=good01&copy=false",

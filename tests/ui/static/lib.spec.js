@@ -10,9 +10,11 @@ import {
 } from "../../../ui/src/lib/exclusions.js";
 import { formatBytes, formatDuration, formatPartOfBytes } from "../../../ui/src/lib/format.js";
 import { pauseAfter } from "../../../ui/src/lib/pace.js";
-import { formatSchedule, parseSchedule } from "../../../ui/src/lib/schedule.js";
+import { formatSchedule, parseSchedule, periodOf } from "../../../ui/src/lib/schedule.js";
 import { queryOfView, viewOfQuery } from "../../../ui/src/lib/table-view.js";
+import { checkPart, emptyForm, formOfTask, taskInput } from "../../../ui/src/lib/task-form.js";
 import { decodeText } from "../../../ui/src/lib/text-file.js";
+import { task } from "../support/samples.js";
 
 for (const [value, cell] of [
   ["plain", '"plain"'],
@@ -77,11 +79,33 @@ test("sizes and times", () => {
   expect(formatDuration(90_061)).toBe("1 d 1 h");
 });
 
-for (const cron of ["", "live", "5m", "59m", "1h", "23h"]) {
+for (const cron of [
+  ...["", "live", "5m", "59m", "1h", "23h", "22:00", "mon-fri 22:00", "mon,tue 08:05", "mon-wed,sat,sun 23:59"],
+  ...["30m 20-06", "mon-fri 2h 08-18", "sat,sun 1h 00-24", "2026-12-24 22:00"],
+]) {
   test(`schedule ${cron || "by hand"} survives the form`, () => {
-    const { mode, count } = parseSchedule(cron);
-    expect(formatSchedule(mode, count)).toBe(cron);
+    expect(formatSchedule(parseSchedule(cron))).toBe(cron);
+    const form = formOfTask(task({ cron }));
+    expect(taskInput(form).cron).toBe(cron);
+    expect(checkPart("schedule", form)).toEqual({});
   });
+}
+
+test("schedules are ordered by how often a task runs", () => {
+  const order = ["5m", "30m 20-06", "1h", "22:00", "mon 22:00", "2026-12-24 22:00", ""];
+  expect([...order].sort((one, other) => periodOf(one) - periodOf(other))).toEqual(order);
+});
+
+for (const [name, values] of [
+  ["no day", { schedule: "daily", at_days: [] }],
+  ["no time", { schedule: "daily", at_time: "" }],
+  ["no date", { schedule: "once", at_date: "" }],
+  ["a window of nothing", { schedule: "window", window_from: "06", window_to: "06" }],
+  ["60 minutes", { schedule: "window", window_count: "60" }],
+  ["24 hours", { schedule: "window", window_unit: "h", window_count: "24" }],
+]) {
+  test(`a schedule with ${name} is told before it is sent`, () =>
+    expect(Object.keys(checkPart("schedule", { ...emptyForm(), ...values }))).toEqual(["cron"]));
 }
 
 for (const [name, bytes, text, guessed] of [

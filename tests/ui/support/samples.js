@@ -162,7 +162,7 @@ export function everyKindOfTask() {
       remotehostname: "imap.department.of.long.names.company.example.org",
       remoteport: "143",
       security: "",
-      cron: "6h",
+      cron: "mon-fri 30m 20-06",
       schedule_paused: true,
       delete_remote: true,
     }),

@@ -114,4 +114,11 @@ const MISTAKE_OF = {
   schedule: "cron",
   every_minutes: "cron",
   every_hours: "cron",
+  window_count: "cron",
+  window_unit: "cron",
+  window_from: "cron",
+  window_to: "cron",
+  at_days: "cron",
+  at_time: "cron",
+  at_date: "cron",
 };

@@ -5,8 +5,9 @@ import {
   formatDateTime,
   formatDuration,
   formatMoment,
+  formatWeekday,
 } from "../lib/format";
-import { parseSchedule } from "../lib/schedule";
+import { daysText, parseSchedule } from "../lib/schedule";
 
 export default {
   methods: {
@@ -26,11 +27,28 @@ export default {
       return formatDuration(seconds, this.$i18n.locale);
     },
     scheduleText(cron) {
-      const { mode, count } = parseSchedule(cron);
-      if (!count) {
-        return this.$t(`tasks.${mode}`);
+      const { mode, count, unit, days, at, from, to, date } = parseSchedule(cron);
+      switch (mode) {
+        case "manual":
+        case "live":
+          return this.$t(`tasks.${mode}`);
+        case "once":
+          return this.$t("tasks.once", { time: this.timeText(Date.parse(`${date}T${at}`) / 1000) });
+        case "daily":
+          return this.$t("tasks.daily", { days: this.daysText(days), at });
+        case "window": {
+          const every = this.$tc(`tasks.every_${unit === "m" ? "minutes" : "hours"}`, count);
+          return this.$t("tasks.window", { every, days: this.daysText(days), from, to });
+        }
+        default:
+          return this.$tc(`tasks.every_${mode}`, count);
       }
-      return this.$tc(`tasks.every_${mode}`, count);
+    },
+    /** Days of the week, Monday as 0: "every day", "Mon–Fri". */
+    daysText(days) {
+      return days.length === 7
+        ? this.$t("tasks.every_day")
+        : daysText(days, (day) => formatWeekday(day, this.$i18n.locale, "short"), "–", ", ");
     },
     /** A text of a group by a code that came from the server, or the group's general text for an unknown one. */
     codeText(group, code, part) {

@@ -56,6 +56,12 @@ export function formatDuration(seconds, locale) {
     .join(" ");
 }
 
+/** The name of a day of the week, Monday as 0; `style`: "short" or "long". */
+export function formatWeekday(day, locale, style) {
+  // The first of January 2024 was a Monday.
+  return new Intl.DateTimeFormat(locale, { weekday: style }).format(new Date(2024, 0, 1 + day));
+}
+
 /** A Unix time in seconds as a short date with the time of day. */
 export function formatDateTime(unixSeconds, locale) {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(

@@ -4,6 +4,7 @@
  * A table that refreshes itself must not move rows under the reader's eyes, so the order in use is kept by
  * `keepOrder` until the reader asks for another one.
  */
+import { periodOf } from "./schedule.js";
 import { hasState, STATES } from "./tasks.js";
 
 const RESULT_RANK = { error: 0, partial: 1, never: 2, success: 3 };
@@ -21,7 +22,7 @@ const SORT_VALUES = {
   remoteusername: text((task) => task.remoteusername),
   remotehostname: text((task) => task.remotehostname),
   foldersynchronization: text((task) => task.foldersynchronization),
-  cron: (row) => minutesOf(row.task.cron),
+  cron: (row) => periodOf(row.task.cron),
   state: (row) => CONDITIONS.indexOf(row.task.condition),
   result: (row) => RESULT_RANK[row.outcome.kind] * 1e11 - (row.outcome.at ?? 0),
   task_id: text((task) => task.task_id),
@@ -61,14 +62,6 @@ export function queryOfView({ search, state, sort, descending, page, length }) {
     at: String(page),
     length: String(length),
   };
-}
-
-function minutesOf(cron) {
-  if (cron === "live") {
-    return 0;
-  }
-  const count = parseInt(cron, 10);
-  return cron ? count * (cron.endsWith("h") ? 60 : 1) : Infinity;
 }
 
 /**

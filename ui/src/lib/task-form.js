@@ -61,15 +61,17 @@ export function emptyForm() {
     deletion: "none",
     delete_remote_older: String(DAYS.start),
     delete_local: false,
-    schedule: "manual",
+    ...scheduleValues(parseSchedule("")),
     every_minutes: "15",
     every_hours: "1",
+    window_count: "30",
+    window_unit: "m",
   };
 }
 
 /** The values of a form for a task of list-tasks; the password stays on the server. */
 export function formOfTask(task) {
-  const { mode, count } = parseSchedule(task.cron);
+  const planned = parseSchedule(task.cron);
   const older = task.delete_remote && task.delete_remote_older > 0;
   const form = {
     ...emptyForm(),
@@ -85,15 +87,35 @@ export function formOfTask(task) {
     patterns: parseExclusions(task.exclude),
     deletion: older ? "older" : task.delete_remote ? "each" : "none",
     delete_local: task.delete_local,
-    schedule: mode,
+    ...scheduleValues(planned),
   };
   if (older) {
     form.delete_remote_older = String(task.delete_remote_older);
   }
-  if (count) {
-    form[`every_${mode}`] = String(count);
-  }
   return form;
+}
+
+/** The values of the form for a schedule of `parseSchedule`. */
+function scheduleValues({ mode, count, unit, days, at, from, to, date }) {
+  return {
+    schedule: mode,
+    ...(mode === "minutes" || mode === "hours" ? { [`every_${mode}`]: String(count) } : {}),
+    ...(mode === "window" ? { window_count: String(count), window_unit: unit } : {}),
+    ...{ at_days: days, at_time: at, window_from: from, window_to: to, at_date: date },
+  };
+}
+
+function scheduleOf(form) {
+  return formatSchedule({
+    mode: form.schedule,
+    count: Number(form.schedule === "window" ? form.window_count : form[`every_${form.schedule}`]),
+    unit: form.window_unit,
+    days: form.at_days,
+    at: form.at_time,
+    from: form.window_from,
+    to: form.window_to,
+    date: form.at_date,
+  });
 }
 
 /** The members that describe the remote account: input of test-remote and list-remote-folders. */
@@ -119,7 +141,7 @@ export function taskInput(form) {
     delete_remote: form.deletion !== "none",
     delete_remote_older: older,
     exclude: form.foldersynchronization === "exclusion" ? formatExclusions(form.patterns) : "",
-    cron: formatSchedule(form.schedule, Number(form[`every_${form.schedule}`])),
+    cron: scheduleOf(form),
     foldersynchronization: form.foldersynchronization,
     sieve_enabled: form.foldersynchronization === "inbox" && form.sieve_enabled,
   };
@@ -187,11 +209,25 @@ const PART_CHECKS = {
       ? { error: "range", min: DAYS.min, max: DAYS.max }
       : null,
   schedule: (form) => {
-    const max = MAX_COUNT[form.schedule];
-    return max && !isWithin(form[`every_${form.schedule}`], 1, max)
-      ? { error: "range", min: 1, max }
-      : null;
+    const max = MAX_COUNT[form.schedule === "window" ? form.window_unit : form.schedule];
+    const count = form.schedule === "window" ? form.window_count : form[`every_${form.schedule}`];
+    if (max && !isWithin(count, 1, max)) {
+      return { error: "range", min: 1, max };
+    }
+    return PLAN_CHECKS[form.schedule]?.(form) ?? null;
   },
+};
+
+/** What is missing in a schedule by day, hour and date. */
+const PLAN_CHECKS = {
+  daily: (form) => (form.at_time && form.at_days.length ? null : { error: "schedule_incomplete" }),
+  once: (form) => (form.at_time && form.at_date ? null : { error: "schedule_incomplete" }),
+  window: (form) =>
+    form.at_days.length === 0
+      ? { error: "schedule_incomplete" }
+      : Number(form.window_from) === Number(form.window_to) % 24 && form.window_from !== "00"
+        ? { error: "schedule_empty_window" }
+        : null,
 };
 
 function checkPatterns(patterns) {
