@@ -72,7 +72,7 @@ class Fleet:
             ends += [f"--host{side}", server.host, f"--port{side}", str(server.port), f"--tls{side}"]
             ends += [f"--trust{side}", f"sha256:{server.fingerprint}"]
         words = [FLEET, "run", str(self._file), str(self._work / "fleet"), "--jobs", str(self._jobs)]
-        return measured([*words, "--", *ends])
+        return measured([*words, "--", "--syncduplicates", *ends])
 
     def mbsync(self) -> Cost:
         """Run mbsync once for each account, as many at a time."""
