@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imapsync.wire.errors import ProtocolError
 from imapsync.wire.responses import Exists, Fetch, Flags, Status, Vanished
 from imapsync.wire.uidset import MAX_LONG_NUMBER, UidSet
 
@@ -130,9 +131,9 @@ def appended_reader(count: int) -> Callable[[Tagged], Appended]:
     def finish(tagged: Tagged) -> Appended:
         arguments = code_arguments(tagged.code, "APPENDUID")
         validity = validity_of(arguments)
-        if validity is None or len(arguments) != 2 or not isinstance(arguments[1], bytes):
+        if validity is None or len(arguments) != 2:
             return Appended()
-        uids = UidSet.parse(arguments[1])
+        uids = set_told(arguments[1])
         return Appended(validity, tuple(uids)) if len(uids) == count else Appended()
 
     return finish
@@ -142,6 +143,14 @@ def validity_of(arguments: tuple[Value, ...]) -> int | None:
     """Read the UIDVALIDITY that APPENDUID and COPYUID start with, None when it is no number."""
     first = arguments[0] if arguments else None
     return int(first) if isinstance(first, bytes) and first.isdigit() and len(first) <= 10 else None
+
+
+def set_told(value: Value) -> UidSet:
+    """Read a set in a response code; empty when it is none, since a code only adds to an answer."""
+    try:
+        return UidSet.parse(value) if isinstance(value, bytes) else UidSet()
+    except ProtocolError:
+        return UidSet()
 
 
 def code_arguments(code: Code | None, name: str) -> tuple[Value, ...]:

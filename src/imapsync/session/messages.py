@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imapsync.session.answers import Appended, Copied, Message, appended_reader, code_arguments, validity_of
+from imapsync.session.answers import (
+    Appended,
+    Copied,
+    Message,
+    appended_reader,
+    code_arguments,
+    set_told,
+    validity_of,
+)
 from imapsync.session.errors import AnswerUnusable, ConnectionFailed
 from imapsync.session.fetch import SPARE_RECORDS, BodyStream, FetchStream
 from imapsync.session.limited import SPARE_COMMANDS, Course, LimitedCommands
@@ -146,7 +154,7 @@ class MessageCommands(LimitedCommands):
 
         def finish(tagged: Tagged) -> UidSet:
             modified = code_arguments(tagged.code, "MODIFIED")
-            return UidSet.parse(modified[0]) if modified and isinstance(modified[0], bytes) else UidSet()
+            return set_told(modified[0]) if modified else UidSet()
 
         def send(some: UidSet) -> Pending[UidSet]:
             command = self._command(b"UID STORE").numbers(some)
@@ -296,9 +304,7 @@ def _copied(code: Code | None, most: int) -> Copied | None:
     validity = validity_of(arguments)
     if validity is None or len(arguments) != 3:
         return None
-    source, target = (
-        UidSet.parse(value) if isinstance(value, bytes) else UidSet() for value in arguments[1:]
-    )
+    source, target = map(set_told, arguments[1:])
     if not len(source) == len(target) <= most:
         return None
     return Copied(validity, tuple(source), tuple(target))

@@ -41,13 +41,14 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Response, Value
 
 _STATUSES = frozenset({"OK", "NO", "BAD", "BYE", "PREAUTH"})
-_HEAD = re.compile(rb"\* (?:(\d{1,10}) )?([^ \r\n\[(]+) ?")
-_TAGGED = re.compile(rb"([!-~]+) (OK|NO|BAD)(?: (.*))?\Z", re.IGNORECASE | re.DOTALL)
+#: Blanks are read generously where one belongs: some servers send two.
+_HEAD = re.compile(rb"\* +(?:(\d{1,10}) +)?([^ \r\n\[(]+) *")
+_TAGGED = re.compile(rb"([!-~]+) +(OK|NO|BAD)(?: +(.*))?\Z", re.IGNORECASE | re.DOTALL)
 #: A response code; parenthesised arguments may hold a ']' (keywords of some servers do).
 _CODE = re.compile(rb"\[([^\s\]]+)(?: ((?:\([^()]*\)|[^\]()])*))?\](?: |\Z)", re.DOTALL)
 #: Lines of free text: what looks like a literal at their end is only text.
 _FREE_TEXT = re.compile(
-    rb"(?:\+|\* (?:OK|NO|BAD|BYE|PREAUTH)\b|(?!\* )[!-~]+ (?:OK|NO|BAD)\b)", re.IGNORECASE
+    rb"(?:\+|\* +(?:OK|NO|BAD|BYE|PREAUTH)\b|(?!\* )[!-~]+ +(?:OK|NO|BAD)\b)", re.IGNORECASE
 )
 
 
@@ -173,7 +174,8 @@ def _separator(value: Value) -> str | None:
 
 
 def _parse_list(values: tuple[Value, ...]) -> ListEntry:
-    attributes = frozenset(_bytes(value).lower() for value in _tuple(values[0]))
+    # NIL where a folder has no attributes is what some servers call an empty list.
+    attributes = frozenset(_bytes(value).lower() for value in _tuple(values[0] or ()))
     # An unquoted name NIL is a folder called NIL, not an absent name.
     raw = b"NIL" if values[2] is None else _bytes(values[2])
     return ListEntry(MailboxName.from_wire(raw), _separator(values[1]), attributes)

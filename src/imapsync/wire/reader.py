@@ -30,12 +30,12 @@ _LEAST_FREE_BYTES = 64 * 1024
 _LITERAL_MARK = re.compile(rb"\{(\d{1,19})\+?\}\Z")
 #: What of a FETCH line must come right before a literal for it to be a body that may be streamed.
 _BODY_MARK = re.compile(
-    rb"((?:BODY|BINARY)\[[^\]]*\](?:<\d+>)?|RFC822(?:\.TEXT|\.HEADER)?) ?~?\{\d+\+?\}\Z", re.IGNORECASE
+    rb"((?:BODY|BINARY)\[[^\]]*\](?:<\d+>)?|RFC822(?:\.TEXT|\.HEADER)?) *~?\{\d+\+?\}\Z", re.IGNORECASE
 )
-_FETCH_HEAD = re.compile(rb"\* (\d{1,10}) (UID)?FETCH \(", re.IGNORECASE)
+_FETCH_HEAD = re.compile(rb"\* +(\d{1,10}) +(UID)?FETCH +\(", re.IGNORECASE)
 #: What a stray line end leaves of a response: the parentheses that it lacked.
 _ONLY_CLOSES = re.compile(rb"[ )]*\)[ )]*\Z")
-_FETCH_UID = re.compile(rb"[ (]UID (\d{1,10})[ )]", re.IGNORECASE)
+_FETCH_UID = re.compile(rb"[ (]UID +(\d{1,10})[ )]", re.IGNORECASE)
 
 
 class Reader:

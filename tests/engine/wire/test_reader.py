@@ -137,6 +137,12 @@ TABLE: list[tuple[bytes, Response]] = [
         Fetch(4294967295, 4294967295, modseq=9223372036854775807),
     ),
     (b"* 12 fetch (uid 5 flags ())\r\n", Fetch(12, 5, ())),
+    # Blanks that nobody asked for.
+    (b"*  12  FETCH  ( UID  5  FLAGS  ( ) )\r\n", Fetch(12, 5, ())),
+    (b"*  3 FETCH  (UID  9 BODY[]  {2}\r\nxy )\r\n", Fetch(3, 9, body=b"xy", body_size=2, section=b"")),
+    (b"*  OK  [UIDNEXT 45]  next\r\n", Status("OK", Code("UIDNEXT", (b"45",)), " next")),
+    (b"a1  OK  done {5}\r\n", Tagged(b"a1", "OK", None, "done {5}")),
+    (b'* LIST NIL "/" Work\r\n', ListEntry(name(b"Work"), "/", frozenset())),
     (
         b'* 2 FETCH (INTERNALDATE " 7-Jul-1996 02:44:25 -0700" RFC822.SIZE 3 MODSEQ (65402))\r\n',
         Fetch(2, None, None, 3, b" 7-Jul-1996 02:44:25 -0700", 65402),
