@@ -10,6 +10,7 @@ complete -c imapsync -l justfolders -d 'Treat the folders, leave the messages al
 complete -c imapsync -l nojustfolders -d 'The opposite of --justfolders.'
 complete -c imapsync -l verify -d 'Copy nothing: compare every selected message of host1 with host2 (identity, size, date, flags) and list the exceptions.'
 complete -c imapsync -l noverify -d 'The opposite of --verify.'
+complete -c imapsync -l retryfailed -x -d 'Copy only the messages that did not arrive in an earlier run of the same two accounts; the value is the JSON file that its --report wrote.'
 complete -c imapsync -l version -d 'Print the version and nothing else.'
 complete -c imapsync -l help -d 'Print this text.'
 complete -c imapsync -l host1 -x -d 'Name or address of the source IMAP server.'

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 from imapsync.cli import sides
 from imapsync.cli.cache import state_path
 from imapsync.cli.errors import UsageError
+from imapsync.cli.retry import retry_of
 from imapsync.terms import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imapsync.cli.getopt import Parsed
+    from imapsync.plan.retry import Retry
     from imapsync.plan.rules import (
         ContentRules,
         DeletionRules,
@@ -47,7 +49,7 @@ def settings(
     source = sides.endpoint(options, 1, home)
     destination = sides.endpoint(options, 2, home) if 2 in wanted else None
     rules = _Rules(options)
-    return Settings(
+    wanted_run = Settings(
         source=source,
         destination=destination,
         send_id=options.flag("id", default=True),
@@ -78,6 +80,23 @@ def settings(
         destination_credentials=None
         if mode is Mode.CONNECT or destination is None
         else sides.credentials(options, 2, environment),
+    )
+    return wanted_run if rules.retry is None else _only_retrying(wanted_run, rules.retry)
+
+
+def _only_retrying(wanted: Settings, retry: Retry) -> Settings:
+    """Give the run that touches nothing but what failed: no other folder, no flag, no deletion."""
+    from imapsync.plan.rules import DeletionRules
+
+    return wanted._replace(
+        folders=wanted.folders._replace(only=retry.folders, only_recursive=(), include=(), exclude=()),
+        flags=wanted.flags._replace(
+            resync=False,
+            skip_deleted=wanted.deletion.empties_source,  # such a mark may be ours
+        ),
+        deletion=DeletionRules(),
+        sizes_at_start=False,
+        sizes_at_end=False,
     )
 
 
@@ -167,6 +186,7 @@ class _Rules:
     def __init__(self, options: Parsed) -> None:
         self._options = options
         self._flag = options.flag
+        self.retry = retry_of(options)
 
     def folders(self) -> FolderRules:
         from imapsync.plan.rules import FolderRules
@@ -235,6 +255,7 @@ class _Rules:
             if not self._options.text("maxlinelengthcmd")
             else None,
             skip_cross_duplicates=self._flag("skipcrossduplicates"),
+            retry=self.retry,
         )
 
     def identity(self) -> IdentityRules:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from imapsync.plan.retry import Retry
+
 #: Fields that came later: while they have their defaults they do not change what a state file was written
 #: under (`selection.fingerprint`).
-LATER_FIELDS = frozenset({"skip", "any_domain", "by_sent_day"})
+LATER_FIELDS = frozenset({"skip", "any_domain", "by_sent_day", "retry"})
 
 DEFAULT_IDENTITY_HEADERS = ("Message-Id", "Received")
 
@@ -67,6 +69,7 @@ class SelectionRules(NamedTuple):
     skip_content: tuple[Callable[[bytes], bool], ...] = ()  # --skipmess
     max_line_bytes: int | None = None  # --maxlinelength
     skip_cross_duplicates: bool = False  # --skipcrossduplicates
+    retry: Retry | None = None  # --retryfailed: these messages and no others
 
 
 class IdentityRules(NamedTuple):

@@ -156,6 +156,7 @@ def _failure(failure: MessageFailed) -> dict[str, object]:
     return {
         "folder": _text(failure.folder),
         "uid": failure.uid,
+        "uidvalidity": failure.uidvalidity,
         "message_id": _text(failure.message_id),
         "subject": _text(failure.subject),
         "date": _text(failure.date),

@@ -214,6 +214,7 @@ class MessageFailed(NamedTuple):
     date: str | None = None  # ISO 8601
     size_bytes: int | None = None
     side: Side = Side.DESTINATION
+    uidvalidity: int = 0  # under which the UID counts; 0: not known
 
 
 class CopyLost(NamedTuple):

@@ -101,7 +101,7 @@ def _comparison(
         record = None
     source, destination = numbers_of(job.source.listed), numbers_of(job.destination.listed)
     believed = trust(record, source, destination, wishes_of(run, job, reading))
-    if reading.mirrors and reading.source_search:
+    if reading.mirrors and reading.searches:
         believed = Belief.NOTHING  # what a search does not find may be there
     if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)

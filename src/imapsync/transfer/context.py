@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from imapsync.plan.identity import Identity
     from imapsync.session.errors import SyncError
     from imapsync.transfer.settings import Settings
+    from imapsync.wire.uidset import UidSet
 
 
 class StopRun(Exception):  # noqa: N818 - not an error: the way out of any depth to the end of the run
@@ -55,6 +56,8 @@ class Run:
     #: What we moved from host1 is known by other headers than this run's: it cannot be told from the rest.
     moved_unknown: bool = False
     folders_total: int = 0
+    #: With --retryfailed: which UIDs of each source folder are tried, and of no other.
+    retried: dict[str, UidSet] | None = None
 
     def __post_init__(self) -> None:
         self.source = Account(Side.SOURCE, writes=self.settings.writes_source)

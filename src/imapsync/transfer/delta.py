@@ -167,7 +167,7 @@ class DeltaComparison:
         elif wanted.flags is FlagsAsked.ALL:
             self._changes = source.fetch(old, b"(UID FLAGS)")
         if wanted.source_list:
-            self._listed = source.search(self._reading.source_search or "ALL")
+            self._listed = source.search(self._reading.source_search(self.job.name) or "ALL")
         elif wanted.source_new:
             self._new = self._source_reader.ask(source, all_from(wanted.source_new, self.job.source.breaking))
 

@@ -172,7 +172,7 @@ class DeltaPlan:
     async def _complete_source(self, reader: IndexReader, *, qresync: bool) -> None:
         """Hold what is known of the source against its count; find what vanished and what is kept back."""
         job, record = self._job, self._record
-        searched = self.listed is not None and bool(self._reading.source_search)
+        searched = self.listed is not None and self._reading.searches
         if self.listed is not None and not searched:
             await self._list_source(self.listed)
         elif record.settled and not searched:

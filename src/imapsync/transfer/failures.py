@@ -52,6 +52,7 @@ def message_failed(
         date=described.get("date"),
         size_bytes=job.copying.sizes[row],
         side=side,
+        uidvalidity=job.source.uidvalidity,
     )
     run.sink(failure)
     if job.copying.refuse(failure):
@@ -77,6 +78,7 @@ def give_up_rest(run: Run, job: FolderJob, rows: list[int]) -> None:
                 text,
                 size_bytes=job.copying.sizes[row],
                 side=last.side if last is not None else Side.DESTINATION,
+                uidvalidity=job.source.uidvalidity,
             )
         )
 

@@ -115,9 +115,9 @@ class FullComparison:
 
     def _ask_source(self, source: OpenFolder) -> None:
         reading = self._reading
-        if reading.source_search:
-            self._source_search = source.search(reading.source_search)
-        if not reading.source_search or reading.mirrors:
+        if reading.searches:
+            self._source_search = source.search(reading.source_search(self.job.name))
+        if not reading.searches or reading.mirrors:
             self._source_stream = self._source_reader.ask(source, all_from(1, self.job.source.breaking))
 
     async def take(self) -> None:
@@ -167,7 +167,7 @@ class FullComparison:
         if job.finished:
             return NOTHING
         self._remembered = self._remember()
-        whole = self._source_refused is None and (not reading.source_search or reading.mirrors)
+        whole = self._source_refused is None and (not reading.searches or reading.mirrors)
         await self._what_came_since_the_listing()
         await self._second_questions()
         telling.oversized(run, job, reading)

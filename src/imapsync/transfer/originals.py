@@ -67,7 +67,7 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     wanted = Wanted(settings.deletion.source, bool(settings.flags.set_on_source), older)
     if wanted.only_older:
         originals = originals.only(older or ())
-    selected, index = await _selected(folder, reading, originals.known)
+    selected, index = await _selected(job.name, folder, reading, originals.known)
     originals = Originals(originals.fresh, {uid: originals.known[uid] for uid in index.uids})
     go = await _proven(run, job, reading, originals, index)
     alike = {uid for uid, twin in job.plan.twins.items() if twin in go and uid not in others}
@@ -125,15 +125,15 @@ def _originals(run: Run, job: FolderJob) -> Originals:
 
 
 async def _selected(
-    folder: OpenFolder, reading: Reading, known: Mapping[int, int]
+    name: str, folder: OpenFolder, reading: Reading, known: Mapping[int, int]
 ) -> tuple[set[int], MessageIndex]:
     """Read who the messages are that only the journal vouches for; tell which of them are selected now."""
     index = await reading.identified(folder, known, reading.source_plain())
     if not known:
         return set(), index
     selected = set(index.uids)
-    if reading.source_search:
-        selected &= set(await folder.search(reading.source_search))
+    if reading.searches:
+        selected &= set(await folder.search(reading.source_search(name)))
     if reading.selector.active:
         chosen = reading.new_index()
         reader = reading.source(identity=False, flags=False)

@@ -39,7 +39,7 @@ def wishes_of(run: Run, job: FolderJob, reading: Reading) -> Wishes:
         or job.pair.subscribe
         or settings.selection.min_age_days is not None
     )
-    lists = bool(reading.source_search) or settings.selection.min_age_days is not None
+    lists = reading.searches or settings.selection.min_age_days is not None
     return Wishes(reading.rules, reading.resync, opens, lists, rules.recopy_deleted, int(run.started_at))
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.index import UIDS_PER_FETCH, IndexReader
 from imapsync.plan.index import FlagTable, MessageIndex
+from imapsync.plan.retry import narrowed
 from imapsync.plan.rules import SelectionRules
 from imapsync.plan.selection import Selector, fingerprint
 from imapsync.transfer.content import added_header
@@ -34,7 +35,10 @@ class Reading:
         deletion = settings.deletion
         self.mirrors = deletion.destination and not deletion.empties_source and not one_sided
         self.resync = settings.flags.resync
-        self.source_search = settings.selection.source_search or ""
+        self._source_search = settings.selection.source_search or ""
+        self._retried = run.retried
+        #: Whether a search chooses the source messages.
+        self.searches = bool(self._source_search) or self._retried is not None
         self.destination_search = settings.selection.destination_search or ""
         self.rules = fingerprint(
             settings.selection,
@@ -53,7 +57,13 @@ class Reading:
     @property
     def selects(self) -> bool:
         """Whether some source messages may be left out by selection."""
-        return self.selector.active or bool(self.source_search)
+        return self.selector.active or self.searches
+
+    def source_search(self, folder: str) -> str:
+        """Give the search that chooses the messages of a source folder, "" for all."""
+        if self._retried is None:
+            return self._source_search
+        return narrowed(self._source_search, self._retried[folder].ranges)
 
     def source(self, *, identity: bool, flags: bool) -> IndexReader:
         """Give the reader for a source folder.

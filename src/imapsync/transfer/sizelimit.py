@@ -38,5 +38,6 @@ def refuse_too_large(run: Run, jobs: Iterable[FolderJob]) -> None:
                         text,
                         size_bytes=size,
                         side=Side.DESTINATION,
+                        uidvalidity=job.source.uidvalidity,
                     )
                 )

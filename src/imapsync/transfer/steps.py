@@ -62,9 +62,17 @@ class Steps:
         """Go as far as the mode says."""
         state = self._run
         mode = state.settings.mode
+        retry = state.settings.selection.retry
+        if retry is not None and not retry.messages and not retry.unnamed:
+            state.note("no message failed in the run whose report --retryfailed names")
+            return
         await self._prepare()
         if mode is Mode.SIZES or state.settings.destination is None:
             return
+        if retry is not None:
+            from imapsync.transfer.retry import narrow
+
+            self.jobs = await self._persist(partial(narrow, state, self.jobs, retry))
         if mode is Mode.VERIFY:
             from imapsync.transfer.verify import verify
 

@@ -65,7 +65,11 @@ def unread(run: Run, job: FolderJob, uid: int, text: str, reason: Reason) -> Non
     """Report a source message that nobody can read: nothing is known of it but its UID."""
     job.trouble = True
     run.sink(events.WorkPlanned(1, 0))
-    run.sink(events.MessageFailed(job.name, uid, reason, text, side=Side.SOURCE))
+    run.sink(
+        events.MessageFailed(
+            job.name, uid, reason, text, side=Side.SOURCE, uidvalidity=job.source.uidvalidity
+        )
+    )
     run.count_error()
 
 

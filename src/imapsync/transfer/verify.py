@@ -52,8 +52,8 @@ async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
     here = await run.source.opened(job.source)
     check_ceiling(run, job)
     uids: UidSet | bytes = ALL
-    if reading.source_search:
-        uids = await here.search(reading.source_search)
+    if reading.searches:
+        uids = await here.search(reading.source_search(job.name))
     source = reading.new_index()
     if here.exists:
         await _read(run, job, here, reading.verifier(selected=True), index=source, uids=uids)

@@ -46,6 +46,7 @@ VALUES = {
     "delete2foldersbutnot": ["/x/"],
     "sep": ["x"],
     "oauthaccesstoken": ["x", __file__],
+    "retryfailed": [str(Path(__file__).with_name("retry.json"))],
 }
 #: Settings that no option fills: they come from elsewhere, for the reason given.
 OTHERWISE = {

@@ -105,6 +105,7 @@ def test_the_report_counts_what_happened() -> None:
         {
             "folder": "INBOX",
             "uid": 4,
+            "uidvalidity": 0,
             "message_id": "<4@x>",
             "subject": "Hi\x1b[2J",
             "date": None,

@@ -4,11 +4,11 @@ from imapsync.cli.options import accounts, folders, messages, others, running
 from imapsync.cli.options.model import Kind, Option, Status
 
 TABLE: tuple[Option, ...] = (
-    *running.ROWS[:7],
+    *running.ROWS[:8],
     *accounts.ROWS,
     *folders.ROWS,
     *messages.ROWS,
-    *running.ROWS[7:],
+    *running.ROWS[8:],
     *others.ROWS,
 )
 

@@ -56,6 +56,17 @@ ROWS: tuple[Option, ...] = (
         ours=True,
         fills="mode",
     ),
+    Option(
+        "retryfailed",
+        Kind.TEXT,
+        GENERAL,
+        "Copy only the messages that did not arrive in an earlier run of the same two accounts; the value is "
+        "the JSON file that its --report wrote.",
+        note="messages are found by folder and UID, by Message-Id or size where UIDVALIDITY has changed; "
+        "nothing is deleted and no other message's flags are changed, whatever the other options say",
+        ours=True,
+        fills="selection.retry",
+    ),
     Option("version", Kind.FLAG, GENERAL, "Print the version and nothing else.", fills=COMMAND_LINE),
     Option("help", Kind.FLAG, GENERAL, "Print this text.", aliases=("h", "?"), fills=COMMAND_LINE),
     Option(
