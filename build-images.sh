@@ -21,6 +21,7 @@ imagetag=${IMAGETAG:-latest}
 runtime=$repobase/imapsync-binary
 module=$repobase/imapsync
 # What the Containerfile asks for; a local base brings them.
+readonly RUNTIME_PYTHON=3.13
 readonly RUNTIME_PACKAGES=(python3 cronie ca-certificates systemd-standalone-sysusers)
 
 work=$(mktemp -d)
@@ -34,7 +35,9 @@ trap clean_up EXIT
 build_runtime() {
     local base
     base=${BASE:-$(base_image trixie docker.io/library/debian:trixie-slim "${RUNTIME_PACKAGES[@]}")}
+    stage_libraries || return
     buildah bud --quiet --isolation chroot --layers=false --build-arg BASE="$base" \
+        --build-context libraries="$work/libraries" \
         --build-arg PACKAGES="${RUNTIME_PACKAGES[*]}" \
         --label org.opencontainers.image.title=imapsync-binary \
         --label org.opencontainers.image.licenses=GPL-3.0-or-later \
@@ -46,12 +49,29 @@ build_page() {
     (cd ui && npm run build)
 } >"$work/page.log" 2>&1
 
+# runtime_requirements PYTHON: what runtime/pyproject.toml pins, one a line.
+runtime_requirements() {
+    "$1" -c 'import tomllib
+print(*tomllib.load(open("runtime/pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")'
+}
+
+# The container's libraries, for its Python and not for the one here.
+stage_libraries() {
+    local python=python3
+    [[ -x .venv/bin/python ]] && python=.venv/bin/python
+    mkdir -p "$work/libraries"
+    runtime_requirements "$python" | grep -iv '^python-crontab==' >"$work/requirements"
+    "$python" -m pip install --quiet --no-deps --no-compile --only-binary=:all: --implementation cp \
+        --python-version "$RUNTIME_PYTHON" --platform "manylinux_2_34_$(uname -m)" --platform "manylinux2014_$(uname -m)" \
+        --target "$work/libraries" --requirement "$work/requirements"
+    rm -rf "$work/libraries/bin"
+} >"$work/libraries.log" 2>&1
+
 # The agent's Python has no python-crontab: the module carries the pinned version in its pypkg.
 stage_imageroot() {
     local python=python3 requirement
     [[ -x .venv/bin/python ]] && python=.venv/bin/python
-    requirement=$("$python" -c 'import tomllib
-print(*tomllib.load(open("runtime/pyproject.toml", "rb"))["project"]["dependencies"])')
+    requirement=$(runtime_requirements "$python" | grep -i '^python-crontab==')
     cp -a imageroot "$work/imageroot"
     "$python" -m pip install --quiet --no-deps --no-compile --target "$work/pypkg" "$requirement"
     rm -rf "$work/pypkg/bin"

@@ -9,6 +9,9 @@ from imapsync_tasks import instance
 from imapsync_tasks.paths import Paths
 from imapsync_tasks.store import Store
 
+#: Where the instance is, and which authorities vouch for token endpoints, where it is not the usual.
+_HANDED_ON = ("SYNCCTL_DIRECTORY", "SYNCCTL_CRON_DIRECTORY", "SSL_CERT_FILE")
+
 
 class Context(NamedTuple):
     """What the commands share. Tests point the environment variables elsewhere."""
@@ -35,5 +38,6 @@ class Context(NamedTuple):
 
 
 def engine_environment() -> dict[str, str]:
-    """Give the engine's whole environment: nothing of ours, nothing secret."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/root", "LANG": "C.UTF-8"}
+    """Give the engine's whole environment, which `syncctl token` has from it: nothing secret."""
+    ours = {name: os.environ[name] for name in _HANDED_ON if name in os.environ}
+    return {**ours, "PATH": os.environ.get("PATH", os.defpath), "HOME": "/root", "LANG": "C.UTF-8"}

@@ -15,8 +15,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import files, queue, runtime, schedule
-from imapsync_tasks.errors import NoSuchTaskError
+from imapsync_tasks import files, queue, runtime, schedule, sourcestore
+from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
 from imapsync_tasks.queue import UNRELEASED, Entry, Release
 from syncctl import holder, systemlog, worker
 from syncctl.exitcodes import FAILED, OK
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _PROBE_PATIENCE_S: Final = 0.5
 #: A start that was meant once and missed is made up for within this time.
 _MISSED_S: Final = 24 * 3600.0
+#: What the engine of each task opens to its source.
+_CONNECTIONS: Final = 2
 #: How often the timer looks whether an earlier start was added.
 _TIMER_STEP_S: Final = 1.0
 
@@ -173,17 +175,41 @@ def _serve(context: Context, entries: list[Entry]) -> tuple[list[Job], int | Non
 def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tuple[Job | None, list[Entry]]:
     """Give the first due task whose lock can be had, and the entries that remain."""
     left = list(entries)
+    held: list[Entry] = []
     while left and left[0].due <= time.time():
-        task, _, release = left.pop(0)
+        task, _, release = entry = left.pop(0)
         if not context.store.exists(task):
+            continue
+        if _at_limit(context, task):
+            held.append(entry)
             continue
         lock = files.try_lock(context.paths.lock(task), _PROBE_PATIENCE_S)
         if lock is not None:
             holder.write(lock, holder.Holder())
             with suppress(OSError):  # without it the run is seen as soon as the engine writes its own
                 files.replace(context.paths.progress(task), "", durable=False)
-            return Job(task, number, slot, lock, release), left
-    return None, left
+            return Job(task, number, slot, lock, release), held + left
+    return None, held + left
+
+
+def _at_limit(context: Context, task: str) -> bool:
+    """Tell whether the tasks of a task's source that run have all connections that it may have.
+
+    The end of one of them lets this one begin.
+    """
+    name = context.store.source_of(task)
+    if not name:
+        return False
+    try:
+        most = sourcestore.load(context.paths, name).source.max_connections
+    except TaskFileError:  # the run says so
+        return False
+    running = [
+        other
+        for other in context.paths.begun()
+        if files.is_locked(context.paths.lock(other)) and context.store.source_of(other) == name
+    ]
+    return bool(most and running) and (len(running) + 1) * _CONNECTIONS > most
 
 
 def _launch(context: Context, jobs: list[Job], timer: int | None) -> None:
@@ -236,7 +262,8 @@ def _detach(keep: set[int]) -> None:
 def _wait(context: Context, timer: int) -> None:
     """Be the timer: start what becomes due, until nothing is left to wait for."""
     while True:
-        due = min((entry.due for entry in queue.read(context.paths)), default=0.0)
+        now = time.time()
+        due = min((entry.due for entry in queue.read(context.paths) if entry.due > now), default=0.0)
         time.sleep(max(0.0, min(_TIMER_STEP_S, due - time.time())))
         with context.store.locked():
             jobs, _ = _serve(context, list(_entries(context).values()))

@@ -7,3 +7,4 @@ FAILED: Final = 1
 #: sysexits.h, as the engine uses them.
 USAGE: Final = 64
 NO_SUCH_TASK: Final = 66
+NO_TOKEN: Final = 77

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from imapsync_tasks import runtime, schedule
-from imapsync_tasks.errors import NoSuchTaskError
+from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
 from imapsync_tasks.queue import Release
 from syncctl import exitcodes
 from syncctl.context import Context
@@ -30,6 +30,9 @@ usage: syncctl start [--detach] TASK...    start tasks, or queue them; without -
        syncctl check                       check logins; requests and answers are JSON lines
        syncctl test-remote                 try a remote login (JSON on standard input and output)
        syncctl list-remote-folders         list a remote account's folders (idem)
+       syncctl test-source                 try logins by a source (idem)
+       syncctl sign-in                     sign in to a source (idem)
+       syncctl token SOURCE USER           print an access token for a user's mailbox at a source
 
 TASK is <localuser>_<task_id>; "-" reads names from standard input, one a line.
 
@@ -62,7 +65,7 @@ def main(words: Sequence[str]) -> int:
     except NoSuchTaskError as error:
         sys.stderr.write(f"no such task: {error}\n")
         return exitcodes.NO_SUCH_TASK
-    except OSError as error:
+    except (OSError, TaskFileError) as error:
         sys.stderr.write(f"{error}\n")
         return exitcodes.FAILED
 
@@ -202,6 +205,37 @@ def _list_remote_folders(context: Context, words: Sequence[str]) -> int:
     return exitcodes.OK
 
 
+def _test_source(context: Context, words: Sequence[str]) -> int:
+    from syncctl import probe
+
+    if words:
+        return _usage()
+    sys.stdout.write(json.dumps(probe.test_source(context, json.load(sys.stdin.buffer))) + "\n")
+    return exitcodes.OK
+
+
+def _sign_in(context: Context, words: Sequence[str]) -> int:
+    from syncctl import signin
+
+    if words:
+        return _usage()
+    sys.stdout.write(json.dumps(signin.sign_in(context.paths, json.load(sys.stdin.buffer))) + "\n")
+    return exitcodes.OK
+
+
+def _token(context: Context, words: Sequence[str]) -> int:
+    from syncctl import tokens
+
+    if len(words) != 2:
+        return _usage()
+    given = tokens.access_token(context.paths, words[0], words[1])
+    if isinstance(given, str):
+        sys.stdout.write(given + "\n")
+        return exitcodes.OK
+    sys.stderr.write(f"source {words[0]}: {given.code}: {given.text}\n")
+    return exitcodes.NO_TOKEN
+
+
 def _tasks(words: Sequence[str]) -> list[str]:
     """Give the task names of the command line or, for "-", of standard input."""
     if list(words) == ["-"]:
@@ -226,6 +260,9 @@ _COMMANDS: dict[str, Callable[[Context, Sequence[str]], int]] = {
     "check": _check,
     "test-remote": _test_remote,
     "list-remote-folders": _list_remote_folders,
+    "test-source": _test_source,
+    "sign-in": _sign_in,
+    "token": _token,
 }
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Final
 
-from imapsync_tasks import diagnosis, engine, rules
+from imapsync_tasks import diagnosis, engine, rules, sourcestore
 from imapsync_tasks import task as tasks
-from imapsync_tasks.errors import Json, NoSuchTaskError, RefusedError, TaskFileError
+from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.reach import Reach
+from syncctl import tokens, worker
 from syncctl.oneshot import Engine, OneShot
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: create-task promises an answer within 15 s: the engine, its end, podman and the agent share them.
 CHECK_S: Final = 10.0
+#: A login by a source may have to ask for a token first.
+LOGIN_S: Final = 30.0
 #: Counting a large account takes long; the page waits for it.
 COUNT_S: Final = 240.0
 #: Logins checked at the same time (import-csv-tasks).
@@ -51,24 +54,31 @@ def check_all(context: Context, requests: IO[bytes], answers: IO[str]) -> None:
 def check(context: Context, looker: Engine, reach: Reach, request: Json, seconds: float) -> list[Json]:
     """Log in to both sides as the task would; give the refusals, none when both logins work."""
     try:
-        task = tasks.from_request(request)
+        task = context.store.resolved(tasks.from_request(request))
         password = rules.PASSWORD.of(request, "remotepassword")
     except RefusedError as refused:
         return refused.as_json()
+    except TaskFileError:
+        return [Refusal("source_not_found", "source").as_json()]
     remote = engine.Remote.of(task)
     reason = reach.refusal(remote)
     if reason:
         return [reason.as_json()]
     with OneShot(looker) as look:
         words = [
-            *engine.source(remote, look.passfile(password), look.truststore(_known(context, task))),
+            *engine.source(
+                remote,
+                worker.login_words(context.paths, task, look.passfile(password)),
+                look.truststore(_known(context, task)),
+            ),
             *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
             *engine.selection(task),
             "--justlogin",
             *_timeouts(seconds),
         ]
         report = look.run(words, seconds)
-    return [one.as_json() for one in diagnosis.refusals(reach.told(remote, report), both=True)]
+    report = _explained(context, task.source, remote, reach.told(remote, report))
+    return [one.as_json() for one in diagnosis.refusals(report, both=True)]
 
 
 def test_remote(context: Context, request: Json) -> Json:
@@ -76,6 +86,31 @@ def test_remote(context: Context, request: Json) -> Json:
     return diagnosis.remote_login(
         _look(context, request, "--justlogin", *_timeouts(CHECK_S), seconds=CHECK_S)
     )
+
+
+def test_source(context: Context, request: Json) -> Json:
+    """Log in to accounts of a source, several at once; give {"results"}, one for each, in their order."""
+    name, password = str(request["source"]), str(request.get("remotepassword", ""))
+    source = sourcestore.load(context.paths, name).source
+    reach = Reach(context.store, context.settings())
+    given = request["remoteusernames"]
+    users = [str(one) for one in given] if isinstance(given, list) else []
+
+    def look_at(user: str) -> Json:
+        remote = engine.Remote.of_source(source, user)
+        if source.by_token:
+            tokens.forget(context.paths, name, user)
+        if reach.refusal(remote):
+            return {"remoteusername": user, **diagnosis.remote_login(diagnosis.NOT_ALLOWED)}
+        with OneShot(looker) as look:
+            login = engine.source_login(source, user, look.passfile(password), context.paths)
+            words = [*engine.source(remote, login, look.truststore(None)), "--justlogin", *_timeouts(LOGIN_S)]
+            report = look.run(words, LOGIN_S)
+        told = _explained(context, name, remote, reach.told(remote, report))
+        return {"remoteusername": user, **diagnosis.remote_login(told)}
+
+    with Engine(context, _PARALLEL) as looker, ThreadPoolExecutor(_PARALLEL) as pool:
+        return {"results": list(pool.map(look_at, users))}
 
 
 def list_remote_folders(context: Context, request: Json) -> Json:
@@ -94,7 +129,9 @@ def list_informations(context: Context, name: str) -> Json:
     with Engine(context) as looker, OneShot(looker) as look:
         words = [
             *engine.source(
-                engine.Remote.of(task), str(paths.pwd(name)), look.truststore(context.paths.trust(name))
+                engine.Remote.of(task),
+                worker.login_words(paths, task, str(paths.pwd(name))),
+                look.truststore(context.paths.trust(name)),
             ),
             *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
             *engine.selection(task),
@@ -114,9 +151,25 @@ def _look(context: Context, request: Json, *words: str, seconds: float) -> Json:
     if reach.refusal(remote):
         return diagnosis.NOT_ALLOWED
     with Engine(context) as looker, OneShot(looker) as look:
-        source = engine.source(remote, look.passfile(password), look.truststore(known))
+        login = engine.password_login(remote.remoteusername, look.passfile(password))
+        source = engine.source(remote, login, look.truststore(known))
         report = look.run([*source, *words], seconds)
     return reach.told(remote, report)
+
+
+def _explained(context: Context, source: str, remote: engine.Remote, report: Json) -> Json:
+    """Give the report with the reason why a source gave no token, in place of that there was none."""
+    errors = report.get("errors")
+    if not source or not isinstance(errors, list):
+        return report
+    reason = tokens.last_refusal(context.paths, source, remote.remoteusername)
+    told = [
+        {**one, "code": reason.code, "server_text": reason.text}
+        if isinstance(one, dict) and one.get("code") == "token_unavailable" and reason
+        else one
+        for one in errors
+    ]
+    return {**report, "errors": told}
 
 
 def _known(context: Context, task: Task) -> Path | None:

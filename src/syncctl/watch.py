@@ -131,7 +131,8 @@ class _Watcher:
         """Give the words that a listening engine needs."""
         paths = self._context.paths
         remote = engine.Remote.of(task)
-        words = engine.source(remote, str(paths.pwd(task.name)), str(paths.trust(task.name)))
+        login = worker.login_words(paths, task, str(paths.pwd(task.name)))
+        words = engine.source(remote, login, str(paths.trust(task.name)))
         return [*words, "--justlogin", *(["--folder=INBOX"] if task.foldersynchronization == "inbox" else [])]
 
     def _take(self, event: Json) -> None:

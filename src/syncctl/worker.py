@@ -8,16 +8,17 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import engine, files, runtime
+from imapsync_tasks import engine, files, runtime, sourcestore
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.queue import UNRELEASED, Release
-from syncctl import holder, systemlog
+from syncctl import holder, systemlog, tokens
 from syncctl.context import engine_environment
 from syncctl.process import Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imapsync_tasks.paths import Paths
     from imapsync_tasks.task import Task
     from syncctl.context import Context
 
@@ -96,7 +97,11 @@ def _spawn(context: Context, task: Task, job: Job) -> subprocess.Popen[bytes]:
     paths = context.paths
     words = [
         context.engine,
-        *engine.source(engine.Remote.of(task), str(paths.pwd(task.name)), str(paths.trust(task.name))),
+        *engine.source(
+            engine.Remote.of(task),
+            login_words(paths, task, str(paths.pwd(task.name))),
+            str(paths.trust(task.name)),
+        ),
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
         *engine.run(task, context.settings(), paths, job.release),
     ]
@@ -133,6 +138,7 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     if stopped:
         return f"task {job.task}: stopped by request after {ended - began:.1f} s"
     summary = _summary(report, began, ended, exit_code)
+    _explain(context, job.task, summary)
     failures = report.get("failures")
     rows = [row for row in failures if isinstance(row, dict)] if isinstance(failures, list) else []
     try:
@@ -145,6 +151,35 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
         f"{summary['bytes_transferred']} bytes, {summary['seconds']:.1f} s, "
         f"exit code {exit_code} ({summary['exit_name']})"
     )
+
+
+def _explain(context: Context, name: str, summary: Json) -> None:
+    """Say why there was no token for the remote account; one that was refused is not used again."""
+    error = summary["error"]
+    if summary["error_side"] != "host1" or not isinstance(error, str) or not error.startswith("token_"):
+        return
+    try:
+        task = context.store.load(name)
+    except (NoSuchTaskError, TaskFileError):
+        return
+    if not task.source:
+        return
+    if error == "token_unavailable":
+        reason = tokens.last_refusal(context.paths, task.source, task.remoteusername)
+        summary["error"] = reason.code if reason else error
+    else:
+        tokens.forget(context.paths, task.source, task.remoteusername)
+
+
+def login_words(paths: Paths, task: Task, passfile: str) -> list[str]:
+    """Give the engine's words to log in to a task's remote account: as its source wants it, or by password.
+
+    TaskFileError: its source is missing.
+    """
+    if not task.source:
+        return engine.password_login(task.remoteusername, passfile)
+    source = sourcestore.load(paths, task.source).source
+    return engine.source_login(source, task.remoteusername, passfile, paths)
 
 
 def _summary(report: Json, began: float, ended: float, exit_code: int) -> Json:

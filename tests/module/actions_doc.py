@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from imapsync_tasks.diagnosis import BY_TOKEN
 from imapsync_tasks.errors import ERRORS, EXISTING_SPELLING
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,7 @@ LOCAL = [
     "not_configured",
     "service_not_running",
 ]
+SOURCE = ["source_not_found", *BY_TOKEN]
 FORM = ["invalid_value"]
 
 #: action -> the errors its steps can give beyond the schema's own.
@@ -44,9 +46,11 @@ ACTION_ERRORS: dict[str, list[str]] = {
         "invalid_schedule",
         "password_required",
         *LOGIN,
+        *SOURCE,
         *LOCAL,
         "state_not_writable",
     ],
+    "delete-source": [*FORM, "source_in_use", "state_not_writable"],
     "delete-task": [*FORM, "task_still_running", "state_not_writable"],
     "get-configuration": [],
     "get-facts": [],
@@ -61,13 +65,17 @@ ACTION_ERRORS: dict[str, list[str]] = {
     "list-informations": [],
     "list-mailboxes": [],
     "list-remote-folders": [*FORM, "password_required", *LOGIN, "service_not_running"],
+    "list-sources": [],
     "list-tasks": [],
     "resume-schedules": [],
     "run-tasks": [*FORM, "invalid_schedule", "task_unreadable", "not_configured", "state_not_writable"],
+    "set-source": [*FORM, "value_required", "secret_required", "source_in_use", "state_not_writable"],
+    "sign-in": [*FORM, "source_not_found", "sign_in_not_needed", "service_not_running"],
     "start-all-tasks": ["not_configured", "service_not_running"],
     "start-task": [*FORM, "task_not_found", "not_configured", "service_not_running"],
     "stop-all-tasks": [],
     "stop-task": FORM,
+    "test-source": [*FORM, "source_not_found", "password_required", "service_not_running"],
     "test-remote": [*FORM, "password_required", "service_not_running"],
 }
 

@@ -11,12 +11,17 @@ from typing import Any
 from tests.module.actions_doc import ACTIONS, ROOT, load
 
 from imapsync_tasks import rules
-from imapsync_tasks.task import DEFAULTS, FIELDS
+from imapsync_tasks.sources import FIELDS as SOURCE_FIELDS
+from imapsync_tasks.sources import SECRETS
+from imapsync_tasks.task import DEFAULTS, FIELDS, OF_SOURCE
 
 DEFINITIONS = ROOT / "imageroot" / "validator-definitions.json"
 CREATE = ACTIONS / "create-task" / "validate-input.json"
 LIST = ACTIONS / "list-tasks" / "validate-output.json"
 PASSWORD = "Password for the remote IMAP server, without NUL and line ends; empty keeps the stored one"
+#: What a task with a source need not have.
+FROM_SOURCE = {*OF_SOURCE, "remotepassword"}
+SET_SOURCE = ACTIONS / "set-source" / "validate-input.json"
 PARALLEL = "How many tasks of this instance run at the same time; the others wait in turn"
 
 
@@ -26,6 +31,7 @@ def rendered() -> dict[Any, str]:
         DEFINITIONS: definitions(load(DEFINITIONS)),
         CREATE: create_input(load(CREATE)),
         LIST: list_output(load(LIST)),
+        SET_SOURCE: source_input(load(SET_SOURCE)),
     }
     return {
         path: json.dumps(document, indent=2, ensure_ascii=True) + "\n" for path, document in documents.items()
@@ -51,8 +57,21 @@ def create_input(document: dict[str, Any]) -> dict[str, Any]:
     """Give create-task's input: every field, required unless it has a default."""
     address = load(DEFINITIONS)["$id"]
     names = [*FIELDS, "remotepassword"]
-    document["required"] = [name for name in names if name not in DEFAULTS]
+    needed = [name for name in names if name not in DEFAULTS]
+    document["required"] = [name for name in needed if name not in FROM_SOURCE]
+    document["if"] = {"properties": {"source": {"minLength": 1}}, "required": ["source"]}
+    document["else"] = {"required": [name for name in needed if name in FROM_SOURCE]}
     document["properties"] = {name: {"$ref": f"{address}#/definitions/{name}"} for name in names}
+    return document
+
+
+def source_input(document: dict[str, Any]) -> dict[str, Any]:
+    """Give set-source's input: every field and secret of a source."""
+    rows = {name: (field.rule, field.meaning) for name, field in SOURCE_FIELDS.items()} | SECRETS
+    document["properties"] = {}
+    for name, (rule, meaning) in rows.items():
+        schema = rule.schema()
+        document["properties"][name] = {"type": schema.pop("type"), "description": meaning, **schema}
     return document
 
 

@@ -60,7 +60,10 @@ TABLE: list[tuple[str, bool, int | None, bool, list[str]]] = [
     ("inbox", True, 15, False, INBOX + LATER),
 ]
 #: Fields that are words of the account, not of the run.
-ACCOUNT = {"remoteusername", "remotehostname", "remoteport", "security", "tls_trust", "localuser", "task_id"}
+ACCOUNT = {
+    *("source", "remoteusername", "remotehostname", "remoteport", "security", "tls_trust"),
+    *("localuser", "task_id"),
+}
 IN_TABLE = {"foldersynchronization", "delete_local", "delete_remote", "delete_remote_older", "sieve_enabled"}
 
 
@@ -116,7 +119,7 @@ def test_gmail_has_its_preset_whatever_the_case() -> None:
 )
 def test_the_words_of_the_remote_account(security: str, trust: str, words: list[str]) -> None:
     remote = engine.Remote.of(task(security=security, tls_trust=trust, remoteusername="--delete2"))
-    assert engine.source(remote, "/p", "/t") == [
+    assert engine.source(remote, engine.password_login(remote.remoteusername, "/p"), "/t") == [
         "--host1=imap.foo.com",
         "--port1=143",
         "--user1=--delete2",

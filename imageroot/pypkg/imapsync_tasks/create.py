@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import container, credentials, files, mailserver, rules, steps
+from imapsync_tasks import container, credentials, files, mailserver, rules, sourcestore, steps
 from imapsync_tasks.engine import Remote
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskBusyError, TaskFileError
 from imapsync_tasks.task import Task, from_request
@@ -37,7 +37,7 @@ def check_many(
     wanted = []
     for index, request in enumerate(requests):
         try:
-            task = from_request(request)
+            task = _task(store, request)
             store.claim(task)
             full = {**request, "remotepassword": _password(store, request, task)}
         except RefusedError as refused:
@@ -56,12 +56,13 @@ def check_many(
 
 def save(request: Json) -> bool:
     """Write the task; True when it is new."""
-    task = from_request(request)
-    password = rules.PASSWORD.of(request, "remotepassword") or None
     store = steps.store()
+    task = from_request(request)
+    password = rules.PASSWORD.of(request, "remotepassword", "" if task.source else None) or None
     for _ in range(_ATTEMPTS):
         try:
             with store.locked():
+                task = _task(store, request)
                 store.claim(task)
                 _password(store, request, task)
                 _forget_certificates(store, task)
@@ -90,7 +91,18 @@ def start_many(requests: Iterable[Json]) -> None:
         container.restart([from_request(request).name for request in requests])
 
 
+def _task(store: Store, request: Json) -> Task:
+    """Make a task of the request, with the server of its source. Refused when there is no such source."""
+    task = from_request(request)
+    if task.source:
+        sourcestore.needed(store.paths, task.source)
+    return store.resolved(task)
+
+
 def _password(store: Store, request: Json, task: Task) -> str:
+    """Give the password of the login; nothing where a source signs in without one of the task's."""
+    if store.signs_in_by_source(task):
+        return ""
     return credentials.password(store, request, Remote.of(task), task.name)
 
 

@@ -22,7 +22,7 @@ def password(store: Store, request: Json, remote: Remote, name: str) -> str:
     `password_required` when there is none, or when the task sends it to another host, port or user, or with
     stronger encryption or trust.
     """
-    given = rules.PASSWORD.of(request, "remotepassword")
+    given = rules.PASSWORD.of(request, "remotepassword", "" if request.get("source") else None)
     if given:
         return given
     try:

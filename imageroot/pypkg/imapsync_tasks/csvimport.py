@@ -9,8 +9,9 @@ import json
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import create, csvtable, files, lifecycle, mailserver, steps
+from imapsync_tasks import create, csvtable, files, lifecycle, mailserver, sourcestore, steps
 from imapsync_tasks.csvprogress import Progress
+from imapsync_tasks.csvtable import Issue
 from imapsync_tasks.errors import ERRORS, Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.interruption import INTERRUPTED, InterruptedWaitError, Interruption
 
@@ -97,9 +98,15 @@ def plan(table: Table, store: Store) -> list[Plan]:
         if row.issues:
             plans.append(Plan(row, INVALID))
             continue
-        key = tuple(
-            row.cells[name].casefold() for name in ("localusername", "remoteusername", "remotehostname")
-        )
+        try:
+            host = _host(row, store)
+        except TaskFileError:
+            issue = Issue(
+                "source", "source_not_found", f"Invalid source {row.cells['source'][:60]!r}: there is none"
+            )
+            plans.append(Plan(row._replace(issues=(issue,)), INVALID))
+            continue
+        key = tuple(one.casefold() for one in (row.cells["localusername"], row.cells["remoteusername"], host))
         known = existing.get((key[0], key[1], key[2]))
         if key in seen:
             plans.append(Plan(row, REPEATED, known, known.task_id if known else ""))
@@ -110,6 +117,12 @@ def plan(table: Table, store: Store) -> list[Plan]:
             names.add(f"{row.cells['localusername']}_{plans[-1].task_id}")
         seen.add(key)
     return plans
+
+
+def _host(row: Row, store: Store) -> str:
+    """Give the server of a row, that of its source if it names one. TaskFileError."""
+    name = row.cells.get("source")
+    return sourcestore.load(store.paths, name).source.remotehostname if name else row.cells["remotehostname"]
 
 
 def _new(row: Row, taken: set[str]) -> Plan:

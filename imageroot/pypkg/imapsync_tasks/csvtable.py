@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from imapsync_tasks import rules
 from imapsync_tasks.errors import ERRORS, Json, RefusedError
 from imapsync_tasks.fields import NEEDED, digits
-from imapsync_tasks.task import FIELDS, Task, from_request
+from imapsync_tasks.task import FIELDS, OF_SOURCE, Task, from_request
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
@@ -31,6 +31,7 @@ REQUIRED: Final = (
 OPTIONAL: Final[dict[str, object]] = {
     name: field.column for name, field in FIELDS.items() if field.column is not NEEDED
 }
+_FROM_SOURCE: Final = (*OF_SOURCE, "remotepassword")
 #: Columns without a value are refused, but for these.
 _MAY_BE_EMPTY: Final = ("security",)
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
@@ -66,7 +67,9 @@ class Row(NamedTuple):
 
     @property
     def account(self) -> str:
-        """Give the remote account as user@host:port."""
+        """Give the remote account as user@host:port, or user@source."""
+        if self.cells.get("source"):
+            return "{remoteusername}@{source}".format_map(self.cells)
         return "{remoteusername}@{remotehostname}:{remoteport}".format_map(self.cells)
 
     @property
@@ -103,6 +106,11 @@ def separator(text: str) -> str:
     """Give what separates the columns: a spreadsheet writes commas, semicolons or tabs, by its language."""
     header = next((line for line in text.removeprefix("\ufeff").splitlines() if line.strip()), "")
     return max(SEPARATORS, key=header.count)
+
+
+def needed(with_source: bool) -> tuple[str, ...]:
+    """Give the columns that need a value: a source brings the server, and the password unless it says so."""
+    return tuple(name for name in REQUIRED if not (with_source and name in _FROM_SOURCE))
 
 
 def parse(text: str, mark: str = ",") -> Table:
@@ -167,6 +175,8 @@ def request(row: Row, task_id: str, existing: Task | None = None) -> Json:
     if existing:
         fields = existing._asdict()
         made = {name: fields[name] for name in OPTIONAL}
+    if row.cells["remotehostname"]:
+        made["source"] = ""
     for name, value in row.cells.items():
         if name in OPTIONAL and value:
             made[name] = _typed(name, value)
@@ -186,7 +196,7 @@ def _header(cells: list[str]) -> tuple[str, ...]:
     if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
         mark = next(mark for mark in ";\t|" if mark in columns[0])
         raise CsvError(f"Invalid delimiter {mark!r}: columns must be separated by commas.")
-    missing = [name for name in REQUIRED if name not in columns]
+    missing = [name for name in needed("source" in columns) if name not in columns]
     if missing:
         raise CsvError(f"Missing required columns: {', '.join(missing)}. Found: {', '.join(columns)}")
     unknown = [name for name in columns if name not in REQUIRED and name not in OPTIONAL]
@@ -204,7 +214,7 @@ def _row(number: int, columns: tuple[str, ...], cells: list[str]) -> Row:
         )
         return Row(number, dict.fromkeys(columns, ""), (issue,))
     padded = [*cells, *[""] * (len(columns) - len(cells))]
-    values = {
+    values = dict.fromkeys(REQUIRED, "") | {
         name: value if name == "remotepassword" else value.strip()
         for name, value in zip(columns, padded, strict=False)
     }
@@ -214,7 +224,8 @@ def _row(number: int, columns: tuple[str, ...], cells: list[str]) -> Row:
 def _judged(number: int, cells: dict[str, str]) -> Row:
     """Make a row of its cells, with everything that is wrong with them."""
     row = Row(number, cells)
-    missing = [name for name in REQUIRED if not cells[name] and name not in _MAY_BE_EMPTY]
+    wanted = needed(bool(cells.get("source")))
+    missing = [name for name in wanted if not cells[name] and name not in _MAY_BE_EMPTY]
     issues = [Issue(name, "missing", f"Missing required value: {name}") for name in missing]
     try:
         from_request(request(row, cells.get("task_id", "")))

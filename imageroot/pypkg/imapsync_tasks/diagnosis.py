@@ -4,8 +4,35 @@ from __future__ import annotations
 
 from typing import Final
 
-from imapsync_tasks.errors import Json, Refusal
+from imapsync_tasks.errors import ERRORS, Json, Refusal
 
+#: Why a login by a source's token fails: what the token endpoint or the mail server said.
+BY_TOKEN: Final = (
+    "token_unavailable",
+    "token_endpoint_unreachable",
+    "token_request_refused",
+    "client_secret_refused",
+    "client_secret_expired",
+    "client_not_found",
+    "tenant_not_found",
+    "consent_missing",
+    "scope_refused",
+    "clock_wrong",
+    "key_unusable",
+    "mailbox_unknown",
+    "sign_in_needed",
+    "sign_in_denied",
+    "sign_in_expired",
+    "sign_in_answer_wrong",
+    "refresh_token_missing",
+    "token_refused",
+    "token_expired",
+    "token_clock",
+    "token_audience",
+    "token_scope",
+    "mailbox_not_granted",
+    "not_connected",
+)
 _REMOTE: Final = {
     "authentication": ("bad_user_credentials", "remotepassword"),
     "login_dropped": ("bad_user_credentials", "remotepassword"),
@@ -18,6 +45,7 @@ _REMOTE: Final = {
     "plaintext_refused": ("encryption_required", "security"),
     "certificate_changed": ("certificate_changed", "tls_trust"),
     "certificate_untrusted": ("certificate_untrusted", "tls_trust"),
+    **{key: (key, ERRORS[key].field) for key in BY_TOKEN},
 }
 #: The report of a run that was not begun: the server may not be tried.
 NOT_ALLOWED: Final[Json] = {"errors": [{"side": "host1", "code": "not_allowed"}]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import rules
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from imapsync_tasks.errors import Json
     from imapsync_tasks.instance import Settings
     from imapsync_tasks.paths import Paths
+    from imapsync_tasks.sources import Source
     from imapsync_tasks.task import Task
 
 _GMAIL_HOST: Final = "imap.gmail.com"
@@ -43,9 +45,35 @@ class Remote(NamedTuple):
         """Give the remote account of a task."""
         return cls(task.remotehostname, task.remoteport, task.remoteusername, task.security, task.tls_trust)
 
+    @classmethod
+    def of_source(cls, signs: Source, user: str) -> Remote:
+        """Give a user's account at the server of a source."""
+        return cls(signs.remotehostname, signs.remoteport, user, signs.security, signs.tls_trust)
 
-def source(remote: Remote, passfile: str, truststore: str) -> list[str]:
-    """Give the words for the remote account.
+
+def password_login(user: str, passfile: str) -> list[str]:
+    """Give the words of a login with the user's own password."""
+    return [f"--user1={user}", f"--passfile1={passfile}"]
+
+
+def source_login(signs: Source, user: str, passfile: str, paths: Paths) -> list[str]:
+    """Give the words of a login as a source wants it; `passfile`: the user's own password."""
+    if signs.auth == "password":
+        return password_login(user, passfile)
+    if signs.auth == "master":
+        return password_login(f"{user}*{signs.master_user}", str(paths.source_password(signs.source)))
+    if signs.auth == "authorization":
+        return [
+            f"--user1={user}",
+            f"--authuser1={signs.master_user}",
+            "--authmech1=PLAIN",
+            f"--passfile1={paths.source_password(signs.source)}",
+        ]
+    return [f"--user1={user}", f"--tokencommand1={shlex.join(['syncctl', 'token', signs.source, user])}"]
+
+
+def source(remote: Remote, login: list[str], truststore: str) -> list[str]:
+    """Give the words for the remote account; `login` are those of who logs in, and how.
 
     Without required encryption STARTTLS is used when offered, with any certificate: it can only be better
     than the clear text that was asked for.
@@ -53,8 +81,7 @@ def source(remote: Remote, passfile: str, truststore: str) -> list[str]:
     return [
         f"--host1={remote.remotehostname}",
         f"--port1={remote.remoteport}",
-        f"--user1={remote.remoteusername}",
-        f"--passfile1={passfile}",
+        *login,
         *_SECURITY[remote.security],
         f"--trust1={remote.tls_trust if remote.security else 'any'}",
         f"--truststore1={truststore}",

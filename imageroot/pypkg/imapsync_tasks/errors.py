@@ -69,6 +69,71 @@ ERRORS: Final[dict[str, Kind]] = {
         "task_id",
         "local user and task id, joined by _, are the name of another task's files: choose another id",
     ),
+    "source_not_found": Kind(2, "source", "there is no source of this name, or its file is damaged"),
+    "source_in_use": Kind(
+        1, "source", "tasks use the source: they keep it, and their passwords stay with its server"
+    ),
+    "sign_in_not_needed": Kind(INVALID_INPUT, "source", "this source signs in by a password"),
+    "value_required": Kind(INVALID_INPUT, "", "this way to sign in needs a value here"),
+    "secret_required": Kind(
+        INVALID_INPUT,
+        "client_secret",
+        "the secret has to be given: there is none, or the source would send it elsewhere than before",
+    ),
+    "token_unavailable": Kind(2, "source", "no access token could be had"),
+    "token_endpoint_unreachable": Kind(
+        3, "token_url", "the token endpoint does not answer, or its certificate is not trusted"
+    ),
+    "token_request_refused": Kind(2, "source", "the token endpoint refused, or its answer is none"),
+    "client_secret_refused": Kind(
+        2, "client_secret", "the secret or certificate is not the one of this application"
+    ),
+    "client_secret_expired": Kind(
+        2, "client_secret", "the secret of the application has expired: make a new one there"
+    ),
+    "client_not_found": Kind(2, "client_id", "the application is not registered there, or was disabled"),
+    "tenant_not_found": Kind(2, "tenant", "there is no such tenant"),
+    "consent_missing": Kind(
+        2, "scope", "an administrator there has to allow the application this scope first"
+    ),
+    "scope_refused": Kind(2, "scope", "the scope is not one that can be asked for there"),
+    "clock_wrong": Kind(
+        2, "source", "the clocks of this machine and of the server differ by more than five minutes"
+    ),
+    "key_unusable": Kind(
+        INVALID_INPUT,
+        "service_account_key",
+        "the key cannot be read: damaged, incomplete, or with a passphrase",
+    ),
+    "mailbox_unknown": Kind(2, "remoteusername", "the provider knows no such user"),
+    "sign_in_needed": Kind(
+        2,
+        "source",
+        "somebody has to sign in: for the first time, or again because the consent has ended or was revoked",
+    ),
+    "sign_in_denied": Kind(2, "source", "the sign-in was refused by who was asked"),
+    "sign_in_expired": Kind(2, "source", "nobody signed in in time: begin again"),
+    "sign_in_answer_wrong": Kind(
+        2, "response_secret", "this is not the address that this sign-in ended at: begin again"
+    ),
+    "refresh_token_missing": Kind(
+        2, "scope", "the provider gave no lasting consent: the scope may lack offline_access"
+    ),
+    "token_refused": Kind(2, "source", "the mail server refused the access token"),
+    "token_expired": Kind(
+        2, "source", "the mail server says that the access token has expired or was revoked"
+    ),
+    "token_clock": Kind(
+        2, "source", "the access token is not valid yet: the clock of this machine or of the server is wrong"
+    ),
+    "token_audience": Kind(2, "scope", "the access token is for another service than mail"),
+    "token_scope": Kind(2, "scope", "the access token does not allow IMAP"),
+    "mailbox_not_granted": Kind(2, "remoteusername", "the application was not granted this mailbox"),
+    "not_connected": Kind(
+        2,
+        "remoteusername",
+        "signed in, but the mailbox is not within reach: not granted, IMAP switched off, or disabled",
+    ),
     "invalid_csv": Kind(INVALID_INPUT, "csv_secret", "the file is not a CSV file with the required columns"),
 }
 

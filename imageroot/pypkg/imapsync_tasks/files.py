@@ -47,6 +47,12 @@ def replace(path: Path, content: str, *, mode: int = MODE, durable: bool = True)
         raise
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory for us alone, unless it is there."""
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+
+
 def remove(path: Path) -> None:
     """Remove a file that may be gone already, or an empty directory in its place."""
     try:

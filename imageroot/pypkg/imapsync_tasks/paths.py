@@ -155,6 +155,33 @@ class Paths(NamedTuple):
         return [name.removesuffix(".progress") for name in _listing(self.runs) if name[0] != "."]
 
     @property
+    def sources(self) -> Path:
+        """Give the directory of the sources: servers that tasks name in place of their own."""
+        return self.imapsync / ".sources"
+
+    def source(self, name: str) -> Path:
+        """Give a source's settings and secrets; the source exists when this file does."""
+        return self.sources / f"{name}.source"
+
+    def source_password(self, name: str) -> Path:
+        """Give the master password of a source alone, as the engine reads it."""
+        return self.sources / f"{name}.password"
+
+    def source_tokens(self, name: str) -> Path:
+        """Give what signing in to a source has given: its refresh token, access tokens, the last trouble."""
+        return self.sources / f"{name}.token"
+
+    def source_lock(self, name: str) -> Path:
+        """Give the lock that is held while a source's tokens are renewed."""
+        return self.sources / f"{name}.lock"
+
+    def source_names(self) -> list[str]:
+        """Give the names of all sources, sorted."""
+        return sorted(
+            name[:-7] for name in _listing(self.sources) if name.endswith(".source") and name[0] != "."
+        )
+
+    @property
     def settings(self) -> Path:
         """Give what the container knows of the instance's settings."""
         return self.imapsync / ".settings"

@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from imapsync_tasks import envfile, files, instance, rules, schedule
+from imapsync_tasks import envfile, files, instance, rules, schedule, sourcestore
 from imapsync_tasks.errors import (
     Json,
     NameTakenError,
@@ -23,7 +23,7 @@ from imapsync_tasks.errors import (
     TaskBusyError,
     TaskFileError,
 )
-from imapsync_tasks.task import Task, from_env, identity, to_env
+from imapsync_tasks.task import OF_SOURCE, Task, from_env, identity, to_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,8 +69,29 @@ class Store:
         return self.paths.env(name).exists()
 
     def load(self, name: str) -> Task:
-        """Read one task. NoSuchTaskError; TaskFileError with the reason when its file is no task."""
-        return from_env(name, self._values(name))
+        """Read one task, with the server of its source. NoSuchTaskError.
+
+        TaskFileError with the reason when its file is no task, or its source is missing.
+        """
+        return self.resolved(from_env(name, self._values(name)))
+
+    def resolved(self, task: Task) -> Task:
+        """Give a task with the server of its source, if it names one. TaskFileError: there is none."""
+        if not task.source:
+            return task
+        found = sourcestore.load(self.paths, task.source).source
+        return task._replace(**{name: getattr(found, name) for name in OF_SOURCE})
+
+    def signs_in_by_source(self, task: Task) -> bool:
+        """Tell whether the task's source signs in without a password of the task's. TaskFileError."""
+        return bool(task.source) and sourcestore.load(self.paths, task.source).source.auth != "password"
+
+    def source_of(self, name: str) -> str:
+        """Give the name of the source of a task, also of one that cannot be read otherwise; else nothing."""
+        try:
+            return from_env(name, self._values(name)).source
+        except (TaskFileError, NoSuchTaskError):
+            return ""
 
     def identity(self, name: str) -> tuple[str, str]:
         """Give (localuser, task_id) of a task, also of one whose file is damaged or gone."""
@@ -152,7 +173,9 @@ class Store:
             "env": envfile.render(to_env(task)),
             "cron": _cron_text(task, settings),
         }
-        if password is not None:
+        if self.signs_in_by_source(task):
+            change["pwd"] = None
+        elif password is not None:
             change["pwd"] = password
         self._change(change)
         return new

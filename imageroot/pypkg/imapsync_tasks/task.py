@@ -142,6 +142,16 @@ class Task(NamedTuple):
             "tofu",
         ),
     ] = "tofu"
+    source: Annotated[
+        str,
+        Field(
+            rules.NO_SOURCE_OR_NAME,
+            fields.text("SOURCE", ""),
+            "Name of a source (set-source) that stands for remotehostname, remoteport, security, "
+            "tls_trust and, unless it wants a password for each task, remotepassword; empty: none",
+            "",
+        ),
+    ] = ""
     #: Keys of the file that are not ours: kept as they are.
     unknown: tuple[tuple[str, str], ...] = ()
 
@@ -174,6 +184,8 @@ FIELDS: Final[dict[str, Field]] = {
 DEFAULTS: Final[dict[str, object]] = {
     name: Task._field_defaults[name] for name in FIELDS if name in Task._field_defaults
 }
+#: What a task with a source has of it and not of its own -> its value in the task's file.
+OF_SOURCE: Final[Json] = {"remotehostname": "", "remoteport": 0, "security": "", "tls_trust": "tofu"}
 _WRITERS: Final = {key: write for field in FIELDS.values() for key, write in field.stored.write.items()}
 #: Keys that `to_env` writes, in their order; any other is kept untouched.
 KNOWN_KEYS: Final = (*fields.ORDER, *(key for key in _WRITERS if key not in fields.ORDER))
@@ -190,7 +202,11 @@ def from_request(request: Json) -> Task:
 def _judged(request: Json) -> tuple[Json, list[RefusedError]]:
     values: Json = {}
     refused = []
+    of_source = OF_SOURCE if request.get("source") else {}
     for name, field in FIELDS.items():
+        if name in of_source:
+            values[name] = of_source[name]
+            continue
         try:
             values[name] = field.rule.of(request, name, DEFAULTS.get(name))  # type: ignore[arg-type]
         except RefusedError as error:
@@ -200,6 +216,8 @@ def _judged(request: Json) -> tuple[Json, list[RefusedError]]:
 
 def to_env(task: Task) -> dict[str, str]:
     """Give the keys of the task's file: the existing module's in its order, then ours, then others."""
+    if task.source:
+        task = task._replace(**OF_SOURCE)  # type: ignore[arg-type]  # of the fields' types
     values = {key: _WRITERS[key](task) for key in KNOWN_KEYS}
     return {key: value for key, value in values.items() if value or key in fields.ORDER} | dict(task.unknown)
 
