@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from imapsync_tasks import engine, files, live, runtime, schedule
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.live import Standing
-from syncctl import dispatch, holder, systemlog
+from syncctl import dispatch, holder, systemlog, worker
 from syncctl.listening import Listening
 
 if TYPE_CHECKING:
