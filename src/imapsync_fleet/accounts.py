@@ -24,6 +24,7 @@ from imapsync.cli.options import TABLE
 from imapsync.cli.options.model import Kind
 from imapsync.cli.secrets import masked_words
 from imapsync.cli.values import complete
+from imapsync.providers import Provider, found, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +64,8 @@ class Account(NamedTuple):
 
     The words hold passwords: they go to a worker through a pipe or TLS, never on a command line. host, user:
     those of host1, whose provider's limits count. commands: what prints the password of each side, "" for a
-    side that needs none. fingerprint: changes when anything but a secret changes.
+    side that needs none. fingerprint: changes when anything but a secret changes. facts: of host1's provider.
+    connections: most connections a side of its run.
     """
 
     line: int
@@ -74,6 +76,14 @@ class Account(NamedTuple):
     host: str
     user: str
     fingerprint: str
+    facts: Provider | None = None
+    connections: int = 1
+
+    @property
+    def most_runs(self) -> int:
+        """How many runs of its login host1's provider bears at a time; 0 for any number."""
+        bears = self.facts.connections if self.facts is not None else 0
+        return max(1, bears // self.connections) if bears else 0
 
 
 def read_accounts(path: str, general: Sequence[str], commands: tuple[str, str] = ("", "")) -> list[Account]:
@@ -230,6 +240,8 @@ class _Builder:
             host=ends["host1"].lower(),
             user=ends["user1"],
             fingerprint=hashlib.sha256("\0".join(shown).encode()).hexdigest()[:16],
+            facts=_facts(options, ends["host1"]),
+            connections=max(1, options.integer("connections") or 1),
         )
 
     def _words(self, name: str, value: str) -> list[str]:
@@ -259,6 +271,11 @@ class _Builder:
             if name in OURS:
                 raise UsageError(f"--{name} is not for an account of a fleet: imapsync-fleet decides it")
         return complete(options)
+
+
+def _facts(options: Parsed, host: str) -> Provider | None:
+    wanted = options.text("provider") or "auto"
+    return found(host) if wanted == "auto" else named(wanted)
 
 
 def _filled(word: str, ends: Mapping[str, str], *, quoted: bool = False) -> str:

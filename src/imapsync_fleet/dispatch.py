@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from imapsync.cli.exitcodes import Exit
-from imapsync.providers import found
 from imapsync_fleet.directory import PROGRESS, Job, Result
 from imapsync_fleet.local import WorkerLostError
 
@@ -152,7 +151,7 @@ class Dispatch:
 
     def _bytes_left(self, account: Account) -> int | None:
         """Give what the provider of host1 lets this login read today, None without a known limit."""
-        facts = found(account.host)
+        facts = account.facts
         if facts is None or not facts.down or self._order.command != "run":
             return None
         return facts.down - self._directory.spent(_today()).get(_login(account), 0)

@@ -12,11 +12,10 @@ if TYPE_CHECKING:
 
 
 class Caps(NamedTuple):
-    """How many runs at a time: in all, of one server of host1 and of one login there; 0 for any number."""
+    """How many runs at a time: in all, and of one server of host1; 0 for any number."""
 
     jobs: int
     per_host: int = 0
-    per_login: int = 0
 
 
 class Queue:
@@ -63,6 +62,5 @@ class Queue:
         there = [one.user for one in self._running.values() if one.host == host]
         if self._caps.per_host and len(there) >= self._caps.per_host:
             return None
-        if not self._caps.per_login:
-            return waiting[0]
-        return next((one for one in waiting if there.count(one.user) < self._caps.per_login), None)
+        bears = (one for one in waiting if not one.most_runs or there.count(one.user) < one.most_runs)
+        return next(bears, None)

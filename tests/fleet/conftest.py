@@ -71,8 +71,10 @@ class Fleet:
         assert PASSWORD not in told
         return done.returncode, told
 
-    def events(self, command: str, *own: str) -> tuple[int, list[dict[str, Any]]]:
-        code, told = self.run(command, *own, "--json")
+    def events(
+        self, command: str, *own: str, engine: tuple[str, ...] = ()
+    ) -> tuple[int, list[dict[str, Any]]]:
+        code, told = self.run(command, *own, "--json", engine=engine)
         return code, [json.loads(line) for line in told.splitlines()]
 
     def is_exact(self) -> bool:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -233,3 +234,20 @@ def test_killed_fifty_times_something_is_lost_or_doubled(make: Callable[..., Fle
     wait_until(lambda: fleet.run()[0] != 8)
     assert kills >= 50
     assert fleet.is_exact()
+
+
+def test_the_bytes_of_a_day_are_used_up(make: Callable[..., Fleet]) -> None:
+    fleet = make(2)
+    used, fresh = fleet.users
+    fleet.directory.mkdir()
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    spent = {"day": day, "spent": {f"{used}@{fleet.one.host}": 2_500_000_000}}
+    (fleet.directory / "bytes.json").write_text(json.dumps(spent))
+    code, events = fleet.events("run", engine=("--provider", "gmail"))
+    assert code == 124
+    results = {event["shown"].partition("@")[0]: event for event in events if event["event"] == "ended"}
+    assert results[used]["exit_name"] == "EXIT_PARKED"
+    assert results[used]["run_again_at"] > day
+    assert results[fresh]["copied"] == 3
+    counted = json.loads((fleet.directory / "bytes.json").read_text())["spent"]
+    assert counted[f"{fresh}@{fleet.one.host}"] == results[fresh]["copied_bytes"]

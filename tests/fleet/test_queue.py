@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from imapsync.providers import found
 from imapsync_fleet.accounts import Account
 from imapsync_fleet.queue import Caps, Queue
 
 
-def account(number: int, host: str, user: str = "") -> Account:
-    return Account(number, f"n{number}", "", (), ("", ""), host, user or f"u{number}", "")
+def account(number: int, host: str, user: str = "", *, connections: int = 1) -> Account:
+    return Account(
+        *(number, f"n{number}", "", (), ("", ""), host, user or f"u{number}", "", found(host)),
+        connections=connections,
+    )
 
 
 def test_one_large_server_keeps_the_others_waiting() -> None:
@@ -27,9 +31,10 @@ def test_a_server_gets_more_runs_than_it_bears() -> None:
 
 
 def test_a_login_gets_more_runs_than_it_bears() -> None:
-    same = [account(number, "host", "master") for number in range(3)]
-    other = account(9, "host")
-    queue = Queue([*same, other], Caps(jobs=9, per_login=1))
+    cloud = "imap.mail.me.com"  # two connections a login
+    same = [account(number, cloud, "master", connections=2) for number in range(3)]
+    other = account(9, cloud)
+    queue = Queue([*same, other], Caps(jobs=9))
     assert [queue.take() for _ in range(3)] == [same[0], other, None]
     queue.give_back(same[0])
     assert queue.take() == same[1]
