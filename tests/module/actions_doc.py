@@ -59,7 +59,7 @@ ACTION_ERRORS: dict[str, list[str]] = {
     "get-statistics": [],
     "get-task-counts": [],
     "get-tasks-run": [],
-    "import-csv-tasks": ["invalid_csv"],
+    "import-csv-tasks": ["invalid_csv", "invalid_value"],
     "list-changes": [],
     "list-failures": FORM,
     "list-informations": [],

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.waiting import until
 
-from imapsync_tasks import csvtable, files, interruption
+from imapsync_tasks import csvtable, files, interruption, runtime
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -180,6 +180,49 @@ def test_a_refused_row_does_not_hold_up_the_others(idle: Node) -> None:
     assert "✗ Row 14: foo failed: Missing required value: remoteusername" in output
     assert "11 successful, 2 failed (11 created, 0 updated, 0 skipped)" in output
     assert len(idle.store.names()) == 11
+
+
+def test_logins_are_verified_and_nothing_is_made(idle: Node) -> None:
+    refusing(idle, "user2")
+    rows = "".join(f"foo,user{number},p,h.example,143,tls\n" for number in range(3))
+    code, output = run(idle, HEADER + rows, "--verify-only")
+    assert code == 1
+    assert "2 verified, 1 failed (0 skipped). Nothing was created." in output
+    assert "✗ Row 4: foo failed: The remote server refused the user or password" in output
+    assert "Success: foo (verified, row 2)" in output
+    assert idle.store.names() == []
+    answer = idle.action("import-csv-tasks", {"csv_secret": HEADER + rows, "verify": True}).output
+    assert (answer["verified"], answer["failed"], answer["created"]) == (2, 1, 0)
+    kept = last_import(idle)["import"]["results"]
+    assert [one["status"] for one in kept] == ["verified", "verified", "failed"]
+    assert idle.store.names() == []
+
+
+def test_tasks_are_created_without_being_started_or_for_a_time_to_come(idle: Node) -> None:
+    refusing(idle, "nobody")
+    extra = HEADER.strip() + ",cron\n"
+    code, output = run(idle, extra + "foo,user1,p,h.example,143,tls,5m\n", "--start", "no")
+    assert code == 0, output
+    rows = "foo,user2,p,h.example,143,tls,\nfoo,user3,p,h.example,143,tls,1h\n"
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(time.time() + 7200))
+    step = idle.action("import-csv-tasks", {"csv_secret": extra + rows, "start": when})
+    assert (step.exit_code, step.output["created"]) == (0, 2)
+    tasks = [idle.store.load(name) for name in idle.store.names()]
+    assert {task.remoteusername: task.cron for task in tasks} == {"user1": "5m", "user2": when, "user3": "1h"}
+    with idle.store.locked():
+        states = runtime.states(idle.paths, idle.store.names())
+    assert {one.state for one in states.values()} == {"stopped"}
+    assert all(runtime.result(idle.paths, name) is None for name in states)
+
+
+@pytest.mark.parametrize("start", ["later", "2020-01-01 00:00", "2026-02-30 00:00"])
+def test_a_start_that_cannot_be_is_told_before_anything_is_done(idle: Node, start: str) -> None:
+    done = idle.helper("import-csv-tasks", "--start", start, given=(HEADER + ROW).encode())
+    assert done.returncode == 2
+    assert "a time to come" in done.stderr.decode()
+    step = idle.action("import-csv-tasks", {"csv_secret": HEADER + ROW, "start": start})
+    assert (step.exit_code, step.output[0]["field"]) == (10, "start")
+    assert idle.store.names() == []
 
 
 def hanging(node: Node, first: int) -> None:

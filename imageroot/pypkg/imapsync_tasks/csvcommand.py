@@ -17,7 +17,7 @@ from imapsync_tasks.interruption import INTERRUPTED, Interruption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imapsync_tasks.csvimport import Outcome, Plan
+    from imapsync_tasks.csvimport import Outcome, Plan, Way
 
 _DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t"}
 _NAMES: Final = {mark: name for name, mark in _DELIMITERS.items()}
@@ -27,17 +27,21 @@ Create IMAP synchronization tasks from a CSV file on standard input:
 
   runagent -m imapsync1 import-csv-tasks < users.csv
   runagent -m imapsync1 import-csv-tasks --check < users.csv
+  runagent -m imapsync1 import-csv-tasks --verify-only < users.csv
   runagent -m imapsync1 import-csv-tasks --update < users.csv
+  runagent -m imapsync1 import-csv-tasks --start "2026-12-24 22:00" < users.csv
 
 The first row names the columns, in any order, separated by commas (or as --delimiter says).
 Required: {required}
 Optional: {optional}
 Every required column but security must have a value. A value that holds a comma, a quote or a line end is
 put in quotes. Rows whose account (local user, remote user, remote host) is synced by a task already are
-skipped, unless --update applies the file to that task. Sample: ../examples/users.csv
+skipped, unless --update applies the file to that task. --verify-only tries every login on both sides and
+makes nothing. --start TIME is for tasks without a schedule; the others run as theirs says.
+Sample: ../examples/users.csv
 
-Exit code: 0 when all rows were created, updated or skipped; 75 when it was cancelled (a signal, a closed
-terminal) before all rows were done: they are told, and the same command goes on; 1 otherwise.
+Exit code: 0 when all rows were created, updated, verified or skipped; 75 when it was cancelled (a signal, a
+closed terminal) before all rows were done: they are told, and the same command goes on; 1 otherwise.
 """
 
 
@@ -63,14 +67,30 @@ def main(words: Sequence[str]) -> int:
         default="comma",
         help="what separates the columns; auto: as the header tells (default: comma)",
     )
+    parser.add_argument(
+        "--verify-only", action="store_true", help="try the logins of all rows and create nothing"
+    )
+    parser.add_argument(
+        "--start",
+        metavar="now|no|TIME",
+        default="now",
+        help="when the tasks start: now, not by themselves, or once at TIME, as 2026-12-24 22:00 "
+        "by the clock of the node (default: now)",
+    )
     options = parser.parse_args(words)
+    try:
+        way = csvimport.Way.of(
+            {"update": options.update, "verify": options.verify_only, "start": options.start}
+        )
+    except RefusedError:
+        parser.error(f"argument --start: {options.start!r}: now, no, or a time to come (YYYY-MM-DD HH:MM)")
     try:
         text = csvtable.decode(sys.stdin.buffer.read())
         mark = _DELIMITERS.get(options.delimiter) or csvtable.separator(text)
         plans = _validate(text, mark, check=options.check, update=options.update)
         if options.check:
             return int(any(one.status == csvimport.INVALID for one in plans))
-        return _import(plans, update=options.update)
+        return _import(plans, way)
     except csvtable.CsvError as error:
         _say(f"✗ {error}")
     except RefusedError as refused:
@@ -122,40 +142,51 @@ def _say_duplicate(one: Plan, *, update: bool) -> None:
         _say(f"  Row {one.row.number}: the account of {user} appears twice in this file")
 
 
-def _import(plans: list[Plan], *, update: bool) -> int:
+def _import(plans: list[Plan], way: Way) -> int:
     """Run the plans, telling each outcome."""
     before = cut_off(steps.store().paths)
     if before:
         _say(f"  {before}")
-    _say(f"📦 Starting task creation with module: {os.environ.get('MODULE_ID', 'imapsync')}")
+    doing = "login verification" if way.verify else "task creation"
+    _say(f"📦 Starting {doing} with module: {os.environ.get('MODULE_ID', 'imapsync')}")
     _say(f"Processing {len(plans)} user(s)...")
     for one in plans:
         user = one.row.cells.get("localusername", "")
+        if way.verify:
+            continue
         if one.status == csvimport.NEW:
             _say(f"Creating task for {user} (ID: {one.task_id})...")
-        elif one.status == csvimport.EXISTING and update:
+        elif one.status == csvimport.EXISTING and way.update:
             _say(f"Updating task for {user} (ID: {one.task_id})...")
-    counts = dict.fromkeys(csvimport.COUNTED, 0)
+    counts = dict.fromkeys(way.counted, 0)
     done = []
     with Interruption() as interruption:
-        for outcome in csvimport.run(plans, update=update, interruption=interruption):
+        for outcome in csvimport.run(plans, way=way, interruption=interruption):
             counts[outcome.status] += 1
             if outcome.status != csvimport.NOT_DONE:
                 done.append(outcome.plan.row.number)
                 _say(_told(outcome))
     left = {one.row.number for one in plans} - set(done)
-    successful = counts["created"] + counts["updated"]
     _say(_RULE)
-    _say(
-        f"📊 Summary: {successful} successful, {counts['failed']} failed "
-        f"({counts['created']} created, {counts['updated']} updated, {counts['skipped']} skipped)"
-    )
+    _say(_summary(counts))
     if left:
         _say(f"✗ Cancelled. Rows done: {ranges(done)}; rows not done: {ranges(left)}")
     _say(_RULE)
     if left:
         return INTERRUPTED
     return int(counts["failed"] > 0)
+
+
+def _summary(counts: dict[str, int]) -> str:
+    failed, skipped = counts["failed"], counts["skipped"]
+    if csvimport.VERIFIED in counts:
+        verified = counts[csvimport.VERIFIED]
+        return f"📊 Summary: {verified} verified, {failed} failed ({skipped} skipped). Nothing was created."
+    successful = counts["created"] + counts["updated"]
+    return (
+        f"📊 Summary: {successful} successful, {failed} failed "
+        f"({counts['created']} created, {counts['updated']} updated, {skipped} skipped)"
+    )
 
 
 def _told(outcome: Outcome) -> str:

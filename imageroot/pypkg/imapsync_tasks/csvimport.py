@@ -7,9 +7,20 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import create, csvtable, files, lifecycle, mailserver, sourcestore, steps
+from imapsync_tasks import (
+    create,
+    csvtable,
+    files,
+    lifecycle,
+    mailserver,
+    rules,
+    sourcestore,
+    steps,
+    timetable,
+)
 from imapsync_tasks.csvprogress import Progress
 from imapsync_tasks.csvtable import Issue
 from imapsync_tasks.errors import ERRORS, Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
@@ -28,6 +39,8 @@ REPEATED: Final = "repeated"
 INVALID: Final = "invalid"
 #: An outcome: the import was asked to end before this row.
 NOT_DONE: Final = "not_done"
+#: An outcome: both logins work, and nothing was made of it.
+VERIFIED: Final = "verified"
 COUNTED: Final = ("created", "updated", "skipped", "failed", NOT_DONE)
 
 #: Logins may take longer here than in a form: after one wrong password servers answer the next logins slowly.
@@ -52,8 +65,38 @@ class Plan(NamedTuple):
     task_id: str = ""
 
 
+class Way(NamedTuple):
+    """How an import is done.
+
+    update: the file is applied to tasks that exist. verify: logins are checked, and nothing is made.
+    start: "now"; "no": by hand or by schedule; or a date and time, for tasks that have no schedule.
+    """
+
+    update: bool = False
+    verify: bool = False
+    start: str = "now"
+
+    @classmethod
+    def of(cls, request: Json) -> Way:
+        """Read it from the members of a request. RefusedError: there is no such start, or it has passed."""
+        start = request.get("start", "now")
+        moment = timetable.once(start) if isinstance(start, str) else None
+        if start not in ("now", "no") and (moment is None or moment.timestamp() < time.time()):
+            raise rules.refused("start", start)
+        return cls(request.get("update") is True, request.get("verify") is True, str(start))
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Give the outcomes that rows can have."""
+        return (VERIFIED, *COUNTED) if self.verify else COUNTED
+
+    def planned(self, request: Json) -> Json:
+        """Give a row's request with the date of its single start, when it is to have one."""
+        return request if self.start in ("now", "no") or request["cron"] else {**request, "cron": self.start}
+
+
 class Outcome(NamedTuple):
-    """What became of a row: created, updated, skipped, failed or not_done."""
+    """What became of a row: created, updated, verified, skipped, failed or not_done."""
 
     plan: Plan
     status: str
@@ -134,11 +177,11 @@ def _new(row: Row, taken: set[str]) -> Plan:
 def run(
     plans: list[Plan],
     *,
-    update: bool,
+    way: Way,
     interruption: Interruption,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Outcome]:
-    """Create, update or skip; an outcome a row as soon as it is known, not in the rows' order.
+    """Create, update, verify or skip; an outcome a row as soon as it is known, not in the rows' order.
 
     Asked to end, the rows that are left are `not_done`. The tasks start when no login is checked any more.
     """
@@ -146,8 +189,8 @@ def run(
     done = 0
     with files.locked(paths.import_lock):
         kept = Progress(paths, len(plans))
-        for outcome in _outcomes(plans, update=update, interruption=interruption):
-            tried = outcome.status in ("created", "updated") or outcome.refusal is not None
+        for outcome in _outcomes(plans, way=way, interruption=interruption):
+            tried = outcome.status in ("created", "updated", VERIFIED) or outcome.refusal is not None
             kept.add(outcome.remembered(), done=tried)
             yield outcome
             done += 1
@@ -156,29 +199,32 @@ def run(
         kept.end()
 
 
-def _outcomes(plans: list[Plan], *, update: bool, interruption: Interruption) -> Iterator[Outcome]:
+def _outcomes(plans: list[Plan], *, way: Way, interruption: Interruption) -> Iterator[Outcome]:
     todo = []
     for one in plans:
         if one.status == INVALID:
             yield Outcome(one, "failed", text="; ".join(issue.text for issue in one.row.issues))
         elif one.status == REPEATED:
             yield Outcome(one, "skipped", text="this account appears twice in this file")
-        elif one.status == EXISTING and not update:
+        elif one.status == EXISTING and not way.update:
             yield Outcome(one, "skipped", text=f"task {one.task_id} already syncs this account")
         else:
             todo.append(one)
-    yield from _work(todo, interruption)
+    yield from _work(todo, way, interruption)
 
 
-def _work(plans: list[Plan], interruption: Interruption) -> Iterator[Outcome]:
+def _work(plans: list[Plan], way: Way, interruption: Interruption) -> Iterator[Outcome]:
     """Check logins side by side and save what works; start it all in the end."""
-    requests = [csvtable.request(one.row, one.task_id, one.existing) for one in plans]
+    requests = [way.planned(csvtable.request(one.row, one.task_id, one.existing)) for one in plans]
     left = dict(enumerate(plans))
     saved = []
     try:
         for index, refusals in interruption.waits(create.check_many(requests, _LOGIN_S)):
             one = left.pop(index)
             reason = refusals[0] if refusals else None
+            if reason is None and way.verify:
+                yield Outcome(one, VERIFIED)
+                continue
             if reason is None:
                 try:
                     new = create.save(requests[index])
@@ -193,7 +239,8 @@ def _work(plans: list[Plan], interruption: Interruption) -> Iterator[Outcome]:
         if not interruption.asked:  # a signal ends the login check in the container, too
             raise
     finally:
-        create.start_many(saved)
+        if way.start == "now":
+            create.start_many(saved)
     for one in left.values():
         yield Outcome(one, NOT_DONE, text="cancelled before this row")
 
@@ -249,6 +296,7 @@ def run_action(request: Json) -> Json:
     """Give the answer of import-csv-tasks; cancelled, it ends with INTERRUPTED after the answer."""
     import agent
 
+    way = Way.of(request)
     try:
         table = _table(request)
     except csvtable.CsvError as error:
@@ -260,12 +308,12 @@ def run_action(request: Json) -> Json:
     with Interruption() as interruption:
         work = run(
             plans,
-            update=request.get("update") is True,
+            way=way,
             interruption=interruption,
             progress=agent.set_progress,
         )
         outcomes = sorted(work, key=lambda one: one.plan.row.number)
-    counts = {status: sum(one.status == status for one in outcomes) for status in COUNTED}
+    counts = {status: sum(one.status == status for one in outcomes) for status in way.counted}
     answer: Json = {"results": [one.as_json() for one in outcomes], **counts}
     if counts[NOT_DONE]:
         json.dump(answer, sys.stdout)

@@ -559,6 +559,36 @@ test("a row of a CSV file says what is missing and what would be right, in the r
   await expect(shown.getByText("••••••")).toHaveCount(0);
 });
 
+test("all logins of a file are verified before anything is created, and the tasks wait for a date", async ({
+  node,
+  open,
+}) => {
+  const { results, ...counts } = node.actions["import-csv-tasks"]();
+  const verified = results.map((one) => (one.row === 2 ? { ...one, status: "verified" } : one));
+  node.actions["import-csv-tasks"] = ({ verify }) =>
+    verify ? { ...counts, results: verified, created: 0, verified: 1 } : { ...counts, results };
+  const frame = await open("import");
+  await loadFile(frame);
+  await frame.getByRole("button", { name: "Verify logins" }).click();
+  await expect(frame.getByText("1 login works")).toBeVisible();
+  const failed = frame.locator('[data-row="6"]');
+  await expect(failed).toContainText("The remote server refused the user or the password");
+  await expect(failed.getByRole("checkbox")).not.toBeChecked();
+  await frame.getByText("Once, at a date").click();
+  const start = frame.getByRole("button", { name: /^Import \d/ });
+  await expect(start).toBeDisabled();
+  await frame.getByLabel("Date", { exact: true }).fill("2099-12-24");
+  await frame.getByLabel("Time", { exact: true }).fill("21:30");
+  await start.click();
+  await expect.poll(() => node.inputsOf("import-csv-tasks")).toHaveLength(2);
+  const [first, second] = node.inputsOf("import-csv-tasks");
+  expect(first.verify).toBe(true);
+  expect(first.rows).toContain(6);
+  expect(second.start).toBe("2099-12-24 21:30");
+  expect(second.verify).toBe(undefined);
+  expect(second.rows).not.toContain(6);
+});
+
 test("an import that was cancelled says which rows were done and which are left", async ({
   node,
   open,

@@ -154,7 +154,11 @@ for (const [error, label, sentence] of [
   ["bad_user_credentials", "Remote password", "The remote server refused the user or the password"],
   ["check_hostname_or_tcp_port", "IMAP server", "No IMAP server answers at this address and port"],
   ["remoteport_number_lte", "IMAP TCP port", "This number is too large"],
-  ["invalid_schedule", null, "Minutes go from 1 to 59, hours from 1 to 23, times of day from 00:00 to 23:59. Nearest: 59m, 1h"],
+  [
+    "invalid_schedule",
+    null,
+    "Minutes go from 1 to 59, hours from 1 to 23, times of day from 00:00 to 23:59. Nearest: 59m, 1h",
+  ],
   ["starttls_not_allowed_use_imaps", null, "The server does not offer STARTTLS here: use SSL/TLS"],
 ]) {
   test(`the refusal ${error} is shown at its field`, async ({ node, open }) => {

@@ -7,6 +7,7 @@ import {
   actions,
   bulkRun,
   certificate,
+  csvResults,
   furtherConditions,
   lastImport,
   MARKUP,
@@ -306,6 +307,25 @@ const STATES = {
         .getByRole("button", { name: t("import.correct") })
         .first()
         .click();
+    },
+  },
+  "import-verified": {
+    page: "import",
+    actions: {
+      "import-csv-tasks": () => ({
+        ...csvResults,
+        verified: 1,
+        results: csvResults.results.map((one) =>
+          one.status === "created" ? { ...one, status: "verified" } : one,
+        ),
+      }),
+    },
+    act: async (app, t) => {
+      await openFile(app);
+      await app.getByText(t("import.start_at"), { exact: true }).click();
+      await app.getByRole("button", { name: t("import.verify"), exact: true }).click();
+      await expect(app.getByText(t("import.start_at_help"), { exact: true })).toBeVisible();
+      await expect(app.locator('[data-row="6"]').getByRole("checkbox")).not.toBeChecked();
     },
   },
   "import-done": {

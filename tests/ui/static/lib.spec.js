@@ -80,7 +80,18 @@ test("sizes and times", () => {
 });
 
 for (const cron of [
-  ...["", "live", "5m", "59m", "1h", "23h", "22:00", "mon-fri 22:00", "mon,tue 08:05", "mon-wed,sat,sun 23:59"],
+  ...[
+    "",
+    "live",
+    "5m",
+    "59m",
+    "1h",
+    "23h",
+    "22:00",
+    "mon-fri 22:00",
+    "mon,tue 08:05",
+    "mon-wed,sat,sun 23:59",
+  ],
   ...["30m 20-06", "mon-fri 2h 08-18", "sat,sun 1h 00-24", "2026-12-24 22:00"],
 ]) {
   test(`schedule ${cron || "by hand"} survives the form`, () => {

@@ -1,7 +1,7 @@
 /** What became of the rows of a CSV file. */
 
 /** Every status that a row can have after an import, in the order in which they are told. */
-export const STATUSES = ["created", "updated", "skipped", "failed", "not_done"];
+export const STATUSES = ["created", "updated", "verified", "skipped", "failed", "not_done"];
 
 /** The colour of the tag of a status, before and after an import. */
 export const KINDS = {
@@ -11,6 +11,7 @@ export const KINDS = {
   invalid: "red",
   created: "green",
   updated: "green",
+  verified: "green",
   skipped: "gray",
   failed: "red",
   not_done: "gray",
