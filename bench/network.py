@@ -21,12 +21,14 @@ WATCHED_RTT_S = 0.01
 class Route:
     """How an engine reaches the source and the destination during one run.
 
-    rtt_s and bits_per_second: of the link to the source, 0 for a direct connection. watched: count bytes and
-    turns on both sides (in a run that is not timed).
+    rtt_s and bits_per_second: of the link to the source, 0 for a direct connection.
+    destination_bits_per_second: of the link to the destination. watched: count bytes and turns on both sides
+    (in a run that is not timed).
     """
 
     rtt_s: float = 0.0
     bits_per_second: int = 0
+    destination_bits_per_second: int = 0
     watched: bool = False
     counters: tuple[Counters, ...] = field(default=(), init=False)
 
@@ -45,7 +47,8 @@ class Route:
             if self.watched or self.rtt_s or self.bits_per_second:
                 rtt_s = max(self.rtt_s, WATCHED_RTT_S) if self.watched else self.rtt_s
                 source = through(source, rtt_s, self.bits_per_second)
-            if self.watched:
-                destination = through(destination, WATCHED_RTT_S, 0)
+            if self.watched or self.destination_bits_per_second:
+                rtt_s = WATCHED_RTT_S if self.watched else 0.0
+                destination = through(destination, rtt_s, self.destination_bits_per_second)
             yield replace(task, source=source, destination=destination)
             self.counters = tuple(proxy.counters() for proxy in proxies)

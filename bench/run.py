@@ -51,7 +51,7 @@ def run_row(
                     continue
                 if turn and lane.engine.slow:
                     continue
-                run = lane.run(Route(scenario.rtt_s, scenario.bits_per_second))
+                run = lane.run(route_of(scenario))
                 runs[name].append(run)
                 say(_progress(scenario, name, turn, run))
         for lane in lanes:
@@ -59,7 +59,7 @@ def run_row(
             if name in notes:
                 continue
             if watch and not lane.engine.slow and not any(run.cost.timed_out for run in runs[name]):
-                watched[name] = lane.run(Route(scenario.rtt_s, scenario.bits_per_second, watched=True))
+                watched[name] = lane.run(route_of(scenario, watched=True))
             if scenario.kind is not Kind.LOGIN and (problems := lane.source_problems()):
                 notes[name] = "; ".join(problems)
     finally:
@@ -70,6 +70,13 @@ def run_row(
         tuple(Cell(name, tuple(runs[name]), watched.get(name), notes.get(name, "")) for name in runs),
         stage.messages_of[scenario.corpus.name],
         stage.bytes_of[scenario.corpus.name],
+    )
+
+
+def route_of(scenario: Scenario, *, watched: bool = False) -> Route:
+    """Give the network of a row; what is watched goes through counting proxies."""
+    return Route(
+        scenario.rtt_s, scenario.bits_per_second, scenario.destination_bits_per_second, watched=watched
     )
 
 

@@ -50,6 +50,7 @@ class Scenario:
     kind: Kind = Kind.FIRST
     rtt_s: float = 0.0
     bits_per_second: int = 0
+    destination_bits_per_second: int = 0
     disable_on_destination: tuple[str, ...] = ()
     keep_state: bool = True
     new_messages: int = 0
@@ -69,6 +70,7 @@ ONE_HUGE = large("huge-1", 1, 100 * MB)
 ONE = small("one", 1, 1)
 REALISTIC = realistic()
 MANY_LARGE = realistic("realistic-20000", 20_000, large_every=100)
+SOME_LARGE = realistic("realistic-400", 400, large_every=100)
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -164,6 +166,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         MANY_LARGE,
         target=Target(1.0, peak_mib=64),
         limit_s=900,
+        without=TOO_SLOW,
+    ),
+    Scenario(
+        "S10s",
+        "400 of S10's messages, 5 Mbit/s to the destination",
+        SOME_LARGE,
+        destination_bits_per_second=5 * MB,
+        target=Target(1.0, peak_mib=64),
+        limit_s=600,
         without=TOO_SLOW,
     ),
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ENGINE = str(Path(sys.executable).with_name("imapsync"))
 #: Moments after the command began to note signals: imports, options, log, event loop, the wait for a server.
-MOMENTS = 120
+MOMENTS = 200
 SPREAD_S = 1.2
 TERM = 1 << (signal.SIGTERM - 1)
 

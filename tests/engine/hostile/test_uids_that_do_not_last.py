@@ -1,4 +1,4 @@
-"""A source that gives its messages other UIDs at each opening: in one run all arrive, nothing is believed.
+"""A server that gives its messages other UIDs at each opening: in one run all arrive, nothing is believed.
 
 Seen of GNU imap4d on Maildir, and foreseen by RFC 4315 (UIDNOTSTICKY).
 """
@@ -146,3 +146,35 @@ def test_what_its_owner_expunges_meanwhile_has_vanished(tmp_path: Path) -> None:
         assert "other UIDs" not in ran.output
         assert "is no longer on host1" in ran.output
         assert ran.report["messages_transferred"] == MESSAGES * len(FOLDERS) - 1
+
+
+#: A folder that is empty has no last message.
+THERE = [way for way in WAYS if way != "the last one"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--state",), ("--state", "--delete2"), ("--delete1",), ("--state", "--delete1")],
+    ids="".join,
+)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=[] if way == "UIDNOTSTICKY" else [pytest.mark.slow]) for way in THERE]
+)
+def test_a_destination_that_does_so_loses_and_doubles_nothing(
+    way: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Its copies are known by who they are, not by their UIDs, and nothing of them is deleted."""
+    words = [
+        word for option in options for word in (option, str(tmp_path / "state"))[: 1 + (option == "--state")]
+    ]
+    with MemoryServer() as source, MemoryServer() as destination:
+        source.folders = accounts()
+        destination.opened, destination.code = WAYS[way]
+        before = source.contents()
+        for _ in range(3):
+            ran = copied(source, destination, tmp_path, *words)
+            assert destination.contents() == before, ran.output[-3000:]
+            if "--delete1" not in options:
+                assert source.contents() == before
+            # The brake of --delete2 may hold; nothing is missing all the same.
+            assert ran.exit_code in ((0, 123) if "--delete2" in options else (0,)), ran.output[-3000:]

@@ -48,7 +48,10 @@ def test_large_and_small_messages_alternate_over_folders(servers: tuple[Dovecot,
     same(source.snapshot("source"), destination.snapshot("target"), ignore=("INBOX",))
 
 
-@pytest.mark.parametrize("destination_bits", [0, 120_000_000])
+@pytest.mark.parametrize(
+    "destination_bits",
+    [0, 120_000_000, pytest.param(5_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)])],
+)
 def test_large_messages_among_many_small_ones_take_little_memory(
     servers: tuple[Dovecot, Dovecot], tmp_path: Path, destination_bits: int
 ) -> None:
@@ -64,6 +67,7 @@ def test_large_messages_among_many_small_ones_take_little_memory(
             tmp_path,
             *side(1, source.host, source.port, "source", password, "--tls{}", "--trust{}", "any"),
             *side(2, proxy.host, proxy.port, "target", password, "--tls{}", "--trust{}", "any"),
+            limit_s=500,
         )
     assert ran.exit_code == 0, ran.output[-3000:]
     assert ran.peak_mib < PEAK_MIB

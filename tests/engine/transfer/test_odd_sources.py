@@ -50,6 +50,41 @@ def placeholder(uid: int) -> Twist:
     return twist
 
 
+def cut(uid: int, given: int, times: int) -> Twist:
+    """Give a body with its beginning only, so many times."""
+    whole = re.compile(rb"(\* \d+ FETCH \([^\r\n]*UID %d\b[^\r\n]*BODY\[\]) \{\d+\}\r\n" % uid)
+
+    def twist(response: bytes) -> bytes:
+        nonlocal times
+        found = whole.match(response)
+        if found is None or not times:
+            return response
+        times -= 1
+        return found[1] + b" {%d}\r\n" % given + response[found.end() :][:given] + b")\r\n"
+
+    return twist
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_large_body_that_is_shorter_than_announced_is_no_copy(servers: Servers, times: int) -> None:
+    """It passes from socket to socket: what is shorter once is read again, what stays so is reported."""
+    source, destination = servers
+    large = LINE * (3_000_000 // len(LINE))
+    source.fill("source", {"INBOX": [mail(n, body=large if n == 7 else "") for n in range(1, 11)]})
+    before = hashes(source.snapshot("source"))
+    wanted = settings(*servers, deletion=DeletionRules(source=True))
+    ran = sync_twisted(wanted, source, cut(7, 2_000_000, times))
+    left, found = hashes(source.snapshot("source")), hashes(destination.snapshot("target"))
+    short = times > 1
+    assert [(failure.uid, failure.reason) for failure in ran.failed] == [(7, Reason.DOUBTFUL)] * short
+    assert left.total() == short, "the original is all that there is of it"
+    if short:
+        assert not before - left - found
+        assert left <= before
+    else:
+        assert found == before
+
+
 @pytest.mark.parametrize("size", [48_213, 2_000_000])
 @pytest.mark.parametrize("state", [True, False])
 def test_an_error_text_in_place_of_a_message_is_no_copy(
