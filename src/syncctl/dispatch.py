@@ -44,12 +44,14 @@ def start(
 
     NoSuchTaskError when one does not exist: the others are started all the same.
     A scheduled start waits for its own second within the minute, unless somebody starts the task before; it
-    is left out while a server has asked to wait. `release` is for the run that this start begins, or finds
-    waiting.
+    is left out while schedules are paused (cron learns of that late) or a server has asked to wait.
+    `release` is for the run that this start begins, or finds waiting.
     """
     wanted = list(tasks)
     now = time.time()
     with context.store.locked():
+        if scheduled and context.settings().schedules_paused:
+            return
         missing = [task for task in wanted if not context.store.exists(task)]
         waiting = _entries(context, left=scheduled)  # cron may come before `resume` does
         for task in wanted:
@@ -73,13 +75,14 @@ def start(
 def resume(context: Context) -> None:
     """Go on where a container ended: first what ran, then what waited, in its order.
 
-    Nothing begins while another process serves the queue, nor in an instance whose schedules are paused: a
-    copy forgets what its original had begun.
+    Nothing begins while another process serves the queue, nor in a copy that waits for its administrator: it
+    forgets what its original had begun. A pause by an administrator holds up schedules alone.
     """
     with context.store.locked():
         if queue.is_served(context.paths):
             return
-        if context.settings().schedules_paused:
+        settings = context.settings()
+        if settings.schedules_paused and not settings.paused_by_admin:
             queue.write(context.paths, [])
             return
         running = [task for task in context.store.names() if _was_interrupted(context, task)]

@@ -67,6 +67,7 @@ ACTION_ERRORS: dict[str, list[str]] = {
     "list-remote-folders": [*FORM, "password_required", *LOGIN, "service_not_running"],
     "list-sources": [],
     "list-tasks": [],
+    "pause-schedules": [],
     "resume-schedules": [],
     "run-tasks": [*FORM, "invalid_schedule", "task_unreadable", "not_configured", "state_not_writable"],
     "set-source": [*FORM, "value_required", "secret_required", "source_in_use", "state_not_writable"],

@@ -173,6 +173,7 @@ def test_actions_answer_when_the_state_is_missing(idle: Node, missing: list[str]
         ("list-failures", WHICH),
         ("list-informations", WHICH),
         ("stop-all-tasks", None),
+        ("pause-schedules", {}),
         ("resume-schedules", {}),
         ("delete-task", WHICH),
     ]

@@ -65,6 +65,43 @@ def test_paused_schedules_run_again_when_an_admin_says_so(node: Node) -> None:
     assert environment(node) == {}
 
 
+def test_an_admin_pauses_schedules_and_resumes_them(node: Node) -> None:
+    name = node.save()
+    node.publish()
+    (node.state / "environment").write_text("MAIL_HOST=127.0.0.1\n")
+    schedule = node.paths.cron_file(name).read_text()
+    assert node.action("pause-schedules", {}).output == {"paused": True}
+    assert environment(node) == {
+        "MAIL_HOST": "127.0.0.1",
+        "SCHEDULES_PAUSED": "1",
+        "SCHEDULES_PAUSED_BY": "admin",
+    }
+    assert not node.paths.cron_file(name).exists()
+    assert node.store.load(name).cron == "5m"
+    node.environ |= environment(node)
+    assert node.helper("expand-cron").returncode == 0
+    assert not node.paths.cron_file(name).exists()
+    answer = node.action("list-tasks", {}).output
+    assert (answer["schedules_paused"], answer["user_properties"][0]["schedule_paused"]) == (True, True)
+    assert node.action("pause-schedules", {}).output == {"paused": False}
+    assert node.action("resume-schedules", {}).output == {"resumed": True}
+    assert environment(node) == {"MAIL_HOST": "127.0.0.1"}
+    assert node.paths.cron_file(name).read_text() == schedule
+
+
+def test_a_copy_stays_one_when_an_admin_pauses_it(node: Node) -> None:
+    node.environ["SCHEDULES_PAUSED"] = "1"
+    (node.state / "environment").write_text("SCHEDULES_PAUSED=1\n")
+    assert node.action("pause-schedules", {}).output == {"paused": False}
+    assert environment(node) == {"SCHEDULES_PAUSED": "1"}
+
+
+def test_the_clone_of_a_paused_instance_is_a_copy(node: Node) -> None:
+    (node.state / "environment").write_text("SCHEDULES_PAUSED=1\nSCHEDULES_PAUSED_BY=admin\n")
+    step(node, "clone-module", "50pause", {"replace": False})
+    assert environment(node) == {"SCHEDULES_PAUSED": "1"}
+
+
 def test_leftovers_of_a_copied_state_never_say_running(node: Node) -> None:
     name = node.save()
     node.paths.lock(name).write_text('{"worker": [1, 1], "engine": [1, 1], "stop": false}')

@@ -249,6 +249,28 @@ def test_a_copy_begins_nothing_that_its_original_had_begun(idle: Node) -> None:
     assert queue.read(idle.paths) == []
 
 
+def test_a_pause_by_an_admin_forgets_nobody_who_ran_or_waited(idle: Node) -> None:
+    tasks = [idle.save(task_id=f"t{number}") for number in range(4)]
+    idle.syncctl("start", "--detach", *tasks)
+    for task in tasks[:2]:
+        engine_pid(idle, task)
+    kill_container(idle, tasks[:2])
+    idle.publish(schedules_paused=True, paused_by_admin=True)
+    assert idle.syncctl("resume").returncode == 0
+    assert [state(idle, task) for task in tasks] == ["running", "running", "queued", "queued"]
+    assert [entry.task for entry in queue.read(idle.paths)] == tasks[2:]
+
+
+def test_a_schedule_that_fires_during_a_pause_begins_nothing(idle: Node) -> None:
+    task = idle.save()
+    idle.publish(schedules_paused=True, paused_by_admin=True)
+    assert idle.syncctl("start", task, SYNCCTL_SCHEDULED="1").returncode == 0
+    assert queue.read(idle.paths) == []
+    assert state(idle, task) == "stopped"
+    idle.syncctl("start", "--detach", task)
+    until(lambda: state(idle, task) == "running")
+
+
 def test_a_clock_that_jumped_back_holds_up_no_start(idle: Node) -> None:
     task, other = idle.save(), idle.save(task_id="b")
     far = time.time() + 1e6

@@ -15,6 +15,7 @@ _SERVICE: Final = "imapsync.service"
 #: boots.
 _SECRET_WAIT_S: Final = 30.0
 _SECRET_STEP_S: Final = 3.0
+_PAUSE: Final = (instance.PAUSED_VARIABLE, instance.PAUSED_BY_VARIABLE)
 
 
 def read(_request: Json) -> Json:
@@ -57,7 +58,7 @@ def save(request: Json) -> None:
         values["MAX_PARALLEL"] = str(rules.PARALLEL.of(request, "max_parallel"))
     if "allowed_hosts" in request:
         values[instance.ALLOWED_VARIABLE] = ",".join(_allowed(request))
-    steps.set_environment(values, unset=[instance.PAUSED_VARIABLE])
+    steps.set_environment(values, unset=_PAUSE)
 
 
 def _allowed(request: Json) -> list[str]:
@@ -107,11 +108,24 @@ def apply(_request: Json) -> Json:
     }
 
 
-def resume(_request: Json) -> Json:
-    """End the pause after a restore or clone."""
+def pause(_request: Json) -> Json:
+    """Let no schedule begin a run; who runs or waits goes on.
+
+    A copy that waits for its administrator stays one: it begins nothing that its original had begun.
+    """
     paused = steps.settings().schedules_paused
-    steps.set_environment({}, unset=[instance.PAUSED_VARIABLE])
-    environ = {name: value for name, value in os.environ.items() if name != instance.PAUSED_VARIABLE}
+    if not paused:
+        values = dict(zip(_PAUSE, ("1", instance.PAUSED_BY_ADMIN), strict=True))
+        steps.set_environment(values)
+        expand(instance.from_environment({**os.environ, **values}))
+    return {"paused": not paused}
+
+
+def resume(_request: Json) -> Json:
+    """End the pause, whoever began it."""
+    paused = steps.settings().schedules_paused
+    steps.set_environment({}, unset=_PAUSE)
+    environ = {name: value for name, value in os.environ.items() if name not in _PAUSE}
     expand(instance.from_environment(environ))
     return {"resumed": paused}
 

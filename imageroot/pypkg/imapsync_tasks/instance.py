@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from imapsync_tasks.paths import Paths
 
-#: Set in `environment` after restore and clone.
+#: Set in `environment` while schedules are paused: after restore and clone, or by an administrator.
 PAUSED_VARIABLE: Final = "SCHEDULES_PAUSED"
+#: Set beside it when it was an administrator.
+PAUSED_BY_VARIABLE: Final = "SCHEDULES_PAUSED_BY"
+PAUSED_BY_ADMIN: Final = "admin"
 #: Host names, addresses and networks, separated by commas.
 ALLOWED_VARIABLE: Final = "ALLOWED_HOSTS"
 _PER_CPU: Final = 2
@@ -29,6 +32,8 @@ class Settings(NamedTuple):
     mail_host: str = ""
     max_parallel: int = _FEWEST
     schedules_paused: bool = False
+    #: An administrator paused them: unlike a copy, the instance goes on with what it had begun.
+    paused_by_admin: bool = False
     #: The cluster's own network, as `10.5.4.0/24`, and hosts that an administrator allowed in spite of it.
     cluster_network: str = ""
     allowed_hosts: tuple[str, ...] = ()
@@ -55,6 +60,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         mail_host=environ.get("MAIL_HOST", ""),
         max_parallel=_parallel(environ.get("MAX_PARALLEL", "")),
         schedules_paused=environ.get(PAUSED_VARIABLE, "") == "1",
+        paused_by_admin=environ.get(PAUSED_BY_VARIABLE, "") == PAUSED_BY_ADMIN,
         allowed_hosts=tuple(one for one in environ.get(ALLOWED_VARIABLE, "").split(",") if one),
     )
 
@@ -78,6 +84,7 @@ def published(paths: Paths) -> Settings:
         mail_host=str(values.get("mail_host", "")),
         max_parallel=_parallel(str(values.get("max_parallel", ""))),
         schedules_paused=values.get("schedules_paused") is True,
+        paused_by_admin=values.get("paused_by_admin") is True,
         cluster_network=str(values.get("cluster_network", "")),
         allowed_hosts=tuple(str(one) for one in allowed) if isinstance(allowed, list) else (),
     )

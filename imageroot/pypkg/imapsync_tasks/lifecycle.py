@@ -46,7 +46,7 @@ def restore_environment(request: Json) -> None:
 def clone(request: Json) -> None:
     """Pause the schedules of a copy and forget what waited: the original goes on. A move keeps both."""
     if request.get("replace") is not True:
-        steps.set_environment({instance.PAUSED_VARIABLE: "1"})
+        steps.set_environment({instance.PAUSED_VARIABLE: "1"}, unset=[instance.PAUSED_BY_VARIABLE])
         paths = steps.store().paths
         for path in (paths.queue, *(paths.lock(name) for name in paths.task_names())):
             files.remove(path)
