@@ -115,6 +115,17 @@ class Journal:
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('restored', ?)", (copies,))
 
+    def present(self) -> int:
+        """Give how many messages the destination held after a run that emptied the source; 0: unknown."""
+        with self._told():
+            row = self._connection.execute("SELECT value FROM meta WHERE name='present'").fetchone()
+            return int(row[0]) if row is not None else 0
+
+    def note_present(self, messages: int) -> None:
+        """Keep that number; 0 when it cannot be told."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('present', ?)", (messages,))
+
     def identity(self) -> str:
         """Give what identified the messages that we moved, as `note_identity` got it, "" when nobody said."""
         with self._told():

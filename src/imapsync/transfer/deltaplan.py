@@ -84,6 +84,7 @@ class DeltaPlan:
         self._whole = True
         self._arrived = 0
         self._late: set[int] = set()
+        self._recopied: set[int] = set()
         self._put_back: set[int] = set()
         self._highest = 0
         self._lost = 0
@@ -263,7 +264,8 @@ class DeltaPlan:
         pairs = journal.marked_as(record.id, [Copy.DUPLICATE])
         pairs += journal.marked_as(record.id, GONE)
         pairs += journal.find(record.id, self._marks).values()
-        return [pair for pair in pairs if pair.source_uid not in self.vanished]
+        away = self.vanished | self._recopied
+        return [pair for pair in pairs if pair.source_uid not in away]
 
     async def _identified(self, gone: list[Pair]) -> list[Pair]:
         """Learn from the copies who vanished messages were, where the journal does not say."""
@@ -302,8 +304,7 @@ class DeltaPlan:
         self._marks.clear()
         if not uids:
             return
-        if not self._run.dry:
-            self._journal.remove(self._record.id, uids)
+        self._recopied = uids
         for uid in uids:
             self._flag_rows.pop(uid, None)
         folder = await self._run.source.opened(job.source)
@@ -347,7 +348,7 @@ class DeltaPlan:
             if uid not in new.excluded
         }
         await self._identify_pairs()
-        without_copy = self.vanished | self._marks.keys()
+        without_copy = self.vanished | self._marks.keys() | self._recopied
         heirs = self._journal.find(self._record.id, self._taken_over)
         identified = chain(
             self._journal.identified(self._record.id),
@@ -453,7 +454,7 @@ class DeltaPlan:
         gone += [
             pair
             for pair in journal.marked_as(record.id, GONE)
-            if pair.source_uid not in self.vanished and pair.source_uid not in self._marks
+            if pair.source_uid not in self.vanished | self._marks.keys() | self._recopied
         ]
         gone += self._without_original()
         gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(record.id))
@@ -471,7 +472,7 @@ class DeltaPlan:
     def _without_original(self) -> list[Pair]:
         """Give the duplicates of messages that are gone, or whose copies are."""
         journal, record = self._journal, self._record
-        away = self.vanished | self._marks.keys()
+        away = self.vanished | self._marks.keys() | self._recopied
         left = [
             pair for pair in journal.marked_as(record.id, [Copy.DUPLICATE]) if pair.source_uid not in away
         ]
@@ -499,7 +500,7 @@ class DeltaPlan:
         journal.unsettle(record.id)
         gone = journal.find(record.id, self.vanished)
         ours = journal.marked(record.id) & self.vanished
-        journal.remove(record.id, self.vanished)
+        journal.remove(record.id, self.vanished | self._recopied)
         index = self.destination_new
         journal.add_loose(record.id, zip(index.uids, index.digests, index.sizes, strict=True))
         moved = [pair for uid, pair in gone.items() if uid in ours and pair.copy > 0]

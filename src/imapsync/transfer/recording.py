@@ -145,9 +145,32 @@ def note_lost(run: Run, jobs: Sequence[FolderJob]) -> None:
         now = numbers_of(job.destination.listed) if job.pair.exists else None
         if record is not None and (now is not None or not job.pair.exists) and is_lost(record, now):
             lost += record.copies
-    if lost and is_accident(lost, run.copies_before):
-        journal.note_restored(max(journal.restored(), lost))
-        journal.commit()
+    if not (lost and is_accident(lost, run.copies_before)):
+        # Filed or not, half of what was there does not go by itself.
+        before, there = journal.present(), _messages_there(run)
+        if there is None or not is_accident(before - there, before):
+            return
+        lost = before - there
+    journal.note_restored(max(journal.restored(), lost))
+    journal.commit()
+
+
+def note_present(run: Run) -> None:
+    """Keep how many messages the destination holds after a run that empties the source."""
+    if run.journal is not None and not run.dry:
+        there = _messages_there(run) if run.settings.deletion.empties_source else None
+        run.journal.note_present(there + run.copied_messages if there is not None else 0)
+
+
+def _messages_there(run: Run) -> int | None:
+    """Give how many messages the destination's own folders held by the listing, None: it does not tell."""
+    listing = run.destination.listing
+    counts = [
+        view.status.messages if view.status else None
+        for view in listing.folders
+        if view.folder.selectable and not listing.layout.is_foreign(view.folder.name)
+    ]
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
 def settle(run: Run, job: FolderJob, done: Done) -> None:

@@ -28,7 +28,7 @@ from imapsync.transfer.lanes import MAX_STRIKES, Copier
 from imapsync.transfer.originals import change_source
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
-from imapsync.transfer.recording import note_lost
+from imapsync.transfer.recording import note_lost, note_present
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.sizelimit import refuse_too_large
@@ -99,6 +99,7 @@ class Steps:
         await self._persist(deletions.carry_out)
         if mode is Mode.SYNC:
             self._settle(jobs, deletions.spared)
+            note_present(state)
             self._tell_doubted()
             await self._persist(partial(delete_empty_source_folders, state, jobs))
             closing = None

@@ -325,6 +325,262 @@ ALONE = Options(journal=False)
             ),
             id="folders are swapped while they are compared",
         ),
+        pytest.param(
+            History([NOTHING, DELETE1, DELETE2], [Event(0, 0, "deliver"), Event(0, 14, "file_there")]),
+            id="a copy is filed before its original goes, and the next run mirrors",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, DELETE2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver", 1),
+                    Event(0, 0, "deliver"),
+                    Event(1, 1, "hide"),
+                    Event(0, 0, "deliver"),
+                    Event(2, 6, "move_here", 3),
+                ],
+            ),
+            id="a message is hidden while another one comes between opening and listing",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2], [Event(0, 0, "keep_copy"), Event(1, 4, "restore"), Event(0, 0, "deliver")]
+            ),
+            id="host1 is restored between its listing and its opening",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE1],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "deliver_lookalike"),
+                    Event(0, 12, "lose_journal"),
+                    Event(0, 1, "hide"),
+                ],
+                Servers(size_bias=7),
+            ),
+            id="a hidden message shows itself beside one that looks like it and host2 counts sizes otherwise",
+        ),
+        pytest.param(
+            History(
+                [Options(delete1=True, noexpunge1=True), Options(setflag1="\\Flagged")],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "edit"),
+                    Event(1, 0, "file_there"),
+                    Event(0, 17, "move_here", 1),
+                    Event(0, 0, "deliver_lookalike"),
+                ],
+            ),
+            id="our marks outlive the record of a folder whose copies are others",
+        ),
+        pytest.param(
+            History(
+                [Options(older=True, noexpunge1=True), NOTHING],
+                [Event(0, 0, "deliver", 0, 1), Event(1, 0, "swap"), Event(1, 2, "swap")],
+            ),
+            id="a folder has its name again when it is opened, with our marks",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2],
+                [Event(0, 0, "deliver"), Event(1, 10, "remove_there"), Event(1, 0, "bring_there")],
+            ),
+            id="what lies beside a copy stays when the copy is removed",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(0, 1, "deliver_again", 2),
+                    Event(1, 0, "move_here", 1),
+                    Event(1, 0, "delete_here", 1),
+                    Event(0, 0, "deliver_lookalike", 1),
+                ],
+            ),
+            id="a duplicate inherits the copy of its own content",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2, DELETE2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "keep_copy"),
+                    Event(2, 0, "restore"),
+                    Event(1, 0, "move_here"),
+                ],
+                Servers(condstore1=False),
+            ),
+            id="a backup brings a message back under its UID and nothing counts changes",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "restore"),
+                    Event(0, 6, "move_here"),
+                    Event(0, 0, "keep_copy"),
+                ],
+            ),
+            id="a message leaves before it is read and a backup brings it back",
+        ),
+        pytest.param(
+            History(
+                [Options(delete2=True, small=True)] * 2,
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver", 0, 3),
+                    Event(1, 0, "bring_there", 2),
+                ],
+            ),
+            id="what is not selected is brought to host2",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, Options(journal=False, delete2=True, small=True)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(0, 1, "deliver_lookalike", 2, 1),
+                    Event(0, 0, "deliver", 1, 3),
+                ],
+            ),
+            id="messages that look alike are not selected",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, Options(delete1=True, together=True)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(1, 2, "deliver_lookalike", 1),
+                    Event(2, 26, "move_here", 1),
+                    Event(1, 2, "edit", 1),
+                    Event(2, 31, "remove_there", 3),
+                ],
+                Servers(uidplus2=False),
+            ),
+            id="a message that looks like another takes its copy when nobody tells UIDs",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE1, DELETE1],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 8, "deliver_lookalike"),
+                    Event(2, 10, "remove_there"),
+                    Event(2, 8, "edit"),
+                ],
+            ),
+            id="messages are compared that are gone on both sides",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 7, "move_here"),
+                    Event(0, 15, "kill"),
+                    Event(0, 0, "deliver_again"),
+                ],
+            ),
+            id="the first of two duplicates leaves while a killed comparison is made again",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE1],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(1, 10, "lose_store"),
+                    Event(0, 19, "deliver_again", 0, 1),
+                ],
+            ),
+            id="one lost copy is found as the last copy of another original",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, DELETE1],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver", 1),
+                    Event(2, 0, "lose_store"),
+                    Event(1, 4, "renumber"),
+                    Event(1, 4, "move_here"),
+                ],
+            ),
+            id="host2 loses its store and host1 gives an empty folder another UIDVALIDITY",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, DELETE1],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "file_there"),
+                    Event(2, 0, "lose_store"),
+                ],
+            ),
+            id="host2 loses its store after one of two copies was filed",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 10, "bring_there"),
+                    Event(1, 8, "move_here"),
+                    Event(0, 0, "deliver_again"),
+                    Event(1, 0, "remove_there"),
+                ],
+            ),
+            id="a duplicate loses its original and its copy is brought back",
+        ),
+        pytest.param(
+            History(
+                [Options(delete2=True, recopy=True)] * 3,
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver", 1),
+                    Event(1, 0, "lose_store"),
+                    Event(2, 0, "bring_there", 2, 1),
+                    Event(0, 1, "hide", 2),
+                    Event(0, 0, "deliver_again"),
+                ],
+            ),
+            id="a hidden message is to be copied again",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, *[Options(delete2=True, recopy=True, maxdelete2=5)] * 2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(2, 12, "cut"),
+                    Event(1, 13, "lose_store"),
+                    Event(2, 9, "bring_there"),
+                ],
+            ),
+            id="a connection is lost while removed copies are to be made again",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING],
+                [
+                    Event(0, 0, "deliver", 1),
+                    Event(0, 0, "deliver", 1),
+                    Event(0, 0, "keep_copy"),
+                    Event(1, 1, "delete_here"),
+                    Event(0, 0, "delete_here", 1),
+                    Event(1, 0, "restore"),
+                ],
+            ),
+            id="two backups leave all numbers as they were",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

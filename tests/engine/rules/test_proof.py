@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,3 +156,20 @@ def test_a_copy_that_is_removed_right_before_the_run_looks_at_it(world: World, s
     world.run("--delete1", state=state, watch=watch)
     assert watch.fired
     assert world.names(1) == ["m2"]
+
+
+@pytest.mark.parametrize("deletion", DELETIONS, ids=lambda words: words[0])
+def test_a_store_that_is_lost_after_its_owner_had_filed_all_copies_keeps_the_originals(
+    world: World, deletion: tuple[str, ...]
+) -> None:
+    """Nothing of what is lost was a copy any more: only the account as a whole tells."""
+    young = [world.letter(number, internaldate=int(time.time())) for number in (1, 2)]
+    world.deliver(1, "INBOX", *young)
+    world.good()
+    for number in (1, 2):
+        world.move(2, "INBOX", number, "Filed")
+    world.good("--delete1older", "30")
+    world.expunge(2, "Filed")
+    ran = world.run(*deletion)
+    assert (ran.code, world.names(1)) == (125, ["m1", "m2"])
+    world.good(*deletion, "--maxvanished2", "2")

@@ -69,6 +69,7 @@ class KnownComparison:
         self._orphans: list[Pair] = []
         self._taken_over: dict[int, int] = {}
         self._late: set[int] = set()
+        self._recopied: set[int] = set()
         self._put_back: set[int] = set()
         self._highest = 0
         self._absent_here = self._absent_there = False
@@ -304,7 +305,8 @@ class KnownComparison:
         journal, name = self._journal, self.job.name
         pairs = journal.marked_as(name, [Copy.DUPLICATE]) + journal.marked_as(name, GONE)
         pairs += [journal.read(name).pairs[uid] for uid in self._marks]
-        return [pair for pair in pairs if pair.source_uid not in self._vanished]
+        away = self._vanished | self._recopied
+        return [pair for pair in pairs if pair.source_uid not in away]
 
     def _identified(self, gone: list[Pair]) -> Steps[list[Pair]]:
         unknown = [pair.copy for pair in gone if not pair.digest]
@@ -333,7 +335,7 @@ class KnownComparison:
         uids = (uids | set(self._marks)) - self._vanished
         self._marks.clear()
         if uids:
-            self._journal.remove(self.job.name, uids)
+            self._recopied = uids
             for uid in uids:
                 self._flag_rows.pop(uid, None)
             yield from self._run.same_source(self.job)
@@ -369,7 +371,7 @@ class KnownComparison:
         identified += [
             pairs[uid]._replace(copy=copy) for uid, copy in self._taken_over.items() if uid in pairs
         ]
-        without_copy = self._vanished | self._marks.keys()
+        without_copy = self._vanished | self._marks.keys() | self._recopied
         originals = {
             key: [pair for pair in pairs if pair.source_uid not in without_copy]
             for key, pairs in originals_of(keys.values(), identified).items()
@@ -447,7 +449,7 @@ class KnownComparison:
         gone += [
             pair
             for pair in journal.marked_as(name, GONE)
-            if pair.source_uid not in self._vanished and pair.source_uid not in self._marks
+            if pair.source_uid not in self._vanished | self._marks.keys() | self._recopied
         ]
         gone += self._without_original()
         gone, places = perhaps_put_back(gone, loose, orphans | journal.moved(name))
@@ -464,7 +466,7 @@ class KnownComparison:
     def _without_original(self) -> list[Pair]:
         """Give the duplicates of messages that are gone, or whose copies are."""
         journal, name = self._journal, self.job.name
-        away = self._vanished | self._marks.keys()
+        away = self._vanished | self._marks.keys() | self._recopied
         left = [pair for pair in journal.marked_as(name, [Copy.DUPLICATE]) if pair.source_uid not in away]
         alive = [pair for pair in journal.identified(name) if pair.source_uid not in away]
         return [pair for pair in without_original(left, alive) if pair.source_uid not in self._taken_over]
@@ -484,7 +486,7 @@ class KnownComparison:
         table.record = table.record._replace(settled=False)
         gone = {uid: table.pairs[uid] for uid in self._vanished if uid in table.pairs}
         ours = table.marked & self._vanished
-        journal.remove(name, self._vanished)
+        journal.remove(name, self._vanished | self._recopied)
         index = self._there
         journal.add_loose(name, zip(index.uids, index.digests, index.sizes, strict=True))
         moved = [pair for uid, pair in gone.items() if uid in ours and pair.copy > 0]

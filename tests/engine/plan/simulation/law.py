@@ -97,6 +97,7 @@ class Law:
         #: then nobody can tell it from what its owner removed.
         self.accidents: list[set[int]] = []
         self.thinned: set[int] = set()
+        self._known: Mapping[str, Mapping[int, int]] = {}
         #: How many originals without any copy --maxvanished2 has released, and how many went.
         self.released = 0
         self.unproven = 0
@@ -111,6 +112,12 @@ class Law:
         self.reflagged = set()
         self.taken_in_run.clear()
         self.released += released or 0
+        self._known = known
+        self.thin()
+
+    def thin(self) -> None:
+        """Note which copies that accidents took are no more than half of all that the journal knows."""
+        known = self._known
         gone = [
             stored
             for name, copies in known.items()

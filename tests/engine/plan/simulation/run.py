@@ -15,6 +15,7 @@ from tests.engine.plan.simulation.servers import Cut
 from tests.engine.plan.simulation.world import SYNCED
 
 from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
+from imapsync.plan.proof import is_accident
 
 if TYPE_CHECKING:
     from tests.engine.plan.simulation.options import Options
@@ -44,6 +45,12 @@ class Run(Context):
         jobs = yield from self.persist(self._list)
         if self.journal is not None:
             self.copies_before = sum(record.copies for record in self.journal.records().values())
+            if self.options.deletion.empties_source and is_accident(
+                self.journal.present - self.there_before, self.journal.present
+            ):
+                lost = self.journal.present - self.there_before
+                self.journal.restored = max(self.journal.restored, lost)
+                self.journal.commit()
         for group in [jobs] if self.options.together else [[job] for job in jobs]:
             working = yield from self.persist(partial(self._compare, group))
             if any(row.state == WAITING for job in working for row in job.rows):
@@ -58,6 +65,9 @@ class Run(Context):
                 yield from self.persist(partial(ending.change_source, self, job))
         yield from self.persist(partial(ending.delete_on_destination, self, jobs))
         ending.settle(self, jobs)
+        if self.journal is not None:
+            empties = self.options.deletion.empties_source
+            self.journal.present = self.there_before + self.copied if empties else 0
         yield from self.persist(partial(ending.confirm_numbers, self, jobs))
 
     # -- comparing

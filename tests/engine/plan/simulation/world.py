@@ -52,6 +52,7 @@ class World:
     def happen(self, event: Event) -> None:
         happening: Callable[[int, int], None] = getattr(self, event.kind)
         happening(event.first, event.second)
+        self.law.thin()
 
     # -- host1
 
