@@ -14,12 +14,16 @@ _HANDED_ON = ("SYNCCTL_DIRECTORY", "SYNCCTL_CRON_DIRECTORY", "SSL_CERT_FILE")
 
 
 class Context(NamedTuple):
-    """What the commands share. Tests point the environment variables elsewhere."""
+    """What the commands share. Tests point the environment variables elsewhere.
+
+    resident: the descriptor of a loaded engine (resident.Resident) that runs are made with, None without one.
+    """
 
     paths: Paths
     store: Store
     engine: str
     mail_port: int
+    resident: int | None = None
 
     @classmethod
     def from_environment(cls) -> Context:

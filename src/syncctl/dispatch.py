@@ -217,12 +217,13 @@ def _at_limit(context: Context, task: str) -> bool:
 
 def _launch(context: Context, jobs: list[Job], timer: int | None) -> None:
     """Make a worker of each job, and the timer; the descriptors are theirs then."""
+    resident = () if context.resident is None else (context.resident,)
     for job in jobs:
-        _daemon({job.slot, job.lock}, lambda job=job: worker.work(context, job, finished))  # type: ignore[misc]
+        _daemon({job.slot, job.lock, *resident}, lambda job=job: worker.work(context, job, finished))  # type: ignore[misc]
         os.close(job.slot)
         os.close(job.lock)
     if timer is not None:
-        _daemon({timer}, lambda: _wait(context, timer))
+        _daemon({timer, *resident}, lambda: _wait(context, timer))
         os.close(timer)
 
 

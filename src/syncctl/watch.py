@@ -1,4 +1,7 @@
-"""The one watcher of an instance: it listens to the accounts of live tasks and starts a task when mail comes.
+"""The one watcher of an instance: it starts a task when mail comes for it, or when cron handed it over.
+
+It listens to the accounts of live tasks, and looks for the names that cron's `syncctl start` leaves. It holds
+a loaded engine that the runs are forked from.
 
 Starting is the ordinary start: lock, queue, slot, record. What comes while a task runs makes one more run
 behind it; a run that failed is made again after a while.
@@ -18,6 +21,7 @@ from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.live import Standing
 from syncctl import dispatch, holder, systemlog, worker
 from syncctl.listening import Listening
+from syncctl.resident import Resident
 
 if TYPE_CHECKING:
     from imapsync_tasks.task import Task
@@ -57,6 +61,7 @@ class _Watcher:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._listening = Listening(context.engine)
+        self._resident: Resident | None = None
         self._ended = False
         #: Of the directory, and of each task's files, when they were looked at last.
         self._looked = 0
@@ -75,8 +80,10 @@ class _Watcher:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
         try:
+            self._context.paths.starts.mkdir(mode=0o700, exist_ok=True)
             while not self._ended:
                 self._look()
+                self._start_scheduled()
                 self._listening.keep()
                 self._start_due()
                 self._see_ended()
@@ -88,6 +95,11 @@ class _Watcher:
                         self._take(event)
         finally:
             self._listening.end()
+            self._start_scheduled()
+            with suppress(OSError):  # what comes in this moment waits for the next watcher
+                self._context.paths.starts.rmdir()
+            if self._resident is not None:
+                self._resident.end()
 
     def _end(self, *_: object) -> None:
         self._ended = True
@@ -169,10 +181,34 @@ class _Watcher:
         if not ready:
             return
         with suppress(NoSuchTaskError):
-            dispatch.start(self._context, ready)
+            dispatch.start(self._with_engine(), ready)
         for name in ready:
             del self._due[name]
             self._begun[name] = now
+
+    def _start_scheduled(self) -> None:
+        """Start what cron handed over, all at once."""
+        starts = self._context.paths.starts
+        try:
+            names = os.listdir(starts)
+        except FileNotFoundError:
+            return
+        if not names:
+            return
+        with suppress(NoSuchTaskError):
+            dispatch.start(self._with_engine(), names, scheduled=True)
+        for name in names:
+            files.remove(starts / name)
+
+    def _with_engine(self) -> Context:
+        """Give the context with a loaded engine."""
+        if self._resident is not None and self._resident.ended:
+            self._resident.end()
+            self._resident = None
+        if self._resident is None:
+            with suppress(OSError):  # runs start it as a program then, and tell what is wrong with it
+                self._resident = Resident(self._context.engine)
+        return self._context._replace(resident=None if self._resident is None else self._resident.fileno)
 
     def _see_ended(self) -> None:
         """See how the runs ended that were started here; those that failed are made again."""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import engine, files, runtime, sourcestore
@@ -14,6 +15,7 @@ from imapsync_tasks.queue import UNRELEASED, Release
 from syncctl import holder, systemlog, tokens
 from syncctl.context import engine_environment
 from syncctl.process import Process
+from syncctl.resident import Forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from imapsync_tasks.paths import Paths
     from imapsync_tasks.task import Task
     from syncctl.context import Context
+    from syncctl.resident import Run
 
     Finished = Callable[["Context", "Job"], tuple["Job | None", Callable[[], None]]]
 
@@ -84,12 +87,13 @@ def _run(context: Context, job: Job) -> int | None:
         except OSError as error:
             systemlog.write(f"task {job.task}: {context.engine}: {error.strerror}")
             return _EX_UNAVAILABLE
-        holder.write(job.lock, holder.Holder(me, Process.of(child.pid)))
+        with suppress(ProcessLookupError):  # it has ended already
+            holder.write(job.lock, holder.Holder(me, Process.of(child.pid)))
     code = child.wait()
     return code if code >= 0 else 128 - code
 
 
-def _spawn(context: Context, task: Task, job: Job) -> subprocess.Popen[bytes]:
+def _spawn(context: Context, task: Task, job: Job) -> Run:
     """Start the engine.
 
     It inherits the task's lock: while it lives, the task runs, whatever happens to us.
@@ -105,10 +109,14 @@ def _spawn(context: Context, task: Task, job: Job) -> subprocess.Popen[bytes]:
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
         *engine.run(task, context.settings(), paths, job.release),
     ]
+    loaded = context.resident
     log = os.open(
         paths.log(task.name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, files.MODE
     )
     try:
+        if loaded is not None:
+            with suppress(OSError):  # nobody to ask: as if there were none
+                return Forked(loaded, words[1:], log, job.lock)
         return subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
 TASK = "bob_a0241w"
+COMMAND = Path(__file__).parents[2] / "src" / "syncctl" / "command.sh"
 
 
 @pytest.fixture
@@ -179,3 +182,40 @@ def test_daily_runs_of_live_tasks_are_spread_over_the_day() -> None:
     for one in times:
         minute, hour, *rest = one.split()
         assert (int(minute) < 60, int(hour) < 24, rest) == (True, True, ["*"] * 3)
+
+
+def test_what_cron_starts_is_handed_over_and_run_by_the_loaded_engine(
+    mail: Node, remote: Dovecot, local: Dovecot, watcher: subprocess.Popen[bytes]
+) -> None:
+    task_id = next(one for one in map(str, range(1000)) if schedule.delay_s(f"bob_{one}") == 0)
+    name = mail.save(**live(remote, cron="5m", task_id=task_id))
+    deliver(remote, 1)
+    until(mail.paths.starts.exists, 20)
+    began = time.monotonic()
+    assert cron(mail, name) == 0
+    assert time.monotonic() - began < 1  # no Python was started
+    until(lambda: runtime.result(mail.paths, name), 20)
+    assert arrived(local, 1)
+    assert not os.listdir(mail.paths.starts)
+    parent = re.findall(r"my PPID is (\d+)", mail.paths.log(name).read_text())[-1]
+    assert "--forks" in Path(f"/proc/{parent}/cmdline").read_text()
+
+    os.kill(int(parent), signal.SIGKILL)  # costs nothing but loading it again
+    deliver(remote, 2)
+    assert cron(mail, name) == 0
+    until(lambda: arrived(local, 2), 20)
+
+    watcher.terminate()
+    assert watcher.wait(10) == 0
+    deliver(remote, 3)
+    assert cron(mail, name) == 0  # nobody to hand over to: as ever
+    until(lambda: arrived(local, 3), 20)
+
+
+def cron(node: Node, name: str) -> int:
+    """Start a task as the container's crond does."""
+    program = node.home / "bin" / "syncctl-program"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m syncctl "$@"\n')
+    program.chmod(0o755)
+    environ = node.environ | {"SYNCCTL_SCHEDULED": "1", "SYNCCTL_PROGRAM": str(program)}
+    return subprocess.run([COMMAND, "start", name], env=environ, check=False).returncode

@@ -187,6 +187,11 @@ class Paths(NamedTuple):
         return self.imapsync / ".settings"
 
     @property
+    def starts(self) -> Path:
+        """Give the directory into which cron puts the name of a task that is to be started."""
+        return self.imapsync / ".starts"
+
+    @property
     def watching(self) -> Path:
         """Give how the accounts of live tasks stand."""
         return self.imapsync / ".watching"

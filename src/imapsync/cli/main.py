@@ -56,6 +56,8 @@ def main(words: Sequence[str]) -> int:  # noqa: PLR0911 - one for each thing tha
             return _live(parser, words, given)
         if given.flag("listen"):
             return _listen(parser, words)
+        if given.flag("forks"):
+            return _forks(words)
         many = given.integer("many")
         if many is not None:
             return _many(many, words)
@@ -98,6 +100,19 @@ def _watch(parser: Parser, words: Sequence[str], given: Parsed, environment: dic
         return watch.watch(wanted, run, poll_s, pid_file_path(given), needed=needed)
     except PidFileError:
         return Runner(parser, words, given, environment).run()
+
+
+def _forks(words: Sequence[str]) -> int:
+    import stat
+
+    from imapsync.cli.forks import Forks
+
+    if len(words) > 1 or not stat.S_ISSOCK(os.fstat(0).st_mode):
+        print(
+            "imapsync: --forks takes no other option beside it, and a socket as its input.", file=sys.stderr
+        )
+        return os.EX_USAGE
+    return Forks(main).serve()
 
 
 def _listen(parser: Parser, words: Sequence[str]) -> int:

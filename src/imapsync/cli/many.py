@@ -31,7 +31,7 @@ END_S: Final = 1.5
 LAST_END_S: Final = 6.0
 #: Longest line of standard input.
 MAX_LINE: Final = 1 << 20
-_STDIN, _STDOUT = 0, 1
+_STDIN, _STDOUT, _STDERR = 0, 1, 2
 
 
 class _Run(NamedTuple):
@@ -129,8 +129,7 @@ class Many:
         for handle in self._runs.keys() & ready.keys():
             run = self._runs[handle]
             self._forget(handle)
-            code = os.waitstatus_to_exitcode(os.waitpid(run.pid, 0)[1])
-            self._tell(run.line, code if code >= 0 else 128 - code, late=run.late)
+            self._tell(run.line, as_shell(os.waitpid(run.pid, 0)[1]), late=run.late)
         return True
 
     def _read(self) -> None:
@@ -175,10 +174,11 @@ def _fork() -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDING)
 
 
-def forked(run: Callable[[], int]) -> int:
+def forked(run: Callable[[], int], error: int | None = None, kept: int | None = None) -> int:
     """Give the process id of a child that does one run and ends with its code.
 
-    It has standard output and error of ours, nothing else, and none of our ways with signals.
+    It has standard output and error of ours, nothing else, and none of our ways with signals. With `error`
+    that is its standard error, and standard output is lost. `kept` stays open in it.
     """
     pid = _fork()
     if pid:
@@ -189,12 +189,27 @@ def forked(run: Callable[[], int]) -> int:
         signals.forget()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, _STDIN)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        if error is not None:
+            os.dup2(null, _STDOUT)
+            os.dup2(error, _STDERR)
+        for low, high in _gaps(kept):
+            os.closerange(low, high)
         code = run()
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _gaps(kept: int | None) -> list[tuple[int, int]]:
+    most = os.sysconf("SC_OPEN_MAX")
+    return [(_STDERR + 1, most)] if kept is None else [(_STDERR + 1, kept), (kept + 1, most)]
+
+
+def as_shell(status: int) -> int:
+    """Give the exit code of a wait status as a shell does."""
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 def _asked(content: bytes) -> tuple[list[str], float] | None:

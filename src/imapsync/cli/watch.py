@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from imapsync.cli import signals
 from imapsync.cli.errors import PidFileError
 from imapsync.cli.exitcodes import Exit
-from imapsync.cli.many import forked, load
+from imapsync.cli.many import as_shell, forked, load
 from imapsync.cli.output import Output
 from imapsync.cli.pidfile import PidFile
 from imapsync.cli.systemd import Service
@@ -186,8 +186,8 @@ class Watch:
             loop.remove_reader(handle)
             os.close(handle)
             # It has ended, or is about to: nothing is waited for.
-            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])  # noqa: ASYNC222
-        return code if code >= 0 else 128 - code
+            code = as_shell(os.waitpid(pid, 0)[1])  # noqa: ASYNC222
+        return code
 
     async def _beat(self) -> None:
         while True:

@@ -655,6 +655,15 @@ ROWS: tuple[Option, ...] = (
         fills=COMMAND_LINE,
     ),
     Option(
+        "forks",
+        Kind.FLAG,
+        GENERAL,
+        "Run command lines from a socket, each in a process that has everything loaded.",
+        note="for programs: see src/imapsync/cli/forks.py",
+        ours=True,
+        fills=COMMAND_LINE,
+    ),
+    Option(
         "listen",
         Kind.FLAG,
         GENERAL,
