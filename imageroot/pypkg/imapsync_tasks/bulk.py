@@ -11,8 +11,9 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import container, control, files, runtime, steps
+from imapsync_tasks import container, control, files, listing, runtime, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
+from imapsync_tasks.selection import Selection
 from imapsync_tasks.task import FIELDS
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def run_tasks(request: Json) -> Json:
     import agent
 
     work = _work(request)
-    given = request["tasks"]
-    wanted = [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+    wanted = _wanted(request)
     paths = steps.store().paths
     with files.locked(paths.bulk_lock):
         note = _Note(paths, str(request["verb"]), len(wanted))
@@ -60,6 +60,16 @@ def run_tasks(request: Json) -> Json:
             agent.set_progress(min(99, 100 * note.done // max(1, len(wanted))))
         note.end()
     return note.as_json()
+
+
+def _wanted(request: Json) -> list[Json]:
+    """Give who is meant: the tasks of the list, or those that a filter fits now."""
+    given, chosen = request.get("tasks"), request.get("filter")
+    if (given is None) == (chosen is None):
+        raise RefusedError(Refusal("invalid_value", "tasks"))
+    if isinstance(chosen, dict):
+        return listing.selected(Selection.of(chosen) or Selection())
+    return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
 
 
 def tasks_run(request: Json) -> Json:

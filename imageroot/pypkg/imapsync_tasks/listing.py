@@ -10,6 +10,7 @@ from imapsync_tasks.condition import condition
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.fields import NEEDED
 from imapsync_tasks.live import Standing
+from imapsync_tasks.selection import Selection
 from imapsync_tasks.store import Store
 from imapsync_tasks.task import FIELDS, Task, to_env
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def list_tasks(request: Json) -> Json:
-    """Give the answer of list-tasks: every task, also those whose files are broken."""
+    """Give the answer of list-tasks: every task, also those whose files are broken, or some."""
     store = steps.store()
     settings = steps.settings()
     users, reason = mailserver.mailboxes(store.paths, settings, refresh=request.get("refresh") is True)
@@ -27,11 +28,21 @@ def list_tasks(request: Json) -> Json:
         rows = [
             row(store.paths, name, state, paused=settings.schedules_paused) for name, state in states.items()
         ]
-    return {
-        **_mailboxes(users, reason),
-        "schedules_paused": settings.schedules_paused,
-        "user_properties": rows,
-    }
+    answer: Json = {**_mailboxes(users, reason), "schedules_paused": settings.schedules_paused}
+    selection = Selection.of(request)
+    if selection is None:
+        return answer | {"user_properties": rows}
+    shown, total = selection.of_rows(rows)
+    return answer | {"user_properties": shown, "total": total}
+
+
+def selected(selection: Selection) -> list[Json]:
+    """Give `localuser` and `task_id` of the tasks that fit."""
+    store = steps.store()
+    with store.locked():
+        states = runtime.states(store.paths, store.names())
+        rows = [row(store.paths, name, state, paused=False) for name, state in states.items()]
+    return [{key: one[key] for key in ("localuser", "task_id")} for one in selection.of_rows(rows)[0]]
 
 
 def list_mailboxes(request: Json) -> Json:
