@@ -173,7 +173,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "400 of S10's messages, 5 Mbit/s to the destination",
         SOME_LARGE,
         destination_bits_per_second=5 * MB,
-        target=Target(1.0, peak_mib=64),
+        target=Target(peak_mib=64),
         limit_s=600,
         without=TOO_SLOW,
     ),
