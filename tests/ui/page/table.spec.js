@@ -41,6 +41,24 @@ test("progress goes on by itself and the result appears", async ({ node, open })
   expect(node.mostInFlight["list-changes"]).toBe(1);
 });
 
+test("schedules are paused for all tasks, and resumed", async ({ node, open }) => {
+  let paused = false;
+  node.actions["list-tasks"] = () => taskList([task({ cron: "5m" })], { schedules_paused: paused });
+  node.actions["pause-schedules"] = () => ({ paused: (paused = true) });
+  node.actions["resume-schedules"] = () => ((paused = false), { resumed: true });
+  const app = await open("tasks");
+  const notice = app.getByText("Schedules are paused", { exact: true });
+  const item = app.getByRole("menuitem", { name: "Pause schedules", exact: true });
+  const menu = app.getByRole("button", { name: "All tasks", exact: true });
+  await menu.click();
+  await item.click();
+  await expect(notice).toBeVisible();
+  await menu.click();
+  await expect(item).toHaveAttribute("aria-disabled", "true");
+  await app.getByRole("button", { name: "Resume schedules", exact: true }).click();
+  await expect(notice).toBeHidden();
+});
+
 test("rows stay in their places while the node's answers change", async ({ node, open }) => {
   const tasks = [
     task({ localuser: "b", task_id: "b", state: "running", progress }),

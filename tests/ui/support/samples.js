@@ -549,6 +549,7 @@ export function actions(tasks = everyKindOfTask()) {
     "get-tasks-run": () => ({ run: null, running: false }),
     "start-all-tasks": () => null,
     "stop-all-tasks": () => null,
+    "pause-schedules": () => ({ paused: true }),
     "resume-schedules": () => null,
     "check-csv-tasks": () => csvCheck,
     "import-csv-tasks": () => csvResults,
