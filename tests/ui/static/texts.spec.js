@@ -66,7 +66,7 @@ function patterns() {
   return [
     ...found,
     "(outcome|failure)\\..+\\.(text|remedy)",
-    "(status|settings|tasks|about|edit|import)\\.title",
+    "(status|settings|sources|tasks|about|edit|import)\\.title",
   ].map((text) => new RegExp(`^${text}$`));
 }
 

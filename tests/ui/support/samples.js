@@ -514,6 +514,7 @@ export function actions(tasks = everyKindOfTask()) {
     "get-configuration": () => configuration,
     "configure-module": () => ({ ...configuration }),
     "get-statistics": () => statistics,
+    "list-sources": () => ({ sources: [] }),
     "list-tasks": () => taskList(tasks),
     "list-informations": () => ({
       status: true,

@@ -20,6 +20,7 @@ export const FORM_FIELDS = [
   "security",
   "remoteport",
   "tls_trust",
+  "source",
   "exclude",
   "sieve_enabled",
   "delete_remote_older",
@@ -55,6 +56,7 @@ export function emptyForm() {
     remoteport: String(DEFAULT_PORTS.tls),
     security: "tls",
     tls_trust: "tofu",
+    source: "",
     foldersynchronization: "all",
     sieve_enabled: false,
     patterns: [],
@@ -82,6 +84,7 @@ export function formOfTask(task) {
     remoteport: String(task.remoteport),
     security: task.security,
     tls_trust: task.tls_trust || "tofu",
+    source: task.source || "",
     foldersynchronization: task.foldersynchronization,
     sieve_enabled: task.sieve_enabled,
     patterns: parseExclusions(task.exclude),
@@ -132,11 +135,18 @@ export function remoteAccount(form, isNew) {
   return isNew ? account : { ...account, localuser: form.localuser, task_id: form.task_id };
 }
 
+/** The members of create-task for an account at a source, which has the server and most often the password. */
+function sourceAccount(form) {
+  const { localuser, task_id, remoteusername, remotepassword, source } = form;
+  const account = { localuser, task_id, remoteusername, source };
+  return remotepassword ? { ...account, remotepassword } : account;
+}
+
 /** The input of create-task. */
 export function taskInput(form) {
   const older = form.deletion === "older" ? Number(form.delete_remote_older) : 0;
   return {
-    ...remoteAccount(form, false),
+    ...(form.source ? sourceAccount(form) : remoteAccount(form, false)),
     delete_local: form.delete_local,
     delete_remote: form.deletion !== "none",
     delete_remote_older: older,
@@ -154,6 +164,9 @@ export function taskInput(form) {
  */
 export function checkRemote(form, isNew) {
   const errors = {};
+  if (form.source) {
+    return form.remoteusername ? errors : { remoteusername: { error: "required" } };
+  }
   for (const field of ["remoteusername", "remotehostname"]) {
     if (!form[field]) {
       errors[field] = { error: "required" };
