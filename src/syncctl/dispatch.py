@@ -64,7 +64,7 @@ def start(
             known = waiting.get(task)
             if known is None or (known.due > now and not scheduled):
                 waiting[task] = Entry(task, now + (schedule.delay_s(task) if scheduled else 0), release)
-            elif any(release):
+            elif any(release) or (known.release.retry and not scheduled):
                 waiting[task] = known._replace(release=release)
         jobs, timer = _serve(context, list(waiting.values()))
     _launch(context, jobs, timer)

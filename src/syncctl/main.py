@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 USAGE = """\
 usage: syncctl start [--detach] TASK...    start tasks, or queue them; without --detach follow the (one) run
              [--maxdelete2=N] [--maxvanished2=N]   release a brake for this run of one task
+             [--retryfailed]                       try only what did not arrive in the last run
        syncctl restart TASK...             stop, then start --detach
        syncctl resume                      go on with what ran and waited when the container ended
        syncctl stop TASK...                end runs, take tasks out of the queue
@@ -43,6 +44,7 @@ exit codes: 0 done (also when there was nothing to do) · 1 failed · 64 usage �
 
 #: The engine's options that release a brake -> what they are here.
 _RELEASES = {"--maxdelete2": "deleted", "--maxvanished2": "vanished"}
+_RETRY = "--retryfailed"
 #: A very busy machine may need more than one stop until a killed run is settled.
 _RESTART_ATTEMPTS = 3
 
@@ -77,7 +79,7 @@ def _start(context: Context, words: Sequence[str]) -> int:
     tasks = _tasks([word for word in words if word not in options])
     detach = "--detach" in options
     release = _release([option for option in options if option != "--detach"])
-    if not tasks or release is None or (any(release) and len(tasks) > 1):
+    if not tasks or release is None or (any(release[:2]) and len(tasks) > 1):
         return _usage()
     variable = os.environ.get(schedule.SCHEDULED_VARIABLE, "")
     if not schedule.is_meant(variable, time.time()):
@@ -92,14 +94,16 @@ def _start(context: Context, words: Sequence[str]) -> int:
 
 
 def _release(options: list[str]) -> Release | None:
-    """Read what the run may do although a brake holds; None when that cannot be understood."""
-    release = Release()
+    """Read what is wanted of this run alone; None when that cannot be understood."""
+    allowed = {"deleted": 0, "vanished": 0}
     for option in options:
+        if option == _RETRY:
+            continue
         name, _, number = option.partition("=")
         if name not in _RELEASES or not (number.isascii() and number.isdigit()) or len(number) > 10:
             return None
-        release = release._replace(**{_RELEASES[name]: int(number)})
-    return release
+        allowed[_RELEASES[name]] = int(number)
+    return Release(allowed["deleted"], allowed["vanished"], retry=_RETRY in options)
 
 
 def _restart(context: Context, words: Sequence[str]) -> int:

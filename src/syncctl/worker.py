@@ -145,12 +145,15 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     ended = time.time()
     if stopped:
         return f"task {job.task}: stopped by request after {ended - began:.1f} s"
-    summary = _summary(report, began, ended, exit_code)
+    retried = job.release.retry
+    summary = _summary(report, began, ended, exit_code, whole=not retried)
     _explain(context, job.task, summary)
     failures = report.get("failures")
     rows = [row for row in failures if isinstance(row, dict)] if isinstance(failures, list) else []
+    total = int(str(report.get("failures_total", len(rows))))
+    cut_short = retried and report.get("complete") is not True
     try:
-        runtime.publish(paths, job.task, summary, rows, int(str(report.get("failures_total", len(rows)))))
+        runtime.publish(paths, job.task, summary, None if cut_short else rows, total)
     except OSError as error:  # the line below still tells of the run
         systemlog.write(f"task {job.task}: the result cannot be written: {error.strerror}")
     return (
@@ -190,8 +193,11 @@ def login_words(paths: Paths, task: Task, passfile: str) -> list[str]:
     return engine.source_login(source, task.remoteusername, passfile, paths)
 
 
-def _summary(report: Json, began: float, ended: float, exit_code: int) -> Json:
-    """Give the result of a run; what the engine could not report any more is made up from its end."""
+def _summary(report: Json, began: float, ended: float, exit_code: int, *, whole: bool) -> Json:
+    """Give the result of a run; what the engine could not report any more is made up from its end.
+
+    whole: the run was about all messages.
+    """
     decided = _deciding(report.get("errors"), exit_code)
     complete = report.get("exit_code") == exit_code
     code = decided.get("code")
@@ -208,7 +214,7 @@ def _summary(report: Json, began: float, ended: float, exit_code: int) -> Json:
             key: int(str(report.get(key, 0)))
             for key in ("messages_transferred", "messages_skipped", "messages_failed", "bytes_transferred")
         },
-        **_here(report),
+        **_here(report if whole else {}),
         "error": code if isinstance(code, str) else None,
         "error_side": _text(decided.get("side")),
         "run_again_at": _text(report.get("run_again_at")),

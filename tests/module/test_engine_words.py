@@ -90,6 +90,13 @@ def test_the_days_mean_nothing_without_deletion() -> None:
     assert engine.run(task(delete_remote_older=15), SETTINGS, PATHS) == plain
 
 
+def test_a_retry_is_told_from_which_file() -> None:
+    more = set(engine.run(task(), SETTINGS, PATHS, Release(retry=True))) - set(
+        engine.run(task(), SETTINGS, PATHS)
+    )
+    assert more == {"--retryfailed=/i/foo_a1.failures"}
+
+
 @pytest.mark.parametrize("mode", ["all", "exclusion", "inbox"])
 def test_a_release_is_told_only_where_there_is_a_brake(mode: str) -> None:
     release = Release(deleted=5, vanished=7)

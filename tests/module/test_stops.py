@@ -212,10 +212,14 @@ def test_syncctl_releases_one_task_at_a_time(idle: Node) -> None:
 
 def test_a_queue_of_before_releases_is_read(node: Node) -> None:
     files.replace(
-        node.paths.queue, json.dumps({"entries": [["foo_a", 5], ["foo_b", 6.5, [1, 2]], ["foo_c", 7, 8]]})
+        node.paths.queue,
+        json.dumps(
+            {"entries": [["foo_a", 5], ["foo_b", 6.5, [1, 2]], ["foo_c", 7, 8], ["foo_d", 9, [0, 0, True]]]}
+        ),
     )
     assert queue.read(node.paths) == [
         Entry("foo_a", 5.0),
         Entry("foo_b", 6.5, Release(1, 2)),
         Entry("foo_c", 7.0),
+        Entry("foo_d", 9.0, Release(retry=True)),
     ]

@@ -25,10 +25,11 @@ _LIMIT_S: Final = 300.0
 def start(tasks: Sequence[str], release: Release = UNRELEASED) -> None:
     """Make tasks run or wait. NoSuchTaskError when one has gone; the others are started all the same.
 
-    `release` is for the run of a single task that this start begins.
+    `release` is for the runs that this start begins; what a brake is about is for a single task.
     """
     words = [f"--maxdelete2={release.deleted}"] if release.deleted else []
     words += [f"--maxvanished2={release.vanished}"] if release.vanished else []
+    words += ["--retryfailed"] if release.retry else []
     _names("start", ["--detach", *words], tasks)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from imapsync_tasks import container, rules, steps
+from imapsync_tasks import container, rules, runtime, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError
 from imapsync_tasks.queue import UNRELEASED, Release
 
@@ -13,12 +13,18 @@ _ATTEMPTS: Final = 3
 
 
 def start(request: Json) -> Json:
-    """Start the named task, or all of its user; one that a brake stopped may be given a release."""
+    """Start the named task, or all of its user; one that a brake stopped may be given a release.
+
+    With `retry_failed` only what did not arrive is tried, of those tasks of which anything did not.
+    """
     release = _release(request)
     require_configuration()
     names = _selected(request)
     if "task_id" in request and not (names and steps.store().exists(names[0])):
         raise RefusedError(Refusal("task_not_found", "task_id", request["task_id"]))
+    if release.retry:
+        paths = steps.store().paths
+        names = [name for name in names if runtime.failures(paths, name)["failures"]]
     return _start(names, release)
 
 
@@ -80,16 +86,15 @@ def _selected(request: Json) -> list[str]:
 
 
 def _release(request: Json) -> Release:
-    """Read what an administrator allows a run: of one task, whose numbers he has seen."""
+    """Read what an administrator wants of a run; of a brake only for one task, whose numbers he has seen."""
     given = [name for name in ("allow_deleted", "allow_vanished") if name in request]
     if given and "task_id" not in request:
         raise RefusedError(Refusal("invalid_value", given[0], request[given[0]]))
-    return Release(
-        *(
-            rules.MESSAGES.of(request, name) if name in given else 0
-            for name in ("allow_deleted", "allow_vanished")
-        )
+    deleted, vanished = (
+        rules.MESSAGES.of(request, name) if name in given else 0
+        for name in ("allow_deleted", "allow_vanished")
     )
+    return Release(deleted, vanished, rules.FLAG.of(request, "retry_failed", default=False))
 
 
 def _start(names: list[str], release: Release = UNRELEASED) -> Json:

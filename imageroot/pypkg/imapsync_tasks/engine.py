@@ -134,6 +134,8 @@ def run(task: Task, settings: Settings, paths: Paths, release: Release = UNRELEA
         words += [f"--delete1older={older}" if older else "--delete1", "--noexpungeaftereach"]
         if release.vanished:
             words.append(f"--maxvanished2={release.vanished}")
+    if release.retry:
+        words.append(f"--retryfailed={paths.failures(task.name)}")
     if task.remotehostname.lower() == _GMAIL_HOST:
         words.append("--gmail1")
     return [

@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 
 class Release(NamedTuple):
-    """What an administrator allows one run although a brake holds; 0: the brakes judge.
+    """What an administrator wants of one run and of no later one.
 
-    deleted: so many local mails may be deleted. vanished: so many local copies were removed on purpose.
+    deleted, vanished: what he allows although a brake holds: so many local mails may be deleted, so many
+    local copies were removed on purpose; 0: the brakes judge. retry: only what did not arrive in the last run
+    is tried.
     """
 
     deleted: int = 0
     vanished: int = 0
+    retry: bool = False
 
 
-#: The brakes judge.
+#: A run as any other: the brakes judge.
 UNRELEASED: Final = Release()
 
 
@@ -56,6 +59,8 @@ def _release(more: list[object]) -> Release:
     match more:
         case [[int(deleted), int(vanished)]]:
             return Release(deleted, vanished)
+        case [[int(deleted), int(vanished), bool(retry)]]:
+            return Release(deleted, vanished, retry)
     return UNRELEASED
 
 

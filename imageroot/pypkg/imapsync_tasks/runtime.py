@@ -159,12 +159,21 @@ def _upstream_result(paths: Paths, name: str) -> Json | None:
     return {**lacking, "exit_code": exit_code, "started_at": started, "ended_at": started}
 
 
-def publish(paths: Paths, name: str, summary: Json, failures: list[Json], failures_total: int) -> None:
-    """Make a finished run the last result and count it; the caller holds the instance lock."""
+def publish(paths: Paths, name: str, summary: Json, failures: list[Json] | None, failures_total: int) -> None:
+    """Make a finished run the last result and count it; the caller holds the instance lock.
+
+    failures: messages that did not arrive, in a file that the engine takes as a report of them; None: those
+    that are known stay, because nobody has come to try them again.
+    """
     if failures:
-        content = {"failures": failures[:MAX_FAILURES], "total": failures_total}
+        content = {
+            "version": 1,
+            "failures": failures[:MAX_FAILURES],
+            "failures_total": failures_total,
+            "total": failures_total,
+        }
         files.replace(paths.failures(name), json.dumps(content), durable=False)
-    else:
+    elif failures is not None:
         files.remove(paths.failures(name))
     files.replace(paths.result(name), json.dumps({"version": 1, **summary}))
     _count(paths, summary)

@@ -44,7 +44,7 @@ def retry_of(options: Parsed) -> Retry | None:
         report = json.loads(raw) if len(raw) <= MAX_BYTES else None
     except (ValueError, RecursionError):
         report = None
-    if not isinstance(report, dict) or report.get("version") != 1:
+    if not isinstance(report, dict) or report.get("version", 1) != 1:
         raise InputError(f"The file '{path}' of --{_NAME} is no report of a run (--report).")
     rows = report.get("failures")
     if not isinstance(rows, list):

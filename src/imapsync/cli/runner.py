@@ -388,6 +388,7 @@ class Runner:
             started_at=self._started_at,
             ended_at=ended_at,
             dry=self._dry,
+            complete=self._complete,
             verify=mode is Mode.VERIFY,
             list_folders=mode is Mode.SIZES,
             login_only=mode in (Mode.CONNECT, Mode.LOGIN),

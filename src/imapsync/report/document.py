@@ -24,7 +24,10 @@ MAX_TEXT = 2_000
 
 @dataclass(frozen=True)
 class Ending:
-    """How the process ends, and what kind of run it was. `sides`: those that the run was about."""
+    """How the process ends, and what kind of run it was.
+
+    sides: those that the run was about. complete: it came to its end, whatever failed on the way.
+    """
 
     exit_code: int
     exit_name: str
@@ -32,6 +35,7 @@ class Ending:
     started_at: float
     ended_at: float
     dry: bool
+    complete: bool = False
     verify: bool = False
     list_folders: bool = False
     login_only: bool = False
@@ -47,6 +51,7 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
         "ended_at": round(ending.ended_at, 3),
         "seconds": round(ending.ended_at - ending.started_at, 3),
         "dry": ending.dry,
+        "complete": ending.complete,
         "exit_code": ending.exit_code,
         "exit_name": ending.exit_name,
         "exit_text": ending.exit_text,
