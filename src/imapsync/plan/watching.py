@@ -14,9 +14,9 @@ from typing import NamedTuple
 #: How long a rest lasts in an IDLE that has told of mail before, and in one that has not; both far below 29
 #: minutes.
 PROVEN_REST_S = 540.0
-UNPROVEN_REST_S = 150.0
+UNPROVEN_REST_S = 240.0
 #: The user's interval for looking where nothing is told, times this, bounds an unproven rest, too.
-UNPROVEN_POLLS = 2.5
+UNPROVEN_POLLS = 4.0
 #: No rest is shorter than this, whatever the server does.
 LEAST_REST_S = 20.0
 #: Looks in a row that found what IDLE had not told; one may be mail that came between the rest and the look.

@@ -51,7 +51,7 @@ def test_idle_is_believed_as_far_as_it_has_proven_itself(history: str, offered: 
 
 def test_no_rest_comes_near_29_minutes_and_one_that_has_told_nothing_is_shorter() -> None:
     unproven, proven = Ears(), Ears().after_told()
-    assert unproven.rest_s(Way.IDLE, 10.0) == 25.0
+    assert unproven.rest_s(Way.IDLE, 10.0) == 40.0
     assert unproven.rest_s(Way.IDLE, POLL_S) == watching.UNPROVEN_REST_S
     assert proven.rest_s(Way.IDLE, POLL_S) == watching.PROVEN_REST_S < 29 * 60
     assert proven.after_look(found=True).rest_s(Way.IDLE, POLL_S) == watching.UNPROVEN_REST_S
