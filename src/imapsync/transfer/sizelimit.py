@@ -5,39 +5,70 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.report import events
+from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer.copylist import FAILED, WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
+    from imapsync.session.pending import Pending
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
+    from imapsync.wire.responses import StatusItems
 
 
-def refuse_too_large(run: Run, jobs: Iterable[FolderJob]) -> None:
-    """Let messages above the limit of --appendlimit, else of the server, fail before they are read.
+async def refuse_too_large(run: Run, jobs: Sequence[FolderJob]) -> None:
+    """Let messages above the limit of --appendlimit, else of the server or folder, fail unread.
 
     They do not count for --errorsmax: that is about trouble, and these say nothing about the others. Where
     the options change messages, their sizes are known too late, and the server decides.
     """
-    limit = run.settings.limits.append_bytes or run.destination.append_limit
-    if limit is None or run.settings.content.changes:
+    if run.settings.content.changes:
         return
-    for job in jobs:
-        for row in job.copying.rows(WAITING):
-            size = job.copying.sizes[row]
-            if size > limit:
-                job.copying.close(row, FAILED)
-                text = f"host2 takes messages of up to {limit} bytes"
-                run.sink(
-                    events.MessageFailed(
-                        job.name,
-                        job.copying.uids[row],
-                        Reason.TOO_BIG,
-                        text,
-                        size_bytes=size,
-                        side=Side.DESTINATION,
-                        uidvalidity=job.source.uidvalidity,
-                    )
+    limit = run.settings.limits.append_bytes or run.destination.append_limit
+    if limit is not None:
+        for job in jobs:
+            _refuse(run, job, limit, f"host2 takes messages of up to {limit} bytes")
+    elif run.destination.has("APPENDLIMIT"):
+        await _refuse_by_folder(run, [job for job in jobs if WAITING in job.copying.states])
+
+
+async def _refuse_by_folder(run: Run, jobs: Sequence[FolderJob]) -> None:
+    """Ask for the limit of each folder, all at once: a bare APPENDLIMIT says that each has its own."""
+    server = run.destination.server
+    asked = [(job, server.status(job.destination.mailbox, ("APPENDLIMIT",))) for job in jobs]
+    limits = [(job, await _limit(answer)) for job, answer in asked]
+    for job, limit in limits:
+        if limit is not None:
+            _refuse(
+                run,
+                job,
+                limit,
+                f"folder {job.pair.destination} of host2 takes messages of up to {limit} bytes",
+            )
+
+
+async def _limit(answer: Pending[StatusItems]) -> int | None:
+    try:
+        return (await answer).append_limit
+    except CommandRefused:
+        return None  # then the server decides on each message
+
+
+def _refuse(run: Run, job: FolderJob, limit: int, text: str) -> None:
+    for row in job.copying.rows(WAITING):
+        size = job.copying.sizes[row]
+        if size > limit:
+            job.copying.close(row, FAILED)
+            run.sink(
+                events.MessageFailed(
+                    job.name,
+                    job.copying.uids[row],
+                    Reason.TOO_BIG,
+                    text,
+                    size_bytes=size,
+                    side=Side.DESTINATION,
+                    uidvalidity=job.source.uidvalidity,
                 )
+            )

@@ -196,7 +196,7 @@ class Steps:
     async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
         """Copy, and go on after a lost connection as long as that moves the work forward."""
         state = self._run
-        refuse_too_large(state, jobs)
+        await self._persist(partial(refuse_too_large, state, jobs), counts=False)
         fruitless = 0
         while True:
             before = _settled_rows(jobs)

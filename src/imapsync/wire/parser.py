@@ -200,6 +200,7 @@ _STATUS_FIELDS = {
     b"UNSEEN": "unseen",
     b"HIGHESTMODSEQ": "highestmodseq",
     b"SIZE": "size",
+    b"APPENDLIMIT": "append_limit",
 }
 
 

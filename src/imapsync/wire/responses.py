@@ -110,7 +110,10 @@ class ListEntry(NamedTuple):
 
 
 class StatusItems(NamedTuple):
-    """What STATUS told about a folder; None for what it did not tell."""
+    """What STATUS told about a folder; None for what it did not tell.
+
+    append_limit: the largest message that may be appended there, in bytes; NIL is no limit (RFC 7889 §4).
+    """
 
     messages: int | None = None
     uidnext: int | None = None
@@ -118,6 +121,7 @@ class StatusItems(NamedTuple):
     unseen: int | None = None
     highestmodseq: int | None = None
     size: int | None = None
+    append_limit: int | None = None
 
 
 class MailboxStatus(NamedTuple):

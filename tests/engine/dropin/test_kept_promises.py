@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.engine.dropin.world import mail
 from tests.servers.dovecot import Dovecot
+from tests.servers.hostile import Relay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +69,44 @@ def test_the_server_s_appendlimit_is_not_read(tmp_path: Path) -> None:
         done = world.run("")
         assert (done.code, world.subjects(2)) == (114, ["small"])
         assert "host2 takes messages of up to 2000 bytes" in done.text
+
+
+def test_a_folder_s_own_appendlimit_is_not_read(tmp_path: Path) -> None:
+    """A bare APPENDLIMIT says that each folder has its limit, none (NIL), or, here, refuses to tell it."""
+    from tests.engine.dropin.world import World
+
+    told = {b"INBOX": b"2000", b"Free": b"NIL"}
+
+    def intercept(tag: bytes, line: bytes) -> bytes | None:
+        if b"(APPENDLIMIT)" not in line:
+            return None
+        name = line.split()[2].strip(b'"')
+        asked.append(name)
+        if name not in told:
+            return tag + b" BAD no such item\r\n"
+        return b"* STATUS %b (APPENDLIMIT %b)\r\n%b OK told\r\n" % (name, told[name], tag)
+
+    asked: list[bytes] = []
+    with (
+        Dovecot() as source,
+        Dovecot(announce=["APPENDLIMIT"], tls=False) as destination,
+        Relay(destination.port, lambda: (None, intercept)) as relay,
+    ):
+        for server in (source, destination):
+            server.add_user("u")
+        world = World((source, destination), "u", tmp_path)
+        large = mail("big", body="x" * 3_000)
+        world.fill(1, {name: [large, mail("small")] for name in ("INBOX", "Free", "Mute")})
+        done = world.run(["--port2", str(relay.port)])
+        assert done.code == 114
+        assert "folder INBOX of host2 takes messages of up to 2000 bytes" in done.text
+        there = [world.subjects(2, name) for name in ("INBOX", "Free", "Mute")]
+        assert there == [["small"], ["big", "small"], ["big", "small"]]
+        assert sorted(asked) == [b"Free", b"INBOX", b"Mute"]
+        asked.clear()
+        assert world.run(["--port2", str(relay.port), "--appendlimit", "9000"]).code == 0
+        assert asked == []
+        assert world.subjects(2) == ["big", "small"]
 
 
 def test_useuid_forgets_what_it_copied(world: World) -> None:

@@ -121,6 +121,8 @@ TABLE: list[tuple[bytes, Response]] = [
         ),
     ),
     (b'* STATUS "b" ()\r\n', MailboxStatus(name(b"b"), StatusItems())),
+    (b"* STATUS b (APPENDLIMIT 257890)\r\n", MailboxStatus(name(b"b"), StatusItems(append_limit=257890))),
+    (b"* STATUS b (APPENDLIMIT NIL)\r\n", MailboxStatus(name(b"b"), StatusItems())),
     (
         b'* NAMESPACE (("" "/")("INBOX." "." "X-PARAM" ("FLAG1"))) NIL (("Shared/" "/"))\r\n',
         Namespaces(
