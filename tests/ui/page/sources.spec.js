@@ -45,16 +45,11 @@ test.beforeEach(({ node }) => {
   node.actions["list-sources"] = () => ({ sources: [anna, office, broken] });
 });
 
-test("sources are listed with what is wrong, and look right", async ({
-  page,
-  open,
-}) => {
+test("sources are listed with what is wrong, and look right", async ({ page, open }) => {
   const app = await open("sources");
   await expect(app.getByText("Somebody has to sign in")).toBeVisible();
   await expect(app.getByText("(secret until 2027-06-30)")).toBeVisible();
-  await expect(
-    app.getByText("source old: remotehostname: invalid_value"),
-  ).toBeVisible();
+  await expect(app.getByText("source old: remotehostname: invalid_value")).toBeVisible();
   await shoot(page, "sources");
   await expectAccessible(page, "sources");
   await app.getByRole("button", { name: "Leave Microsoft 365" }).click();
@@ -73,9 +68,7 @@ test("a new source is sent with its secret, which stays nowhere in the browser",
   await app.getByLabel("Name", { exact: true }).fill("cloud");
   await app.getByLabel("Tenant (domain or id)").fill("example.org");
   await app.getByLabel("Application (client) id").fill("the-client");
-  await app
-    .getByLabel("Application secret", { exact: true })
-    .fill("very secret");
+  await app.getByLabel("Application secret", { exact: true }).fill("very secret");
   await shoot(page, "sources-form");
   await app.getByRole("button", { name: "Save" }).click();
   await expect(app.getByRole("dialog")).toHaveCount(0);
@@ -119,19 +112,13 @@ test("a refusal is shown at its field", async ({ node, open }) => {
   await expect(app.getByText("Enter the secret: none is stored")).toBeVisible();
 });
 
-test("accounts are tested side by side, those that are missing first", async ({
-  node,
-  open,
-}) => {
+test("accounts are tested side by side, those that are missing first", async ({ node, open }) => {
   const result = (remoteusername, ok, error) => ({
     ...{ remoteusername, ok, error, field: "remoteusername", server_text: "" },
     ...{ certificate: null, capabilities: [] },
   });
   node.actions["test-source"] = () => ({
-    results: [
-      result("anna@x", true, null),
-      result("bob@x", false, "mailbox_not_granted"),
-    ],
+    results: [result("anna@x", true, null), result("bob@x", false, "mailbox_not_granted")],
   });
   const app = await open("sources");
   await app
@@ -139,25 +126,14 @@ test("accounts are tested side by side, those that are missing first", async ({
     .getByText("Test accounts")
     .click();
   await app.getByLabel("Remote users, one a line").fill("anna@x\nbob@x\n");
-  await app
-    .getByRole("dialog")
-    .getByRole("button", { name: "Test accounts" })
-    .click();
+  await app.getByRole("dialog").getByRole("button", { name: "Test accounts" }).click();
   const rows = app.getByRole("dialog").getByRole("row");
-  await expect(rows.nth(1)).toContainText(
-    "The application was not granted this mailbox.",
-  );
+  await expect(rows.nth(1)).toContainText("The application was not granted this mailbox.");
   await expect(rows.nth(2)).toContainText("The login works");
-  expect(node.inputsOf("test-source")[0].remoteusernames).toEqual([
-    "anna@x",
-    "bob@x",
-  ]);
+  expect(node.inputsOf("test-source")[0].remoteusernames).toEqual(["anna@x", "bob@x"]);
 });
 
-test("a person signs in by pasting back where the browser ended", async ({
-  node,
-  open,
-}) => {
+test("a person signs in by pasting back where the browser ended", async ({ node, open }) => {
   const empty = {
     ...{
       authorize_url: null,
@@ -176,22 +152,11 @@ test("a person signs in by pasting back where the browser ended", async ({
           authorize_url: "https://accounts.example.org/auth",
         };
   const app = await open("sources");
-  await app
-    .getByRole("row", { name: /anna/ })
-    .getByText("Sign in", { exact: true })
-    .click();
+  await app.getByRole("row", { name: /anna/ }).getByText("Sign in", { exact: true }).click();
   const link = app.getByRole("link", { name: "Open the sign-in" });
-  await expect(link).toHaveAttribute(
-    "href",
-    "https://accounts.example.org/auth",
-  );
-  await app
-    .getByLabel("Address at which the browser ended")
-    .fill("http://127.0.0.1/?code=x");
-  await app
-    .getByRole("dialog")
-    .getByRole("button", { name: "Sign in", exact: true })
-    .click();
+  await expect(link).toHaveAttribute("href", "https://accounts.example.org/auth");
+  await app.getByLabel("Address at which the browser ended").fill("http://127.0.0.1/?code=x");
+  await app.getByRole("dialog").getByRole("button", { name: "Sign in", exact: true }).click();
   await expect(app.getByText("Signed in")).toBeVisible();
   expect(node.inputsOf("sign-in").at(-1)).toEqual({
     source: "anna",
@@ -199,22 +164,15 @@ test("a person signs in by pasting back where the browser ended", async ({
   });
 });
 
-test("a task with a source sends it in place of server and password", async ({
-  node,
-  open,
-}) => {
+test("a task with a source sends it in place of server and password", async ({ node, open }) => {
   const app = await open("task");
   await app.getByRole("combobox", { name: "Local user" }).fill("anna");
   await app.getByLabel("Remote user", { exact: true }).fill("anna@example.org");
   await app.getByLabel("Server and sign-in").selectOption("office");
-  await expect(app.getByLabel("Remote password", { exact: true })).toHaveCount(
-    0,
-  );
+  await expect(app.getByLabel("Remote password", { exact: true })).toHaveCount(0);
   await expect(app.getByLabel("IMAP server", { exact: true })).toHaveCount(0);
   await app.getByRole("button", { name: "Create task", exact: true }).click();
-  await expect(
-    app.getByRole("heading", { name: "Tasks", exact: true }),
-  ).toBeVisible();
+  await expect(app.getByRole("heading", { name: "Tasks", exact: true })).toBeVisible();
   const [input] = node.inputsOf("create-task");
   expect(input).toMatchObject({
     remoteusername: "anna@example.org",
