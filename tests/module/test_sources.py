@@ -145,7 +145,7 @@ def test_csv_rows_may_name_a_source_in_place_of_a_server(node: Node) -> None:
 # --- tokens -------------------------------------------------------------------------------------------------
 
 
-def test_two_hundred_who_ask_are_given_one_token(node: Node, authority: Authority) -> None:
+def test_eight_who_ask_at_once_are_given_one_token(node: Node, authority: Authority) -> None:
     put(node, authority)
     asking = [
         subprocess.Popen(

@@ -64,7 +64,9 @@ def _expires(stored: Stored) -> str | None:
             from cryptography import x509
 
             found = x509.load_pem_x509_certificate(stored.secrets["certificate_key"].encode())
-            return found.not_valid_after_utc.date().isoformat()
+            # A node's cryptography before 42 has the naive one only, which is in UTC, too.
+            ends = getattr(found, "not_valid_after_utc", None) or found.not_valid_after
+            return ends.date().isoformat()
     return stored.source.expires_on or None
 
 
