@@ -17,7 +17,7 @@ from robot.api import logger
 from robot.api.deco import keyword, library
 
 ROOT: Final = Path(__file__).parents[2]
-LANGUAGES: Final = frozenset({"sh", "text", "json", "csv", "cron"})
+LANGUAGES: Final = frozenset({"sh", "text", "json", "csv", "cron", "powershell"})
 """What a block may be called. Only `sh` is run; the others are what a command prints or a file holds."""
 NOT_RUN: Final = {
     "scripts/demo": "the node that these suites run on is made by the same code",

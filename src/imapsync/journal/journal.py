@@ -115,6 +115,17 @@ class Journal:
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('restored', ?)", (copies,))
 
+    def lost(self) -> int:
+        """Give how many messages the destination was found to lack of what it held (`present`)."""
+        with self._told():
+            row = self._connection.execute("SELECT value FROM meta WHERE name='lost'").fetchone()
+            return int(row[0]) if row is not None else 0
+
+    def note_lost(self, messages: int) -> None:
+        """Keep that number until somebody says that it was on purpose; 0 forgets it."""
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('lost', ?)", (messages,))
+
     def present(self) -> int:
         """Give how many messages the destination held after a run that emptied the source; 0: unknown."""
         with self._told():

@@ -71,6 +71,7 @@ def judge(
     *,
     looked: bool,
     restored: int = 0,
+    lost: int = 0,
     missing: int = 0,
     allowed: int | None,
 ) -> Judgement[F]:
@@ -79,8 +80,9 @@ def judge(
     gone: folder -> source UID -> mark it has now (`Copy`). copies: how many there were when the run began,
     those in `gone` that are not judged included. found: folder -> source UIDs whose copy lies in another
     folder of the destination. looked: whether it was looked for. restored: copies in destination folders that
-    were put back to an older state. missing: how many messages destination folders lack besides, by a count
-    of this moment. allowed: --maxvanished2.
+    were put back to an older state. lost: how many messages the destination lacks of what it held, whosever
+    they were: those in `gone` and in restored folders are among them. missing: how many messages destination
+    folders lack besides, by a count of this moment. allowed: --maxvanished2.
     """
     left = {
         folder: {uid: mark for uid, mark in marks.items() if uid not in set(found.get(folder, ()))}
@@ -91,7 +93,7 @@ def judge(
     accident = is_accident(fresh + missing, copies)
     if accident:
         doubted += fresh
-    doubted += restored
+    doubted = max(doubted + restored, lost)
     released = allowed is not None and doubted <= allowed
     judged: dict[F, dict[int, Copy]] = {}
     for folder, marks in gone.items():

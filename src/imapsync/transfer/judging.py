@@ -46,8 +46,8 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
             pairs = journal.marked_as(job.record.id, marks)
             if pairs:
                 gone[job.position] = pairs
-    restored = journal.restored() if empties else 0
-    if not gone and not restored:
+    restored, lost = (journal.restored(), journal.lost()) if empties else (0, 0)
+    if not gone and not restored and not lost:
         return
     found = (
         await _found_elsewhere(run, jobs, reading, worth_looking(gone, run.copies_before)) if empties else {}
@@ -58,6 +58,7 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
         found,
         looked=empties,
         restored=restored,
+        lost=lost,
         missing=await _missing_now(run, jobs) if gone else 0,
         allowed=run.settings.deletion.max_vanished,
     )
@@ -67,8 +68,9 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
             copies, removed = journal.count(job.record.id)
             job.record = job.record._replace(copies=copies, removed=removed)
             journal.update(job.record)
-    if restored and not judgement.doubted:
+    if (restored or lost) and not judgement.doubted:
         journal.note_restored(0)
+        journal.note_lost(0)
     journal.commit()
     _tell_kept(run, judgement.marks)
     if judgement.doubted and empties:

@@ -130,7 +130,7 @@ def restored(run: Run, job: FolderJob) -> None:
 
 
 def note_lost(run: Run, jobs: Sequence[FolderJob]) -> None:
-    """Keep in mind that the destination has lost more than half of all copies together with their folders.
+    """Keep in mind that the destination has lost more than half of all copies, or of all that it held.
 
     Only for a run that empties the source: its copies are made again, and no original goes in exchange until
     somebody says so.
@@ -145,13 +145,12 @@ def note_lost(run: Run, jobs: Sequence[FolderJob]) -> None:
         now = numbers_of(job.destination.listed) if job.pair.exists else None
         if record is not None and (now is not None or not job.pair.exists) and is_lost(record, now):
             lost += record.copies
-    if not (lost and is_accident(lost, run.copies_before)):
-        # Filed or not, half of what was there does not go by itself.
-        before, there = journal.present(), _messages_there(run)
-        if there is None or not is_accident(before - there, before):
-            return
-        lost = before - there
-    journal.note_restored(max(journal.restored(), lost))
+    if lost and is_accident(lost, run.copies_before):
+        journal.note_restored(max(journal.restored(), lost))
+    # Filed or not, half of what was there does not go by itself.
+    before, there = journal.present(), _messages_there(run)
+    if there is not None and is_accident(before - there, before):
+        journal.note_lost(max(journal.lost(), before - there))
     journal.commit()
 
 

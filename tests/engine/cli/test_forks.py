@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENGINE = Path(sys.executable).with_name("imapsync")
-#: Nobody answers there before the time is over: TEST-NET-1.
-SILENT = ("--host1", "192.0.2.1", "--user1", "a", "--password1", "x", "--justlogin", "--nolog")
 
 
 class Forks:
@@ -49,6 +47,25 @@ def forks() -> Iterator[Forks]:
 
 
 @pytest.fixture
+def silent(tmp_path: Path) -> Iterator[list[str]]:
+    """Give a login at a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield [
+            *("--host1", "127.0.0.1", "--port1", str(server.getsockname()[1]), "--nossl1", "--notls1"),
+            *(
+                "--user1",
+                "a",
+                "--password1",
+                "x",
+                "--justlogin",
+                "--nolog",
+                "--pidfile",
+                str(tmp_path / "pid"),
+            ),
+        ]
+
+
+@pytest.fixture
 def null() -> Iterator[int]:
     descriptor = os.open(os.devnull, os.O_RDWR)
     yield descriptor
@@ -56,11 +73,11 @@ def null() -> Iterator[int]:
 
 
 def test_a_run_has_its_own_errors_and_end_and_keeps_what_it_was_given(
-    forks: Forks, null: int, tmp_path: Path
+    forks: Forks, null: int, silent: list[str], tmp_path: Path
 ) -> None:
     log = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT)
     reader, kept = os.pipe()
-    with forks.ask([*SILENT, "--pidfile", str(tmp_path / "pid")], log, kept) as run:
+    with forks.ask(silent, log, kept) as run:
         os.close(kept)
         pid = int(run.recv(32))
         with forks.ask(["--nonsense"], log, null) as other:
@@ -74,8 +91,8 @@ def test_a_run_has_its_own_errors_and_end_and_keeps_what_it_was_given(
     assert "nonsense" in (tmp_path / "log").read_text()
 
 
-def test_runs_go_on_when_the_loaded_engine_ends(forks: Forks, null: int, tmp_path: Path) -> None:
-    with forks.ask([*SILENT, "--pidfile", str(tmp_path / "pid")], null, null) as run:
+def test_runs_go_on_when_the_loaded_engine_ends(forks: Forks, null: int, silent: list[str]) -> None:
+    with forks.ask(silent, null, null) as run:
         pid = int(run.recv(32))
         forks.process.kill()
         forks.process.wait()

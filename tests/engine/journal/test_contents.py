@@ -161,6 +161,16 @@ def test_copies_in_folders_that_were_put_back_are_counted_until_somebody_says_wh
         journal.close()
 
 
+def test_what_the_destination_held_and_what_it_lacks_is_kept(tmp_path: Path) -> None:
+    path = str(tmp_path / "state")
+    for before, after in ((0, 7), (7, 0)):
+        journal = Journal.open(path, ACCOUNTS, refuse)
+        assert (journal.present(), journal.lost()) == (before, before)
+        journal.note_present(after)
+        journal.note_lost(after)
+        journal.close()
+
+
 def test_copies_whose_originals_we_deleted_may_be_the_last_ones(journal: Journal, folder: int) -> None:
     journal.add_loose(folder, [(1, 5, 5)], moved=True)
     journal.add_loose(folder, [(1, 6, 6), (2, 7, 7)])

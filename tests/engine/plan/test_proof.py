@@ -111,6 +111,26 @@ def test_copies_that_go_together_are_an_accident_until_somebody_says_otherwise(
     assert (list(judgement.marks[0].values()), judgement.doubted) == expected
 
 
+@pytest.mark.parametrize(
+    ("marks", "restored", "lost", "doubted"),
+    [
+        pytest.param([Copy.VANISHED] * 4, 0, 4, 4, id="the same four, counted in two ways"),
+        pytest.param([Copy.VANISHED], 0, 7, 7, id="most of what is gone was filed"),
+        pytest.param([], 0, 7, 7, id="all of it was"),
+        pytest.param([], 5, 7, 7, id="a folder that was put back is among it"),
+        pytest.param([Copy.VANISHED] * 4, 5, 7, 9, id="more than the count says"),
+    ],
+)
+def test_copies_that_are_gone_are_counted_twice(
+    marks: list[Copy], restored: int, lost: int, doubted: int
+) -> None:
+    gone = {0: dict(enumerate(marks, 1))}
+    assert judge(gone, 4, {}, looked=True, restored=restored, lost=lost, allowed=None).doubted == doubted
+    assert judge(gone, 4, {}, looked=True, restored=restored, lost=lost, allowed=doubted).doubted == 0
+    short = judge(gone, 4, {}, looked=True, restored=restored, lost=lost, allowed=doubted - 1)
+    assert short.doubted == doubted
+
+
 def test_what_is_missing_now_counts_with_what_vanished_before() -> None:
     gone = {0: {1: Copy.VANISHED, 2: Copy.VANISHED}}
     assert judge(gone, 5, {}, looked=True, missing=1, allowed=None).doubted == 2

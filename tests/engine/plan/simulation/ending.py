@@ -106,8 +106,8 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
             pairs = journal.marked_as(job.name, marks)
             if pairs:
                 gone[job.name] = pairs
-    restored = journal.restored if empties else 0
-    if not gone and not restored:
+    restored, lost = (journal.restored, journal.lost) if empties else (0, 0)
+    if not gone and not restored and not lost:
         return
     found: dict[str, set[int]] = {}
     if empties:
@@ -119,6 +119,7 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
         {at: found.get(name, set()) for at, name in enumerate(names)},
         looked=empties,
         restored=restored,
+        lost=lost,
         missing=(yield from _missing_now(run, jobs)) if gone else 0,
         allowed=run.options.maxvanished2,
     )
@@ -129,8 +130,8 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
     for job in jobs:
         if job.name in gone:
             job.record = journal.read(job.name).record
-    if restored and not judgement.doubted:
-        journal.restored = 0
+    if (restored or lost) and not judgement.doubted:
+        journal.restored = journal.lost = 0
     journal.commit()
     if judgement.doubted and empties:
         raise Brake

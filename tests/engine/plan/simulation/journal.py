@@ -44,14 +44,14 @@ class File:
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
-        self.restored = self.present = 0
+        self.restored = self.lost = self.present = 0
         self.uprooted: set[tuple[int, int]] = set()
         self.truth = Truth()
 
     def copy(self) -> File:
         other = File()
         other.tables = {name: table.copy() for name, table in self.tables.items()}
-        other.restored, other.present = self.restored, self.present
+        other.restored, other.lost, other.present = self.restored, self.lost, self.present
         other.uprooted = set(self.uprooted)
         other.truth = self.truth.copy()
         return other
@@ -66,14 +66,15 @@ class Journal:
         self._touched: set[str] = set()
         self.uprooted = set(file.uprooted)
         self.truth = file.truth
-        self.restored, self.present = file.restored, file.present
+        self.restored, self.lost, self.present = file.restored, file.lost, file.present
 
     def commit(self) -> None:
         for name in self._touched:
             table = self._file.tables[name] = self._tables[name].copy()
             self.truth.keep_marks(name, table.record.source.uidvalidity)
         self._touched.clear()
-        self._file.restored, self._file.present = self.restored, self.present
+        self._file.restored, self._file.lost = self.restored, self.lost
+        self._file.present = self.present
         self._file.uprooted = set(self.uprooted)
 
     def records(self) -> dict[str, FolderRecord]:

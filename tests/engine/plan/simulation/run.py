@@ -49,7 +49,7 @@ class Run(Context):
                 self.journal.present - self.there_before, self.journal.present
             ):
                 lost = self.journal.present - self.there_before
-                self.journal.restored = max(self.journal.restored, lost)
+                self.journal.lost = max(self.journal.lost, lost)
                 self.journal.commit()
         for group in [jobs] if self.options.together else [[job] for job in jobs]:
             working = yield from self.persist(partial(self._compare, group))
