@@ -6,6 +6,7 @@ import base64
 import os
 import signal
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 from tests.servers.base import ImapServer, free_port
@@ -95,6 +96,17 @@ plugin {{
 }}
 {extra_config}
 """
+
+
+def _wait_for_group(group: int, limit_s: float = 5.0) -> None:
+    """Wait until killed children of the master are gone: till then one may hold its sockets."""
+    limit = time.monotonic() + limit_s
+    while time.monotonic() < limit:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.005)
 
 
 class Dovecot(ImapServer):
@@ -189,6 +201,7 @@ class Dovecot(ImapServer):
         if process is not None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            _wait_for_group(process.pid)
 
     def restart(self, certificate: Certificate | None = None) -> None:
         """Stop and start on the same ports with the same mail, with another certificate when given."""
