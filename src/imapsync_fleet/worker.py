@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from imapsync_fleet.directory import Result
 
 TICK_S: Final = 1.0
+#: After so many runs their cycles are looked for: each holds half a MiB, and looking costs 0.2 ms a run.
+COLLECT_EVERY: Final = 16
 
 
 class Worker:
@@ -38,6 +40,7 @@ class Worker:
         self._telling: set[asyncio.Task[None]] = set()
         self._counters: dict[str, Counters] = {}
         self._stopping = False
+        self._ended = 0
 
     async def serve(self) -> None:
         """Work until nothing more is asked and all is done."""
@@ -69,6 +72,9 @@ class Worker:
         del self._runs[name]
         self._counters.pop(name, None)
         self._say(told)
+        self._ended += 1
+        if not self._ended % COLLECT_EVERY:
+            gc.collect()
 
     async def _tick(self) -> None:
         while True:
