@@ -106,47 +106,44 @@ class Journal:
 
     def restored(self) -> int:
         """Give how many copies were in destination folders that were found put back to an older state."""
-        with self._told():
-            row = self._connection.execute("SELECT value FROM meta WHERE name='restored'").fetchone()
-            return int(row[0]) if row is not None else 0
+        return int(self._meta("restored") or 0)
 
     def note_restored(self, copies: int) -> None:
         """Keep that number until somebody says that it was on purpose; 0 forgets it."""
-        with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('restored', ?)", (copies,))
+        self._note_meta("restored", copies)
 
     def lost(self) -> int:
         """Give how many messages the destination was found to lack of what it held (`present`)."""
-        with self._told():
-            row = self._connection.execute("SELECT value FROM meta WHERE name='lost'").fetchone()
-            return int(row[0]) if row is not None else 0
+        return int(self._meta("lost") or 0)
 
     def note_lost(self, messages: int) -> None:
         """Keep that number until somebody says that it was on purpose; 0 forgets it."""
-        with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('lost', ?)", (messages,))
+        self._note_meta("lost", messages)
 
     def present(self) -> int:
         """Give how many messages the destination held after a run that emptied the source; 0: unknown."""
-        with self._told():
-            row = self._connection.execute("SELECT value FROM meta WHERE name='present'").fetchone()
-            return int(row[0]) if row is not None else 0
+        return int(self._meta("present") or 0)
 
     def note_present(self, messages: int) -> None:
         """Keep that number; 0 when it cannot be told."""
-        with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('present', ?)", (messages,))
+        self._note_meta("present", messages)
 
     def identity(self) -> str:
         """Give what identified the messages that we moved, as `note_identity` got it, "" when nobody said."""
-        with self._told():
-            row = self._connection.execute("SELECT value FROM meta WHERE name='identity'").fetchone()
-            return str(row[0]) if row is not None else ""
+        return str(self._meta("identity") or "")
 
     def note_identity(self, text: str) -> None:
         """Keep by which headers messages are known from now on."""
+        self._note_meta("identity", text)
+
+    def _meta(self, name: str) -> int | str | None:
+        with self._told():
+            row = self._connection.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+            return None if row is None else row[0]
+
+    def _note_meta(self, name: str, value: int | str) -> None:
         with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO meta VALUES ('identity', ?)", (text,))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     # -- folder pairs
 
