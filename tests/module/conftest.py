@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.servers.dovecot import Dovecot
 
 from imapsync_tasks import instance
 from imapsync_tasks.paths import Paths
@@ -273,4 +274,32 @@ leave(0, "EX_OK")
 """
     )
     (node.home / "seconds").write_text("30")
+    return node
+
+
+@pytest.fixture
+def remote() -> Iterator[Dovecot]:
+    with Dovecot() as server:
+        server.add_user("anna", "remote secret")
+        yield server
+
+
+@pytest.fixture
+def local() -> Iterator[Dovecot]:
+    with Dovecot() as server:
+        server.add_user("bob", "local secret")
+        yield server
+
+
+@pytest.fixture
+def mail(node: Node, local: Dovecot) -> Node:
+    """Give an instance whose Mail instance is a real server."""
+    node.environ |= {
+        "MAIL_HOST": local.host,
+        "SYNCCTL_MAIL_PORT": str(local.port),
+        "SYNCCTL_ENGINE": str(Path(sys.executable).with_name("imapsync")),
+    }
+    # The servers of the tests are on loopback, at ports that are free.
+    node.publish(mail_host=local.host, allowed_hosts=("127.0.0.0/8",))
+    node.paths.master_password.write_text(local.master_password)
     return node

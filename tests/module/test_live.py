@@ -15,43 +15,17 @@ import pytest
 from tests.module.conftest import Node, request
 from tests.module.waiting import until
 from tests.servers.client import NewMessage
-from tests.servers.dovecot import Dovecot
 
 from imapsync_tasks import runtime, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.servers.dovecot import Dovecot
+
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
 TASK = "bob_a0241w"
 COMMAND = Path(__file__).parents[2] / "src" / "syncctl" / "command.sh"
-
-
-@pytest.fixture
-def remote() -> Iterator[Dovecot]:
-    with Dovecot() as server:
-        server.add_user("anna", "remote secret")
-        yield server
-
-
-@pytest.fixture
-def local() -> Iterator[Dovecot]:
-    with Dovecot() as server:
-        server.add_user("bob", "local secret")
-        yield server
-
-
-@pytest.fixture
-def mail(node: Node, local: Dovecot) -> Node:
-    """Give an instance whose Mail instance is a real server."""
-    node.environ |= {
-        "MAIL_HOST": local.host,
-        "SYNCCTL_MAIL_PORT": str(local.port),
-        "SYNCCTL_ENGINE": str(Path(sys.executable).with_name("imapsync")),
-    }
-    node.publish(mail_host=local.host, allowed_hosts=("127.0.0.0/8",))
-    node.paths.master_password.write_text(local.master_password)
-    return node
 
 
 @pytest.fixture

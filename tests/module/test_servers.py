@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.module.conftest import Node, request
@@ -19,9 +17,6 @@ from tests.servers.proxy import Proxy
 
 from imapsync_tasks import runtime
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.servers
 
 MANY = 1500
@@ -30,32 +25,10 @@ SLOW = 200_000
 
 
 @pytest.fixture
-def remote() -> Iterator[Dovecot]:
-    with Dovecot() as server:
-        server.add_user("anna", "remote secret")
-        yield server
-
-
-@pytest.fixture
-def local() -> Iterator[Dovecot]:
-    with Dovecot() as server:
-        server.add_user("bob", "local secret")
-        yield server
-
-
-@pytest.fixture
-def mail(node: Node, remote: Dovecot, local: Dovecot) -> Node:
-    """Give an instance whose remote account and Mail instance are real servers."""
-    node.environ |= {
-        "MAIL_HOST": local.host,
-        "SYNCCTL_MAIL_PORT": str(local.port),
-        "SYNCCTL_ENGINE": str(Path(sys.executable).with_name("imapsync")),
-    }
-    # The servers of the tests are on loopback, at ports that are free.
-    node.publish(mail_host=local.host, allowed_hosts=("127.0.0.0/8",))
-    node.paths.master_password.write_text(local.master_password)
+def mail(mail: Node, remote: Dovecot) -> Node:
+    """Give an instance whose Mail instance and filled remote account are real servers."""
     remote.fill("anna", {"INBOX": messages(20), "Archive/2024": messages(5), "Public": messages(1)})
-    return node
+    return mail
 
 
 def messages(count: int) -> list[NewMessage]:
