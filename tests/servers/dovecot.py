@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.servers.base import ImapServer, free_port
@@ -15,7 +17,6 @@ from tests.servers.oauth import local_validation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 #: Owner of mail files; needs no entry in /etc/passwd.
 MAIL_UID = 5000
@@ -99,14 +100,22 @@ plugin {{
 
 
 def _wait_for_group(group: int, limit_s: float = 5.0) -> None:
-    """Wait until killed children of the master are gone: till then one may hold its sockets."""
+    """Wait until no killed child of the master lives: till then one may hold its sockets.
+
+    One that has ended holds nothing, and waits for whoever takes its exit code.
+    """
     limit = time.monotonic() + limit_s
-    while time.monotonic() < limit:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
+    while _lives(group) and time.monotonic() < limit:
         time.sleep(0.005)
+
+
+def _lives(group: int) -> bool:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state not in "ZX":
+                return True
+    return False
 
 
 class Dovecot(ImapServer):

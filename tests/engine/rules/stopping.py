@@ -89,7 +89,8 @@ class StepByStep(_Stopper):
 
     def _go_on(self, number: int) -> None:
         with self._turn:
-            self._next = number
+            # The client may be gone already, and everybody released, when the last answer is told of.
+            self._next = max(self._next, number)
             self._turn.notify_all()
 
 
