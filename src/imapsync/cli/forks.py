@@ -48,7 +48,7 @@ class Forks:
 
     def serve(self) -> int:
         """Give the exit code: 0 when nobody can send any more, or that of a signal."""
-        load()
+        _load_all()
         self._poll.register(self._socket, select.POLLIN)
         try:
             while True:
@@ -93,6 +93,17 @@ class Forks:
         os.close(handle)
         _tell(run.asker, as_shell(os.waitpid(run.pid, 0)[1]))
         run.asker.close()
+
+
+def _load_all() -> None:
+    """Load what a run needs that comes to an account's mail, too: half of what an idle one would cost."""
+    from imapsync.cli import options, settings
+    from imapsync.journal import journal
+    from imapsync.session import credentials
+    from imapsync.transfer import steps
+
+    del options, settings, journal, credentials, steps
+    load()
 
 
 def _words(content: bytes) -> list[str] | None:
