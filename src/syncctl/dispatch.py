@@ -111,11 +111,8 @@ def _was_missed(context: Context, task: str) -> bool:
 
 
 def _was_interrupted(context: Context, task: str) -> bool:
-    """Tell whether a run came to no end: its holder's note is still there, and nobody asked it to stop."""
-    path = context.paths.lock(task)
-    return files.read_json(path) is not None and not (
-        files.is_locked(path) or holder.read(context.paths, task).stop
-    )
+    """Tell whether a run came to no end, and nobody is at it."""
+    return not files.is_locked(context.paths.lock(task)) and runtime.was_interrupted(context.paths, task)
 
 
 def finished(context: Context, job: Job) -> tuple[Job | None, Callable[[], None]]:

@@ -17,20 +17,26 @@ if TYPE_CHECKING:
 
 
 class Holder(NamedTuple):
-    """Who runs a task: the worker, its engine once started, and whether somebody asked for the end."""
+    """Who runs a task: the worker, its engine once started, and whether somebody asked for the end.
+
+    began: when the run began (unix seconds), as its result will say (`runtime.was_interrupted`).
+    """
 
     worker: Process | None = None
     engine: Process | None = None
     stop: bool = False
+    began: float = 0.0
 
 
 def read(paths: Paths, task: str) -> Holder:
     """Give the content of a held lock."""
     found = files.read_json(paths.lock(task)) or {}
+    began = found.get("began")
     return Holder(
         Process.from_json(found.get("worker")),
         Process.from_json(found.get("engine")),
         found.get("stop") is True,
+        began if isinstance(began, float) else 0.0,
     )
 
 

@@ -61,7 +61,7 @@ def work(context: Context, job: Job, finished: Finished) -> None:
     current: Job | None = job
     while current is not None:
         began = time.time()
-        exit_code = _run(context, current)
+        exit_code = _run(context, current, began)
         with context.store.locked():
             summary = _settle(context, current, began, exit_code)
             current, launch = finished(context, current)
@@ -70,7 +70,7 @@ def work(context: Context, job: Job, finished: Finished) -> None:
             systemlog.write(summary)
 
 
-def _run(context: Context, job: Job) -> int | None:
+def _run(context: Context, job: Job, began: float) -> int | None:
     """Run the engine to its end and give its exit code as a shell would; None when it was not to begin."""
     with context.store.locked():
         files.remove(context.paths.report(job.task))
@@ -88,7 +88,7 @@ def _run(context: Context, job: Job) -> int | None:
             systemlog.write(f"task {job.task}: {context.engine}: {error.strerror}")
             return _EX_UNAVAILABLE
         with suppress(ProcessLookupError):  # it has ended already
-            holder.write(job.lock, holder.Holder(me, Process.of(child.pid)))
+            holder.write(job.lock, holder.Holder(me, Process.of(child.pid), began=began))
     code = child.wait()
     return code if code >= 0 else 128 - code
 
@@ -138,15 +138,22 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     report = files.read_json(paths.report(job.task)) or {}
     for path in (paths.progress(job.task), paths.report(job.task), paths.pidfile(job.task)):
         files.remove(path)
-    # Who asked for the end sees it until the next run.
-    holder.write(job.lock, holder.Holder(stop=True) if stopped else None)
-    if exit_code is None or not context.store.exists(job.task):
-        return ""
-    ended = time.time()
-    if stopped:
-        return f"task {job.task}: stopped by request after {ended - began:.1f} s"
+    if stopped or exit_code is None or not context.store.exists(job.task):
+        # Who asked for the end sees it until the next run.
+        holder.write(job.lock, holder.Holder(stop=True) if stopped else None)
+        ran = stopped and exit_code is not None
+        return f"task {job.task}: stopped by request after {time.time() - began:.1f} s" if ran else ""
+    line = _publish(context, job, report, began, exit_code)
+    # The last step: who is killed before it has published leaves the note of an interrupted run.
+    holder.write(job.lock, None)
+    return line
+
+
+def _publish(context: Context, job: Job, report: Json, began: float, exit_code: int) -> str:
+    """Make the run the last result; give the line for the system log."""
+    paths = context.paths
     retried = job.release.retry
-    summary = _summary(report, began, ended, exit_code, whole=not retried)
+    summary = _summary(report, began, time.time(), exit_code, whole=not retried)
     _explain(context, job.task, summary)
     failures = report.get("failures")
     rows = [row for row in failures if isinstance(row, dict)] if isinstance(failures, list) else []

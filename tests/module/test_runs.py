@@ -237,6 +237,37 @@ def test_a_stopped_run_and_a_finished_one_are_not_resumed(idle: Node) -> None:
     assert [state(idle, task) for task in (stopped, finished)] == ["stopped", "stopped"]
 
 
+#: A machine that fails in the middle of a system call, in whoever makes it where the result is not, or is.
+FAULT = """
+import os, signal
+real = os.{call}
+def {call}(*arguments):
+    if os.path.exists({result!r}) is {there}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+os.{call} = {call}
+"""
+
+
+@pytest.mark.parametrize(("call", "there", "runs_in_all"), [("fsync", False, 2), ("ftruncate", True, 1)])
+def test_a_worker_killed_while_it_tells_of_a_run_costs_no_result_and_no_second_run(
+    idle: Node, call: str, there: bool, runs_in_all: int
+) -> None:
+    task = idle.save()
+    (idle.home / "seconds").write_text("0")
+    faults = idle.home / "faults"
+    faults.mkdir()
+    (faults / "sitecustomize.py").write_text(
+        FAULT.format(call=call, result=str(idle.paths.result(task)), there=there)
+    )
+    idle.syncctl("start", "--detach", task, PYTHONPATH=f"{faults}:{idle.environ['PYTHONPATH']}")
+    until(lambda: len(runs(idle)) == 1 and state(idle, task) == "stopped")
+    assert (runtime.result(idle.paths, task) is not None) is there
+    assert idle.syncctl("resume").returncode == 0
+    until(lambda: state(idle, task) == "stopped" and runtime.result(idle.paths, task) is not None)
+    assert len(runs(idle)) == runs_in_all
+
+
 def test_a_copy_begins_nothing_that_its_original_had_begun(idle: Node) -> None:
     task = idle.save()
     idle.syncctl("start", "--detach", task)

@@ -75,10 +75,23 @@ def waiting(paths: Paths) -> list[str]:
 
 def _mark(paths: Paths, name: str) -> str:
     """Give what the note in a lock that nobody holds says of the last run."""
+    if was_interrupted(paths, name):
+        return condition.INTERRUPTED
     note = files.read_json(paths.lock(name))
-    if note is None:
-        return ""
-    return condition.STOPPED if note.get("stop") is True else condition.INTERRUPTED
+    return condition.STOPPED if note is not None and note.get("stop") is True else ""
+
+
+def was_interrupted(paths: Paths, name: str) -> bool:
+    """Tell whether a task's last run, whose lock nobody holds, came to no end and nobody asked it to stop.
+
+    Its note is still there then, and there is no result of it: one that was killed when it had published
+    that has ended.
+    """
+    note = files.read_json(paths.lock(name))
+    if note is None or note.get("stop") is True:
+        return False
+    ended = result(paths, name)
+    return ended is None or ended["started_at"] != note.get("began")
 
 
 def progress(paths: Paths, name: str) -> Json | None:
