@@ -22,12 +22,13 @@ async def refuse_too_large(run: Run, jobs: Sequence[FolderJob]) -> None:
     """Let messages above the limit of --appendlimit, else of the server or folder, fail unread.
 
     They do not count for --errorsmax: that is about trouble, and these say nothing about the others. Where
-    the options change messages, their sizes are known too late, and the server decides.
+    the options change messages, their sizes are known too late, and the server decides. It does so, too,
+    where the limit is 0: go-imap says that of folders for which it knows none.
     """
     if run.settings.content.changes:
         return
     limit = run.settings.limits.append_bytes or run.destination.append_limit
-    if limit is not None:
+    if limit:
         for job in jobs:
             _refuse(run, job, limit, f"host2 takes messages of up to {limit} bytes")
     elif run.destination.has("APPENDLIMIT"):
@@ -40,7 +41,7 @@ async def _refuse_by_folder(run: Run, jobs: Sequence[FolderJob]) -> None:
     asked = [(job, server.status(job.destination.mailbox, ("APPENDLIMIT",))) for job in jobs]
     limits = [(job, await _limit(answer)) for job, answer in asked]
     for job, limit in limits:
-        if limit is not None:
+        if limit:
             _refuse(
                 run,
                 job,

@@ -72,10 +72,10 @@ def test_the_server_s_appendlimit_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_s_own_appendlimit_is_not_read(tmp_path: Path) -> None:
-    """A bare APPENDLIMIT says that each folder has its limit, none (NIL), or, here, refuses to tell it."""
+    """A bare APPENDLIMIT says that each folder has its limit, none (NIL; go-imap: 0), or, here, none is told."""
     from tests.engine.dropin.world import World
 
-    told = {b"INBOX": b"2000", b"Free": b"NIL"}
+    told = {b"INBOX": b"2000", b"Free": b"NIL", b"Zero": b"0"}
 
     def intercept(tag: bytes, line: bytes) -> bytes | None:
         if b"(APPENDLIMIT)" not in line:
@@ -96,13 +96,14 @@ def test_a_folder_s_own_appendlimit_is_not_read(tmp_path: Path) -> None:
             server.add_user("u")
         world = World((source, destination), "u", tmp_path)
         large = mail("big", body="x" * 3_000)
-        world.fill(1, {name: [large, mail("small")] for name in ("INBOX", "Free", "Mute")})
+        folders = ("INBOX", "Free", "Mute", "Zero")
+        world.fill(1, {name: [large, mail("small")] for name in folders})
         done = world.run(["--port2", str(relay.port)])
         assert done.code == 114
         assert "folder INBOX of host2 takes messages of up to 2000 bytes" in done.text
-        there = [world.subjects(2, name) for name in ("INBOX", "Free", "Mute")]
-        assert there == [["small"], ["big", "small"], ["big", "small"]]
-        assert sorted(asked) == [b"Free", b"INBOX", b"Mute"]
+        there = [world.subjects(2, name) for name in folders]
+        assert there == [["small"], *[["big", "small"]] * 3]
+        assert sorted(asked) == [b"Free", b"INBOX", b"Mute", b"Zero"]
         asked.clear()
         assert world.run(["--port2", str(relay.port), "--appendlimit", "9000"]).code == 0
         assert asked == []
