@@ -72,7 +72,7 @@ def test_the_server_s_appendlimit_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_s_own_appendlimit_is_not_read(tmp_path: Path) -> None:
-    """A bare APPENDLIMIT says that each folder has its limit, none (NIL; go-imap: 0), or, here, none is told."""
+    """A bare APPENDLIMIT says that each folder has its limit, none (NIL; go-imap: 0), or tells none."""
     from tests.engine.dropin.world import World
 
     told = {b"INBOX": b"2000", b"Free": b"NIL", b"Zero": b"0"}
