@@ -71,7 +71,8 @@ async def discover(server: FolderCommands, *, sizes: bool = False, numbers: bool
     """
     items = status_items(server, sizes=sizes) if numbers else ()
     namespaces_answer = server.namespaces() if server.has("NAMESPACE") else None
-    listing = _ask_for_list(server, items)
+    strange_before = server.strange
+    listing = _ask_for_list(server, items, extended=server.has("LIST-EXTENDED"))
     notes: list[str] = []
     namespaces = await _optional(namespaces_answer, "NAMESPACE", notes)
     try:
@@ -80,8 +81,10 @@ async def discover(server: FolderCommands, *, sizes: bool = False, numbers: bool
         if not listing.extended:
             raise
         notes.append("it lists folders by a plain LIST only")
-        listing = _ask_plainly(server)
+        listing = _ask_for_list(server, items, extended=False)
         entries = await listing.folders
+    if server.strange != strange_before:
+        entries = _joined(entries, await _ask_for_list(server, items, extended=listing.extended).folders)
     subscribed = await _optional(listing.subscribed, "LSUB", notes)
     names = {entry.name.raw for entry in subscribed or ()}
     views = _told_apart([_view(entry, names) for entry in entries])
@@ -102,16 +105,18 @@ class _Asked(NamedTuple):
     extended: bool
 
 
-def _ask_for_list(server: FolderCommands, items: Sequence[str]) -> _Asked:
-    if not server.has("LIST-EXTENDED"):
-        return _ask_plainly(server)
+def _ask_for_list(server: FolderCommands, items: Sequence[str], *, extended: bool) -> _Asked:
+    if not extended:
+        return _Asked(server.list_folders(), server.list_subscribed(), extended=False)
     returns = ["SUBSCRIBED", "CHILDREN"] + (["SPECIAL-USE"] if server.has("SPECIAL-USE") else [])
     status = items if server.has("LIST-STATUS") else ()
     return _Asked(server.list_folders(returns=returns, status=status), None, extended=True)
 
 
-def _ask_plainly(server: FolderCommands) -> _Asked:
-    return _Asked(server.list_folders(), server.list_subscribed(), extended=False)
+def _joined(entries: list[ListEntry], again: list[ListEntry]) -> list[ListEntry]:
+    """Add what only a second listing told: something in the first was no word of IMAP."""
+    known = {entry.name.raw for entry in entries}
+    return [*entries, *(entry for entry in again if entry.name.raw not in known)]
 
 
 async def _optional(answer: Pending[T] | None, what: str, notes: list[str]) -> T | None:

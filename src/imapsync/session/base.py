@@ -14,6 +14,7 @@ from imapsync.wire.responses import (
     Expunge,
     ServerId,
     Status,
+    Unknown,
     Unreadable,
     Vanished,
 )
@@ -58,6 +59,8 @@ class SessionBase:
         self.message_limit: int | None = None
         #: Told of each response that could not be read; until it is set they go to the warnings.
         self.on_odd: Callable[[Unreadable], None] | None = None
+        #: How many responses came that told nobody anything: what they should have told may be asked again.
+        self.strange = 0
         self._link = link
         self._mode = LiteralMode.of(capabilities)
 
@@ -188,7 +191,10 @@ class SessionBase:
         elif isinstance(response, Vanished) and not response.earlier:
             self.exists = max(0, self.exists - len(response.uids))
         elif isinstance(response, Unreadable):
+            self.strange += 1
             self._tell_odd(response)
+        elif isinstance(response, Unknown):
+            self.strange += 1
         elif isinstance(response, Capabilities):
             self.set_capabilities(response.names)
         elif (
