@@ -76,7 +76,7 @@ class Steps:
         if mode is Mode.VERIFY:
             from imapsync.transfer.verify import verify
 
-            await verify(state, self.jobs, Reading(state))
+            await verify(state, self.jobs, Reading(state), self._persist)
             return
         if state.settings.deletion.destination and state.settings.deletion.empties_source:
             state.warn(

@@ -6,6 +6,7 @@ identity; partners are then compared in size, internal date and flags. Nothing i
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imapsync.plan.match import NONE, PairingRules
@@ -22,6 +23,8 @@ from imapsync.transfer.planning import translator_of
 from imapsync.transfer.provided import check_ceiling
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
@@ -30,19 +33,24 @@ if TYPE_CHECKING:
     from imapsync.transfer.reading import Reading
     from imapsync.wire.uidset import UidSet
 
+    Persist = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+
 #: Internal dates may differ by this much: some servers keep minutes only or round.
 DATE_TOLERANCE_S = 1
 #: Copies that were there once and went one by one; those that went by an accident are missing.
 _REMOVED = (Copy.REMOVED, Copy.VANISHED, Copy.UNSEEN, Copy.MISSED, Copy.KEPT)
 
 
-async def verify(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
-    """Check every folder pair and tell the sink each exception."""
+async def verify(run: Run, jobs: list[FolderJob], reading: Reading, persist: Persist) -> None:
+    """Check every folder pair and tell the sink each exception.
+
+    persist: carries a step out, again after a lost connection.
+    """
     run.sink(events.PhaseChanged(Phase.VERIFYING))
     for job in jobs:
         run.sink(events.FolderStarted(job.name, job.pair.destination, job.position, run.folders_total))
         try:
-            await _verify_folder(run, job, reading)
+            await persist(partial(_verify_folder, run, job, reading))
         except CommandRefused as error:
             run.problem(error, f"folder {job.name} cannot be verified", folder=job.name, reason=Reason.VERIFY)
         run.sink(events.FolderFinished(job.name, job.pair.destination))
@@ -50,7 +58,6 @@ async def verify(run: Run, jobs: list[FolderJob], reading: Reading) -> None:
 
 async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
     here = await run.source.opened(job.source)
-    check_ceiling(run, job)
     uids: UidSet | bytes = ALL
     if reading.searches:
         uids = await here.search(reading.source_search(job.name))
@@ -58,13 +65,13 @@ async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
     if here.exists:
         await _read(run, job, here, reading.verifier(selected=True), index=source, uids=uids)
     destination = reading.new_index()
-    if job.pair.exists:
-        there = await run.destination.opened(job.destination)
-        if there.exists:
-            await _read(run, job, there, reading.verifier(selected=False), index=destination, uids=ALL)
+    there = await _opened_there(run, job)
+    if there is not None and there.exists:
+        await _read(run, job, there, reading.verifier(selected=False), index=destination, uids=ALL)
     sizes_differ = await tell_apart(run, job, reading, (source, destination))
     rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ)
     matching = await pair_job(run, job, (source, destination), rules)
+    check_ceiling(run, job)
     telling.compared(
         run,
         job,
@@ -85,6 +92,19 @@ async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
     checked = len(source) - len(matching.duplicates)
     equal = checked - len(matching.missing) - unequal
     run.sink(events.Verified(job.name, job.pair.destination, checked=checked, equal=equal))
+
+
+async def _opened_there(run: Run, job: FolderJob) -> OpenFolder | None:
+    """Open the destination folder; None when it is not listed and does not open either.
+
+    A server may list a folder by another name than it takes (hoodiecrow: a backslash for a quote).
+    """
+    try:
+        return await run.destination.opened(job.destination)
+    except CommandRefused:
+        if job.pair.exists:
+            raise
+        return None
 
 
 def _removed_by_user(run: Run, job: FolderJob) -> set[int]:
