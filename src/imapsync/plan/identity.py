@@ -190,7 +190,8 @@ class Identity:
 class WholeMessage:
     """Digest of all that a message says, however its lines end and whatever servers add to its header.
 
-    White space does not count, nor where the header ends: a line of it that is no field is text.
+    White space does not count, nor where the header ends: a line of it that is no field is text, and so is
+    what follows, because some servers put the empty line before it (pymap).
     """
 
     __slots__ = ("_begin", "_hash", "_in_text")
@@ -219,10 +220,11 @@ class WholeMessage:
     def _end_header(self, header: bytes, text: bytes) -> None:
         self._in_text, self._begin = True, b""
         lines = _fields(header.replace(b"\0", b"\x80").translate(_MUNGED))
-        fields = [line for line in lines if _name_of(line) not in _ADDED_FIELDS and _name_of(line)]
+        end = next((at for at, line in enumerate(lines) if not _is_field(line)), len(lines))
+        fields = [line for line in lines[:end] if _name_of(line) not in _ADDED_FIELDS]
         telling = [line for line in fields if _name_of(line) in _CONTENT_FIELDS] or fields
         self._hash.update(b"\n".join(sorted(b"".join(line.lower().split()) for line in telling)) + b"\n\n")
-        self.update(b"".join(line for line in lines if not _name_of(line)))
+        self.update(b"".join(line for line in lines[end:] if _name_of(line) not in _ADDED_FIELDS))
         self.update(text)
 
 
@@ -259,6 +261,11 @@ def _fields(header: bytes) -> list[bytes]:
 def _name_of(field: bytes) -> bytes:
     name, colon, _ = field.partition(b":")
     return name.strip().lower() if colon else b""
+
+
+def _is_field(line: bytes) -> bool:
+    name = _name_of(line)
+    return bool(name) and len(name.split()) == 1
 
 
 def _field_name(field: bytes) -> bytes:
