@@ -91,6 +91,8 @@ class MemoryServer(Scripted):
         self.folders: dict[bytes, Folder] = {b"INBOX": Folder()}
         #: Called with each folder that is opened, before anything is told of it.
         self.opened: Callable[[Folder], object] = lambda _: None
+        #: What an open folder shows is as it was until its client sends this: "NOOP", "SELECT"; "": as it is.
+        self.late_until = ""
         #: A response code that each opening tells besides.
         self.code = b""
         self.lock = threading.Lock()
@@ -110,6 +112,8 @@ class _Connection:
         self.connection = connection
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.selected = b""
+        #: The messages of the selected folder that the client was told of.
+        self.told: list[Mail] = []
         self.stream: BufferedReader = connection.makefile("rb")
 
     def run(self) -> None:
@@ -161,7 +165,9 @@ class _Connection:
 
     def do_noop(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
         if self.selected:
-            yield b"* %d EXISTS" % len(self.folder.mails)
+            if self.server.late_until != "SELECT":
+                self.told = list(self.folder.mails)
+            yield b"* %d EXISTS" % len(self.shown)
 
     def do_login(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
         yield b"OK [CAPABILITY %s] logged in" % self.server.capabilities
@@ -233,6 +239,7 @@ class _Connection:
         self.selected = name
         folder = self.folder
         self.server.opened(folder)
+        self.told = list(folder.mails)
         if self.server.code:
             yield b"* NO [%s] as it is" % self.server.code
         yield b"* FLAGS (%s)" % _SYSTEM_FLAGS
@@ -254,7 +261,7 @@ class _Connection:
     do_close = do_unselect
 
     def do_uid_search(self, rest: bytes, command: list[bytes]) -> Iterator[bytes]:
-        found = [mail.uid for mail in self.folder.mails if self.matches(mail, rest.upper())]
+        found = [mail.uid for mail in self.shown if self.matches(mail, rest.upper())]
         if b"RETURN" in rest.upper():
             every = b" ALL " + b",".join(b"%d" % uid for uid in found) if found else b""
             yield b'* ESEARCH (TAG "%s") UID%s' % (command[0].split(b" ")[0], every)
@@ -264,7 +271,7 @@ class _Connection:
     def do_uid_fetch(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
         chosen, items = rest.split(b" ", 1)
         since = re.search(rb"CHANGEDSINCE (\d+)", items.upper())
-        for number, mail in enumerate(self.folder.mails, 1):
+        for number, mail in enumerate(self.shown, 1):
             if since is not None and mail.modseq <= int(since[1]):
                 continue
             if _in_set(mail.uid, chosen, self.folder.uidnext - 1):
@@ -310,7 +317,7 @@ class _Connection:
             flags = re.search(rb"\(([^)]*)\)", head)
             date = re.search(rb'"([^"]*\d\d:\d\d:\d\d [^"]*)"', head)
             uids.append(folder.add(content, flags[1].split() if flags else (), date[1] if date else b"").uid)
-        if self.selected == name:
+        if self.selected == name and not self.server.late_until:
             yield b"* %d EXISTS" % len(folder.mails)
         if b"UIDPLUS" in self.server.capabilities:
             span = b"%d:%d" % (uids[0], uids[-1]) if len(uids) > 1 else b"%d" % uids[0]
@@ -334,16 +341,24 @@ class _Connection:
         return flag is None or ((b"\\" + flag[2].title() in mail.flags) is not bool(flag[1]))
 
     @property
+    def shown(self) -> list[Mail]:
+        """What the selected folder shows."""
+        return self.told if self.server.late_until else self.folder.mails
+
+    @property
     def folder(self) -> Folder:
         """The selected folder."""
         return self.server.folders[self.selected]
 
     def status(self, name: bytes) -> bytes:
         folder = self.server.folders[name]
+        # Courier counts an open folder as it shows it, GNU imap4d does not.
+        late = name == self.selected and self.server.late_until == "NOOP"
+        count = len(self.told if late else folder.mails)
         unseen = sum(b"\\Seen" not in mail.flags for mail in folder.mails)
         counted = b" HIGHESTMODSEQ %d" % folder.modseq if self.counts else b""
         return b'* STATUS "%s" (MESSAGES %d UIDNEXT %d UIDVALIDITY %d UNSEEN %d%s)' % (
-            name, len(folder.mails), folder.uidnext, folder.uidvalidity, unseen, counted,
+            name, count, folder.uidnext, folder.uidvalidity, unseen, counted,
         )  # fmt: skip
 
 

@@ -62,9 +62,20 @@ def _munged(message: bytes) -> bytes:
     return re.sub(rb"[\x80-\xff]", b"X", message[:at]) + message[at:]
 
 
-def _without_blank_start(message: bytes) -> bytes:
-    """Pymap puts an empty line before a message whose first line is no field, and drops it before others."""
-    return message.lstrip(b"\r\n")
+def _without_white_space(message: bytes) -> bytes:
+    """Pymap folds long fields, and puts or drops empty lines where a header is none."""
+    return b"".join(message.split())
+
+
+def _with_empty_line(message: bytes) -> bytes:
+    """go-imap ends each header with an empty line."""
+    return message if b"\r\n\r\n" in message else message + b"\r\n"
+
+
+def _with_line_end(message: bytes) -> bytes:
+    """Courier drops a CR without LF, and ends the last line."""
+    kept = re.sub(rb"\r(?!\n)", b"", message)
+    return kept if kept.endswith(b"\n") else kept + b"\r\n"
 
 
 KINDS = (
@@ -72,13 +83,13 @@ KINDS = (
     Kind(Dovecot24, gives=_without_zeros),
     Kind(Cyrus),
     Kind(CyrusDebian, prefix="INBOX.", separator=".", gives=_munged),
-    Kind(Courier, prefix="INBOX.", separator="."),
+    Kind(Courier, prefix="INBOX.", separator=".", gives=_with_line_end),
     Kind(Imap4d, keywords=False),
     Kind(Imap4dMbox, keywords=False),
     Kind(Hoodiecrow),
     Kind(HoodiecrowGmail),
-    Kind(Pymap, keywords=False, gives=_without_blank_start),
-    Kind(GoImap),
+    Kind(Pymap, keywords=False, gives=_without_white_space),
+    Kind(GoImap, gives=_with_empty_line),
 )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from imapsync.account.folders import discover
-from imapsync.account.opened import MetFolder, OpenFolder
+from imapsync.account.opened import Manners, MetFolder, OpenFolder
 from imapsync.account.seen import SeenFolder
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Account:
         self.condstore = condstore
         self._session: Session | None = None
         self._last: tuple[bytes, bool, Pending[Selected]] | None = None
+        self._manners = Manners()
 
     # -- the connection
 
@@ -50,6 +51,7 @@ class Account:
     def over(self, session: Session) -> Account:
         """Give the same account over a further connection."""
         other = Account(self.side, writes=self.writes, condstore=self.condstore)
+        other._manners = self._manners
         other.take(session)
         return other
 
@@ -91,7 +93,8 @@ class Account:
 
     def open(self, folder: SeenFolder) -> OpenFolder:
         """Open a folder without waiting: `selected` of what is given tells how it went."""
-        return OpenFolder(folder, partial(self._select, folder.mailbox, read_only=not self.writes))
+        opener = partial(self._select, folder.mailbox, read_only=not self.writes)
+        return OpenFolder(folder, opener, self._manners)
 
     async def opened(self, folder: SeenFolder) -> OpenFolder:
         """Open a folder; CommandRefused, FolderReplaced."""
@@ -101,13 +104,15 @@ class Account:
 
     async def change(self, folder: SeenFolder) -> MetFolder:
         """Open a folder to change messages by UID; CommandRefused, FolderReplaced."""
-        opened = MetFolder(folder, partial(self._select, folder.mailbox, read_only=not self.writes))
+        opener = partial(self._select, folder.mailbox, read_only=not self.writes)
+        opened = MetFolder(folder, opener, self._manners)
         await opened.selected()
         return opened
 
     def look(self, mailbox: MailboxName) -> OpenFolder:
         """Open any folder only to read, without waiting."""
-        return OpenFolder(SeenFolder(mailbox), partial(self._select, mailbox, read_only=True))
+        opener = partial(self._select, mailbox, read_only=True)
+        return OpenFolder(SeenFolder(mailbox), opener, self._manners)
 
     def anew(self) -> None:
         """Ask for the next folder in any case, though it be the one that is open: as it is then."""

@@ -8,27 +8,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.session.errors import ConnectionFailed
+from imapsync.session.fetch import FetchStream
+from imapsync.wire.uidset import UidSet
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
+    from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
 
     from imapsync.account.seen import SeenFolder
-    from imapsync.session.fetch import BodyStream, FetchStream
+    from imapsync.session.fetch import BodyStream
     from imapsync.session.pending import Pending
     from imapsync.session.session import Appended, Message, Selected, Session
     from imapsync.terms import Side
     from imapsync.wire.responses import Filtered
-    from imapsync.wire.uidset import UidSet
 
     #: Opens the folder where it is not the one open; gives the session, and the answer of what opened it.
     Opener = Callable[[], tuple[Session, Pending[Selected]]]
 
 
+ALL = b"1:*"
+
+
+class Manners:
+    """What was learned of a server and holds for all connections to it.
+
+    lists_by_fetch: whether UIDs are listed by FETCH, because the server hung up on a SEARCH.
+    """
+
+    def __init__(self) -> None:
+        self.lists_by_fetch = False
+
+
+class UidListing:
+    """The UIDs of a folder, under way. Made by `OpenFolder.ask_uids`."""
+
+    def __init__(self, answer: Pending[UidSet] | FetchStream, manners: Manners) -> None:
+        self._answer = answer
+        self._manners = manners
+
+    def __await__(self) -> Generator[object, None, UidSet]:
+        return self._taken().__await__()
+
+    async def _taken(self) -> UidSet:
+        answer = self._answer
+        by_fetch = isinstance(answer, FetchStream)
+        try:
+            if not isinstance(answer, FetchStream):
+                return await answer
+            return UidSet.of(record.uid for record in await answer.collect() if record.uid is not None)
+        except ConnectionFailed:
+            self._manners.lists_by_fetch = not by_fetch
+            raise
+
+
 class OpenFolder:
     """Reads messages of a folder, and puts some into it. Made by `Account`."""
 
-    def __init__(self, folder: SeenFolder, opener: Opener) -> None:
+    def __init__(self, folder: SeenFolder, opener: Opener, manners: Manners) -> None:
         self._folder = folder
         self._opener = opener
+        self._manners = manners
         session, self._answer = opener()
         self.side: Side | None = session.side
 
@@ -76,6 +115,22 @@ class OpenFolder:
     def search(self, criteria: str) -> Pending[UidSet]:
         """UID SEARCH."""
         return self._session.search(criteria)
+
+    def ask_uids(self, among: UidSet | bytes = ALL) -> UidListing:
+        """Ask which UIDs it has, of all or of some; await what this gives.
+
+        By SEARCH, which looks into messages on some servers (go-imap) and ends with the connection at one
+        that they cannot read; then the next listing is by FETCH of the UIDs alone, and the other way round.
+        """
+        if self._manners.lists_by_fetch:
+            return UidListing(self.fetch(among, b"(UID)"), self._manners)
+        wanted = among if isinstance(among, bytes) else among.encode()
+        criteria = "ALL" if wanted == ALL else f"UID {wanted.decode('ascii')}"
+        return UidListing(self.search(criteria), self._manners)
+
+    async def uids(self, among: UidSet | bytes = ALL) -> UidSet:
+        """List which UIDs it has, of all or of some."""
+        return await self.ask_uids(among)
 
     def noop(self) -> Pending[None]:
         """Learn what happened to it."""

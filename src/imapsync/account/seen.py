@@ -38,7 +38,7 @@ class SeenFolder:
     listed: what the listing told. opened: what its first opening since `begin` told, which everything is
     compared under. still_shown: how many of the messages that it held then a later list still showed, None
     without one. uidvalidity: what each opening has to meet, 0 while nobody knows. breaking: UIDs at which its
-    server hangs up.
+    server hangs up. unread: sizes of the messages that its server lists and does not show.
     """
 
     mailbox: MailboxName
@@ -47,11 +47,13 @@ class SeenFolder:
     still_shown: int | None = None
     uidvalidity: int = 0
     breaking: set[int] = field(default_factory=set)
+    unread: list[int] = field(default_factory=list)
 
     def begin(self, uidvalidity: int = 0) -> None:
         """Forget what opening told: the folder is compared anew, under this UIDVALIDITY or any."""
         self.opened = self.still_shown = None
         self.uidvalidity = uidvalidity
+        self.unread.clear()
 
     def meet(self, selected: Selected, side: Side | None) -> None:
         """Take what an opening told; FolderReplaced when it is another folder."""

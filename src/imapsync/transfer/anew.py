@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from imapsync.report import events
 from imapsync.session.errors import AskedToWait, ConnectionFailed
+from imapsync.transfer import telling
 from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.connect import STEP_ATTEMPTS, reconnect
-from imapsync.transfer.copylist import DONE, SENT, WAITING
+from imapsync.transfer.copylist import DONE
 from imapsync.transfer.finish import finish
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.resolve import wait_until_quiet
@@ -68,9 +68,7 @@ async def _within_one_opening(comparison: FullComparison, run: Run, reading: Rea
 
 def _start_over(run: Run, job: FolderJob) -> None:
     """Forget what was seen and planned."""
-    rows = job.copying
-    left = [*rows.rows(WAITING), *rows.rows(SENT)]
-    run.sink(events.WorkPlanned(-len(left), -sum(rows.sizes[row] for row in left)))
+    telling.withdrawn(run, job)
     job.start_over()
     job.unsteady = True
     run.source.anew()

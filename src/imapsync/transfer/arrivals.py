@@ -2,7 +2,8 @@
 
 One STATUS a folder, all at once, where messages were copied. Only where the numbers are not exactly those
 that the confirmed copies make, the folder is searched; copies that are not there are looked for by identity,
-and those not found are failures: a server may say OK and store nothing.
+and those not found are failures: a server may say OK and store nothing, or store an odd message and not be
+able to read it.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
     agrees = not job.pair.shared and all_there(before, now, len(done))
     if agrees:
         wanted = _needs_uids(run) or job.copying.flags_open
-        rows = [row for row in done if not job.copying.copies[row]] if wanted else []
+        rows = [row for row in done if not job.copying.copies[row] and (wanted or row in job.copying.odd)]
     else:
         if any(0 < job.copying.copies[row] < job.copying.floor for row in done):
             job.copying.floor = 1
@@ -63,15 +64,23 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
         present: set[int] = set()
         with contextlib.suppress(FolderReplaced):  # else none of their UIDs is there any more
             folder = await run.destination.opened(job.destination)
-            present = set(await folder.search(f"UID {job.copying.floor}:*"))
+            # A server may answer from what it told before (RFC 3501 §7.4.1), as Courier does after an APPEND.
+            await folder.noop()
+            present = set(await folder.uids(b"%d:*" % job.copying.floor))
         rows = [done[place] for place in unaccounted([job.copying.copies[row] for row in done], present)]
         for row in rows:
             job.copying.name(row, 0)
     found = await find_copies(run.source, run.destination, job, rows, reading)
+    if not agrees and len(found) < len(rows):
+        # GNU imap4d shows of an open folder what was there before, whatever NOOP says.
+        run.destination.anew()
+        found = await find_copies(run.source, run.destination, job, rows, reading)
     for row in rows:
         if row in found:
             job.copying.name(row, found[row].copy)
-        elif not agrees:
+        elif not agrees or row in job.copying.odd:
+            if agrees:
+                job.destination.unread.append(job.copying.sizes[row])
             message_lost(run, job, row)
     _record(run, job, [row for row in rows if row in found])
     if job.copying.flags_open:

@@ -74,7 +74,7 @@ async def _compare_alone(run: Run, job: FolderJob, reading: Reading) -> list[Fol
 async def _single_out(run: Run, job: FolderJob, reading: Reading) -> None:
     """Find the source messages that break the connection, and report them."""
     reader = reading.source(identity=True, flags=True)
-    pieces = [await (await run.source.opened(job.source)).search("ALL")]
+    pieces = [await (await run.source.opened(job.source)).uids()]
     suspects: set[int] = set()
     while pieces:
         piece = pieces.pop()

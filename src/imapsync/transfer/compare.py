@@ -7,16 +7,20 @@ question comes after all first answers are in.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
 from imapsync.account.seen import FolderReplaced, numbers_of
 from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
+from imapsync.plan.decisions import NOTHING
 from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.terms import Reason
 from imapsync.transfer import telling
+from imapsync.transfer.copylist import WAITING
 from imapsync.transfer.delta import DeltaComparison
+from imapsync.transfer.failures import message_failed
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.job import Standing
 from imapsync.transfer.planning import Kept, wishes_of
@@ -52,11 +56,17 @@ def groups(jobs: list[FolderJob]) -> Iterator[list[FolderJob]]:
 
 
 async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[FolderJob]:
-    """Compare a group. Gives the jobs that still have something to do; reports all of them."""
+    """Compare a group. Gives the jobs that still have something to do; reports all of them, each once."""
     run.sink(events.PhaseChanged(Phase.COMPARING))
     records = run.journal.folders() if run.journal is not None else {}
     comparisons = []
     for job in jobs:
+        if job.finished:
+            continue  # the connection was lost at another one
+        if job.plan is not NOTHING:
+            telling.withdrawn(run, job)
+            job.take(NOTHING)
+            job.told = True
         record = records.get((job.name, job.pair.destination))
         comparison = _comparison(run, job, reading, record)
         if comparison is not None:
@@ -74,6 +84,7 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
             telling.abandon(run, job)
             run.problem(error, f"folder {job.name} cannot be compared", folder=job.name, reason=Reason.SELECT)
         if not job.finished:
+            _refuse_doubles(run, job)
             check_ceiling(run, job)
             working.append(job)
     return working
@@ -140,6 +151,24 @@ def _our_marks(run: Run, job: FolderJob, record: FolderRecord) -> frozenset[int]
     """Give the source UIDs that we have marked as deleted, if they are still those messages'."""
     same = job.source.numbers.uidvalidity == record.source.uidvalidity
     return frozenset(run.journal.marked(record.id)) if same and run.journal is not None else frozenset()
+
+
+def _refuse_doubles(run: Run, job: FolderJob) -> None:
+    """Make no copy of what may be one of the messages that the destination does not show; each is a failure.
+
+    Nobody can say who these are. Their sizes fit, and else each run would put one more there.
+    """
+    unread = Counter(job.destination.unread)
+    if not unread:
+        return
+    for row in job.copying.rows(WAITING):
+        size = job.copying.sizes[row]
+        if unread[size]:
+            unread[size] -= 1
+            text = (
+                f"it may be in {job.pair.destination}, where the server does not show a message of its size"
+            )
+            message_failed(run, job, row, None, reason=Reason.NOT_STORED, server_text=text)
 
 
 def _unchanged(run: Run, job: FolderJob, record: FolderRecord) -> None:

@@ -168,7 +168,7 @@ async def _read_if_there(folder: OpenFolder, uids: list[int], identity: Identity
     unread = [uid for uid in uids if uid not in contents]
     if unread:
         with contextlib.suppress(CommandRefused):
-            there = set(await folder.search("ALL"))
+            there = set(await folder.uids())
             source = folder.side is Side.SOURCE
             contents.update((uid, unlike_any(uid, source=source)) for uid in unread if uid not in there)
     return contents

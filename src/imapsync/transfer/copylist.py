@@ -28,7 +28,8 @@ class CopyList:
     without a name got. refused: messages that failed while none has arrived; together they count as one
     error; refusal: the last of them. flags_open: the copies' flags are to be looked at once more, because
     they may not have stayed. seen_flags: flags that were looked at whether they stay. after: the
-    destination's numbers when all copies were seen to be there.
+    destination's numbers when all copies were seen to be there. odd: rows whose copies nobody named and
+    some servers cannot read: they are looked for although the numbers say that they are there.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class CopyList:
         "flags_open",
         "floor",
         "left",
+        "odd",
         "refusal",
         "refused",
         "seen_flags",
@@ -65,6 +67,7 @@ class CopyList:
         self.flags_open = False
         self.seen_flags: set[bytes] = set()
         self.after: Numbers | None = None
+        self.odd: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.uids)

@@ -28,10 +28,11 @@ from imapsync.transfer.recording import note_restored
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from imapsync.account import OpenFolder
     from imapsync.plan.decisions import FolderPlan
     from imapsync.session.fetch import FetchStream
-    from imapsync.session.pending import Pending
     from imapsync.terms import FolderRecord, Pair
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -63,7 +64,7 @@ class DeltaComparison:
         self._destination_folder: OpenFolder | None = None
         self._changes: FetchStream | None = None
         self._new: FetchStream | None = None
-        self._listed: Pending[UidSet] | None = None
+        self._listed: Awaitable[UidSet] | None = None
         self._source_look: FetchStream | None = None
         self._destination_new: FetchStream | None = None
         self._destination_look: FetchStream | None = None
@@ -167,7 +168,8 @@ class DeltaComparison:
         elif wanted.flags is FlagsAsked.ALL:
             self._changes = source.fetch(old, b"(UID FLAGS)")
         if wanted.source_list:
-            self._listed = source.search(self._reading.source_search(self.job.name) or "ALL")
+            criteria = self._reading.source_search(self.job.name)
+            self._listed = source.search(criteria) if criteria else source.ask_uids()
         elif wanted.source_new:
             self._new = self._source_reader.ask(source, all_from(wanted.source_new, self.job.source.breaking))
 

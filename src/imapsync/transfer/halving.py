@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.belief import is_all
@@ -71,7 +72,7 @@ async def list_all(run: Run, job: FolderJob, folder: OpenFolder) -> Listed | Non
     listed = UidSet()
     try:
         for _ in range(COUNTS):
-            listed = await folder.search("ALL")
+            listed = await folder.uids()
             await folder.noop()
             if is_all(len(listed), folder.exists):
                 _note_shown(job, folder, listed)
@@ -115,21 +116,24 @@ async def read_pieces(
             job.unsteady = True
             return
         elif left:
-            _unreadable(run, job, folder, next(iter(left)), text)
+            await _unreadable(run, job, folder, next(iter(left)), text)
 
 
 async def _has_other_uids(job: FolderJob, folder: OpenFolder, uid: int) -> bool:
     """Tell whether a folder no longer lists a message and holds no fewer: it gave it another UID."""
     try:
-        if uid in await folder.search("ALL"):
+        if uid in await folder.uids():
             return False
     except CommandRefused:
         return False
     return job.source.opened is not None and folder.exists >= job.source.opened.exists
 
 
-def _unreadable(run: Run, job: FolderJob, folder: OpenFolder, uid: int, text: str) -> None:
+async def _unreadable(run: Run, job: FolderJob, folder: OpenFolder, uid: int, text: str) -> None:
     if folder.side is Side.DESTINATION:
         telling.unseen(run, job, f"message {uid} of {job.pair.destination} cannot be read: {text}")
+        with contextlib.suppress(CommandRefused):
+            told = await folder.fetch(UidSet.of([uid]), b"(UID RFC822.SIZE)").collect()
+            job.destination.unread += [record.size for record in told if record.uid == uid and record.size]
     else:
         telling.unread(run, job, uid, text, Reason.FETCH)

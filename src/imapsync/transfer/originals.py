@@ -93,7 +93,7 @@ async def _other_messages(
     others = [uid for uid in fresh if uid in who and uid not in same]
     before = job.source.opened
     if others and before is not None:
-        present = set(await folder.search("ALL"))
+        present = set(await folder.uids())
         gone = [uid for uid in who if uid not in present]
         why = absence(before.exists, before.uidnext, len(gone), present, who, now=folder.exists)
         if why is Absence.RENUMBERED or not present.isdisjoint(others):
@@ -197,10 +197,10 @@ async def present_of(folder: OpenFolder, uids: Collection[int]) -> set[int]:
     wanted = set(uids)
     await folder.noop()
     if len(wanted) * 2 > folder.exists:
-        return wanted & set(await folder.search("ALL"))
+        return wanted & set(await folder.uids())
     found: set[int] = set()
     for some in UidSet.of(wanted).split(UIDS_PER_QUESTION):
-        found |= set(await folder.search(f"UID {some.encode().decode('ascii')}"))
+        found |= set(await folder.uids(some))
     return wanted & found
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.flags import all_kept, system_flags, unpromised
+from imapsync.plan.odd import is_odd
 from imapsync.plan.stored import nothing_more
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused, SyncError
@@ -90,6 +91,7 @@ class Sender:
         self._destination = destination
         self._work = work
         self._multi = destination.has("MULTIAPPEND")
+        self._names = destination.has("UIDPLUS")
         self._sent: deque[Sent] = deque()
         self._refused: list[Sent] = []
         self._append_bytes = 0
@@ -115,6 +117,7 @@ class Sender:
         for at in range(0, len(rows), together):
             part = slice(at, at + together)
             self._append(job, rows[part], messages[part], flags[part])
+        self._note_odd(job, rows, messages)
         self._look_at_flags(job, messages)
         await self._destination.server.drain()
 
@@ -129,6 +132,7 @@ class Sender:
         message = form._replace(content=body.first)
         self._append_bytes += len(body.first)
         self._sent.append(Sent(job, [row], [message], [body.size], [number], answer))
+        self._note_odd(job, [row], [message])
         self._look_at_flags(job, [message])
         return answer.error is None
 
@@ -200,6 +204,13 @@ class Sender:
         kept = system_flags(message.flags)
         job.copying.flags_open = job.copying.flags_open or kept != message.flags
         return message._replace(flags=kept)
+
+    def _note_odd(self, job: FolderJob, rows: list[int], messages: list[Message]) -> None:
+        """Note which messages are to be read back, where the server names no copies."""
+        if not self._names:
+            job.copying.odd.update(
+                row for row, message in zip(rows, messages, strict=True) if is_odd(message.content)
+            )
 
     def _look_at_flags(self, job: FolderJob, messages: list[Message]) -> None:
         """Ask, behind a batch with flags that are new here and that nobody promised to keep, which stayed."""

@@ -53,7 +53,7 @@ async def is_another(folder: OpenFolder, job: FolderJob, row: int, reading: Read
 
 async def what_is_unlisted(folder: OpenFolder, job: FolderJob, reading: Reading) -> tuple[Absence, list[int]]:
     """Tell what became of the rows whose UIDs the source no longer lists; gives those rows."""
-    present = set(await folder.search("ALL"))
+    present = set(await folder.uids())
     gone = [row for row, uid in enumerate(job.copying.uids) if uid not in present]
     before = job.source.opened
     if before is None or not gone:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Reason, Side
+from imapsync.transfer.copylist import SENT, WAITING
 from imapsync.transfer.job import Standing
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ def abandon(run: Run, job: FolderJob) -> None:
     listed = job.source.listed
     if listed is not None and listed.messages and not job.copying:
         run.sink(events.WorkPlanned(listed.messages, listed.size or 0))  # and none of them will arrive
+
+
+def withdrawn(run: Run, job: FolderJob) -> None:
+    """Take back what was told to be copied and was not: the folder pair is compared once more."""
+    rows = job.copying
+    left = [*rows.rows(WAITING), *rows.rows(SENT)]
+    run.sink(events.WorkPlanned(-len(left), -sum(rows.sizes[row] for row in left)))
 
 
 def replaced(run: Run, job: FolderJob) -> None:

@@ -142,6 +142,9 @@ SOURCE: dict[str, Bent] = {
     "a stray line end that shifts a body": Bent(
         "the fuzz", rb"\A(\* 5 FETCH .*BODY\[\] \{\d+\}\r\n)", rb"\1\r\n", folder=b"Work", once=True
     ),
+    "a folder listed by a word that nobody knows, once": Bent(
+        "the fuzz", rb'\A\* LIST (.*"Work"\r\n)', rb"* twice twice \1", once=True
+    ),
     "a folder listed as NIL": Bent("the fuzz", rb'\A(\* LIST .*)"Work"\r\n', rb"\1NIL\r\n", 20, (117,)),
     "a folder that cannot be opened": Bent(
         "RFC 3501 §6.3.1", rb"\A(\S+) OK \[READ-\w+\] selected", rb"\1 NO cannot", 20, (117,), folder=b"Work"
@@ -234,6 +237,7 @@ def check(bent: Bent, source: MemoryServer, destination: MemoryServer, folder: P
         assert not missing or ran.exit_code, ran.output[-3000:]
         return
     assert missing == bent.missing, ran.output[-3000:]
+    assert ran.report["messages_missing"] <= missing, ran.output[-3000:]
     assert ran.exit_code in bent.exit_codes, ran.output[-3000:]
 
 

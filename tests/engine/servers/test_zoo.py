@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.engine.command import Ran, imapsync, side
 from tests.engine.servers.accounts import PASSWORD, Account, plain
+from tests.servers.client import ClientError
 from tests.servers.zoo import KINDS, needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.base import ImapServer
+    from tests.servers.client import Client
     from tests.servers.zoo import Kind
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -93,8 +95,7 @@ def check(source: Account, destination: Account, folder: Path) -> None:
     lost = sum((wanted - found).values())
     assert not lost or (first.exit_code and told), first.output[-3000:]
     assert not found - wanted, "something was changed or came twice"
-    arrived = sum(found.values())
-    assert arrived >= 0.9 * sum(wanted.values()), first.output[-3000:]
+    assert sum(found.values()) >= 0.9 * sum(wanted.values()), first.output[-3000:]
 
     for options in ((), ("--state", str(folder / "state")), ("--state", str(folder / "state"))):
         again = copied(source, destination, folder, *options)
@@ -107,18 +108,21 @@ def check(source: Account, destination: Account, folder: Path) -> None:
     assert len(missing) == lost
 
 
+def is_empty(client: Client) -> bool:
+    """Tell whether nothing has arrived; an INBOX that cannot be opened has never got anything (imap4d)."""
+    try:
+        return b"MESSAGES 0" in b"".join(client.command(b"STATUS INBOX (MESSAGES)"))
+    except ClientError:
+        return True
+
+
 #: What stands against a kind as a source or a destination; each is to fail until it is mended.
 SOURCE_MISSING: dict[str, str] = {
     "Imap4d": "each look at a folder changes what the server shows of its odd messages",
-    "GoImap": "the server hangs up on each command about a folder with a message whose header it cannot read",
 }
 DESTINATION_MISSING: dict[str, str] = {
     "Imap4d": "the server changes odd messages that it takes",
     "Imap4dMbox": "the server makes one message of two",
-    "Hoodiecrow": "--verify does not find a folder with a quote in its name",
-    "HoodiecrowGmail": "--verify does not find a folder with a quote in its name",
-    "Pymap": "the server gives back four odd messages changed",
-    "GoImap": "the server hangs up whenever it is asked for messages that it took",
 }
 
 
@@ -153,7 +157,7 @@ def test_a_killed_run_is_gone_on_with(
     try:
         with there.server.client(there.user) as client:
             deadline = time.monotonic() + LIMIT_S
-            while b"MESSAGES 0" in b"".join(client.command(b"STATUS INBOX (MESSAGES)")):
+            while is_empty(client):
                 assert time.monotonic() < deadline
                 assert run.poll() is None
                 time.sleep(0.01)
