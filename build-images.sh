@@ -60,20 +60,20 @@ stage_libraries() {
     local python=python3
     [[ -x .venv/bin/python ]] && python=.venv/bin/python
     mkdir -p "$work/libraries"
-    runtime_requirements "$python" | grep -iv '^python-crontab==' >"$work/requirements"
+    runtime_requirements "$python" | grep -Eiv '^(python-crontab|prometheus-client)==' >"$work/requirements"
     "$python" -m pip install --quiet --no-deps --no-compile --only-binary=:all: --implementation cp \
         --python-version "$RUNTIME_PYTHON" --platform "manylinux_2_34_$(uname -m)" --platform "manylinux2014_$(uname -m)" \
         --target "$work/libraries" --requirement "$work/requirements"
     rm -rf "$work/libraries/bin"
 } >"$work/libraries.log" 2>&1
 
-# The agent's Python has no python-crontab: the module carries the pinned version in its pypkg.
+# The agent's Python has neither python-crontab nor prometheus_client: the module carries the pinned versions in its pypkg.
 stage_imageroot() {
-    local python=python3 requirement
+    local python=python3 requirements
     [[ -x .venv/bin/python ]] && python=.venv/bin/python
-    requirement=$(runtime_requirements "$python" | grep -i '^python-crontab==')
+    mapfile -t requirements < <(runtime_requirements "$python" | grep -Ei '^(python-crontab|prometheus-client)==')
     cp -a imageroot "$work/imageroot"
-    "$python" -m pip install --quiet --no-deps --no-compile --target "$work/pypkg" "$requirement"
+    "$python" -m pip install --quiet --no-deps --no-compile --target "$work/pypkg" "${requirements[@]}"
     rm -rf "$work/pypkg/bin"
     cp -a "$work/pypkg/." "$work/imageroot/pypkg/"
     find "$work/imageroot" -name __pycache__ -prune -exec rm -rf '{}' +
@@ -87,6 +87,7 @@ build_module() {
     buildah config --entrypoint=/ \
         --label org.nethserver.authorizations=mail@any:mailadm \
         --label org.nethserver.rootfull=0 \
+        --label org.nethserver.tcp-ports-demand=1 \
         --label org.nethserver.images="$runtime:$imagetag" \
         --label org.nethserver.min-core=3.20.1 \
         --label org.opencontainers.image.title=imapsync \

@@ -12,7 +12,10 @@ from devnode_module import imageroot, images
 from devnode import layout, lifecycle, services, users
 from devnode.redis_setup import module_rules, sha256
 
+from . import ports
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import redis
@@ -24,7 +27,15 @@ CACHEDIR_TAG = (
 )
 
 
-def create(node: Node, rdb: redis.Redis, module_id: str, *, module_uuid: str, url: str, inside: str) -> None:
+def create(
+    node: Node,
+    rdb: redis.Redis,
+    module_id: str,
+    *,
+    module_uuid: str,
+    url: str,
+    labels: Mapping[str, str],
+) -> None:
     """Make user, home, environment and Redis account, unpack the image and start the agent."""
     agent_id = f"module/{module_id}"
     home = layout.home(node, module_id)
@@ -39,11 +50,10 @@ def create(node: Node, rdb: redis.Redis, module_id: str, *, module_uuid: str, ur
     (state / "CACHEDIR.TAG").write_text(CACHEDIR_TAG)
     password = str(uuid.uuid4())
     layout.write_agent_env(node, state / "agent.env", agent_id, password, f"{install}/pypkg")
-    variables = {"MODULE_ID": module_id, "MODULE_UUID": module_uuid, "NODE_ID": "1"} | images.own_variables(
-        url
-    )
-    agent.write_envfile(state / "environment", variables)
-    imageroot.unpack_imageroot(url, install, inside)
+    variables = {"MODULE_ID": module_id, "MODULE_UUID": module_uuid, "NODE_ID": "1"}
+    variables |= ports.allocate(rdb, labels.get("org.nethserver.tcp-ports-demand", ""))
+    agent.write_envfile(state / "environment", variables | images.own_variables(url))
+    imageroot.unpack_imageroot(url, install, labels.get("org.nethserver.imageroot", "imageroot").strip("/"))
     users.own(node, module_id, home, deep=True)
     rdb.execute_command(  # type: ignore[no-untyped-call]
         "ACL", "SETUSER", agent_id, "reset", "on", f"#{sha256(password)}", *module_rules(module_id)

@@ -54,8 +54,7 @@ def install(node: Node, rdb: redis.Redis, url: str, module_uuid: str | None) -> 
     module_id, module_uuid = f"{name}{sequence}", module_uuid or str(uuid.uuid4())
     imageroot.unpack_fresh(url, node.apps / module_id, found.get("org.nethserver.uiroot", "ui").strip("/"))
     agent.set_progress(20)
-    inside = found.get("org.nethserver.imageroot", "imageroot").strip("/")
-    instances.create(node, rdb, module_id, module_uuid=module_uuid, url=url, inside=inside)
+    instances.create(node, rdb, module_id, module_uuid=module_uuid, url=url, labels=found)
     agent.set_progress(50)
     for base in ("cluster", "node/1"):
         rdb.setnx(f"{base}/default_instance/{name}", module_id)

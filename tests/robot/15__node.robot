@@ -67,7 +67,23 @@ Mail sent to the submission port is delivered
     Should Contain    ${files}    ..two dots
     Should Not Contain    ${files}    ...two dots
 
+Prometheus finds the numbers at the private address alone, and no mailbox in them
+    ${target}=    Metrics target
+    ${numbers}=    Wait Until Keyword Succeeds    30s    1s    Run on the node    python3 -c 'import sys, urllib.request as u; print(u.urlopen("http://" + sys.argv[1] + "/metrics", timeout=5).read().decode())' ${target}
+    Should Contain    ${numbers}    imapsync_tasks{condition="never"}
+    Should Not Contain    ${numbers}    example
+    ${port}=    Evaluate    $target.rpartition(":")[2]
+    ${listening}=    Run on the node    ss -Hltn sport = :${port}
+    Should Be Equal    ${{[line.split()[3] for line in $listening.splitlines()]}}    ${{[$target]}}
+    ${rules}=    Run on the node    runagent -m ${MID} redis-exec HGET module/${MID}/metrics_alert_rules imapsync
+    Should Contain    ${rules}    module_id=
+
 *** Keywords ***
+Metrics target
+    ${found}=    Run on the node    runagent -m ${MID} redis-exec HGET module/${MID}/metrics_targets imapsync
+    ${target}=    Evaluate    re.search('"targets": ."([^"]+)"', $found)[1]    modules=re
+    RETURN    ${target}
+
 Skip unless rootless
     ${uid}=    Run on the node    runagent -m ${MID} id -u
     Skip If    ${uid.strip()} == 0    this node runs modules as root

@@ -223,17 +223,29 @@ def log(paths: Paths, name: str) -> Json:
 
 def statistics(paths: Paths, now: float) -> Json:
     """Give the counters of the last 168 hours, and their sums of a day and of all."""
-    table = _table(paths)
-    last = int(now) // _HOUR_S
-    hours: list[Json] = []
-    for hour in range(last - _HOURS + 1, last + 1):
-        counts = table.get(str(hour), [0] * len(_COUNTERS))
-        hours.append({"start": hour * _HOUR_S, **dict(zip(_COUNTERS, counts, strict=True))})
+    hours = _hours(paths, now)
     return {"hours": hours, "day": _sum(hours[-24:]), "week": _sum(hours)}
 
 
-def _sum(hours: list[Json]) -> Json:
-    return {key: sum(int(str(hour[key])) for hour in hours) for key in _COUNTERS}
+def week(paths: Paths, now: float) -> dict[str, int]:
+    """Give the sums of the last 168 hours."""
+    return _sum(_hours(paths, now))
+
+
+def _hours(paths: Paths, now: float) -> list[dict[str, int]]:
+    table = _table(paths)
+    last = int(now) // _HOUR_S
+    return [
+        {
+            "start": hour * _HOUR_S,
+            **dict(zip(_COUNTERS, table.get(str(hour), [0] * len(_COUNTERS)), strict=True)),
+        }
+        for hour in range(last - _HOURS + 1, last + 1)
+    ]
+
+
+def _sum(hours: list[dict[str, int]]) -> dict[str, int]:
+    return {key: sum(hour[key] for hour in hours) for key in _COUNTERS}
 
 
 def _count(paths: Paths, summary: Json) -> None:

@@ -19,14 +19,18 @@ MAX_TESTED: Final = 500
 
 
 def list_sources(_request: Json) -> Json:
+    """Give the answer of list-sources."""
+    return {"sources": rows(steps.store())}
+
+
+def rows(store: Store) -> list[Json]:
     """Give every source without its secrets: which it has, whether somebody signed in, what went wrong."""
-    store = steps.store()
     with store.locked():
         used: dict[str, int] = {}
         for task in store.names():
             name = store.source_of(task)
             used[name] = used.get(name, 0) + 1
-        return {"sources": [_row(store, name, used.get(name, 0)) for name in store.paths.source_names()]}
+        return [_row(store, name, used.get(name, 0)) for name in store.paths.source_names()]
 
 
 def _row(store: Store, name: str, tasks: int) -> Json:
