@@ -81,6 +81,10 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
         try:
             await _conclude(run, comparison, reading)
         except FolderReplaced as error:
+            if not run.dry:
+                job.unsteady = True  # read anew, within one opening
+                working.append(job)
+                continue
             telling.abandon(run, job)
             run.problem(error, f"folder {job.name} cannot be compared", folder=job.name, reason=Reason.SELECT)
         if not job.finished:

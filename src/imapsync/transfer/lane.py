@@ -376,22 +376,34 @@ class Lane:
 
     async def _again(self, job: FolderJob, row: int, large: bool) -> None:
         """Ask for one message a second time, with nothing else in flight on the source."""
-        work, place = self._work, (job.position, row)
-        if job.position in work.set_aside or not job.copying.is_open(row):
+        if job.position in self._work.set_aside or not job.copying.is_open(row):
             return
+        try:
+            if not await self._is_wanted(job, row):
+                return
+        except CommandRefused as error:
+            if isinstance(error, FolderReplaced) and not job.unsteady:
+                self._set_aside(job)
+            else:
+                message_failed(self._run, job, row, error, side=Side.SOURCE, reason=Reason.FETCH)
+            return
+        await self._forward(self._ask(job, [row], large=large))
+
+    async def _is_wanted(self, job: FolderJob, row: int) -> bool:
+        """Look why a message has to be asked for again, and whether that is worth while."""
+        work, place = self._work, (job.position, row)
         if place in work.suspects:
             work.suspects.discard(place)
             if await is_another(await self._source.opened(job.source), job, row, self._reading):
                 self._set_aside(job)
-                return
+                return False
             work.cleared.add(job.position)
         elif place in self._short:
             self._short.discard(place)
-            if await self._stays_short(job, row):
-                return
-        elif work.strikes(job, row) and not await self._is_listed(job, row):
-            return
-        await self._forward(self._ask(job, [row], large=large))
+            return not await self._stays_short(job, row)
+        elif work.strikes(job, row):
+            return await self._is_listed(job, row)
+        return True
 
     async def _is_listed(self, job: FolderJob, row: int) -> bool:
         """Tell whether a message is still listed; take leave of those that are not, if the numbers add up.
