@@ -30,7 +30,8 @@ class Kind(NamedTuple):
     """A server and its manners.
 
     prefix, separator: of names of the user's own folders. keywords: whether flags beyond the five are kept.
-    gives: what it gives back of a message that it took.
+    gives: what it gives back of a message that it took. odd: whether it keeps odd messages as they are, or
+    spoils them, by itself and under the eyes of any client.
     """
 
     make: type[ImapServer]
@@ -38,6 +39,7 @@ class Kind(NamedTuple):
     separator: str = "/"
     keywords: bool = True
     gives: Callable[[bytes], bytes] = bytes
+    odd: bool = True
 
     @property
     def name(self) -> str:
@@ -84,8 +86,8 @@ KINDS = (
     Kind(Cyrus),
     Kind(CyrusDebian, prefix="INBOX.", separator=".", gives=_munged),
     Kind(Courier, prefix="INBOX.", separator=".", gives=_with_line_end),
-    Kind(Imap4d, keywords=False),
-    Kind(Imap4dMbox, keywords=False),
+    Kind(Imap4d, keywords=False, odd=False),
+    Kind(Imap4dMbox, keywords=False, odd=False),
     Kind(Hoodiecrow),
     Kind(HoodiecrowGmail),
     Kind(Pymap, keywords=False, gives=_without_white_space),

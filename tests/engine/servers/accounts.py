@@ -111,19 +111,19 @@ class Account:
     server: ImapServer
     user: str
 
-    def fill(self) -> None:
-        """Make the folders and put the messages there, as far as the server takes them."""
+    def fill(self, *, odd: bool = True) -> None:
+        """Make the folders and put the messages there, as far as the server takes them; odd ones, too."""
         for number, levels in enumerate(FOLDERS):
             flags = ((), ("\\Seen",), ("\\Flagged", "\\Answered"), ("\\Draft",))
             count = 0 if levels[0] == "Empty" else 3
             messages = [plain(10 * number + n, flags=flags[(number + n) % 4]) for n in range(count)]
             with contextlib.suppress(ClientError):
                 self.put(self.kind.name_of(*levels), messages)
-        odd = self.kind.name_of(ODD_FOLDER)
-        self.put(odd, [])
-        for message in ODD.values():
+        odd_folder = self.kind.name_of(ODD_FOLDER)
+        self.put(odd_folder, [])
+        for message in ODD.values() if odd else ():
             with contextlib.suppress(ClientError):
-                self.put(odd, [message], create=False)
+                self.put(odd_folder, [message], create=False)
         if self.kind.keywords:
             self.put(self.kind.name_of("Keywords"), [plain(800, flags=("$Forwarded", "\\Seen", "NonJunk"))])
 
