@@ -103,8 +103,15 @@ class Course:
         if not 1 < below <= last or not session.usable or self._commands >= self._most_commands:
             return None
         self._left = self._left.within(1, below - 1)
-        if not self._left:
-            return None
+        return self._ask() if self._left else None
+
+    def once_more(self) -> Pending[Any] | None:
+        """Ask the same again; None when the connection is gone."""
+        return self._ask() if self._session.usable else None
+
+    def _ask(self) -> Pending[Any]:
+        """Send a further command, in the folder of the first one."""
+        session = self._session
         self._commands += 1
         before, now = self._opened, session.opened
         if before is None or now is before:

@@ -84,22 +84,31 @@ class MessageCommands(LimitedCommands):
         """UID SEARCH with criteria as a person writes them: 'SENTSINCE 1-Jan-2020 NOT FROM "Müller"'.
 
         Answers by ESEARCH ranges where announced. A server that looks at a part only (RFC 9738) is asked for
-        the rest. EncodingRefused at once when quotes or parentheses do not match. AnswerUnusable for more
+        the rest, one that says OK and tells no result, once more and plainly: some have no words for
+        "nothing". EncodingRefused at once when quotes or parentheses do not match. AnswerUnusable for more
         messages than the folder has: a set from a server is never worth more than that.
         """
         whole: Pending[UidSet] = self._made_of("UID SEARCH")
         ranges: list[tuple[int, int]] = []
+        silent = False
 
-        def send(some: UidSet | None) -> Pending[UidSet]:
-            piece = self._search(criteria, some)
+        def send(some: UidSet | None) -> Pending[UidSet | None]:
+            piece = self._search(criteria, some, plainly=silent)
             piece.on_done = lambda: taken(piece)
             return piece
 
-        def taken(piece: Pending[UidSet]) -> None:
+        def taken(piece: Pending[UidSet | None]) -> None:
+            nonlocal silent
             if piece.error is not None:
                 whole.fail(piece.error)
                 return
             found = piece.result
+            if found is None:
+                if not silent:
+                    silent = True
+                    if course.once_more() is not None:
+                        return
+                found = UidSet()
             if len(found) > max(self.most_exists, self.message_limit or 0):
                 why = f"{len(found)} messages in a folder of {self.exists}"
                 whole.fail(AnswerUnusable("UID SEARCH", why, side=self.side))
@@ -113,8 +122,8 @@ class MessageCommands(LimitedCommands):
         send(None)
         return whole
 
-    def _search(self, criteria: str, uids: UidSet | None) -> Pending[UidSet]:
-        """Send one UID SEARCH, in a part of the folder when UIDs are given."""
+    def _search(self, criteria: str, uids: UidSet | None, *, plainly: bool) -> Pending[UidSet | None]:
+        """Send one UID SEARCH, in a part of the folder when UIDs are given; None when no result was told."""
         found: list[UidSet] = []
 
         def consume(response: Response) -> bool:
@@ -130,11 +139,11 @@ class MessageCommands(LimitedCommands):
             found.append(response.numbers)
             return True
 
-        def finish(_: Tagged) -> UidSet:
-            return UidSet(pair for part in found for pair in part.ranges)
+        def finish(_: Tagged) -> UidSet | None:
+            return UidSet(pair for part in found for pair in part.ranges) if found else None
 
         command = self._command(b"UID SEARCH")
-        if self.has("ESEARCH"):
+        if self.has("ESEARCH") and not plainly:
             command.phrase(b"RETURN (ALL)")
         command.search_criteria(criteria)
         if uids is not None:

@@ -45,16 +45,21 @@ OPTIONS = (
     "--nossl1",
     "--nossl2",
 )
+#: What a run is told besides: our INBOX mode searches.
+FURTHER: tuple[tuple[str, ...], ...] = ((), ("--search1", "ALL"))
+#: After so many cases their number is told on standard error.
+TELL_EVERY = 500
 
 
 class Case(NamedTuple):
-    """Which answer is bent, and how."""
+    """Which answer is bent, and how; further: the place of the run's options in FURTHER."""
 
     seed: int
     side: int
     rich: bool
     number: int
     way: str
+    further: int = 0
 
 
 class Result(NamedTuple):
@@ -217,7 +222,7 @@ def run(case: Case, healthy: bool = False) -> tuple[Result, int]:
             words += [f"--host{side}", server.host, f"--port{side}", str(server.port)]
             words += [f"--user{side}", "anna", f"--password{side}", "secret"]
         with tempfile.TemporaryDirectory() as folder, _said() as output:
-            code = main([*words, *OPTIONS, "--pidfile", f"{folder}/pid"])
+            code = main([*words, *OPTIONS, *FURTHER[case.further], "--pidfile", f"{folder}/pid"])
         wanted, found = servers[0].contents(), servers[1].contents()
     missing, doubled = {}, {}
     for name, contents in wanted.items():
@@ -269,12 +274,15 @@ def cases(first: int, count: int) -> list[Case]:
     totals = {}
     for side in (1, 2):
         for rich in (False, True):
-            totals[side, rich] = run(Case(0, side, rich, -1, ""), healthy=True)[1]
+            for further in range(len(FURTHER)):
+                case = Case(0, side, rich, -1, "", further)
+                totals[side, rich, further] = run(case, healthy=True)[1]
     chosen = []
     for seed in range(first, first + count):
         chance = random.Random(seed)
-        side, rich = chance.choice((1, 2)), chance.random() < 0.5
-        chosen.append(Case(seed, side, rich, chance.randrange(totals[side, rich]), chance.choice(WAYS)))
+        side, rich, further = chance.choice((1, 2)), chance.random() < 0.5, chance.randrange(len(FURTHER))
+        number = chance.randrange(totals[side, rich, further])
+        chosen.append(Case(seed, side, rich, number, chance.choice(WAYS), further))
     return chosen
 
 
@@ -311,6 +319,8 @@ def main_loop(first: int, count: int) -> dict[str, int]:
             json.loads(data) if data and not why else {"wrong": why or "died", "result": {}}
         )
         counts["cases"] += 1
+        if counts["cases"] % TELL_EVERY == 0:
+            print(f"{counts['cases']} of {count} cases", file=sys.stderr, flush=True)
         if answer["wrong"]:
             counts[answer["wrong"]] += 1
             result = answer["result"]

@@ -194,6 +194,22 @@ def test_a_destination_that_does_so(kind: str, rich: bytes, tmp_path: Path) -> N
         check(DESTINATION[kind], source, destination, tmp_path)
 
 
+@pytest.mark.parametrize("rich", [RICH, BARE], ids=["rich", "bare"])
+@pytest.mark.parametrize(
+    "becomes", [b"", b'* ESEARCH (TAG "x") UID ALL 1:4294967295\r\n'], ids=["gone", "strange"]
+)
+def test_a_search_whose_result_does_not_come_is_made_once_more(
+    becomes: bytes, rich: bytes, tmp_path: Path
+) -> None:
+    """OK without a result is what some servers say for "nothing": a run was over with nothing to do."""
+    lost = Bent("the fuzz", rb"\A\* E?SEARCH.*", becomes, folder=b"Work", once=True)
+    with MemoryServer(rich, replaced(lost)) as source, MemoryServer() as destination:
+        source.folders = accounts()
+        ran = copied(source, destination, tmp_path, "--search1", "ALL")
+        assert ran.exit_code == 0, ran.output[-3000:]
+        assert lost_and_doubled(source, destination) == (0, 0)
+
+
 def test_a_received_line_that_the_destination_adds_makes_no_other_message(tmp_path: Path) -> None:
     """Some servers note how a message came in, also by APPEND: without a journal each run copied it again."""
     with MemoryServer() as source, MemoryServer() as destination:
