@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import files, queue, runtime, schedule, sourcestore
+from imapsync_tasks import files, projectstore, queue, runtime, schedule, sourcestore
 from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
 from imapsync_tasks.queue import UNRELEASED, Entry, Release
 from syncctl import holder, systemlog, worker
@@ -25,6 +25,7 @@ from syncctl.worker import Job
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from imapsync_tasks.projects import Project
     from syncctl.context import Context
 
 #: A lock is probed for microseconds at a time: this is patience enough to tell a probe from a run.
@@ -183,33 +184,47 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
         if _at_limit(context, task):
             held.append(entry)
             continue
+        project = _project(context, task)
         lock = files.try_lock(context.paths.lock(task), _PROBE_PATIENCE_S)
         if lock is not None:
             holder.write(lock, holder.Holder())
             with suppress(OSError):  # without it the run is seen as soon as the engine writes its own
                 files.replace(context.paths.progress(task), "", durable=False)
-            return Job(task, number, slot, lock, release), held + left
+            return Job(task, number, slot, lock, release, project), held + left
     return None, held + left
 
 
 def _at_limit(context: Context, task: str) -> bool:
-    """Tell whether the tasks of a task's source that run have all connections that it may have.
+    """Tell whether a task has to wait for the end of another of its source or its project.
 
-    The end of one of them lets this one begin.
+    A source may have so many connections, a project so many tasks at a time.
     """
-    name = context.store.source_of(task)
+    store = context.store
+    project = _project(context, task)
+    if project and project.jobs and _running(context, store.project_of, project.project) >= project.jobs:
+        return True
+    name = store.source_of(task)
     if not name:
         return False
     try:
         most = sourcestore.load(context.paths, name).source.max_connections
     except TaskFileError:  # the run says so
         return False
-    running = [
-        other
-        for other in context.paths.begun()
-        if files.is_locked(context.paths.lock(other)) and context.store.source_of(other) == name
-    ]
-    return bool(most and running) and (len(running) + 1) * _CONNECTIONS > most
+    running = _running(context, store.source_of, name) if most else 0
+    return bool(running) and (running + 1) * _CONNECTIONS > most
+
+
+def _running(context: Context, group_of: Callable[[str], str], group: str) -> int:
+    """Count the tasks of a group that run."""
+    return sum(
+        files.is_locked(context.paths.lock(task)) and group_of(task) == group
+        for task in context.paths.begun()
+    )
+
+
+def _project(context: Context, task: str) -> Project | None:
+    name = context.store.project_of(task)
+    return projectstore.load(context.paths, name) if name else None
 
 
 def _launch(context: Context, jobs: list[Job], timer: int | None) -> None:

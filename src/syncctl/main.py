@@ -26,6 +26,7 @@ usage: syncctl start [--detach] TASK...    start tasks, or queue them; without -
        syncctl stop TASK...                end runs, take tasks out of the queue
        syncctl status TASK...              print Running, Queued or Stopped
        syncctl list-informations TASK      count folders, mails and bytes on both sides (JSON)
+       syncctl audit TASK...               count them for many tasks, and keep the numbers (JSON)
        syncctl watch                       listen to the accounts of live tasks, until a signal comes
        syncctl serve COMMAND...            run a command, and the watcher beside it
        syncctl check                       check logins; requests and answers are JSON lines
@@ -182,6 +183,14 @@ def _list_informations(context: Context, words: Sequence[str]) -> int:
     return exitcodes.OK
 
 
+def _audit(context: Context, words: Sequence[str]) -> int:
+    from syncctl import probe
+
+    tasks = _tasks(words)
+    sys.stdout.write(json.dumps({"failed": probe.audit(context, tasks)}) + "\n")
+    return exitcodes.OK
+
+
 def _check(context: Context, words: Sequence[str]) -> int:
     from syncctl import probe
 
@@ -261,6 +270,7 @@ _COMMANDS: dict[str, Callable[[Context, Sequence[str]], int]] = {
     "stop": _stop,
     "status": _status,
     "list-informations": _list_informations,
+    "audit": _audit,
     "check": _check,
     "test-remote": _test_remote,
     "list-remote-folders": _list_remote_folders,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Final
 
-from imapsync_tasks import diagnosis, engine, rules, sourcestore
+from imapsync_tasks import diagnosis, engine, files, rules, runtime, sourcestore
 from imapsync_tasks import task as tasks
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.reach import Reach
@@ -16,6 +17,7 @@ from syncctl import tokens, worker
 from syncctl.oneshot import Engine, OneShot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from imapsync_tasks.task import Task
@@ -29,6 +31,8 @@ LOGIN_S: Final = 30.0
 COUNT_S: Final = 240.0
 #: Logins checked at the same time (import-csv-tasks).
 _PARALLEL: Final = 6
+#: What an audit keeps of list-informations' answer: `runtime.AUDIT` without its moment.
+_AUDITED: Final = ("host1Folders", "host1Messages", "host1Sizes", "host2Messages", "host2Sizes")
 
 
 def check_all(context: Context, requests: IO[bytes], answers: IO[str]) -> None:
@@ -120,13 +124,36 @@ def list_remote_folders(context: Context, request: Json) -> Json:
 
 def list_informations(context: Context, name: str) -> Json:
     """Give the counts of both sides of a task, or {"status": false}."""
+    with Engine(context) as looker:
+        return _counted(context, looker, name)
+
+
+def audit(context: Context, names: Sequence[str]) -> list[str]:
+    """Count both sides of many tasks and keep the numbers; give the tasks of which it could not be done."""
+    failed = []
+    with Engine(context, _PARALLEL) as looker, ThreadPoolExecutor(_PARALLEL) as pool:
+        for name, found in zip(
+            names, pool.map(lambda name: _counted(context, looker, name), names), strict=True
+        ):
+            if found["status"] is not True:
+                failed.append(name)
+                continue
+            numbers = [int(time.time()), *(found[key] for key in _AUDITED)]
+            with context.store.locked():
+                if context.store.exists(name):
+                    content = dict(zip(runtime.AUDIT, numbers, strict=True))
+                    files.replace(context.paths.audit(name), json.dumps(content), durable=False)
+    return failed
+
+
+def _counted(context: Context, looker: Engine, name: str) -> Json:
     try:
         task = context.store.load(name)
     except (NoSuchTaskError, TaskFileError) as error:
         sys.stderr.write(f"{name}: {error}\n")
         return {"status": False}
     paths = context.paths
-    with Engine(context) as looker, OneShot(looker) as look:
+    with OneShot(looker) as look:
         words = [
             *engine.source(
                 engine.Remote.of(task),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imapsync_tasks.paths import Paths
+    from imapsync_tasks.projects import Project
     from imapsync_tasks.task import Task
     from syncctl.context import Context
     from syncctl.resident import Run
@@ -51,6 +52,8 @@ class Job(NamedTuple):
     slot: int
     lock: int
     release: Release = UNRELEASED
+    #: The project as it was when the run was given its slot.
+    project: Project | None = None
 
 
 def work(context: Context, job: Job, finished: Finished) -> None:
@@ -107,7 +110,7 @@ def _spawn(context: Context, task: Task, job: Job) -> Run:
             str(paths.trust(task.name)),
         ),
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
-        *engine.run(task, context.settings(), paths, job.release),
+        *engine.run(task, context.settings(), paths, job.release, job.project.words if job.project else ()),
     ]
     loaded = context.resident
     log = os.open(
@@ -154,6 +157,7 @@ def _publish(context: Context, job: Job, report: Json, began: float, exit_code: 
     paths = context.paths
     retried = job.release.retry
     summary = _summary(report, began, time.time(), exit_code, whole=not retried)
+    summary["stage"] = job.project.stage if job.project else None
     _explain(context, job.task, summary)
     failures = report.get("failures")
     rows = [row for row in failures if isinstance(row, dict)] if isinstance(failures, list) else []

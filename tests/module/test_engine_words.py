@@ -152,5 +152,5 @@ def test_the_words_of_the_local_mailbox(host: str, trust: str) -> None:
 
 
 def test_no_field_is_forgotten() -> None:
-    """A new field is a word of the account, a column of the table above, or one of these two."""
-    assert set(FIELDS) == ACCOUNT | IN_TABLE | {"exclude", "cron"}
+    """A new field is a word of the account, a column of the table above, or one of these."""
+    assert set(FIELDS) == ACCOUNT | IN_TABLE | {"exclude", "cron", "project"}

@@ -46,6 +46,13 @@ def stop(tasks: Sequence[str]) -> bool:
         return True
 
 
+def audit(tasks: Sequence[str]) -> list[str]:
+    """Count what is in the accounts of these tasks; give those of which it could not be counted."""
+    done = _run(["audit", "-"], "\n".join(tasks))
+    _judge(done.returncode, done.stderr)
+    return [str(one) for one in json.loads(done.stdout)["failed"]]
+
+
 def check(requests: Iterable[Json], limit_s: float = _LIMIT_S) -> Iterator[tuple[object, list[Refusal]]]:
     """Check logins as create-task does; (id, refusals) of each request as soon as it is known.
 

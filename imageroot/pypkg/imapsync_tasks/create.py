@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import container, credentials, files, mailserver, rules, sourcestore, steps
+from imapsync_tasks import container, credentials, files, mailserver, projectstore, rules, sourcestore, steps
 from imapsync_tasks.engine import Remote
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskBusyError, TaskFileError
 from imapsync_tasks.task import Task, from_request
@@ -78,22 +78,29 @@ def save_step(request: Json) -> None:
 
 
 def start(request: Json) -> Json:
-    """Start the task, also when it runs already with older settings; give the action's answer."""
+    """Start the task, also when it runs already with older settings; give the action's answer.
+
+    A task of a project starts with its project.
+    """
     task = from_request(request)
-    with suppress(NoSuchTaskError):  # deleted meanwhile: there is nothing to start
-        container.restart([task.name])
+    start_many([request])
     return {"localuser": task.localuser, "task_id": task.task_id}
 
 
 def start_many(requests: Iterable[Json]) -> None:
     """Start several tasks as `start` does."""
-    with suppress(NoSuchTaskError):
-        container.restart([from_request(request).name for request in requests])
+    tasks = [from_request(request) for request in requests]
+    names = [task.name for task in tasks if not task.project]
+    if names:
+        with suppress(NoSuchTaskError):  # deleted meanwhile: there is nothing to start
+            container.restart(names)
 
 
 def _task(store: Store, request: Json) -> Task:
-    """Make a task of the request, with the server of its source. Refused when there is no such source."""
+    """Make a task of the request, with the server of its source; refused without that or its project."""
     task = from_request(request)
+    if task.project:
+        projectstore.needed(store.paths, task.project)
     if task.source:
         sourcestore.needed(store.paths, task.source)
     return store.resolved(task)

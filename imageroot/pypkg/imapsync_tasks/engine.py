@@ -9,6 +9,8 @@ from imapsync_tasks import rules
 from imapsync_tasks.queue import UNRELEASED, Release
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imapsync_tasks.errors import Json
     from imapsync_tasks.instance import Settings
     from imapsync_tasks.paths import Paths
@@ -114,13 +116,19 @@ def selection(task: Task) -> list[str]:
     return words
 
 
-def run(task: Task, settings: Settings, paths: Paths, release: Release = UNRELEASED) -> list[str]:
-    """Give the words of a sync besides the two accounts.
+def run(
+    task: Task,
+    settings: Settings,
+    paths: Paths,
+    release: Release = UNRELEASED,
+    further: Sequence[str] = (),
+) -> list[str]:
+    """Give the words of a sync besides the two accounts, `further` ones among them.
 
     Mode inbox never deletes local mail: what is not unseen on the remote side is not missing there.
     """
     inbox = task.foldersynchronization == "inbox"
-    words = [*selection(task), "--syncduplicates", "--nofoldersizes", "--nofoldersizesatend"]
+    words = [*selection(task), *further, "--syncduplicates", "--nofoldersizes", "--nofoldersizesatend"]
     if inbox:
         words += ["--search1=UNSEEN", "--setflag1=\\Seen", "--noresyncflags"]
         if task.sieve_enabled:

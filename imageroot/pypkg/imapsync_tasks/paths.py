@@ -19,7 +19,7 @@ from imapsync_tasks import rules
 #: status, timestamp, pid: written by the existing module, read or removed only.
 _SUFFIXES: Final = (
     *("env", "pwd", "log", "json", "failures", "state", "trust", "progress", "report", "lock"),
-    *("status", "timestamp", "pid"),
+    *("status", "timestamp", "pid", "audit", "history"),
 )
 #: Also what the engine keeps beside them: SQLite's files, journals that it moved aside. Each can be told from
 #: the file of a task whose id ends like one: that has one more ".env".
@@ -174,6 +174,29 @@ class Paths(NamedTuple):
     def source_lock(self, name: str) -> Path:
         """Give the lock that is held while a source's tokens are renewed."""
         return self.sources / f"{name}.lock"
+
+    def audit(self, task: str) -> Path:
+        """Give what was counted of both accounts before the first run."""
+        return self.imapsync / f"{task}.audit"
+
+    def history(self, task: str) -> Path:
+        """Give the last runs in a few numbers each."""
+        return self.imapsync / f"{task}.history"
+
+    @property
+    def projects(self) -> Path:
+        """Give the directory of the projects: mailboxes that move together."""
+        return self.imapsync / ".projects"
+
+    def project(self, name: str) -> Path:
+        """Give a project's settings; the project exists when this file does."""
+        return self.projects / f"{name}.project"
+
+    def project_names(self) -> list[str]:
+        """Give the names of all projects, sorted."""
+        return sorted(
+            name[:-8] for name in _listing(self.projects) if name.endswith(".project") and name[0] != "."
+        )
 
     def source_names(self) -> list[str]:
         """Give the names of all sources, sorted."""

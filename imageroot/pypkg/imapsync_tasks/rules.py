@@ -168,6 +168,7 @@ PARALLEL: Final = Number(1, 64)
 #: Names of sources are names of files, and words of a command line.
 SOURCE: Final = Text("[A-Za-z0-9][A-Za-z0-9._-]*", 64)
 NO_SOURCE_OR_NAME: Final = Text(f"(?:{SOURCE.pattern})?", 64)
+TITLE: Final = Text(f"{_NO_CONTROLS}*", 200)
 #: UIDs have 32 bits: no folder holds more.
 MESSAGES: Final = Number(1, 4294967295)
 

@@ -117,9 +117,18 @@ _RESULT: Final[dict[str, tuple[type, object]]] = {
     "error": (str, None),
     "error_side": (str, None),
     "run_again_at": (str, None),
+    "stage": (str, None),
     "brake_messages": (int, None),
     "brake_of": (int, None),
 }
+#: What is remembered of each of the last runs.
+_RUN: Final = (
+    *("started_at", "ended_at", "exit_code", "error", "stage"),
+    *("messages_transferred", "messages_failed", "bytes_transferred"),
+)
+MAX_RUNS: Final = 60
+#: What an audit counts; `at` is when, in unix seconds; the last two are of the local account.
+AUDIT: Final = ("at", "folders", "messages", "bytes", "messages_there", "bytes_there")
 #: A number beyond is damage.
 _LARGEST: Final = 1e18
 
@@ -190,6 +199,27 @@ def publish(paths: Paths, name: str, summary: Json, failures: list[Json] | None,
         files.remove(paths.failures(name))
     files.replace(paths.result(name), json.dumps({"version": 1, **summary}))
     _count(paths, summary)
+    runs = [*history(paths, name), {key: summary.get(key) for key in _RUN}]
+    files.replace(paths.history(name), json.dumps({"runs": runs[-MAX_RUNS:]}), durable=False)
+
+
+def history(paths: Paths, name: str) -> list[Json]:
+    """Give the last runs, the latest last: when, how they ended, what they brought."""
+    found = (files.read_json(paths.history(name)) or {}).get("runs")
+    return [
+        run
+        for run in (found if isinstance(found, list) else [])
+        if isinstance(run, dict)
+        and run.keys() == set(_RUN)
+        and all(_fits(run[key], _RESULT[key][0]) or run[key] == _RESULT[key][1] for key in _RUN)
+    ]
+
+
+def audit(paths: Paths, name: str) -> dict[str, int] | None:
+    """Give what was counted of a task's remote account, and of the local one; None: nobody has."""
+    found = files.read_json(paths.audit(name)) or {}
+    numbers = {key: value for key in AUDIT if isinstance(value := found.get(key), int) and _fits(value, int)}
+    return numbers if len(numbers) == len(AUDIT) else None
 
 
 def failures(paths: Paths, name: str) -> Json:

@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from imapsync_tasks import envfile, files, instance, rules, schedule, sourcestore
+from imapsync_tasks import envfile, files, instance, projectstore, rules, schedule, sourcestore
 from imapsync_tasks.errors import (
     Json,
     NameTakenError,
@@ -76,7 +76,13 @@ class Store:
         return self.resolved(from_env(name, self._values(name)))
 
     def resolved(self, task: Task) -> Task:
-        """Give a task with the server of its source, if it names one. TaskFileError: there is none."""
+        """Give a task with the server of its source and the schedule of its project, if it names them.
+
+        TaskFileError: there is no such source. A project that is not there, or damaged, schedules nothing.
+        """
+        if task.project:
+            project = projectstore.load(self.paths, task.project)
+            task = task._replace(cron=project.schedule if project else "")
         if not task.source:
             return task
         found = sourcestore.load(self.paths, task.source).source
@@ -90,6 +96,13 @@ class Store:
         """Give the name of the source of a task, also of one that cannot be read otherwise; else nothing."""
         try:
             return from_env(name, self._values(name)).source
+        except (TaskFileError, NoSuchTaskError):
+            return ""
+
+    def project_of(self, name: str) -> str:
+        """Give the name of the project of a task; nothing when it has none or cannot be read."""
+        try:
+            return from_env(name, self._values(name)).project
         except (TaskFileError, NoSuchTaskError):
             return ""
 
@@ -171,7 +184,7 @@ class Store:
         change: Json = {
             "task": task.name,
             "env": envfile.render(to_env(task)),
-            "cron": _cron_text(task, settings),
+            "cron": _cron_text(self.resolved(task), settings),
         }
         if self.signs_in_by_source(task):
             change["pwd"] = None

@@ -152,6 +152,16 @@ class Task(NamedTuple):
             "",
         ),
     ] = ""
+    project: Annotated[
+        str,
+        Field(
+            rules.NO_SOURCE_OR_NAME,
+            fields.text("PROJECT", ""),
+            "Name of the project (set-project) that the task belongs to, whose schedule stands for cron; "
+            "empty: none",
+            "",
+        ),
+    ] = ""
     #: Keys of the file that are not ours: kept as they are.
     unknown: tuple[tuple[str, str], ...] = ()
 
@@ -186,6 +196,8 @@ DEFAULTS: Final[dict[str, object]] = {
 }
 #: What a task with a source has of it and not of its own -> its value in the task's file.
 OF_SOURCE: Final[Json] = {"remotehostname": "", "remoteport": 0, "security": "", "tls_trust": "tofu"}
+#: The same of a task with a project.
+OF_PROJECT: Final[Json] = {"cron": ""}
 _WRITERS: Final = {key: write for field in FIELDS.values() for key, write in field.stored.write.items()}
 #: Keys that `to_env` writes, in their order; any other is kept untouched.
 KNOWN_KEYS: Final = (*fields.ORDER, *(key for key in _WRITERS if key not in fields.ORDER))
@@ -202,10 +214,10 @@ def from_request(request: Json) -> Task:
 def _judged(request: Json) -> tuple[Json, list[RefusedError]]:
     values: Json = {}
     refused = []
-    of_source = OF_SOURCE if request.get("source") else {}
+    given = (OF_SOURCE if request.get("source") else {}) | (OF_PROJECT if request.get("project") else {})
     for name, field in FIELDS.items():
-        if name in of_source:
-            values[name] = of_source[name]
+        if name in given:
+            values[name] = given[name]
             continue
         try:
             values[name] = field.rule.of(request, name, DEFAULTS.get(name))  # type: ignore[arg-type]
@@ -218,6 +230,8 @@ def to_env(task: Task) -> dict[str, str]:
     """Give the keys of the task's file: the existing module's in its order, then ours, then others."""
     if task.source:
         task = task._replace(**OF_SOURCE)  # type: ignore[arg-type]  # of the fields' types
+    if task.project:
+        task = task._replace(**OF_PROJECT)  # type: ignore[arg-type]  # idem
     values = {key: _WRITERS[key](task) for key in KNOWN_KEYS}
     return {key: value for key, value in values.items() if value or key in fields.ORDER} | dict(task.unknown)
 

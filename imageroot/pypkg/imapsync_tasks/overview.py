@@ -1,0 +1,147 @@
+"""How far a project is: the state of each mailbox, what wants somebody's attention, when it ends. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from imapsync_tasks import condition, projects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from imapsync_tasks.errors import Json
+
+#: States of a mailbox, in the order of its way; the last two stand beside it.
+SIGN_IN: Final = "sign_in"
+CHECKED: Final = "checked"
+PRE_STAGED: Final = "pre_staged"
+IN_STEP: Final = "in_step"
+FINAL_PASS: Final = "final_pass"  # noqa: S105 - no password
+CLOSED: Final = "closed"
+FAILED: Final = "failed"
+PARKED: Final = "parked"
+STATES: Final = (SIGN_IN, CHECKED, PRE_STAGED, IN_STEP, FINAL_PASS, CLOSED, FAILED, PARKED)
+#: A login was refused, or there is no token for it: somebody has to enter or to allow something.
+_LOGIN_ERRORS: Final = ("authentication", "password_missing", "sign_in_needed")
+_BROKEN: Final = (condition.FAILED, condition.PROBLEMS, condition.INTERRUPTED)
+#: Names in a group of what wants attention; the others are counted.
+MAX_NAMED: Final = 100
+#: A range that is narrower than this part of the time that is left is told as a moment.
+_CERTAIN: Final = 0.1
+#: Before so much is done no end is foretold.
+_LEAST_DONE: Final = 0.005
+
+
+class Part(NamedTuple):
+    """A mailbox's share: bytes that are to be on the destination (None: nobody has counted them), and are."""
+
+    total: int | None
+    done: int
+    complete: bool
+
+
+class Forecast(NamedTuple):
+    """When all is there, as seconds from now: not before, and most likely by."""
+
+    earliest_s: float
+    latest_s: float
+
+
+def mailbox_state(stage: str, row: Json) -> str:
+    """Give the state of a mailbox by its row of list-tasks and the stage of its project."""
+    result, word = row["result"], row["condition"]
+    error = result["error"] if isinstance(result, dict) else None
+    if word in _BROKEN:
+        signs_in = isinstance(error, str) and (error in _LOGIN_ERRORS or error.startswith("token_"))
+        return SIGN_IN if signs_in and word == condition.FAILED else FAILED
+    if word == condition.SERVER:
+        return PARKED
+    if not isinstance(result, dict):
+        return CHECKED
+    if stage == projects.CLOSED:
+        return CLOSED
+    if result["stage"] == projects.PRE_STAGE:
+        return PRE_STAGED
+    return FINAL_PASS if result["stage"] in (projects.FINAL, projects.AFTER) else IN_STEP
+
+
+def is_complete(stage: str, row: Json) -> bool:
+    """Tell whether a mailbox has all that its project's stage is about."""
+    wanted = {
+        projects.PREPARED: (),
+        projects.PRE_STAGE: (PRE_STAGED, IN_STEP, FINAL_PASS),
+        projects.FINAL: (FINAL_PASS,),
+        projects.AFTER: (FINAL_PASS,),
+        projects.CLOSED: (CLOSED,),
+    }.get(stage, (IN_STEP, FINAL_PASS))
+    return mailbox_state(stage, row) in wanted
+
+
+def part(stage: str, row: Json, audited: int | None) -> Part:
+    """Give a mailbox's share of all bytes; `audited`: what its audit counted."""
+    result, progress = row["result"], row["progress"]
+    known = result["bytes_here"] if isinstance(result, dict) else None
+    complete = is_complete(stage, row)
+    done, total = 0, known if isinstance(known, int) and complete else audited
+    if complete:
+        done = total or 0
+    elif isinstance(progress, dict):
+        done = _number(progress, "bytes_done") or 0
+        total = _number(progress, "bytes_total") or total
+    return Part(total, min(done, total) if total is not None else done, complete)
+
+
+def attention(rows: Iterable[Json]) -> list[Json]:
+    """Group what went wrong by its reason, the largest group first."""
+    groups: dict[str, list[Json]] = {}
+    for row in rows:
+        result = row["result"]
+        if row["condition"] not in _BROKEN and not row["error"]:
+            continue
+        error = result["error"] if isinstance(result, dict) else None
+        reason = "task_unreadable" if row["error"] else error
+        if reason is None:
+            reason = "interrupted" if row["condition"] == condition.INTERRUPTED else "messages_failed"
+        groups.setdefault(str(reason), []).append(row)
+    return [
+        {
+            "reason": reason,
+            "count": len(found),
+            "tasks": [{key: row[key] for key in ("localuser", "task_id")} for row in found[:MAX_NAMED]],
+        }
+        for reason, found in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    ]
+
+
+def forecast(parts: Sequence[Part], elapsed_s: float) -> Forecast | None:
+    """Foretell when all parts are complete, from what was done in so many seconds; None: too early to say.
+
+    A mailbox costs time by its bytes, and some for being a mailbox; what nobody has counted is taken for the
+    mean of what was, and makes the range wider.
+    """
+    counted = [one.total for one in parts if one.total is not None]
+    if not counted or elapsed_s <= 0:
+        return None
+    mean = sum(counted) / len(counted)
+    spread = math.sqrt(sum((size - mean) ** 2 for size in counted) / len(counted))
+    unknown = len(parts) - len(counted)
+    # A mailbox weighs as much as a twentieth of the mean one even when it is empty.
+    weight = mean / 20 or 1.0
+    whole = sum(counted) + unknown * mean + len(parts) * weight
+    done = sum(one.done + (weight if one.complete else 0) for one in parts)
+    if done < whole * _LEAST_DONE:
+        return None
+    doubt = 2 * spread * math.sqrt(unknown) + (unknown * spread / math.sqrt(len(counted)) if unknown else 0)
+    left, rate = whole - done, done / elapsed_s
+    # The rate of what is done holds for what is left the better the more is done.
+    width = (1 - done / whole) * 0.3 * math.sqrt(0.1 / max(0.1, done / whole))
+    earliest, latest = max(0.0, left - doubt) / rate * (1 - width), (left + doubt) / rate * (1 + width)
+    if latest - earliest < _CERTAIN * latest:
+        earliest = latest = left / rate
+    return Forecast(earliest, latest)
+
+
+def _number(progress: Json, key: str) -> int | None:
+    value = progress.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
