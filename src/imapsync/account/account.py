@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imapsync.account.folders import discover
 from imapsync.account.opened import Manners, MetFolder, OpenFolder
 from imapsync.account.seen import SeenFolder
+from imapsync.session.errors import ConnectionFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from imapsync.session.session import Appended, Message, Selected, Session
     from imapsync.terms import Side
     from imapsync.wire.mailbox import MailboxName
+
+
+#: Connections that may end while folders are listed, before that is taken for an optional command's doing.
+LISTINGS_LOST = 2
 
 
 class Account:
@@ -88,8 +93,13 @@ class Account:
     # -- folders
 
     async def list(self, *, sizes: bool = False, numbers: bool = True) -> Listing:
-        """Ask for all folders, see `discover`."""
-        return await discover(self._connection, sizes=sizes, numbers=numbers)
+        """Ask for all folders, see `discover`; plainly where the server hung up over more than that."""
+        plainly = self._manners.listings_lost >= LISTINGS_LOST
+        try:
+            return await discover(self._connection, sizes=sizes, numbers=numbers, plainly=plainly)
+        except ConnectionFailed:
+            self._manners.listings_lost += 1
+            raise
 
     def open(self, folder: SeenFolder) -> OpenFolder:
         """Open a folder without waiting: `selected` of what is given tells how it went."""

@@ -63,17 +63,21 @@ def status_items(server: FolderCommands, *, sizes: bool) -> tuple[str, ...]:
     return tuple(items)
 
 
-async def discover(server: FolderCommands, *, sizes: bool = False, numbers: bool = True) -> Listing:
+async def discover(
+    server: FolderCommands, *, sizes: bool = False, numbers: bool = True, plainly: bool = False
+) -> Listing:
     """List a side.
 
-    `numbers`: with STATUS of each folder; `sizes`: with their bytes where the server tells them. Raises the
+    `numbers`: with STATUS of each folder; `sizes`: with their bytes where the server tells them; `plainly`:
+    without NAMESPACE, LSUB and the extensions of LIST. Raises the
     session's errors; what is refused beyond a plain LIST is done without, and told in the view's notes.
     """
     items = status_items(server, sizes=sizes) if numbers else ()
-    namespaces_answer = server.namespaces() if server.has("NAMESPACE") else None
+    namespaces_answer = server.namespaces() if server.has("NAMESPACE") and not plainly else None
     strange_before = server.strange
-    listing = _ask_for_list(server, items, extended=server.has("LIST-EXTENDED"))
-    notes: list[str] = []
+    extended = server.has("LIST-EXTENDED") and not plainly
+    listing = _ask_for_list(server, items, extended=extended, subscribed=not plainly)
+    notes = ["it hung up while folders were listed; they are listed by a plain LIST only"] if plainly else []
     namespaces = await _optional(namespaces_answer, "NAMESPACE", notes)
     try:
         entries = await listing.folders
@@ -81,10 +85,11 @@ async def discover(server: FolderCommands, *, sizes: bool = False, numbers: bool
         if not listing.extended:
             raise
         notes.append("it lists folders by a plain LIST only")
-        listing = _ask_for_list(server, items, extended=False)
+        listing = _ask_for_list(server, items, extended=False, subscribed=True)
         entries = await listing.folders
     if server.strange != strange_before:
-        entries = _joined(entries, await _ask_for_list(server, items, extended=listing.extended).folders)
+        again = _ask_for_list(server, items, extended=listing.extended, subscribed=False)
+        entries = _joined(entries, await again.folders)
     subscribed = await _optional(listing.subscribed, "LSUB", notes)
     names = {entry.name.raw for entry in subscribed or ()}
     views = _told_apart([_view(entry, names) for entry in entries])
@@ -93,21 +98,24 @@ async def discover(server: FolderCommands, *, sizes: bool = False, numbers: bool
         views = await _with_inbox(server, views, items)
     if items and not told:
         views = await _with_status(server, views, items)
-    known = listing.subscribed is None or subscribed is not None
+    known = listing.extended or subscribed is not None
     return Listing(tuple(views), layout_of(views, namespaces), tuple(notes), subscriptions_known=known)
 
 
 class _Asked(NamedTuple):
-    """The questions under way; subscribed: None where the answer to `folders` tells that, too."""
+    """The questions under way; subscribed: None where `folders` tells that, too, or nobody asks."""
 
     folders: Pending[list[ListEntry]]
     subscribed: Pending[list[ListEntry]] | None
     extended: bool
 
 
-def _ask_for_list(server: FolderCommands, items: Sequence[str], *, extended: bool) -> _Asked:
+def _ask_for_list(
+    server: FolderCommands, items: Sequence[str], *, extended: bool, subscribed: bool
+) -> _Asked:
     if not extended:
-        return _Asked(server.list_folders(), server.list_subscribed(), extended=False)
+        folders = server.list_folders()
+        return _Asked(folders, server.list_subscribed() if subscribed else None, extended=False)
     returns = ["SUBSCRIBED", "CHILDREN"] + (["SPECIAL-USE"] if server.has("SPECIAL-USE") else [])
     status = items if server.has("LIST-STATUS") else ()
     return _Asked(server.list_folders(returns=returns, status=status), None, extended=True)

@@ -32,11 +32,13 @@ ALL = b"1:*"
 class Manners:
     """What was learned of a server and holds for all connections to it.
 
-    lists_by_fetch: whether UIDs are listed by FETCH, because the server hung up on a SEARCH.
+    lists_by_fetch: whether UIDs are listed by FETCH, because the server hung up on a SEARCH. listings_lost:
+    how often the connection ended while folders were listed.
     """
 
     def __init__(self) -> None:
         self.lists_by_fetch = False
+        self.listings_lost = 0
 
 
 class UidListing:

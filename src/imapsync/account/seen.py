@@ -38,7 +38,8 @@ class SeenFolder:
     listed: what the listing told. opened: what its first opening since `begin` told, which everything is
     compared under. still_shown: how many of the messages that it held then a later list still showed, None
     without one. uidvalidity: what each opening has to meet, 0 while nobody knows. breaking: UIDs at which its
-    server hangs up. unread: sizes of the messages that its server lists and does not show.
+    server hangs up, with their sizes. unread: sizes of the messages that its server lists and does not show.
+    A size is 0 where nobody knows it.
     """
 
     mailbox: MailboxName
@@ -46,7 +47,7 @@ class SeenFolder:
     opened: Selected | None = None
     still_shown: int | None = None
     uidvalidity: int = 0
-    breaking: set[int] = field(default_factory=set)
+    breaking: dict[int, int] = field(default_factory=dict)
     unread: list[int] = field(default_factory=list)
 
     def begin(self, uidvalidity: int = 0) -> None:
@@ -81,6 +82,11 @@ class SeenFolder:
             return Numbers(self.uidvalidity)
         now = self.numbers
         return now if self.still_shown is None else now._replace(messages=self.still_shown, size=-1)
+
+    @property
+    def hidden(self) -> list[int]:
+        """The sizes of messages of which nobody can say who they are."""
+        return [*self.unread, *self.breaking.values()]
 
     @property
     def messages(self) -> int:

@@ -13,9 +13,11 @@ from imapsync.session.errors import AskedToWait, CommandRefused, ConnectionFaile
 from imapsync.terms import Reason
 from imapsync.transfer.compare import compare
 from imapsync.transfer.connect import reconnect
-from imapsync.transfer.telling import abandon, unread
+from imapsync.transfer.halving import size_of
+from imapsync.transfer.telling import abandon, unread, unseen
 
 if TYPE_CHECKING:
+    from imapsync.account import Account, IndexReader, SeenFolder
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -72,13 +74,34 @@ async def _compare_alone(run: Run, job: FolderJob, reading: Reading) -> list[Fol
 
 
 async def _single_out(run: Run, job: FolderJob, reading: Reading) -> None:
-    """Find the source messages that break the connection, and report them."""
+    """Find the messages that break the connection, on either side, and report them."""
     reader = reading.source(identity=True, flags=True)
-    pieces = [await (await run.source.opened(job.source)).uids()]
+    await _find_breaking(run, run.source, job.source, reader, reading)
+    text = "the connection broke each time this message was asked for"
+    for uid in sorted(job.source.breaking):
+        unread(run, job, uid, text, Reason.CONNECTION)
+    if not job.pair.exists:
+        return
+    await _find_breaking(run, run.destination, job.destination, reading.destination(), reading)
+    for uid in sorted(job.destination.breaking):
+        unseen(run, job, f"message {uid} of {job.pair.destination} cannot be read: {text}")
+        try:
+            job.destination.breaking[uid] = await size_of(await run.destination.opened(job.destination), uid)
+        except ConnectionFailed as error:
+            await _again(run, error)
+
+
+async def _find_breaking(
+    run: Run, account: Account, seen: SeenFolder, reader: IndexReader, reading: Reading
+) -> None:
+    """Read a folder in halves, until each message at which its server hangs up stands alone."""
+    pieces = [(await (await account.opened(seen)).uids()).without(seen.breaking)]
     suspects: set[int] = set()
     while pieces:
         piece = pieces.pop()
-        folder = await run.source.opened(job.source)
+        if not piece:
+            continue
+        folder = await account.opened(seen)
         try:
             await reader.read(reader.ask(folder, piece), reading.table)
         except CommandRefused:
@@ -97,12 +120,9 @@ async def _single_out(run: Run, job: FolderJob, reading: Reading) -> None:
                 suspects.add(first)
                 pieces.append(piece)
             else:
-                job.source.breaking.add(first)
-                if len(job.source.breaking) > MOST_BREAKING:
+                seen.breaking[first] = 0
+                if len(seen.breaking) > MOST_BREAKING:
                     raise
-    for uid in sorted(job.source.breaking):
-        text = "the connection broke each time this message was asked for"
-        unread(run, job, uid, text, Reason.CONNECTION)
 
 
 async def _again(run: Run, error: ConnectionFailed) -> None:

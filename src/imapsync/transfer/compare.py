@@ -160,15 +160,16 @@ def _our_marks(run: Run, job: FolderJob, record: FolderRecord) -> frozenset[int]
 def _refuse_doubles(run: Run, job: FolderJob) -> None:
     """Make no copy of what may be one of the messages that the destination does not show; each is a failure.
 
-    Nobody can say who these are. Their sizes fit, and else each run would put one more there.
+    Nobody can say who these are. Their sizes fit, or are unknown, and else each run would put one more there.
     """
-    unread = Counter(job.destination.unread)
-    if not unread:
+    hidden = Counter(job.destination.hidden)
+    if not hidden:
         return
     for row in job.copying.rows(WAITING):
         size = job.copying.sizes[row]
-        if unread[size]:
-            unread[size] -= 1
+        fits = size if hidden[size] else 0
+        if hidden[fits]:
+            hidden[fits] -= 1
             text = (
                 f"it may be in {job.pair.destination}, where the server does not show a message of its size"
             )

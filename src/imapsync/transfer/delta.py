@@ -182,8 +182,8 @@ class DeltaComparison:
 
     def _ask_destination(self, folder: OpenFolder, wanted: Questions) -> None:
         if wanted.destination_new:
-            first = b"%d:*" % wanted.destination_new
-            self._destination_new = self._destination_reader.ask(folder, first)
+            uids = all_from(wanted.destination_new, self.job.destination.breaking)
+            self._destination_new = self._destination_reader.ask(folder, uids)
 
     def _look(self, folder: OpenFolder, uids: list[int]) -> FetchStream | None:
         reader = self._reading.plain()

@@ -58,7 +58,7 @@ def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> Non
     _take_up_duplicates(run, job)
     if journal is None or record is None:
         return
-    if job.destination.unread:
+    if job.destination.hidden:
         recording.give_up(run, job)  # what is not shown is recognised by a whole comparison only
         return
     copies, removed = journal.count(record.id)

@@ -111,7 +111,8 @@ class FullComparison:
         if self._reading.destination_search:
             self._destination_search = folder.search(self._reading.destination_search)
         else:
-            self._destination_stream = self._destination_reader.ask(folder, ALL)
+            uids = all_from(1, self.job.destination.breaking)
+            self._destination_stream = self._destination_reader.ask(folder, uids)
 
     def _ask_source(self, source: OpenFolder) -> None:
         reading = self._reading

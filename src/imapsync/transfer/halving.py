@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.belief import is_all
@@ -39,7 +38,7 @@ def lacks(index: MessageIndex, selected: Selected | None) -> bool:
 
 
 def all_from(first: int, breaking: Iterable[int]) -> bytes:
-    """Give the set of all UIDs from `first` on but those at which the source hangs up."""
+    """Give the set of all UIDs from `first` on but those at which the server hangs up."""
     parts = []
     for uid in sorted(uid for uid in breaking if uid >= first):
         if first < uid:
@@ -100,7 +99,8 @@ async def read_pieces(
     run: Run, job: FolderJob, folder: OpenFolder, reader: IndexReader, index: MessageIndex, *, missing: UidSet
 ) -> None:
     """Read listed messages; halves whatever is refused or left out until each is read or reported."""
-    pieces = list(missing.without(job.source.breaking).split(PIECE))
+    seen = job.source if folder.side is Side.SOURCE else job.destination
+    pieces = list(missing.without(seen.breaking).split(PIECE))
     while pieces:
         piece = pieces.pop()
         text = "the server lists the message but does not tell about it"
@@ -132,8 +132,15 @@ async def _has_other_uids(job: FolderJob, folder: OpenFolder, uid: int) -> bool:
 async def _unreadable(run: Run, job: FolderJob, folder: OpenFolder, uid: int, text: str) -> None:
     if folder.side is Side.DESTINATION:
         telling.unseen(run, job, f"message {uid} of {job.pair.destination} cannot be read: {text}")
-        with contextlib.suppress(CommandRefused):
-            told = await folder.fetch(UidSet.of([uid]), b"(UID RFC822.SIZE)").collect()
-            job.destination.unread += [record.size for record in told if record.uid == uid and record.size]
+        job.destination.unread.append(await size_of(folder, uid))
     else:
         telling.unread(run, job, uid, text, Reason.FETCH)
+
+
+async def size_of(folder: OpenFolder, uid: int) -> int:
+    """Ask for the size of a message alone, in bytes; 0 when the server does not tell it."""
+    try:
+        told = await folder.fetch(UidSet.of([uid]), b"(UID RFC822.SIZE)").collect()
+    except CommandRefused:
+        return 0
+    return next((record.size for record in told if record.uid == uid and record.size), 0)

@@ -15,6 +15,7 @@ from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer.contents import read_contents
 from imapsync.transfer.copylist import DONE, WAITING
+from imapsync.transfer.halving import all_from
 from imapsync.transfer.pairing import pair
 from imapsync.transfer.steady import note_replaced
 
@@ -80,7 +81,7 @@ async def find_copies(
         folder = await destination.opened(place)
     reader = reading.plain()
     everything = reading.new_index()
-    stream = reader.ask(folder, b"%d:*" % floor)
+    stream = reader.ask(folder, all_from(floor, job.destination.breaking))
     await reader.read(stream, reading.table, at_least=floor, into=everything)
     await reader.complete(folder, everything)
     arrived = everything.without(claimed)

@@ -78,6 +78,8 @@ SOURCE: dict[str, Bent] = {
     "NAMESPACE announced and refused": Bent(
         "mailcore2 #1471", rb"\A\* NAMESPACE .*", b"* BAD command syntax error\r\n"
     ),
+    "NAMESPACE at which the server hangs up": Bent("RFC 2342", rb"\A\* NAMESPACE .*", hang_up),
+    "LSUB at which the server hangs up": Bent("RFC 3501 §6.3.9", rb"\A\* LSUB .*", hang_up),
     "STATUS of a name with blanks and no quotes": Bent(
         "GNU imap4d; gromox #5", rb'\A\* STATUS "Work" .*', b"* STATUS Work of mine (MESSAGES 20)\r\n"
     ),

@@ -79,6 +79,27 @@ def test_a_message_of_another_size_arrives_beside_it(tmp_path: Path) -> None:
         assert lost_and_doubled(source, destination) == (0, 0)
 
 
+@pytest.mark.parametrize("journal", [False, True], ids=["plain", "state"])
+def test_a_destination_that_hangs_up_at_one_message_loses_only_that(journal: bool, tmp_path: Path) -> None:
+    """It stays unknown which message that is: one of its size is not copied once more, the others are."""
+
+    def bend(said: Said) -> bytes:
+        if said.folder == b"Work" and said.response.startswith(b"* 3 FETCH"):
+            raise Drop
+        return said.response
+
+    with MemoryServer() as source, MemoryServer(RICH, bend) as destination:
+        source.folders, destination.folders = accounts(), accounts()
+        for late in (0, 1, 1):
+            ran = copied(source, destination, tmp_path, "--delete2", *options(journal, tmp_path))
+            assert ran.exit_code == 114, ran.output[-3000:]
+            assert [failure["reason"] for failure in ran.report["failures"]] == ["not_stored"]
+            assert lost_and_doubled(source, destination) == (0, 0)
+            assert destination.contents()[b"Work"].count(LATE) == late
+            if not late:
+                source.folders[b"Work"].add(LATE)
+
+
 @pytest.mark.parametrize("capabilities", [BARE, RICH], ids=["bare", "rich"])
 @pytest.mark.parametrize("until", ["NOOP", "SELECT"])
 @pytest.mark.parametrize("journal", [False, True], ids=["plain", "state"])
