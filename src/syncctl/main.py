@@ -26,6 +26,7 @@ usage: syncctl start [--detach] TASK...    start tasks, or queue them; without -
        syncctl stop TASK...                end runs, take tasks out of the queue
        syncctl status TASK...              print Running, Queued or Stopped
        syncctl list-informations TASK      count folders, mails and bytes on both sides (JSON)
+       syncctl report                      make a task's report for people (JSON on standard input and output)
        syncctl audit TASK...               count them for many tasks, and keep the numbers (JSON)
        syncctl watch                       listen to the accounts of live tasks, until a signal comes
        syncctl serve COMMAND...            run a command, and the watcher beside it
@@ -183,6 +184,15 @@ def _list_informations(context: Context, words: Sequence[str]) -> int:
     return exitcodes.OK
 
 
+def _report(context: Context, words: Sequence[str]) -> int:
+    from syncctl import reports
+
+    if words:
+        return _usage()
+    sys.stdout.write(json.dumps(reports.report(context, json.load(sys.stdin.buffer))) + "\n")
+    return exitcodes.OK
+
+
 def _audit(context: Context, words: Sequence[str]) -> int:
     from syncctl import probe
 
@@ -270,6 +280,7 @@ _COMMANDS: dict[str, Callable[[Context, Sequence[str]], int]] = {
     "stop": _stop,
     "status": _status,
     "list-informations": _list_informations,
+    "report": _report,
     "audit": _audit,
     "check": _check,
     "test-remote": _test_remote,

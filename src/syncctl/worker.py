@@ -139,6 +139,9 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     paths = context.paths
     stopped = holder.read(paths, job.task).stop
     report = files.read_json(paths.report(job.task)) or {}
+    if report and not job.release.retry and not stopped:
+        with suppress(OSError):  # a full disk costs the report for people
+            os.replace(paths.report(job.task), paths.told(job.task))
     for path in (paths.progress(job.task), paths.report(job.task), paths.pidfile(job.task)):
         files.remove(path)
     if stopped or exit_code is None or not context.store.exists(job.task):

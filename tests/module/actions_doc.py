@@ -60,6 +60,7 @@ ACTION_ERRORS: dict[str, list[str]] = {
     "get-import": [],
     "get-log": FORM,
     "get-project": [*FORM, "project_not_found"],
+    "get-report": [*FORM, "project_not_found", "report_not_found", "service_not_running"],
     "get-statistics": [],
     "get-task-counts": [],
     "get-tasks-run": [],

@@ -69,6 +69,7 @@ ERRORS: Final[dict[str, Kind]] = {
         "task_id",
         "local user and task id, joined by _, are the name of another task's files: choose another id",
     ),
+    "report_not_found": Kind(2, "task_id", "no run of this task has told of itself yet"),
     "project_not_found": Kind(2, "project", "there is no project of this name, or its file is damaged"),
     "project_in_use": Kind(1, "project", "tasks belong to the project"),
     "source_not_found": Kind(2, "source", "there is no source of this name, or its file is damaged"),

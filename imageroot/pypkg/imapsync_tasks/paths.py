@@ -19,7 +19,7 @@ from imapsync_tasks import rules
 #: status, timestamp, pid: written by the existing module, read or removed only.
 _SUFFIXES: Final = (
     *("env", "pwd", "log", "json", "failures", "state", "trust", "progress", "report", "lock"),
-    *("status", "timestamp", "pid", "audit", "history"),
+    *("status", "timestamp", "pid", "audit", "history", "told"),
 )
 #: Also what the engine keeps beside them: SQLite's files, journals that it moved aside. Each can be told from
 #: the file of a task whose id ends like one: that has one more ".env".
@@ -178,6 +178,10 @@ class Paths(NamedTuple):
     def audit(self, task: str) -> Path:
         """Give what was counted of both accounts before the first run."""
         return self.imapsync / f"{task}.audit"
+
+    def told(self, task: str) -> Path:
+        """Give the engine's report of the last whole run that told of itself."""
+        return self.imapsync / f"{task}.told"
 
     def history(self, task: str) -> Path:
         """Give the last runs in a few numbers each."""

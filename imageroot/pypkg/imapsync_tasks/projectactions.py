@@ -23,10 +23,13 @@ from imapsync_tasks.errors import Json, Refusal, RefusedError
 from imapsync_tasks.projects import Project
 
 if TYPE_CHECKING:
+    from imapsync_tasks.overview import Part
     from imapsync_tasks.store import Store
 
 #: Mailboxes of an answer when the request does not say.
 _LENGTH: Final = 100
+#: Members of list-tasks that a mailbox is shown with.
+_SHOWN: Final = ("localuser", "task_id", "remoteusername", "condition", "progress")
 #: Mailboxes that are counted by one call: the largest take minutes.
 _BATCH: Final = 12
 
@@ -97,23 +100,27 @@ def audit_project(request: Json) -> Json:
 
 def get_project(request: Json) -> Json:
     """Give a project: its settings, how far it is, and a page of its mailboxes."""
-    name = rules.SOURCE.of(request, "project")
+    page, length = _page(request)
+    facts = whole(rules.SOURCE.of(request, "project"))
+    found = facts["mailboxes"]
+    mailboxes = found if isinstance(found, list) else []
+    return facts | {"mailboxes": mailboxes[(page - 1) * length : page * length]}
+
+
+def whole(name: str) -> Json:
+    """Give a project as get-project does, with all of its mailboxes."""
     store, now = steps.store(), time.time()
     with store.locked():
         project = projectstore.needed(store.paths, name)
         states = runtime.states(store.paths, projectstore.members(store, name))
         rows = [listing.row(store.paths, task, state, paused=False) for task, state in states.items()]
         audits = [runtime.audit(store.paths, task) for task in states]
-        histories = {task: runtime.history(store.paths, task) for task in states}
+        histories = [runtime.history(store.paths, task) for task in states]
     parts = [
         overview.part(project.stage, row, audit["bytes"] if audit else None)
         for row, audit in zip(rows, audits, strict=True)
     ]
-    begun = [moment for row in rows if (moment := _began(project, row)) is not None]
-    forecast = overview.forecast(parts, now - min(begun)) if begun else None
     counts = Counter(overview.mailbox_state(project.stage, row) for row in rows)
-    page, length = _page(request)
-    shown = list(zip(rows, audits, states, strict=True))[(page - 1) * length : page * length]
     return {
         "project": project._asdict() | {"schedule": project.schedule},
         "mailboxes_total": len(rows),
@@ -123,25 +130,28 @@ def get_project(request: Json) -> Json:
         "bytes_done": sum(part.done for part in parts),
         "bytes_total": sum(part.total or 0 for part in parts),
         "not_counted": sum(part.total is None for part in parts),
-        "ends_between": None
-        if forecast is None or all(part.complete for part in parts)
-        else [round(now + forecast.earliest_s), round(now + forecast.latest_s)],
+        "ends_between": _ends_between(project, rows, parts, now),
         "states": {state: counts[state] for state in overview.STATES},
         "attention": overview.attention(rows),
         "mailboxes": [
             {
-                **{
-                    key: row[key]
-                    for key in ("localuser", "task_id", "remoteusername", "condition", "progress")
-                },
+                **{key: row[key] for key in _SHOWN},
                 "state": overview.mailbox_state(project.stage, row),
                 "audit": audit,
                 "result": row["result"],
-                "runs": histories[task],
+                "runs": runs,
             }
-            for row, audit, task in shown
+            for row, audit, runs in zip(rows, audits, histories, strict=True)
         ],
     }
+
+
+def _ends_between(project: Project, rows: list[Json], parts: list[Part], now: float) -> list[int] | None:
+    begun = [moment for row in rows if (moment := _began(project, row)) is not None]
+    forecast = overview.forecast(parts, now - min(begun)) if begun else None
+    if forecast is None or all(part.complete for part in parts):
+        return None
+    return [round(now + forecast.earliest_s), round(now + forecast.latest_s)]
 
 
 def _began(project: Project, row: Json) -> float | None:

@@ -1,0 +1,74 @@
+"""The report of a task for people and for spreadsheets, made of what the engine told of its last run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Final
+
+from imapsync.report import html
+from imapsync_tasks import engine, files
+from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, TaskFileError
+from imapsync_tasks.spreadsheet import cell
+
+if TYPE_CHECKING:
+    from imapsync_tasks.task import Task
+    from syncctl.context import Context
+
+_FOLDER: Final = (
+    *("source", "destination", "messages", "copied", "already", "left_out", "removed", "failed"),
+    *("different", "bytes"),
+)
+_FAILURE: Final = ("folder", "uid", "message_id", "subject", "date", "size_bytes", "reason", "server_text")
+#: Longest report of the engine that is read: a hundred thousand failures have room.
+_MAX_BYTES: Final = 64 << 20
+
+
+def report(context: Context, request: Json) -> Json:
+    """Give {"content"} of a request {"task", "format", "language", "subjects"}, or {"refusals"}."""
+    name, subjects = str(request["task"]), request.get("subjects") is True
+    try:
+        task = context.store.load(name)
+        content = files.read(context.paths.told(name), _MAX_BYTES)
+        facts = json.loads(content)
+    except (OSError, ValueError, NoSuchTaskError, TaskFileError):
+        return {"refusals": [Refusal("report_not_found").as_json()]}
+    if request["format"] == "json":
+        return {"content": content.decode("ascii", "replace")}
+    if request["format"] == "csv":
+        return {"content": _table(facts, subjects=subjects)}
+    who = _who(context, task)
+    return {"content": html.page(content, who, str(request["language"]), subjects=subjects)}
+
+
+def _who(context: Context, task: Task) -> html.Who:
+    settings = context.settings()
+    words = [
+        word
+        for word in engine.run(task, settings, context.paths)
+        if not word.startswith(("--pidfile", "--logfile", "--state", "--progress", "--report"))
+    ]
+    return html.Who(
+        f"{task.remoteusername} · {task.remotehostname}",
+        f"{task.localuser} · {settings.mail_host}",
+        " ".join(words),
+    )
+
+
+def _table(facts: Json, *, subjects: bool) -> str:
+    """Give folders, then failures, as lines of one table; the first column says which."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    failure = [name for name in _FAILURE if subjects or name != "subject"]
+    table.writerow(["row", *_FOLDER, *failure])
+    for row in _rows(facts, "folders"):
+        table.writerow(["folder", *(cell(row.get(name)) for name in _FOLDER), *[""] * len(failure)])
+    for row in _rows(facts, "failures"):
+        table.writerow(["failure", *[""] * len(_FOLDER), *(cell(row.get(name)) for name in failure)])
+    return text.getvalue()
+
+
+def _rows(facts: Json, name: str) -> list[Json]:
+    found = facts.get(name)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []

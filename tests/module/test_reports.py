@@ -1,0 +1,109 @@
+"""get-report: a file for the customer, of a mailbox or of a project, in which foreign text stays text."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.engine.report.test_html import Cells
+from tests.module.conftest import Node, request
+from tests.module.test_projects import ended, project
+from tests.servers.client import NewMessage
+
+from imapsync_tasks import runtime
+
+if TYPE_CHECKING:
+    from tests.servers.dovecot import Dovecot
+
+HOSTILE = '=cmd|"/c calc"!A1 <script src="http://x.example/x.js"></script>{{ 7 * 7 }}'
+
+
+def got(node: Node, **asked: object) -> dict[str, Any]:
+    done = node.action("get-report", asked)
+    assert done.exit_code == 0, done
+    answer: dict[str, Any] = done.output
+    return answer
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_report_of_a_project_says_who_is_there_and_who_is_not(node: Node) -> None:
+    project(node, stage="full", title=HOSTILE)
+    names = [node.save(task_id=f"t{number}", project="wave1", remoteusername=HOSTILE) for number in range(3)]
+    for name, end in ((names[0], (0, None)), (names[1], (161, "authentication"))):
+        with node.store.locked():
+            runtime.publish(node.paths, name, ended(*end), [], 0)
+    table = got(node, project="wave1", format="csv")
+    assert (table["file_name"], table["media_type"]) == ("wave1.csv", "text/csv")
+    told = rows(table["content"])
+    assert [row["state"] for row in told] == ["in_step", "sign_in", "checked"]
+    assert {row["remoteusername"] for row in told} == {f"'{HOSTILE}"}
+    for language, words in (("en", "1 of 3 Mailboxes complete"), ("it", "1 di 3 Caselle complete")):
+        page = Cells(got(node, project="wave1", format="html", language=language)["content"])
+        assert page.verdict == words
+        assert page.asked == []
+        assert "script" not in page.tags
+        assert [row[0] for row in page.rows if row[0] == HOSTILE] == [HOSTILE] * 3
+        assert [row for row in page.rows if row[0] == "authentication"] == [
+            ["authentication", "1", "administrator"]
+        ]
+    facts = json.loads(got(node, project="wave1", format="json")["content"])
+    assert (facts["mailboxes_total"], len(facts["mailboxes"])) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "code"),
+    [
+        ({}, "invalid_value", 10),
+        ({"project": "wave1", "localuser": "bob", "task_id": "a"}, "invalid_value", 10),
+        ({"project": "wave1", "format": "pdf"}, "invalid_value", 10),
+        ({"project": "wave1", "language": "xx"}, "invalid_value", 10),
+        ({"project": "wave1"}, "project_not_found", 2),
+        ({"localuser": "bob", "task_id": "a"}, "report_not_found", 2),
+    ],
+)
+def test_what_there_is_no_report_of_is_refused(
+    node: Node, asked: dict[str, object], error: str, code: int
+) -> None:
+    refused = node.action("get-report", asked)
+    assert (refused.exit_code, refused.output[0]["error"]) == (code, error)
+
+
+@pytest.mark.servers
+def test_the_report_of_a_mailbox_is_that_of_its_last_run(mail: Node, remote: Dovecot) -> None:
+    task = {"localuser": "bob", "task_id": "a"}
+    mail.save(
+        **request(
+            **task, remotehostname=remote.host, remoteport=remote.port, security="", remoteusername="anna",
+            remotepassword="remote secret", exclude="",
+        )
+    )  # fmt: skip
+    with remote.client("anna") as client:
+        client.append(b"INBOX", [NewMessage(b"Message-Id: <%d@x>\r\n\r\nhello\r\n" % n) for n in range(3)])
+        client.append(b"<b>=1+1", [NewMessage(b"Message-Id: <9@x>\r\n\r\nhello\r\n")])
+    assert mail.action("get-report", task).output[0]["error"] == "report_not_found"
+    mail.syncctl("start", "bob_a")
+    machine = got(mail, **task, format="json")["content"]
+    assert json.loads(machine)["messages_transferred"] == 4
+    page = got(mail, **task)["content"]
+    cells = Cells(page)
+    assert cells.verdict == "All 4 selected messages of the old mailbox are in the new one."
+    assert ["INBOX", "=", "3", "3", "0", "0", "0", "0"] in [row[:8] for row in cells.rows]
+    assert f"SHA-256 {hashlib.sha256(machine.encode()).hexdigest()}" in page
+    assert "remote secret" not in page + machine
+    assert str(mail.paths.imapsync) not in page
+    table = rows(got(mail, **task, format="csv")["content"])
+    assert [(row["row"], row["source"], row["copied"]) for row in table] == [
+        ("folder", "INBOX", "3"),
+        ("folder", "<b>=1+1", "1"),
+    ]
+    mail.syncctl("start", "bob_a")
+    assert json.loads(got(mail, **task, format="json")["content"])["messages_transferred"] == 0
+    mail.paths.told("bob_a").write_bytes(b"{")
+    assert mail.action("get-report", task).output[0]["error"] == "report_not_found"
