@@ -65,7 +65,7 @@ def start(
             known = waiting.get(task)
             if known is None or (known.due > now and not scheduled):
                 waiting[task] = Entry(task, now + (schedule.delay_s(task) if scheduled else 0), release)
-            elif any(release) or (known.release.retry and not scheduled):
+            elif any(release) or (known.release.is_no_sync and not scheduled):
                 waiting[task] = known._replace(release=release)
         jobs, timer = _serve(context, list(waiting.values()))
     _launch(context, jobs, timer)
@@ -86,13 +86,21 @@ def resume(context: Context) -> None:
         if settings.schedules_paused and not settings.paused_by_admin:
             queue.write(context.paths, [])
             return
-        running = [task for task in context.store.names() if _was_interrupted(context, task)]
+        running = {
+            task: holder.read(context.paths, task).release
+            for task in context.store.names()
+            if _was_interrupted(context, task)
+        }
         left = [entry for entry in _entries(context, left=True).values() if entry.task not in running]
         known = {*running, *(entry.task for entry in left)}
         missed = [task for task in context.store.names() if task not in known and _was_missed(context, task)]
         jobs, timer = _serve(
             context,
-            [*(Entry(task, 0) for task in running), *left, *(Entry(task, time.time()) for task in missed)],
+            [
+                *(Entry(task, 0, release) for task, release in running.items()),
+                *left,
+                *(Entry(task, time.time()) for task in missed),
+            ],
         )
     _launch(context, jobs, timer)
 
@@ -187,7 +195,7 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
         project = _project(context, task)
         lock = files.try_lock(context.paths.lock(task), _PROBE_PATIENCE_S)
         if lock is not None:
-            holder.write(lock, holder.Holder())
+            holder.write(lock, holder.Holder(release=release))
             with suppress(OSError):  # without it the run is seen as soon as the engine writes its own
                 files.replace(context.paths.progress(task), "", durable=False)
             return Job(task, number, slot, lock, release, project), held + left

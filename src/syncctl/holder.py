@@ -9,7 +9,8 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync_tasks import files
+from imapsync_tasks import files, queue
+from imapsync_tasks.queue import UNRELEASED, Release
 from syncctl.process import Process
 
 if TYPE_CHECKING:
@@ -20,12 +21,14 @@ class Holder(NamedTuple):
     """Who runs a task: the worker, its engine once started, and whether somebody asked for the end.
 
     began: when the run began (unix seconds), as its result will say (`runtime.was_interrupted`).
+    release: what was wanted of the run: the one that goes on for it is the same.
     """
 
     worker: Process | None = None
     engine: Process | None = None
     stop: bool = False
     began: float = 0.0
+    release: Release = UNRELEASED
 
 
 def read(paths: Paths, task: str) -> Holder:
@@ -37,6 +40,7 @@ def read(paths: Paths, task: str) -> Holder:
         Process.from_json(found.get("engine")),
         found.get("stop") is True,
         began if isinstance(began, float) else 0.0,
+        queue.release_of(found.get("release")),
     )
 
 

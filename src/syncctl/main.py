@@ -21,6 +21,7 @@ USAGE = """\
 usage: syncctl start [--detach] TASK...    start tasks, or queue them; without --detach follow the (one) run
              [--maxdelete2=N] [--maxvanished2=N]   release a brake for this run of one task
              [--retryfailed]                       try only what did not arrive in the last run
+             [--verify]                            copy nothing, compare both accounts
        syncctl restart TASK...             stop, then start --detach
        syncctl resume                      go on with what ran and waited when the container ended
        syncctl stop TASK...                end runs, take tasks out of the queue
@@ -47,6 +48,7 @@ exit codes: 0 done (also when there was nothing to do) · 1 failed · 64 usage �
 #: The engine's options that release a brake -> what they are here.
 _RELEASES = {"--maxdelete2": "deleted", "--maxvanished2": "vanished"}
 _RETRY = "--retryfailed"
+_VERIFY = "--verify"
 #: A very busy machine may need more than one stop until a killed run is settled.
 _RESTART_ATTEMPTS = 3
 
@@ -99,13 +101,15 @@ def _release(options: list[str]) -> Release | None:
     """Read what is wanted of this run alone; None when that cannot be understood."""
     allowed = {"deleted": 0, "vanished": 0}
     for option in options:
-        if option == _RETRY:
+        if option in (_RETRY, _VERIFY):
             continue
         name, _, number = option.partition("=")
         if name not in _RELEASES or not (number.isascii() and number.isdigit()) or len(number) > 10:
             return None
         allowed[_RELEASES[name]] = int(number)
-    return Release(allowed["deleted"], allowed["vanished"], retry=_RETRY in options)
+    return Release(
+        allowed["deleted"], allowed["vanished"], retry=_RETRY in options, verify=_VERIFY in options
+    )
 
 
 def _restart(context: Context, words: Sequence[str]) -> int:

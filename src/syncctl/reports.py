@@ -34,6 +34,10 @@ def report(context: Context, request: Json) -> Json:
         facts = json.loads(content)
     except (OSError, ValueError, NoSuchTaskError, TaskFileError):
         return {"refusals": [Refusal("report_not_found").as_json()]}
+    verified = files.read_json(context.paths.verified(name)) or {}
+    if isinstance(verified.get("verify"), dict):
+        facts |= {"verify": verified["verify"], "verified_at": verified.get("ended_at")}
+        content = json.dumps(facts, indent=1).encode("ascii")
     if request["format"] == "json":
         return {"content": content.decode("ascii", "replace")}
     if request["format"] == "csv":

@@ -91,7 +91,7 @@ def _run(context: Context, job: Job, began: float) -> int | None:
             systemlog.write(f"task {job.task}: {context.engine}: {error.strerror}")
             return _EX_UNAVAILABLE
         with suppress(ProcessLookupError):  # it has ended already
-            holder.write(job.lock, holder.Holder(me, Process.of(child.pid), began=began))
+            holder.write(job.lock, holder.Holder(me, Process.of(child.pid), began=began, release=job.release))
     code = child.wait()
     return code if code >= 0 else 128 - code
 
@@ -140,8 +140,9 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     stopped = holder.read(paths, job.task).stop
     report = files.read_json(paths.report(job.task)) or {}
     if report and not job.release.retry and not stopped:
+        kept = paths.verified(job.task) if job.release.verify else paths.told(job.task)
         with suppress(OSError):  # a full disk costs the report for people
-            os.replace(paths.report(job.task), paths.told(job.task))
+            os.replace(paths.report(job.task), kept)
     for path in (paths.progress(job.task), paths.report(job.task), paths.pidfile(job.task)):
         files.remove(path)
     if stopped or exit_code is None or not context.store.exists(job.task):
@@ -149,7 +150,11 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
         holder.write(job.lock, holder.Holder(stop=True) if stopped else None)
         ran = stopped and exit_code is not None
         return f"task {job.task}: stopped by request after {time.time() - began:.1f} s" if ran else ""
-    line = _publish(context, job, report, began, exit_code)
+    line = (
+        f"task {job.task}: verified, exit code {exit_code}"
+        if job.release.verify
+        else _publish(context, job, report, began, exit_code)
+    )
     # The last step: who is killed before it has published leaves the note of an interrupted run.
     holder.write(job.lock, None)
     return line

@@ -207,9 +207,17 @@ def ended(code: int, error: str | None, stage: str | None = "full") -> dict[str,
     ],
 )
 def test_the_state_of_a_mailbox(stage: str, word: str, error: str | None, ran_in: str, wanted: str) -> None:
-    result = {"error": error, "stage": ran_in} if ran_in else None
-    assert overview.mailbox_state(stage, {"condition": word, "result": result}) == wanted
+    result = {"error": error, "stage": ran_in, "ended_at": 100.5} if ran_in else None
+    row: dict[str, Any] = {"condition": word, "result": result, "verified": None}
+    assert overview.mailbox_state(stage, row) == wanted
     assert stage in projects.STAGES
+    # One that was compared before its last run, or was found to differ, is not verified.
+    equal = {"at": 100, "checked": 5, "equal": 5, "differences": 0, "exit_code": 0}
+    for verified in ({**equal, "at": 99}, {**equal, "differences": 1}, {**equal, "exit_code": 121}):
+        assert overview.mailbox_state(stage, row | {"verified": verified}) == wanted
+    follows = wanted in ("pre_staged", "in_step", "final_pass")
+    state = overview.mailbox_state(stage, row | {"verified": equal})
+    assert state == ("verified" if follows else wanted)
 
 
 def test_the_foretold_end_of_ten_very_different_projects_is_near_from_the_first_tenth_on() -> None:

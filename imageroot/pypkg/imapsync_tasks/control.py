@@ -94,7 +94,11 @@ def _release(request: Json) -> Release:
         rules.MESSAGES.of(request, name) if name in given else 0
         for name in ("allow_deleted", "allow_vanished")
     )
-    return Release(deleted, vanished, rules.FLAG.of(request, "retry_failed", default=False))
+    retry = rules.FLAG.of(request, "retry_failed", default=False)
+    verify = rules.FLAG.of(request, "verify", default=False)
+    if verify and (given or retry):
+        raise RefusedError(Refusal("invalid_value", "verify", value=True))
+    return Release(deleted, vanished, retry, verify)
 
 
 def _start(names: list[str], release: Release = UNRELEASED) -> Json:

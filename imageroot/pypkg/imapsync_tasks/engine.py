@@ -129,7 +129,9 @@ def run(
     """
     inbox = task.foldersynchronization == "inbox"
     words = [*selection(task), *further, "--syncduplicates", "--nofoldersizes", "--nofoldersizesatend"]
-    if inbox:
+    if release.verify:
+        words.append("--verify")
+    elif inbox:
         words += ["--search1=UNSEEN", "--setflag1=\\Seen", "--noresyncflags"]
         if task.sieve_enabled:
             words.append("--sievedelivery2")
@@ -137,7 +139,7 @@ def run(
         words += ["--delete2", "--delete2folders"]
         if release.deleted:
             words.append(f"--maxdelete2={release.deleted}")
-    if task.delete_remote:
+    if task.delete_remote and not release.verify:
         older = task.delete_remote_older
         words += [f"--delete1older={older}" if older else "--delete1", "--noexpungeaftereach"]
         if release.vanished:

@@ -134,5 +134,6 @@ def _life(paths: Paths, name: str, state: runtime.State) -> Json:
         "result": result,
         "last_sync_timestamp": int(float(str(result["started_at"]))) if result else None,
         "last_sync_exit_code": int(str(result["exit_code"])) if result else None,
+        "verified": runtime.verified(paths, name),
         "has_log": paths.log(name).exists(),
     }

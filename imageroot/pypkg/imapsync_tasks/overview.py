@@ -18,10 +18,11 @@ CHECKED: Final = "checked"
 PRE_STAGED: Final = "pre_staged"
 IN_STEP: Final = "in_step"
 FINAL_PASS: Final = "final_pass"  # noqa: S105 - no password
+VERIFIED: Final = "verified"
 CLOSED: Final = "closed"
 FAILED: Final = "failed"
 PARKED: Final = "parked"
-STATES: Final = (SIGN_IN, CHECKED, PRE_STAGED, IN_STEP, FINAL_PASS, CLOSED, FAILED, PARKED)
+STATES: Final = (SIGN_IN, CHECKED, PRE_STAGED, IN_STEP, FINAL_PASS, VERIFIED, CLOSED, FAILED, PARKED)
 #: A login was refused, or there is no token for it: somebody has to enter or to allow something.
 _LOGIN_ERRORS: Final = ("authentication", "password_missing", "sign_in_needed")
 _BROKEN: Final = (condition.FAILED, condition.PROBLEMS, condition.INTERRUPTED)
@@ -51,30 +52,44 @@ class Forecast(NamedTuple):
 def mailbox_state(stage: str, row: Json) -> str:
     """Give the state of a mailbox by its row of list-tasks and the stage of its project."""
     result, word = row["result"], row["condition"]
-    error = result["error"] if isinstance(result, dict) else None
     if word in _BROKEN:
+        error = result["error"] if isinstance(result, dict) else None
         signs_in = isinstance(error, str) and (error in _LOGIN_ERRORS or error.startswith("token_"))
         return SIGN_IN if signs_in and word == condition.FAILED else FAILED
     if word == condition.SERVER:
         return PARKED
-    if not isinstance(result, dict):
-        return CHECKED
+    return _of_result(stage, result, row["verified"]) if isinstance(result, dict) else CHECKED
+
+
+def _of_result(stage: str, result: Json, verified: object) -> str:
     if stage == projects.CLOSED:
         return CLOSED
+    if _is_verified(verified, result):
+        return VERIFIED
     if result["stage"] == projects.PRE_STAGE:
         return PRE_STAGED
     return FINAL_PASS if result["stage"] in (projects.FINAL, projects.AFTER) else IN_STEP
+
+
+def _is_verified(verified: object, result: Json) -> bool:
+    """Tell whether both accounts were found equal since the last run; seconds are whole in what was found."""
+    return (
+        isinstance(verified, dict)
+        and verified["exit_code"] == 0
+        and not verified["differences"]
+        and verified["at"] >= int(float(str(result["ended_at"])))
+    )
 
 
 def is_complete(stage: str, row: Json) -> bool:
     """Tell whether a mailbox has all that its project's stage is about."""
     wanted = {
         projects.PREPARED: (),
-        projects.PRE_STAGE: (PRE_STAGED, IN_STEP, FINAL_PASS),
-        projects.FINAL: (FINAL_PASS,),
-        projects.AFTER: (FINAL_PASS,),
+        projects.PRE_STAGE: (PRE_STAGED, IN_STEP, FINAL_PASS, VERIFIED),
+        projects.FINAL: (FINAL_PASS, VERIFIED),
+        projects.AFTER: (FINAL_PASS, VERIFIED),
         projects.CLOSED: (CLOSED,),
-    }.get(stage, (IN_STEP, FINAL_PASS))
+    }.get(stage, (IN_STEP, FINAL_PASS, VERIFIED))
     return mailbox_state(stage, row) in wanted
 
 

@@ -19,7 +19,7 @@ from imapsync_tasks import rules
 #: status, timestamp, pid: written by the existing module, read or removed only.
 _SUFFIXES: Final = (
     *("env", "pwd", "log", "json", "failures", "state", "trust", "progress", "report", "lock"),
-    *("status", "timestamp", "pid", "audit", "history", "told"),
+    *("status", "timestamp", "pid", "audit", "history", "told", "verified"),
 )
 #: Also what the engine keeps beside them: SQLite's files, journals that it moved aside. Each can be told from
 #: the file of a task whose id ends like one: that has one more ".env".
@@ -182,6 +182,10 @@ class Paths(NamedTuple):
     def told(self, task: str) -> Path:
         """Give the engine's report of the last whole run that told of itself."""
         return self.imapsync / f"{task}.told"
+
+    def verified(self, task: str) -> Path:
+        """Give the engine's report of the last comparison of both accounts."""
+        return self.imapsync / f"{task}.verified"
 
     def history(self, task: str) -> Path:
         """Give the last runs in a few numbers each."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Mailboxes of an answer when the request does not say.
 _LENGTH: Final = 100
 #: Members of list-tasks that a mailbox is shown with.
-_SHOWN: Final = ("localuser", "task_id", "remoteusername", "condition", "progress")
+_SHOWN: Final = ("localuser", "task_id", "remoteusername", "condition", "progress", "verified")
 #: Mailboxes that are counted by one call: the largest take minutes.
 _BATCH: Final = 12
 

@@ -22,12 +22,18 @@ class Release(NamedTuple):
 
     deleted, vanished: what he allows although a brake holds: so many local mails may be deleted, so many
     local copies were removed on purpose; 0: the brakes judge. retry: only what did not arrive in the last run
-    is tried.
+    is tried. verify: nothing is copied, both accounts are compared.
     """
 
     deleted: int = 0
     vanished: int = 0
     retry: bool = False
+    verify: bool = False
+
+    @property
+    def is_no_sync(self) -> bool:
+        """Whether the run does not bring all that is new."""
+        return self.retry or self.verify
 
 
 #: A run as any other: the brakes judge.
@@ -55,12 +61,19 @@ def read(paths: Paths) -> list[Entry]:
     return entries
 
 
+def release_of(value: object) -> Release:
+    """Read a release as JSON has it; anything else is none."""
+    return _release([value])
+
+
 def _release(more: list[object]) -> Release:
     match more:
         case [[int(deleted), int(vanished)]]:
             return Release(deleted, vanished)
         case [[int(deleted), int(vanished), bool(retry)]]:
             return Release(deleted, vanished, retry)
+        case [[int(deleted), int(vanished), bool(retry), bool(verify)]]:
+            return Release(deleted, vanished, retry, verify)
     return UNRELEASED
 
 

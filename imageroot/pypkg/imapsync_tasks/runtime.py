@@ -203,6 +203,26 @@ def publish(paths: Paths, name: str, summary: Json, failures: list[Json] | None,
     files.replace(paths.history(name), json.dumps({"runs": runs[-MAX_RUNS:]}), durable=False)
 
 
+def verified(paths: Paths, name: str) -> dict[str, int] | None:
+    """Give what the last comparison of both accounts found; None: there was none.
+
+    differences: messages that are missing, other than their originals, or cannot be proven to be there.
+    """
+    found = files.read_json(paths.verified(name)) or {}
+    counts = found.get("verify")
+    counts = counts if isinstance(counts, dict) else {}
+    ended = found.get("ended_at")
+    numbers = {
+        "at": int(ended) if isinstance(ended, int | float) and _fits(float(ended), float) else None,
+        "checked": counts.get("checked"),
+        "equal": counts.get("equal"),
+        "differences": counts.get("exceptions_total"),
+        "exit_code": found.get("exit_code"),
+    }
+    told = {key: value for key, value in numbers.items() if isinstance(value, int) and _fits(value, int)}
+    return told if len(told) == len(numbers) else None
+
+
 def history(paths: Paths, name: str) -> list[Json]:
     """Give the last runs, the latest last: when, how they ended, what they brought."""
     found = (files.read_json(paths.history(name)) or {}).get("runs")

@@ -88,6 +88,7 @@ def page(report: bytes, who: Who, language: str, *, subjects: bool) -> str:
             if why != "present"
         ],
         verify=None if verify is None else _verification(verify, texts),
+        verified_at=_moment(facts.get("verified_at") or facts["ended_at"]),
         digest=hashlib.sha256(report).hexdigest(),
     )
 
