@@ -4,13 +4,14 @@ A slot is a file held by flock; there are `max_parallel` of them. A worker is a 
 runs one task after the other until none is due. The timer is the one process that waits for starts that are
 not due yet. Each is held before anybody can see that it is missing: due entries imply a busy slot, later
 ones imply the timer.
+
+A run that a server made wait (exit code 124) starts again at the time that its report gives, before those
+that came to the queue after it.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -18,8 +19,7 @@ from typing import TYPE_CHECKING, Final
 from imapsync_tasks import files, projectstore, queue, runtime, schedule, sourcestore
 from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
 from imapsync_tasks.queue import UNRELEASED, Entry, Release
-from syncctl import holder, systemlog, worker
-from syncctl.exitcodes import FAILED, OK
+from syncctl import daemon, holder, parking, worker
 from syncctl.worker import Job
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ def start(
 def resume(context: Context) -> None:
     """Go on where a container ended: first what ran, then what waited, in its order.
 
-    Nothing begins while another process serves the queue, nor in a copy that waits for its administrator: it
-    forgets what its original had begun. A pause by an administrator holds up schedules alone.
+    What a server made wait still waits. Nothing begins while another process serves the queue, nor in a copy
+    that waits for its administrator: it forgets what its original had begun. A pause by an administrator holds
+    up schedules alone.
     """
     with context.store.locked():
         if queue.is_served(context.paths):
@@ -93,6 +94,14 @@ def resume(context: Context) -> None:
         }
         left = [entry for entry in _entries(context, left=True).values() if entry.task not in running]
         known = {*running, *(entry.task for entry in left)}
+        free = [task for task in context.store.names() if task not in known]
+        left += [
+            entry
+            for task in free
+            if not files.is_locked(context.paths.lock(task))
+            and (entry := parking.entry_of(context.paths, task))
+        ]
+        known.update(entry.task for entry in left)
         missed = [task for task in context.store.names() if task not in known and _was_missed(context, task)]
         jobs, timer = _serve(
             context,
@@ -131,7 +140,11 @@ def finished(context: Context, job: Job) -> tuple[Job | None, Callable[[], None]
     workers, for max_parallel may have grown.
     """
     os.close(job.lock)
-    entries = sorted(_entries(context).values(), key=lambda entry: entry.due)
+    waiting = _entries(context)
+    if job.task not in waiting and context.store.exists(job.task):
+        parked = parking.entry_of(context.paths, job.task, job.release, job.place)
+        waiting |= {job.task: parked} if parked else {}
+    entries = queue.in_order(waiting.values(), time.time())
     following = None
     if job.number < context.settings().max_parallel:
         following, entries = _take(context, entries, job.number, job.slot)
@@ -152,18 +165,25 @@ def forget(context: Context, tasks: Iterable[str]) -> None:
 def _entries(context: Context, *, left: bool = False) -> dict[str, Entry]:
     """Give what waits by task; `left`: also what a killed container left, which nobody serves.
 
-    No start waits longer than scheduled ones are spread, whatever became of the clock.
+    No start waits longer than scheduled ones are spread, or than a server asked for, whatever became of the
+    clock.
     """
     if not left and not queue.is_served(context.paths):
         return {}
-    latest = time.time() + schedule.SPREAD_S
-    return {entry.task: entry._replace(due=min(entry.due, latest)) for entry in queue.read(context.paths)}
+    now = time.time()
+    found = {}
+    for entry in queue.read(context.paths):
+        due = min(entry.due, now + parking.LONGEST_S)
+        if due > now + schedule.SPREAD_S:
+            due = min(due, max(now + schedule.SPREAD_S, runtime.parked_until(context.paths, entry.task)))
+        found[entry.task] = entry._replace(due=due)
+    return found
 
 
 def _serve(context: Context, entries: list[Entry]) -> tuple[list[Job], int | None]:
     """Give due entries to free slots and take the timer's lock when it is needed and free."""
     context.paths.slots.mkdir(mode=0o700, exist_ok=True)
-    left = sorted(entries, key=lambda entry: entry.due)
+    left = queue.in_order(entries, time.time())
     jobs = []
     for number in range(context.settings().max_parallel):
         if not left or left[0].due > time.time():
@@ -186,7 +206,7 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
     left = list(entries)
     held: list[Entry] = []
     while left and left[0].due <= time.time():
-        task, _, release = entry = left.pop(0)
+        task, _, release, _ = entry = left.pop(0)
         if not context.store.exists(task):
             continue
         if _at_limit(context, task):
@@ -198,7 +218,7 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
             holder.write(lock, holder.Holder(release=release))
             with suppress(OSError):  # without it the run is seen as soon as the engine writes its own
                 files.replace(context.paths.progress(task), "", durable=False)
-            return Job(task, number, slot, lock, release, project), held + left
+            return Job(task, number, slot, lock, release, entry.since, project), held + left
     return None, held + left
 
 
@@ -239,56 +259,28 @@ def _launch(context: Context, jobs: list[Job], timer: int | None) -> None:
     """Make a worker of each job, and the timer; the descriptors are theirs then."""
     resident = () if context.resident is None else (context.resident,)
     for job in jobs:
-        _daemon({job.slot, job.lock, *resident}, lambda job=job: worker.work(context, job, finished))  # type: ignore[misc]
+        daemon.begin({job.slot, job.lock, *resident}, lambda job=job: worker.work(context, job, finished))  # type: ignore[misc]
         os.close(job.slot)
         os.close(job.lock)
     if timer is not None:
-        _daemon({timer, *resident}, lambda: _wait(context, timer))
+        daemon.begin({timer, *resident}, lambda: _wait(context, timer))
         os.close(timer)
 
 
-def _daemon(keep: set[int], task: Callable[[], None]) -> None:
-    """Run `task` in a process of its own that belongs to nobody and has no other open file than `keep`."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    code = FAILED
-    try:
-        os.setsid()
-        if os.fork():
-            os._exit(OK)
-        _detach(keep)
-        task()
-        code = OK
-    except Exception as error:  # noqa: BLE001  # the last frame of a daemon: nobody else can tell of it
-        systemlog.write(f"syncctl: {type(error).__name__}: {error}")
-    finally:
-        os._exit(code)
-
-
-def _detach(keep: set[int]) -> None:
-    signal.set_wakeup_fd(-1)
-    for signalled in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(signalled, signal.SIG_DFL)
-    os.chdir("/")
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
-    lowest = 3
-    for number in [*sorted(keep), os.sysconf("SC_OPEN_MAX")]:
-        os.closerange(lowest, number)
-        lowest = number + 1
-
-
 def _wait(context: Context, timer: int) -> None:
-    """Be the timer: start what becomes due, until nothing is left to wait for."""
+    """Be the timer: start what becomes due, until nothing is left to wait for.
+
+    Between two starts it only reads: a server may make it wait for a day. A clock that was set back costs no
+    more than a scheduled start is spread.
+    """
+    served = 0.0
     while True:
-        now = time.time()
-        due = min((entry.due for entry in queue.read(context.paths) if entry.due > now), default=0.0)
+        due = min((entry.due for entry in queue.read(context.paths) if entry.due > served), default=0.0)
         time.sleep(max(0.0, min(_TIMER_STEP_S, due - time.time())))
+        now = time.time()
+        if due > now and 0 <= now - served < schedule.SPREAD_S:
+            continue
+        served = now
         with context.store.locked():
             jobs, _ = _serve(context, list(_entries(context).values()))
             left = any(entry.due > time.time() for entry in queue.read(context.paths))

@@ -51,6 +51,17 @@ def write(lock: int, holder: Holder | None) -> None:
     os.pwrite(lock, content, 0)
 
 
+def note_stop(paths: Paths, task: str) -> None:
+    """Note in a lock that nobody holds that an administrator wants no further run for now."""
+    lock = files.try_lock(paths.lock(task))
+    if lock is None:
+        return  # a probe: nobody waits for more than the queue, which has been told
+    try:
+        write(lock, Holder(stop=True))
+    finally:
+        os.close(lock)
+
+
 def ask_to_stop(paths: Paths, task: str) -> Holder:
     """Note in the held lock that the run shall end; give the content."""
     holder = read(paths, task)._replace(stop=True)

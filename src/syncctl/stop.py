@@ -6,7 +6,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import files
+from imapsync_tasks import files, runtime
 from syncctl import dispatch, holder
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def stop(context: Context, tasks: Iterable[str]) -> list[str]:
     with context.store.locked():
         dispatch.forget(context, wanted)
         running = {task for task in wanted if files.is_locked(context.paths.lock(task))}
+        for task in wanted:
+            if task not in running and context.store.exists(task) and runtime.is_parked(context.paths, task):
+                holder.note_stop(context.paths, task)
         for task in running:
             engine = holder.ask_to_stop(context.paths, task).engine
             if engine:

@@ -52,6 +52,8 @@ class Job(NamedTuple):
     slot: int
     lock: int
     release: Release = UNRELEASED
+    #: Since when the run has had a place in the queue.
+    place: float = 0.0
     #: The project as it was when the run was given its slot.
     project: Project | None = None
 

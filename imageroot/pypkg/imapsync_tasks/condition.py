@@ -18,6 +18,9 @@ FAILED: Final = "failed"
 INTERRUPTED: Final = "interrupted"
 STOPPED: Final = "stopped"
 
+#: `error` of a result: a server asked to wait.
+PARKED: Final = "parked"
+
 
 class Condition(NamedTuple):
     """A word, and how far an interrupted run had come, in percent (None: not known, or not interrupted)."""
@@ -50,7 +53,7 @@ def percent(progress: Json | None) -> int | None:
 def _ended(result: Json | None) -> str:
     if result is None:
         return NEVER
-    if result["error"] == "parked":
+    if result["error"] == PARKED:
         return SERVER
     if result["messages_failed"] and (result["error"] is None or result["exit_code"] == 0):
         return PROBLEMS

@@ -1,8 +1,9 @@
 """The tasks that wait to run, first come first served, in one small file. Callers hold the instance lock.
 
-An entry may have a due time: a scheduled start that is spread within its minute. Only due entries count as
-queued, and only while a slot or the timer is held: what a killed container left goes on when the service
-starts again (`syncctl resume`) or a schedule comes first.
+An entry may have a due time: a scheduled start that is spread within its minute, or a run that goes on when
+a server that asked to wait may be asked again. Only due entries count as queued, and only while a slot or the
+timer is held: what a killed container left goes on when the service starts again (`syncctl resume`) or a
+schedule comes first.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from imapsync_tasks import files, rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from imapsync_tasks.paths import Paths
 
 
@@ -41,11 +44,28 @@ UNRELEASED: Final = Release()
 
 
 class Entry(NamedTuple):
-    """One waiting start."""
+    """One waiting start.
+
+    place: since when its run has had a place in the queue, where that is not `due`: what a server made wait
+    is not behind those that came meanwhile.
+    """
 
     task: str
     due: float
     release: Release = UNRELEASED
+    place: float | None = None
+
+    @property
+    def since(self) -> float:
+        """Give by what entries that are due are put in order."""
+        return self.due if self.place is None else self.place
+
+
+def in_order(entries: Iterable[Entry], now: float) -> list[Entry]:
+    """Put what is due first, in the order of places; then what is due later."""
+    return sorted(
+        entries, key=lambda entry: (entry.due > now, entry.since if entry.due <= now else entry.due)
+    )
 
 
 def read(paths: Paths) -> list[Entry]:
@@ -57,7 +77,7 @@ def read(paths: Paths) -> list[Entry]:
             case [str(task), int() | float() as due, *more] if rules.is_task_name(task) and math.isfinite(
                 due
             ):
-                entries.append(Entry(task, float(due), _release(more)))
+                entries.append(Entry(task, float(due), _release(more[:1]), _place(more[1:])))
     return entries
 
 
@@ -75,6 +95,13 @@ def _release(more: list[object]) -> Release:
         case [[int(deleted), int(vanished), bool(retry), bool(verify)]]:
             return Release(deleted, vanished, retry, verify)
     return UNRELEASED
+
+
+def _place(more: list[object]) -> float | None:
+    match more:
+        case [int() | float() as place] if math.isfinite(place):
+            return float(place)
+    return None
 
 
 def write(paths: Paths, entries: list[Entry]) -> None:

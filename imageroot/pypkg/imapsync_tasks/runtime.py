@@ -70,7 +70,8 @@ def waiting(paths: Paths) -> list[str]:
     if not queue.is_served(paths):
         return []
     now = time.time()
-    return list(dict.fromkeys(entry.task for entry in queue.read(paths) if entry.due <= now))
+    entries = queue.in_order(queue.read(paths), now)
+    return list(dict.fromkeys(entry.task for entry in entries if entry.due <= now))
 
 
 def _mark(paths: Paths, name: str) -> str:
@@ -79,6 +80,16 @@ def _mark(paths: Paths, name: str) -> str:
         return condition.INTERRUPTED
     note = files.read_json(paths.lock(name))
     return condition.STOPPED if note is not None and note.get("stop") is True else ""
+
+
+def is_parked(paths: Paths, name: str) -> bool:
+    """Tell whether a task's last run, whose lock nobody holds, ended because a server asked to wait.
+
+    Nobody has stopped the task since.
+    """
+    note = files.read_json(paths.lock(name))
+    ended = result(paths, name)
+    return note is None and ended is not None and ended["error"] == condition.PARKED
 
 
 def was_interrupted(paths: Paths, name: str) -> bool:
