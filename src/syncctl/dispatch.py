@@ -77,8 +77,8 @@ def resume(context: Context) -> None:
     """Go on where a container ended: first what ran, then what waited, in its order.
 
     What a server made wait still waits. Nothing begins while another process serves the queue, nor in a copy
-    that waits for its administrator: it forgets what its original had begun. A pause by an administrator holds
-    up schedules alone.
+    that waits for its administrator: it forgets what its original had begun. A pause by an administrator
+    holds up schedules alone.
     """
     with context.store.locked():
         if queue.is_served(context.paths):
