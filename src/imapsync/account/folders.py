@@ -165,7 +165,10 @@ def layout_of(views: Sequence[FolderView], namespaces: Namespaces | None) -> Lay
         foreign = tuple(entry.prefix.text for entry in (*namespaces.other_users, *namespaces.shared))
         own = tuple(entry.prefix.text for entry in namespaces.personal)
         if own:
-            return Layout(own[0], namespaces.personal[0].separator or separator, foreign, own[1:] and own)
+            parts = namespaces.personal[0].separator or separator
+            # What does not end where a name would begin is no prefix (RFC 2342 §5): the answer is garbled.
+            prefix = own[0] if own[0].endswith(parts) else ""
+            return Layout(prefix, parts, foreign, own[1:] and own)
     names = [view.folder.name for view in views if view.folder.name != INBOX]
     if not separator:
         separator = next((view.folder.separator for view in views if view.folder.separator), "")

@@ -159,6 +159,7 @@ DESTINATION: dict[str, Bent] = {
     "APPENDUID of nobody": Bent("RFC 4315 §3", rb"APPENDUID (\d+) \S+\]", rb"APPENDUID \1 4000000000]"),
     "PERMANENTFLAGS of a star alone": Bent("go-imap", rb"PERMANENTFLAGS \([^)]*\)", rb"PERMANENTFLAGS (\\*)"),
     "PERMANENTFLAGS NIL": Bent("RFC 3501 §7.1", rb"PERMANENTFLAGS \([^)]*\)", b"PERMANENTFLAGS NIL"),
+    "a garbled NAMESPACE": Bent("the fuzz", rb'\A\* NAMESPACE \(\(""', b"* NAMESPACE ((\xe4\xff\x80"),
     "FLAGS NIL": Bent("RFC 3501 §7.2.6", rb"\A\* FLAGS .*", b"* FLAGS NIL\r\n"),
     "EXISTS before the answer to APPEND": Bent(
         "RFC 3501 §6.3.11", rb"\A(\S+ OK \[APPENDUID)", rb"* 7 EXISTS\r\n\1"
