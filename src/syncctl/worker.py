@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync_tasks import engine, files, runtime, sourcestore
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.queue import UNRELEASED, Release
-from syncctl import holder, systemlog, tokens
+from syncctl import budget, holder, summaries, systemlog, tokens
 from syncctl.context import engine_environment
 from syncctl.process import Process
 from syncctl.resident import Forked
@@ -27,21 +26,6 @@ if TYPE_CHECKING:
     from syncctl.resident import Run
 
     Finished = Callable[["Context", "Job"], tuple["Job | None", Callable[[], None]]]
-
-#: sysexits.h: the engine could not be started, or the task's settings cannot be read.
-_EX_UNAVAILABLE: Final = 69
-_EX_CONFIG: Final = 78
-
-#: The reasons that have an exit code of their own (docs/exit-codes.md).
-_DECIDING: Final = {
-    121: "verify",
-    122: "brake_source_empty",
-    123: "brake_delete",
-    124: "parked",
-    125: "brake_vanished",
-    126: "source_incomplete",
-}
-_BRAKES: Final = ("brake_source_empty", "brake_delete", "brake_vanished")
 
 
 class Job(NamedTuple):
@@ -83,23 +67,27 @@ def _run(context: Context, job: Job, began: float) -> int | None:
         if holder.read(context.paths, job.task).stop:
             return None
         try:
-            child = _spawn(context, context.store.load(job.task), job)
+            task = context.store.load(job.task)
+            left = budget.left(context.paths, task, began)
+            if left is not None and left <= 0:
+                return budget.PARKED
+            child = _spawn(context, task, job, left)
         except NoSuchTaskError:
             return None
         except TaskFileError as error:
             systemlog.write(f"task {job.task}: settings: {error}")
-            return _EX_CONFIG
+            return summaries.EX_CONFIG
         except OSError as error:
             systemlog.write(f"task {job.task}: {context.engine}: {error.strerror}")
-            return _EX_UNAVAILABLE
+            return summaries.EX_UNAVAILABLE
         with suppress(ProcessLookupError):  # it has ended already
             holder.write(job.lock, holder.Holder(me, Process.of(child.pid), began=began, release=job.release))
     code = child.wait()
     return code if code >= 0 else 128 - code
 
 
-def _spawn(context: Context, task: Task, job: Job) -> Run:
-    """Start the engine.
+def _spawn(context: Context, task: Task, job: Job, most_bytes: int | None) -> Run:
+    """Start the engine; `most_bytes`: what may be read today, None without a limit.
 
     It inherits the task's lock: while it lives, the task runs, whatever happens to us.
     """
@@ -113,6 +101,7 @@ def _spawn(context: Context, task: Task, job: Job) -> Run:
         ),
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
         *engine.run(task, context.settings(), paths, job.release, job.project.words if job.project else ()),
+        *([] if most_bytes is None else [f"--exitwhenover={most_bytes}"]),
     ]
     loaded = context.resident
     log = os.open(
@@ -141,6 +130,7 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     paths = context.paths
     stopped = holder.read(paths, job.task).stop
     report = files.read_json(paths.report(job.task)) or {}
+    _spend(context, job.task, report, began)
     if report and not job.release.retry and not stopped:
         kept = paths.verified(job.task) if job.release.verify else paths.told(job.task)
         with suppress(OSError):  # a full disk costs the report for people
@@ -162,17 +152,28 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     return line
 
 
+def _spend(context: Context, name: str, report: Json, began: float) -> None:
+    """Count what a run has read, also one that was stopped, for the day on which it began."""
+    size = report.get("bytes_transferred")
+    with suppress(NoSuchTaskError, TaskFileError, OSError):
+        task = context.store.load(name)
+        budget.spend(context.paths, task, size if isinstance(size, int) else 0, began)
+
+
 def _publish(context: Context, job: Job, report: Json, began: float, exit_code: int) -> str:
     """Make the run the last result; give the line for the system log."""
     paths = context.paths
     retried = job.release.retry
-    summary = _summary(report, began, time.time(), exit_code, whole=not retried)
+    summary = summaries.summary(report, began, time.time(), exit_code, whole=not retried)
     summary["stage"] = job.project.stage if job.project else None
     _explain(context, job.task, summary)
+    begun = bool(report) or exit_code != budget.PARKED
+    if exit_code == budget.EXCEEDED or not begun:
+        summary |= budget.parked(time.time())
     failures = report.get("failures")
     rows = [row for row in failures if isinstance(row, dict)] if isinstance(failures, list) else []
     total = int(str(report.get("failures_total", len(rows))))
-    cut_short = retried and report.get("complete") is not True
+    cut_short = not begun or (retried and report.get("complete") is not True)
     try:
         runtime.publish(paths, job.task, summary, None if cut_short else rows, total)
     except OSError as error:  # the line below still tells of the run
@@ -181,7 +182,7 @@ def _publish(context: Context, job: Job, report: Json, began: float, exit_code: 
         f"task {job.task}: {summary['messages_transferred']} messages transferred, "
         f"{summary['messages_skipped']} skipped, {summary['messages_failed']} failed, "
         f"{summary['bytes_transferred']} bytes, {summary['seconds']:.1f} s, "
-        f"exit code {exit_code} ({summary['exit_name']})"
+        f"exit code {summary['exit_code']} ({summary['exit_name']})"
     )
 
 
@@ -212,79 +213,3 @@ def login_words(paths: Paths, task: Task, passfile: str) -> list[str]:
         return engine.password_login(task.remoteusername, passfile)
     source = sourcestore.load(paths, task.source).source
     return engine.source_login(source, task.remoteusername, passfile, paths)
-
-
-def _summary(report: Json, began: float, ended: float, exit_code: int, *, whole: bool) -> Json:
-    """Give the result of a run; what the engine could not report any more is made up from its end.
-
-    whole: the run was about all messages.
-    """
-    decided = _deciding(report.get("errors"), exit_code)
-    complete = report.get("exit_code") == exit_code
-    code = decided.get("code")
-    if exit_code and not complete:
-        code = "killed" if exit_code > 128 else "internal"
-    return {
-        "exit_code": exit_code,
-        "exit_name": str(report["exit_name"]) if complete else _exit_name(exit_code),
-        "exit_text": str(report.get("exit_text", "")) if complete else "",
-        "started_at": began,
-        "ended_at": ended,
-        "seconds": round(ended - began, 3),
-        **{
-            key: int(str(report.get(key, 0)))
-            for key in ("messages_transferred", "messages_skipped", "messages_failed", "bytes_transferred")
-        },
-        **_here(report if whole else {}),
-        "error": code if isinstance(code, str) else None,
-        "error_side": _text(decided.get("side")),
-        "run_again_at": _text(report.get("run_again_at")),
-        "brake_messages": _count(decided, "messages") if code in _BRAKES else None,
-        "brake_of": _count(decided, "of") if code in _BRAKES else None,
-        "host1": report.get("host1"),
-        "host2": report.get("host2"),
-    }
-
-
-#: Skips of messages that are on the destination.
-_PRESENT: Final = ("present", "duplicate", "cross_duplicate")
-
-
-def _here(report: Json) -> Json:
-    """Give how many of the source's messages are on the destination, and their size when all of them are."""
-    skipped, source = report.get("skipped"), report.get("host1")
-    if not isinstance(skipped, dict):
-        return {"messages_here": None, "bytes_here": None}
-    here = int(str(report.get("messages_transferred", 0)))
-    here += sum(int(str(skipped.get(why, 0))) for why in _PRESENT)
-    whole = isinstance(source, dict) and source.get("messages") == here
-    size = source.get("bytes") if whole and isinstance(source, dict) else None
-    return {"messages_here": here, "bytes_here": size if isinstance(size, int) else None}
-
-
-def _deciding(errors: object, exit_code: int) -> Json:
-    """Give the error that the exit code tells of: of those that have a code of their own, else the first."""
-    if not exit_code or not isinstance(errors, list):
-        return {}
-    found = [error for error in errors if isinstance(error, dict)]
-    own = (error for error in found if error.get("code") == _DECIDING.get(exit_code))
-    return next(own, found[0] if found else {})
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _count(error: Json, name: str) -> int | None:
-    """Give a number of an error's details, which the report has as text."""
-    text = error.get(name)
-    return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() else None
-
-
-def _exit_name(exit_code: int) -> str:
-    try:
-        return signal.Signals(exit_code - 128).name
-    except ValueError:
-        return {0: "EX_OK", _EX_UNAVAILABLE: "EX_UNAVAILABLE", _EX_CONFIG: "EX_CONFIG"}.get(
-            exit_code, "UNKNOWN"
-        )

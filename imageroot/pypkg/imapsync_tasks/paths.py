@@ -223,6 +223,11 @@ class Paths(NamedTuple):
         return self.imapsync / ".starts"
 
     @property
+    def budgets(self) -> Path:
+        """Give how much was read today from accounts whose provider limits that."""
+        return self.imapsync / ".budgets"
+
+    @property
     def watching(self) -> Path:
         """Give how the accounts of live tasks stand."""
         return self.imapsync / ".watching"

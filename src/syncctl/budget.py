@@ -1,0 +1,100 @@
+"""What a provider lets an account read in a day, over all runs and tasks of the instance.
+
+The providers' facts are a file that comes with the engine. What was read is kept in a file of the instance,
+for the day (UTC) alone; callers hold the instance lock.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from imapsync_tasks import files
+
+if TYPE_CHECKING:
+    from imapsync_tasks.errors import Json
+    from imapsync_tasks.paths import Paths
+    from imapsync_tasks.task import Task
+
+#: The exit codes "the transfer limit is reached" and "a server asked to wait" (docs/exit-codes.md).
+EXCEEDED: Final = 118
+PARKED: Final = 124
+
+
+def left(paths: Paths, task: Task, now: float) -> int | None:
+    """Give how many bytes may still be read today from the task's remote account; None: there is no limit."""
+    allowed = daily_bytes(task.remotehostname)
+    return allowed - _spent(paths, now).get(_account(task), 0) if allowed else None
+
+
+def spend(paths: Paths, task: Task, size_bytes: int, now: float) -> None:
+    """Count what a run has read from the task's remote account, where its provider has a limit."""
+    if size_bytes <= 0 or not daily_bytes(task.remotehostname):
+        return
+    spent = _spent(paths, now)
+    account = _account(task)
+    spent[account] = spent.get(account, 0) + size_bytes
+    files.replace(paths.budgets, json.dumps({"day": _day(now), "spent": spent}))
+
+
+def parked(now: float) -> Json:
+    """Give the members of a result that say: today's bytes are used up, it goes on tomorrow."""
+    return {
+        "exit_code": PARKED,
+        "exit_name": "EXIT_PARKED",
+        "exit_text": "today's bytes of the provider are used up",
+        "error": "parked",
+        "error_side": "host1",
+        "run_again_at": tomorrow(now).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def tomorrow(now: float) -> datetime:
+    """Give when the next day begins (UTC)."""
+    day = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day + timedelta(days=1)
+
+
+def daily_bytes(host: str) -> int:
+    """Give how many bytes a day the host's provider lets an account read; 0: no limit is known."""
+    host = host.lower().rstrip(".")
+    for names, limit in _limits():
+        if any(host.endswith(name[1:]) if name.startswith("*") else host == name for name in names):
+            return limit
+    return 0
+
+
+@functools.cache
+def _limits() -> tuple[tuple[tuple[str, ...], int], ...]:
+    """Read the facts: hosts, where a leading "*" stands for all that end so, and bytes a day."""
+    engine = find_spec("imapsync")
+    for folder in (engine and engine.submodule_search_locations) or ():
+        facts = files.read_json(Path(folder) / "providers" / "facts.json") or {}
+        rows = facts.get("providers")
+        return tuple(
+            (tuple(row["hosts"]), row["down"])
+            for row in (rows if isinstance(rows, list) else [])
+            if isinstance(row.get("down"), int)
+        )
+    return ()
+
+
+def _spent(paths: Paths, now: float) -> dict[str, int]:
+    """Give the bytes read today, by account; what is damaged counts as nothing."""
+    found = files.read_json(paths.budgets) or {}
+    spent = found.get("spent")
+    if found.get("day") != _day(now) or not isinstance(spent, dict):
+        return {}
+    return {name: size for name, size in spent.items() if isinstance(size, int) and size >= 0}
+
+
+def _day(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).date().isoformat()
+
+
+def _account(task: Task) -> str:
+    return f"{task.remoteusername} {task.remotehostname.lower().rstrip('.')}"
