@@ -84,35 +84,34 @@ class MessageCommands(LimitedCommands):
         """UID SEARCH with criteria as a person writes them: 'SENTSINCE 1-Jan-2020 NOT FROM "Müller"'.
 
         Answers by ESEARCH ranges where announced. A server that looks at a part only (RFC 9738) is asked for
-        the rest, one that says OK and tells no result, once more and plainly: some have no words for
-        "nothing". EncodingRefused at once when quotes or parentheses do not match. AnswerUnusable for more
-        messages than the folder has: a set from a server is never worth more than that.
+        the rest; one whose answer cannot be used, or who tells none, is asked once more and plainly: some
+        have no words for "nothing". EncodingRefused at once when quotes or parentheses do not match.
+        AnswerUnusable for more messages than the folder has: a set from a server is never worth more.
         """
         whole: Pending[UidSet] = self._made_of("UID SEARCH")
         ranges: list[tuple[int, int]] = []
-        silent = False
+        again = False
 
         def send(some: UidSet | None) -> Pending[UidSet | None]:
-            piece = self._search(criteria, some, plainly=silent)
+            piece = self._search(criteria, some, plainly=again)
             piece.on_done = lambda: taken(piece)
             return piece
 
         def taken(piece: Pending[UidSet | None]) -> None:
-            nonlocal silent
-            if piece.error is not None:
-                whole.fail(piece.error)
+            nonlocal again
+            error, found = piece.error, piece.result
+            if error is None and len(found or ()) > max(self.most_exists, self.message_limit or 0):
+                why = f"{len(found or ())} messages in a folder of {self.exists}"
+                error = AnswerUnusable("UID SEARCH", why, side=self.side)
+            untold = found is None if error is None else isinstance(error, AnswerUnusable)
+            if untold and not again:
+                again = True
+                if course.once_more() is not None:
+                    return
+            if error is not None:
+                whole.fail(error)
                 return
-            found = piece.result
-            if found is None:
-                if not silent:
-                    silent = True
-                    if course.once_more() is not None:
-                        return
-                found = UidSet()
-            if len(found) > max(self.most_exists, self.message_limit or 0):
-                why = f"{len(found)} messages in a folder of {self.exists}"
-                whole.fail(AnswerUnusable("UID SEARCH", why, side=self.side))
-                return
+            found = found or UidSet()
             ranges.extend(found.ranges)
             lowest = min((first for first, _ in found.ranges), default=0)
             if course.further(piece.code, len(found), lowest) is None:

@@ -199,7 +199,14 @@ def test_a_destination_that_does_so(kind: str, rich: bytes, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("rich", [RICH, BARE], ids=["rich", "bare"])
 @pytest.mark.parametrize(
-    "becomes", [b"", b'* ESEARCH (TAG "x") UID ALL 1:4294967295\r\n'], ids=["gone", "strange"]
+    "becomes",
+    [
+        b"",
+        b'* ESEARCH (TAG "x") UID ALL 1:4294967295\r\n',
+        b"* ESEARCH UID ALL 1:many\r\n",
+        b"* SEARCH many\r\n",
+    ],
+    ids=["gone", "strange", "garbled", "no number"],
 )
 def test_a_search_whose_result_does_not_come_is_made_once_more(
     becomes: bytes, rich: bytes, tmp_path: Path
