@@ -68,7 +68,7 @@ def _run(context: Context, job: Job, began: float) -> int | None:
             return None
         try:
             task = context.store.load(job.task)
-            left = budget.left(context.paths, task, began)
+            left = None if job.release.verify else budget.left(context.paths, task, began)
             if left is not None and left <= 0:
                 return budget.PARKED
             child = _spawn(context, task, job, left)
