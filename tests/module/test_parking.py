@@ -58,11 +58,11 @@ def ended_well(node: Node, task: str = NAME) -> bool:
 
 def test_a_parked_task_says_until_when_and_goes_on_by_itself(idle: Node) -> None:
     idle.save()
-    told = parks(idle, 1)
+    told = parks(idle, 8)
     row = shown(idle)
     assert (row["condition"], row["state"], row["queue_position"]) == ("server", "stopped", None)
     assert row["result"]["run_again_at"] == at(told)
-    until(lambda: ended_well(idle))
+    until(lambda: ended_well(idle), 40)
     result = runtime.result(idle.paths, NAME)
     assert result
     assert float(str(result["started_at"])) >= told
@@ -73,7 +73,7 @@ def test_a_parked_task_says_until_when_and_goes_on_by_itself(idle: Node) -> None
 
 def test_a_parked_task_goes_on_after_a_restart_also_when_the_queue_was_lost(idle: Node) -> None:
     idle.save()
-    told = parks(idle, 5)
+    told = parks(idle, 12)
     kill_timer(idle)
     assert idle.syncctl("resume").returncode == 0
     [entry] = queue.read(idle.paths)
@@ -82,7 +82,7 @@ def test_a_parked_task_goes_on_after_a_restart_also_when_the_queue_was_lost(idle
     idle.paths.queue.unlink()
     assert idle.syncctl("resume").returncode == 0
     assert shown(idle)["condition"] == "server"
-    until(lambda: ended_well(idle))
+    until(lambda: ended_well(idle), 40)
     assert len(runs(idle)) == 2
 
 
@@ -90,16 +90,16 @@ def test_a_parked_task_is_not_behind_those_that_came_meanwhile(idle: Node) -> No
     idle.publish(max_parallel=1)
     running, later = idle.save(task_id="b"), idle.save(task_id="c")
     parked = idle.save()
-    parks(idle, 1, parked)
+    parks(idle, 8, parked)
     (idle.home / "seconds").write_text("30")
     idle.syncctl("start", "--detach", running, later)
-    until(lambda: state(idle, parked) == "queued")
+    until(lambda: state(idle, parked) == "queued", 30)
     with idle.store.locked():
         found = runtime.states(idle.paths, [parked, later])
     assert (found[parked].position, found[later].position) == (1, 2)
     (idle.home / "seconds").write_text("0")
     os.kill(engine_pid(idle, running), signal.SIGTERM)
-    until(lambda: len(runs(idle)) == 4)
+    until(lambda: len(runs(idle)) == 4, 30)
     assert runs(idle)[2:] == [f"{parked}.state", f"{later}.state"]
 
 
