@@ -29,6 +29,7 @@ class Selection(NamedTuple):
 
     search: str = ""
     condition: str = ""
+    project: str = ""
     sort: str = ""
     descending: bool = False
     page: int = 0
@@ -47,6 +48,8 @@ class Selection(NamedTuple):
     def fits(self, row: Json) -> bool:
         """Tell whether a task of list-tasks is meant: each word of the search is somewhere in it."""
         if self.condition and row["condition"] != self.condition:
+            return False
+        if self.project and row["project"] != self.project:
             return False
         text = "\n".join(str(row[name]) for name in _SEARCHED).casefold()
         return all(word in text for word in self.search.casefold().split())

@@ -11,6 +11,7 @@ export function createRouter() {
       { path: "/", alias: "/status", component: Status },
       { path: "/settings", component: () => import("../views/Settings.vue") },
       { path: "/sources", component: () => import("../views/Sources.vue") },
+      { path: "/projects", component: () => import("../views/Projects.vue") },
       { path: "/tasks", component: () => import("../views/Tasks.vue") },
       { path: "/task", component: () => import("../views/EditTask.vue") },
       { path: "/import", component: () => import("../views/ImportTasks.vue") },

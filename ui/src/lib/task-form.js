@@ -57,6 +57,7 @@ export function emptyForm() {
     security: "tls",
     tls_trust: "tofu",
     source: "",
+    project: "",
     foldersynchronization: "all",
     sieve_enabled: false,
     patterns: [],
@@ -85,6 +86,7 @@ export function formOfTask(task) {
     security: task.security,
     tls_trust: task.tls_trust || "tofu",
     source: task.source || "",
+    project: task.project || "",
     foldersynchronization: task.foldersynchronization,
     sieve_enabled: task.sieve_enabled,
     patterns: parseExclusions(task.exclude),
@@ -152,6 +154,7 @@ export function taskInput(form) {
     delete_remote_older: older,
     exclude: form.foldersynchronization === "exclusion" ? formatExclusions(form.patterns) : "",
     cron: scheduleOf(form),
+    project: form.project,
     foldersynchronization: form.foldersynchronization,
     sieve_enabled: form.foldersynchronization === "inbox" && form.sieve_enabled,
   };

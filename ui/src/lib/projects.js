@@ -1,0 +1,41 @@
+/** Projects: their stages, their form, and how the states of their mailboxes are ordered. */
+
+/** In the order in which a wave goes through them. */
+export const STAGES = ["prepared", "pre-stage", "full", "delta", "final", "after", "closed"];
+
+/** The values of an empty form. Numbers are text: that is what fields hold. */
+export function emptyProject() {
+  return {
+    project: "",
+    title: "",
+    stage: "prepared",
+    before_days: "90",
+    cron: "",
+    jobs: "0",
+    paused: false,
+  };
+}
+
+/** The values of a form for a row of list-projects. */
+export function formOfProject(row) {
+  const { project, title, stage, before_days, cron, jobs, paused } = row;
+  return { project, title, stage, before_days: `${before_days}`, cron, jobs: `${jobs}`, paused };
+}
+
+/** The input of set-project. */
+export function projectInput(form) {
+  return { ...form, before_days: Number(form.before_days), jobs: Number(form.jobs) };
+}
+
+/** How much of a project is there, in percent by bytes, else by mailboxes; null while nothing is known. */
+export function percentDone(facts) {
+  if (facts.bytes_total > 0 && !facts.not_counted) {
+    return (100 * facts.bytes_done) / facts.bytes_total;
+  }
+  return facts.mailboxes_total ? (100 * facts.mailboxes_complete) / facts.mailboxes_total : null;
+}
+
+/** States that some mailbox is in, with their numbers, in the order of the way. */
+export function statesOf(facts) {
+  return Object.entries(facts.states).filter(([, count]) => count > 0);
+}
