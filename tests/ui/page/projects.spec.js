@@ -101,14 +101,9 @@ test.beforeEach(({ node }) => {
   node.actions["get-project"] = () => facts;
 });
 
-test("projects are listed, and one is opened by its address", async ({
-  page,
-  open,
-}) => {
+test("projects are listed, and one is opened by its address", async ({ page, open }) => {
   const app = await open("projects");
-  await expect(
-    app.getByRole("cell", { name: "Older mail first" }),
-  ).toBeVisible();
+  await expect(app.getByRole("cell", { name: "Older mail first" })).toBeVisible();
   await expect(app.getByText("Its file is damaged")).toBeVisible();
   await expect(app.getByText("(paused)")).toBeVisible();
   await shoot(page, "projects");
@@ -149,14 +144,10 @@ test("all of a project, or those with one reason, are started, verified, counted
   await expect(app.getByText("59 mailboxes were started.")).toBeVisible();
   await app.getByRole("button", { name: "Verify all" }).click();
   await expect(app.getByText("59 verifications were started.")).toBeVisible();
-  await app
-    .getByRole("button", { name: "Try again: A server refused the login" })
-    .click();
+  await app.getByRole("button", { name: "Try again: A server refused the login" }).click();
   await expect(app.getByText("59 mailboxes were started.")).toBeVisible();
   await app.getByRole("button", { name: "Count mailboxes" }).click();
-  await expect(
-    app.getByText("59 mailboxes were counted, 1 could not be."),
-  ).toBeVisible();
+  await expect(app.getByText("59 mailboxes were counted, 1 could not be.")).toBeVisible();
   expect(node.inputsOf("run-tasks")).toEqual([
     { verb: "start", filter: { project: "wave1" } },
     { verb: "verify", filter: { project: "wave1" } },
@@ -164,11 +155,7 @@ test("all of a project, or those with one reason, are started, verified, counted
   ]);
 });
 
-test("the reports of a project and of a mailbox are files", async ({
-  page,
-  node,
-  open,
-}) => {
+test("the reports of a project and of a mailbox are files", async ({ page, node, open }) => {
   node.actions["get-report"] = ({ project, localuser, format }) => ({
     file_name: `${project ?? localuser}.${format}`,
     media_type: "text/html",
@@ -216,9 +203,7 @@ test("a project is saved with numbers, and a refusal stands at its field", async
   await app.getByLabel("Schedule", { exact: true }).fill("60m");
   await shoot(page, "project-form");
   await app.getByRole("button", { name: "Save" }).click();
-  await expect(
-    app.getByRole("dialog").getByText("59m", { exact: false }),
-  ).toBeVisible();
+  await expect(app.getByRole("dialog").getByText("59m", { exact: false })).toBeVisible();
   node.actions["set-project"] = () => ({ project: "wave3", created: true });
   await app.getByLabel("Schedule", { exact: true }).fill("30m");
   await app.getByRole("button", { name: "Save" }).click();
@@ -238,7 +223,5 @@ test("only a project without tasks can be deleted", async ({ node, open }) => {
   node.actions["delete-project"] = ({ project }) => ({ project });
   const app = await open("projects");
   await app.getByRole("button", { name: "Delete" }).click();
-  await expect
-    .poll(() => node.inputsOf("delete-project"))
-    .toEqual([{ project: "wave2" }]);
+  await expect.poll(() => node.inputsOf("delete-project")).toEqual([{ project: "wave2" }]);
 });

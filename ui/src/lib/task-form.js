@@ -154,7 +154,8 @@ export function taskInput(form) {
     delete_remote_older: older,
     exclude: form.foldersynchronization === "exclusion" ? formatExclusions(form.patterns) : "",
     cron: scheduleOf(form),
-    project: form.project,
+    // A task stays in the project that it has.
+    ...(form.project ? { project: form.project } : {}),
     foldersynchronization: form.foldersynchronization,
     sieve_enabled: form.foldersynchronization === "inbox" && form.sieve_enabled,
   };
