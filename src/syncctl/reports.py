@@ -21,6 +21,7 @@ _FOLDER: Final = (
     *("different", "bytes"),
 )
 _FAILURE: Final = ("folder", "uid", "message_id", "subject", "date", "size_bytes", "reason", "server_text")
+_DIFFERENCE: Final = ("folder", "uid", "message_id", "kind", "expected", "found")
 #: Longest report of the engine that is read: a hundred thousand failures have room.
 _MAX_BYTES: Final = 64 << 20
 
@@ -36,7 +37,11 @@ def report(context: Context, request: Json) -> Json:
         return {"refusals": [Refusal("report_not_found").as_json()]}
     verified = files.read_json(context.paths.verified(name)) or {}
     if isinstance(verified.get("verify"), dict):
-        facts |= {"verify": verified["verify"], "verified_at": verified.get("ended_at")}
+        facts |= {
+            "folders": _compared(_rows(facts, "folders"), _rows(verified, "folders")),
+            "verify": verified["verify"],
+            "verified_at": verified.get("ended_at"),
+        }
         content = json.dumps(facts, indent=1).encode("ascii")
     if request["format"] == "json":
         return {"content": content.decode("ascii", "replace")}
@@ -60,16 +65,28 @@ def _who(context: Context, task: Task) -> html.Who:
     )
 
 
+def _compared(folders: list[Json], verified: list[Json]) -> list[Json]:
+    """Give the rows of the last run with how many differences the last comparison found in each."""
+    different = {row.get("source"): row.get("different") for row in verified}
+    return [row | {"different": different.get(row.get("source"), row.get("different"))} for row in folders]
+
+
 def _table(facts: Json, *, subjects: bool) -> str:
-    """Give folders, then failures, as lines of one table; the first column says which."""
+    """Give folders, failures, then what a comparison found, in one table; the first column says which."""
     text = io.StringIO()
-    table = csv.writer(text)
-    failure = [name for name in _FAILURE if subjects or name != "subject"]
-    table.writerow(["row", *_FOLDER, *failure])
-    for row in _rows(facts, "folders"):
-        table.writerow(["folder", *(cell(row.get(name)) for name in _FOLDER), *[""] * len(failure)])
-    for row in _rows(facts, "failures"):
-        table.writerow(["failure", *[""] * len(_FOLDER), *(cell(row.get(name)) for name in failure)])
+    failure = tuple(name for name in _FAILURE if subjects or name != "subject")
+    columns = dict.fromkeys(("row", *_FOLDER, *failure, *_DIFFERENCE))
+    table = csv.DictWriter(text, list(columns))
+    table.writeheader()
+    verify = facts.get("verify")
+    differences = _rows(verify, "exceptions") if isinstance(verify, dict) else []
+    for kind, names, rows in (
+        ("folder", _FOLDER, _rows(facts, "folders")),
+        ("failure", failure, _rows(facts, "failures")),
+        ("difference", _DIFFERENCE, differences),
+    ):
+        for row in rows:
+            table.writerow({"row": kind} | {name: cell(row.get(name)) for name in names})
     return text.getvalue()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +106,11 @@ def test_what_was_lost_after_the_sync_is_found_kept_and_in_the_report(
     machine = mail.action("get-report", {**task, "format": "json"}).output["content"]
     (exception,) = json.loads(machine)["verify"]["exceptions"]
     assert (exception["folder"], exception["uid"]) == ("INBOX", 2)
+    assert [(row["source"], row["different"]) for row in json.loads(machine)["folders"]] == [("INBOX", 1)]
+    table = mail.action("get-report", {**task, "format": "csv"}).output["content"]
+    told = list(csv.DictReader(io.StringIO(table)))
+    assert [(row["row"], row["different"]) for row in told] == [("folder", "1"), ("difference", "")]
+    assert [told[1][key] for key in ("folder", "uid", "kind")] == ["INBOX", "2", "missing"]
     page = mail.action("get-report", task).output["content"]
     assert "Messages checked" in page
     mail.paths.verified("bob_a").write_bytes(b"{}")
