@@ -75,6 +75,7 @@ def check(context: Context, looker: Engine, reach: Reach, request: Json, seconds
                 worker.login_words(context.paths, task, look.passfile(password)),
                 look.truststore(_known(context, task)),
             ),
+            *reach.way(remote),
             *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
             *engine.selection(task),
             "--justlogin",
@@ -108,8 +109,8 @@ def test_source(context: Context, request: Json) -> Json:
             return {"remoteusername": user, **diagnosis.remote_login(diagnosis.NOT_ALLOWED)}
         with OneShot(looker) as look:
             login = engine.source_login(source, user, look.passfile(password), context.paths)
-            words = [*engine.source(remote, login, look.truststore(None)), "--justlogin", *_timeouts(LOGIN_S)]
-            report = look.run(words, LOGIN_S)
+            words = [*engine.source(remote, login, look.truststore(None)), *reach.way(remote)]
+            report = look.run([*words, "--justlogin", *_timeouts(LOGIN_S)], LOGIN_S)
         told = _explained(context, name, remote, reach.told(remote, report))
         return {"remoteusername": user, **diagnosis.remote_login(told)}
 
@@ -180,7 +181,7 @@ def _look(context: Context, request: Json, *words: str, seconds: float) -> Json:
     with Engine(context) as looker, OneShot(looker) as look:
         login = engine.password_login(remote.remoteusername, look.passfile(password))
         source = engine.source(remote, login, look.truststore(known))
-        report = look.run([*source, *words], seconds)
+        report = look.run([*source, *reach.way(remote), *words], seconds)
     return reach.told(remote, report)
 
 

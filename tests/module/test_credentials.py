@@ -128,7 +128,7 @@ def test_any_port_is_tried_outside(node: Node, host: str) -> None:
     assert judged(node, host, 22, inside()) is None
 
 
-def test_a_name_that_moves_inside_while_it_is_tried_tells_nothing(
+def test_a_name_that_moves_inside_before_it_is_tried_is_tried_where_it_was(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = ["192.0.2.1", "198.51.100.7"]
@@ -136,10 +136,19 @@ def test_a_name_that_moves_inside_while_it_is_tried_tells_nothing(
     asked = reach.Reach(node.store, inside())
     remote = Remote("moving.example", 22, "u", "tls", "tofu")
     assert asked.refusal(remote) is None
-    banner = {"exit_code": 1, "errors": [{"side": "host1", "code": "protocol", "server_text": "SSH-2.0"}]}
-    told = asked.told(remote, banner)
-    assert "SSH" not in json.dumps(told)
-    assert told["errors"] == [{"side": "host1", "code": "not_allowed"}]
+    assert asked.way(remote) == ["--via1=192.0.2.1"]
+    assert answers == ["198.51.100.7"]
+
+
+def test_a_name_without_an_address_is_not_looked_up_again_by_the_engine(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    asked = reach.Reach(node.store, inside())
+    assert asked.way(Remote("late.example", 22, "u", "tls", "tofu")) == ["--via1=none"]
 
 
 @pytest.mark.parametrize("allowed", ["127.0.0.1", "127.0.0.0/8", "LOCALHOST"])
@@ -175,6 +184,19 @@ def reporting(node: Node, error: dict[str, str]) -> None:
     report: dict[str, object] = {"exit_code": 1, "errors": [{"side": "host1", **error}]}
     loop = f"case $word in --report=*) echo '{json.dumps(report)}' >${{word#--report=}};; esac"
     node.engine(f"#!/bin/sh\nfor word; do {loop}; done\n")
+
+
+def test_each_look_at_an_account_is_bound_to_the_address_that_was_judged(idle: Node) -> None:
+    seen = idle.home / "seen"
+    idle.engine(f"""#!/bin/sh\nprintf '%s\\n' "$@" >> '{seen}'\n""")
+    for host, address in (("0x7f000001", "127.0.0.1"), ("nowhere.invalid", "none")):
+        idle.action("create-task", request(remotehostname=host))
+        for look in ("test-remote", "list-remote-folders"):
+            idle.action(look, account(remotehostname=host, remotepassword="x"))
+        words = seen.read_text().split()
+        assert words.count(f"--host1={host}") == 3
+        assert [word for word in words if word.startswith("--via1")] == [f"--via1={address}"] * 3
+        seen.unlink()
 
 
 def test_ports_inside_answer_alike_whether_closed_silent_or_of_something_else(idle: Node) -> None:

@@ -41,13 +41,11 @@ class Reach:
         self._store = store
         self._settings = settings
         self._known: frozenset[tuple[str, int]] | None = None
-        self._addresses: dict[str, list[_Address]] = {}
+        self._addresses: dict[str, list[str]] = {}
 
     def is_guarded(self, host: str) -> bool:
         """Tell whether a server lies where little may be tried and less told, and nobody allowed it."""
-        if host not in self._addresses:
-            self._addresses[host] = lookup(host)
-        addresses = self._addresses[host]
+        addresses = [_plain(one) for one in self._of(host)]
         return any(self._is_inside(one) for one in addresses) and not self._is_allowed(host, addresses)
 
     def refusal(self, remote: Remote) -> Refusal | None:
@@ -58,18 +56,24 @@ class Reach:
             return None
         return Refusal("host_not_allowed", "remotehostname", remote.remotehostname)
 
-    def told(self, remote: Remote, report: Json) -> Json:
-        """Give what may be told of a look at a server; one that worked needs no thought.
+    def way(self, remote: Remote) -> list[str]:
+        """Give the words that bind the engine to the addresses that were judged.
 
-        The name is looked up once more: it may have become another server's while it was tried.
+        The name is not looked up a second time: it may have become another server's.
         """
-        if report.get("exit_code") == 0:
+        return [f"--via1={address}" for address in self._of(remote.remotehostname) or ["none"]]
+
+    def told(self, remote: Remote, report: Json) -> Json:
+        """Give what may be told of a look at a server; one that worked needs no thought."""
+        if report.get("exit_code") == 0 or not self.is_guarded(remote.remotehostname):
             return report
-        host = remote.remotehostname
-        self._addresses[host] = [*self._addresses.get(host, []), *lookup(host)]
-        if self.refusal(remote):
-            return diagnosis.NOT_ALLOWED
-        return diagnosis.guarded(report) if self.is_guarded(host) else report
+        return diagnosis.guarded(report)
+
+    def _of(self, host: str) -> list[str]:
+        """Give the addresses of a host, looked up once: what is judged, tried and told is the same server."""
+        found = self._addresses.get(host)
+        # Of two threads that look a name up at once the first one's answer counts for both.
+        return self._addresses.setdefault(host, lookup(host)) if found is None else found
 
     def _is_inside(self, address: _Address) -> bool:
         if address.is_loopback or address.is_link_local or _in(address, "0.0.0.0/8") or _in(address, "::"):
@@ -107,16 +111,16 @@ def is_entry(text: str) -> bool:
     return True
 
 
-def lookup(host: str, seconds: float = _LOOKUP_S) -> list[_Address]:
-    """Give the addresses that the engine would connect to, however they are spelled; none: unknown name."""
-    found: list[_Address] = []
+def lookup(host: str, seconds: float = _LOOKUP_S) -> list[str]:
+    """Give the addresses of a host, in the system's order; none: unknown name, or no answer in time."""
+    found: list[str] = []
 
     def ask() -> None:
         try:
             answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return
-        found.extend(_plain(str(answer[4][0])) for answer in answers)
+        found.extend(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()

@@ -86,8 +86,27 @@ def endpoint(options: Parsed, side: int, home: str) -> Endpoint:
         keepalive=options.flag(f"keepalive{side}", default=True),
         tls_minimum=minimum,
         tls_ciphers=ciphers,
+        addresses=_addresses(options, side),
     )
     return made if not timeout else made._replace(connect_timeout_s=min(made.connect_timeout_s, timeout))
+
+
+def _addresses(options: Parsed, side: int) -> tuple[str, ...] | None:
+    """Give where to connect in place of the host's addresses; None where nothing else was asked for."""
+    given = options.texts(f"via{side}")
+    if not given:
+        return None
+    if given == ("none",):
+        return ()
+    import ipaddress
+
+    for address in given:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            message = f"Option --via{side}: '{address}' is no IP address."
+            raise UsageError(message, option=f"via{side}") from None
+    return given
 
 
 def _lowest_version(words: str) -> str:

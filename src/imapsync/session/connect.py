@@ -1,18 +1,17 @@
-"""From a host name to a greeted connection: TCP, TLS with its trust decision, STARTTLS."""
+"""From a host name to a greeted connection: TLS with its trust decision, STARTTLS."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import re
-import socket
 import ssl
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.patience import asked_to_wait
 from imapsync.session.certificate import CertificateInfo, describe
-from imapsync.session.endpoint import AUTO_PROBE_TIMEOUT_S, IMAPS_PORT, Endpoint, Security
+from imapsync.session.endpoint import IMAPS_PORT, Endpoint, Security
 from imapsync.session.errors import (
     AskedToWait,
     CommandRefused,
@@ -21,8 +20,8 @@ from imapsync.session.errors import (
     TimedOut,
     TlsFailed,
 )
-from imapsync.session.link import Link
 from imapsync.session.pending import Pending
+from imapsync.session.tcp import listens, tcp
 from imapsync.session.trust import Judge
 from imapsync.terms import Side
 from imapsync.wire.command import Command, LiteralMode
@@ -30,6 +29,7 @@ from imapsync.wire.parser import capability_names
 from imapsync.wire.responses import Capabilities, Status
 
 if TYPE_CHECKING:
+    from imapsync.session.link import Link
     from imapsync.session.trace import Trace
     from imapsync.wire.limits import Bounds
     from imapsync.wire.responses import Code, Response
@@ -98,7 +98,7 @@ async def _decide(endpoint: Endpoint) -> Endpoint:
     security = endpoint.security
     port = endpoint.effective_port()
     if security is Security.AUTO:
-        if port == IMAPS_PORT or (not endpoint.port and await _listens(endpoint.host, IMAPS_PORT)):
+        if port == IMAPS_PORT or (not endpoint.port and await listens(endpoint)):
             security, port = Security.TLS, IMAPS_PORT
         else:
             security = Security.STARTTLS_IF_OFFERED
@@ -109,7 +109,7 @@ async def _connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, l
     """Connect to an endpoint whose security and port are decided."""
     judge = Judge(endpoint, side)
     for _ in range(_MAX_ATTEMPTS):
-        link = await _tcp(endpoint, side, trace, limits)
+        link = await tcp(endpoint, side, trace, limits)
         try:
             greeted = await _greet(link, endpoint, judge)
         except _NotVerified as refusal:
@@ -123,42 +123,6 @@ async def _connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, l
         link.abort()
         await link.closed()
     raise TlsFailed("the server shows another certificate at each connection", side=side)
-
-
-async def _listens(host: str, port: int) -> bool:
-    """Tell whether something accepts connections there."""
-    try:
-        async with asyncio.timeout(AUTO_PROBE_TIMEOUT_S):
-            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, host, port)
-    except (OSError, TimeoutError):
-        return False
-    transport.abort()
-    return True
-
-
-async def _tcp(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Bounds) -> Link:
-    loop = asyncio.get_running_loop()
-    try:
-        transport, link = await loop.create_connection(
-            lambda: Link(side, endpoint.timeout_s, trace, limits), endpoint.host, endpoint.port
-        )
-    except socket.gaierror as error:
-        message = f"no address for the host name {endpoint.host}: {error.strerror}"
-        retryable = error.errno == socket.EAI_AGAIN
-        raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=retryable) from None
-    except UnicodeError:
-        message = f"not a host name: {endpoint.host}"
-        raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=False) from None
-    except OSError as error:
-        message = f"no connection to {endpoint.host}:{endpoint.port}: {error.strerror or error}"
-        cause = "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
-        raise ConnectionFailed(message, cause=cause, side=side) from None
-    connected = transport.get_extra_info("socket")
-    if endpoint.keepalive and connected is not None:
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if trace is not None:
-        trace.note(f"connected to {endpoint.host}:{endpoint.port}")
-    return link
 
 
 async def _greet(link: Link, endpoint: Endpoint, judge: Judge) -> Greeted | None:

@@ -60,7 +60,8 @@ class Endpoint(NamedTuple):
     tofu_path: the file of remembered certificates (made 0600), None: remembered only while this process
     lives. ca_file: PEM file used in place of the system's authorities. tls_minimum: "1.0", "1.1", "1.2" or
     "1.3"; below 1.2 only for servers that have nothing better. tls_ciphers: OpenSSL cipher list for TLS up to
-    1.2, "" for the default.
+    1.2, "" for the default. addresses: where to connect, tried in this order, whatever the host's name
+    resolves to (empty: to nothing); the certificate is still the host's.
     """
 
     host: str
@@ -74,6 +75,7 @@ class Endpoint(NamedTuple):
     keepalive: bool = True
     tls_minimum: str = "1.2"
     tls_ciphers: str = ""
+    addresses: tuple[str, ...] | None = None
 
     def effective_port(self) -> int:
         """Give the port to connect to (RFC 8314 §7.1, RFC 3501 §2.1)."""

@@ -105,6 +105,8 @@ def test_one_side_is_enough_to_log_in_and_to_measure() -> None:
         (["--proxyauth1"], "proxyauth1", "--authuser1"),
         (["--timeout1", "-1"], "timeout1", "negative"),
         (["--host1", "a b"], "host1", "no host name"),
+        (["--via1", "192.0.2.1", "--via1", "example.org"], "via1", "'example.org' is no IP address"),
+        (["--via1", "none", "--via1", "192.0.2.1"], "via1", "'none' is no IP address"),
         (["--exclude", "("], "exclude", "never closed"),
         (["--exclude", ""], "exclude", "empty"),
         (["--include", "a\\p{L}"], "include", "\\p"),
@@ -146,6 +148,15 @@ def test_defaults_are_the_documented_ones() -> None:
     assert not found.deletion.destination
     assert found.source.trust.mode == "tofu"
     assert found.source.tofu_path == "/nowhere/.local/state/imapsync/trust.json"
+
+
+def test_a_host_can_be_bound_to_addresses_or_to_none() -> None:
+    assert made().source.addresses is None
+    assert made("--via1", "192.0.2.1", "--via1", "2001:db8::1").source.addresses == (
+        "192.0.2.1",
+        "2001:db8::1",
+    )
+    assert made("--via1", "none").source.addresses == ()
 
 
 def test_names_reach_their_rules() -> None:

@@ -273,6 +273,34 @@ async def test_a_host_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -
     assert not caught.value.retryable
 
 
+async def test_given_addresses_are_tried_in_order_and_the_name_never_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_up: list[object] = []
+    original = socket.getaddrinfo
+
+    def spy(host: object, *rest: object, **named: object) -> object:
+        looked_up.append(host)
+        return original(host, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", spy)
+    with Dovecot() as server:
+        server.add_user("anna")
+        closed = "127.77.66.55"
+        async with await open_account(
+            server, "anna", host="moved.invalid", addresses=(closed, server.host)
+        ) as session:
+            assert session.endpoint.host == "moved.invalid"
+    assert "moved.invalid" not in looked_up
+
+
+async def test_a_host_that_had_no_address_is_not_looked_up_again() -> None:
+    with pytest.raises(ConnectionFailed) as caught:
+        await open_session(Endpoint("localhost", 143, Security.NONE, addresses=()), None)
+    assert caught.value.details == {"cause": "unknown_host"}
+    assert not caught.value.retryable
+
+
 async def test_a_name_with_letters_beyond_ascii_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 

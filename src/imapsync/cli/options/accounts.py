@@ -19,6 +19,17 @@ ROWS: tuple[Option, ...] = (
         default="993 with SSL, else 143",
         fills="{role}.port",
     ),
+    *both(
+        "via",
+        Kind.TEXT,
+        CREDENTIALS,
+        "Connect to this address, whatever the name of host{n} resolves to; certificates are still checked "
+        "for that name. May be repeated: the first that accepts is taken. 'none': the name has no "
+        "address and is not looked up.",
+        repeat=True,
+        ours=True,
+        fills="{role}.addresses",
+    ),
     *both("user", Kind.TEXT, CREDENTIALS, "Whose mailbox on host{n}.", fills="{role}_credentials.user"),
     *both(
         "password",

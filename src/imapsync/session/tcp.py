@@ -1,0 +1,73 @@
+"""A TCP connection to an endpoint: the addresses of its name, or those that were given."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, TypeVar
+
+from imapsync.session.endpoint import AUTO_PROBE_TIMEOUT_S, IMAPS_PORT, Endpoint
+from imapsync.session.errors import ConnectionFailed
+from imapsync.session.link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imapsync.session.trace import Trace
+    from imapsync.terms import Side
+    from imapsync.wire.limits import Bounds
+
+_Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
+
+
+async def listens(endpoint: Endpoint) -> bool:
+    """Tell whether something accepts connections at the imaps port."""
+    try:
+        async with asyncio.timeout(AUTO_PROBE_TIMEOUT_S):
+            transport, _ = await _open(endpoint, asyncio.Protocol, IMAPS_PORT)
+    except (OSError, TimeoutError):
+        return False
+    transport.abort()
+    return True
+
+
+async def _open(
+    endpoint: Endpoint, protocol: Callable[[], _Protocol], port: int
+) -> tuple[asyncio.Transport, _Protocol]:
+    """Connect to the first address that accepts; the last one's OSError when none does."""
+    loop = asyncio.get_running_loop()
+    addresses = (endpoint.host,) if endpoint.addresses is None else endpoint.addresses
+    if not addresses:
+        raise socket.gaierror(socket.EAI_NONAME, "it was looked up before, and had none")
+    *others, last = addresses
+    for address in others:
+        try:
+            return await loop.create_connection(protocol, address, port)
+        except OSError:
+            continue
+    return await loop.create_connection(protocol, last, port)
+
+
+async def tcp(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Bounds) -> Link:
+    """Connect to the endpoint's port; ConnectionFailed: its cause is unknown_host, refused or unreachable."""
+    try:
+        transport, link = await _open(
+            endpoint, lambda: Link(side, endpoint.timeout_s, trace, limits), endpoint.port
+        )
+    except socket.gaierror as error:
+        message = f"no address for the host name {endpoint.host}: {error.strerror}"
+        retryable = error.errno == socket.EAI_AGAIN
+        raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=retryable) from None
+    except UnicodeError:
+        message = f"not a host name: {endpoint.host}"
+        raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=False) from None
+    except OSError as error:
+        message = f"no connection to {endpoint.host}:{endpoint.port}: {error.strerror or error}"
+        cause = "refused" if isinstance(error, ConnectionRefusedError) else "unreachable"
+        raise ConnectionFailed(message, cause=cause, side=side) from None
+    connected = transport.get_extra_info("socket")
+    if endpoint.keepalive and connected is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if trace is not None:
+        trace.note(f"connected to {endpoint.host}:{endpoint.port}")
+    return link
