@@ -48,9 +48,18 @@ def list_service_providers(
     return sorted(found, key=_sort_key(rdb, sortby))
 
 
-def get_smarthost_settings(rdb: redis.Redis) -> dict[str, str]:
-    """Give the smart host settings of the cluster; empty when none are set."""
-    return cast("dict[str, str]", rdb.hgetall("cluster/smarthost"))
+def get_smarthost_settings(rdb: redis.Redis) -> dict[str, Any]:
+    """Give the smart host settings of the cluster; those of a new cluster, not enabled, when none are set."""
+    found = cast("dict[str, str]", rdb.hgetall("cluster/smarthost"))
+    return {
+        "port": int(found.get("port", "587")),
+        "host": found.get("host", ""),
+        "username": found.get("username", ""),
+        "password": found.get("password", ""),
+        "enabled": found.get("enabled") == "1",
+        "encrypt_smtp": found.get("encrypt_smtp", "starttls"),
+        "tls_verify": found.get("tls_verify", "1") == "1",
+    }
 
 
 def get_bound_domain_list(rdb: redis.Redis, module_id: str | None = None) -> list[str]:

@@ -137,6 +137,10 @@ ERRORS: Final[dict[str, Kind]] = {
         "remoteusername",
         "signed in, but the mailbox is not within reach: not granted, IMAP switched off, or disabled",
     ),
+    "smarthost_missing": Kind(
+        1, "addresses", "the cluster has no mail relay: set it in Settings, Email notifications"
+    ),
+    "mail_not_sent": Kind(1, "addresses", "the cluster's mail relay did not take the message"),
     "invalid_csv": Kind(INVALID_INPUT, "csv_secret", "the file is not a CSV file with the required columns"),
 }
 

@@ -206,6 +206,16 @@ class Paths(NamedTuple):
             name[:-8] for name in _listing(self.projects) if name.endswith(".project") and name[0] != "."
         )
 
+    @property
+    def notices(self) -> Path:
+        """Give who is told by mail, and of what."""
+        return self.imapsync / ".notices"
+
+    @property
+    def notices_told(self) -> Path:
+        """Give what they were told already."""
+        return self.imapsync / ".notices-told"
+
     def source_names(self) -> list[str]:
         """Give the names of all sources, sorted."""
         return sorted(
