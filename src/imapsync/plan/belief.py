@@ -131,11 +131,28 @@ def spared(record: FolderRecord, source: Numbers, destination: Numbers, *, repla
     return Spared.MOVED
 
 
-def questions(record: FolderRecord, source: Numbers, destination: Numbers, wishes: Wishes) -> Questions:
-    """Give what has to be asked of a known pair; asked again with the numbers that opening it told."""
+def last_known(record: FolderRecord, last: Sequence[Pair]) -> int:
+    """Give the highest source UID whose flags the journal may know. last: the last pairs that have a copy.
+
+    A message that came between the opening of a folder and its reading has UIDNEXT or more, and was copied.
+    """
+    return max(record.source.uidnext - 1, *(pair.source_uid for pair in last), 0)
+
+
+def questions(
+    record: FolderRecord,
+    source: Numbers,
+    destination: Numbers,
+    wishes: Wishes,
+    last: Sequence[Pair] = (),
+) -> Questions:
+    """Give what has to be asked of a known pair; asked again with the numbers that opening it told.
+
+    last: the last pairs that have a copy.
+    """
     listed = not record.settled or record.rules != wishes.rules or wishes.lists
     return Questions(
-        flags=_flags_to_ask(record, source, wishes),
+        flags=_flags_to_ask(record, source, wishes, last),
         source_new=record.source.uidnext if not listed and source.uidnext > record.source.uidnext else 0,
         source_list=listed or source.messages < record.source.messages,
         destination_new=max(1, record.destination.uidnext)
@@ -191,6 +208,16 @@ def same_messages(
     return True
 
 
+def drafts_stay(drafts: Iterable[Pair], sizes: Mapping[int, int]) -> bool:
+    """Tell whether recorded drafts have the sizes that they had. sizes: source UID -> size now.
+
+    A message never changes under its UID (RFC 3501 §2.3.1.1). A draft of another size is another version,
+    under a UID that a restored server has given a second time. Other messages are told apart by their
+    identity; some servers estimate sizes.
+    """
+    return all(not pair.size or sizes.get(pair.source_uid, pair.size) == pair.size for pair in drafts)
+
+
 def _same_uids(now: Numbers, before: Numbers) -> bool:
     return (
         bool(before.uidvalidity)
@@ -223,8 +250,8 @@ def _equal(now: Numbers, before: Numbers) -> bool:
     ) and sizes_fit
 
 
-def _flags_to_ask(record: FolderRecord, source: Numbers, wishes: Wishes) -> FlagsAsked:
-    if record.source.uidnext == 1:
+def _flags_to_ask(record: FolderRecord, source: Numbers, wishes: Wishes, last: Sequence[Pair]) -> FlagsAsked:
+    if record.source.uidnext == 1 and not last:
         return FlagsAsked.NOBODY  # there was nobody
     if record.rules != wishes.rules:
         return FlagsAsked.ALL if wishes.resync else FlagsAsked.NOBODY

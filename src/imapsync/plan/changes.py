@@ -145,17 +145,29 @@ def put_back(
 
 
 def without_original(
-    duplicates: Iterable[Pair], alive: Iterable[Pair], moved: Collection[tuple[int, int]] = ()
+    duplicates: Iterable[Pair],
+    alive: Iterable[Pair],
+    moved: Collection[tuple[int, int]] = (),
+    orphaned: Collection[int] = (),
 ) -> list[Pair]:
     """Give the messages left out as duplicates of one that has got no copy after all.
 
     alive: pairs that have a copy, or had one. moved: (digest, size) of copies whose originals we deleted.
+    orphaned: duplicates of which this run knows that what they are duplicates of was not copied
+    (`orphaned_twins`); another message that only looks like them may have been.
     """
     duplicates = list(duplicates)
     if not duplicates:
         return []
     copied = {*moved, *((pair.digest, pair.size) for pair in alive)}
-    return [pair for pair in duplicates if (pair.digest, pair.size) not in copied]
+    return [
+        pair for pair in duplicates if pair.source_uid in orphaned or (pair.digest, pair.size) not in copied
+    ]
+
+
+def orphaned_twins(twins: Mapping[int, int], not_copied: Collection[int]) -> set[int]:
+    """Give the source UIDs of duplicates whose first message was to be copied in this run, and was not."""
+    return {uid for uid, first in twins.items() if first in not_copied}
 
 
 def without_our_marks(flags: Flags, uid: int, marked: Collection[int]) -> Flags:

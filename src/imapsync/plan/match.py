@@ -217,16 +217,17 @@ def duplicate_rows(index: MessageIndex) -> array[int]:
     return _without_duplicates(index, _exact_keys(index), nobody, sync_duplicates=False)[1]
 
 
+def is_draft(flags: Iterable[bytes]) -> bool:
+    r"""Tell whether flags have \Draft among them."""
+    return any(flag.lower() == b"\\draft" for flag in flags)
+
+
 def drafts(source: MessageIndex, rows: list[int]) -> list[int]:
     """Give the rows of drafts: those get other texts under the same identity."""
     if not source.flags:
         return []
     table = source.flag_table
-    drafts = {
-        number
-        for number in set(source.flags)
-        if any(flag.lower() == b"\\draft" for flag in table.flags(number))
-    }
+    drafts = {number for number in set(source.flags) if is_draft(table.flags(number))}
     return [row for row in rows if source.flags[row] in drafts] if drafts else []
 
 

@@ -7,6 +7,7 @@ the server may count late. They are the reason to look.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,11 +32,10 @@ def all_there(before: Numbers, now: Numbers, confirmed: int) -> bool:
 
 
 def unaccounted(copies: Sequence[int], present: Collection[int]) -> list[int]:
-    """Give the places in `copies` whose UID is not present, or was given before; 0 stands for not told."""
-    places: list[int] = []
-    seen: set[int] = set()
-    for place, copy in enumerate(copies):
-        if not copy or copy in seen or copy not in present:
-            places.append(place)
-        seen.add(copy)
-    return places
+    """Give the places in `copies` whose UID is not present, or was told twice; 0 stands for not told.
+
+    A server that was put back meanwhile gives UIDs a second time: which of two messages has it now is not
+    known.
+    """
+    told = Counter(copies)
+    return [place for place, copy in enumerate(copies) if not copy or told[copy] > 1 or copy not in present]

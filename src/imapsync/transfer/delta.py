@@ -14,12 +14,16 @@ from imapsync.plan.belief import (
     Belief,
     FlagsAsked,
     Questions,
+    drafts_stay,
     is_put_back,
+    last_known,
     questions,
     same_messages,
     trust,
 )
 from imapsync.plan.decisions import NOTHING
+from imapsync.plan.match import is_draft
+from imapsync.plan.specialuse import is_for_drafts
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning, telling
 from imapsync.transfer.deltaplan import DeltaPlan
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
     from imapsync.account import OpenFolder
     from imapsync.plan.decisions import FolderPlan
+    from imapsync.plan.index import MessageIndex
     from imapsync.session.fetch import FetchStream
     from imapsync.terms import FolderRecord, Pair
     from imapsync.transfer.context import Run
@@ -59,6 +64,7 @@ class DeltaComparison:
         self._wishes = planning.wishes_of(run, job, reading)
         self._source_reader = reading.source(identity=True, flags=True)
         self._destination_reader = reading.destination()
+        self._last = run.journal.last(record.id, PAIRS_LOOKED_AT) if run.journal is not None else []
         self._asked = self._questions()
         self._source_folder: OpenFolder | None = None
         self._destination_folder: OpenFolder | None = None
@@ -68,14 +74,11 @@ class DeltaComparison:
         self._source_look: FetchStream | None = None
         self._destination_new: FetchStream | None = None
         self._destination_look: FetchStream | None = None
-        self._last: list[Pair] = []
         self._plan = DeltaPlan(run, job, reading, record)
 
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
         run, job = self._run, self.job
-        if run.journal is not None:
-            self._last = run.journal.last(self._record.id, PAIRS_LOOKED_AT)
         source = self._source_folder = run.source.open(job.source)
         if run.settings.deletion.source_expunge and not run.dry:
             source.expunge_marked()
@@ -113,13 +116,14 @@ class DeltaComparison:
                 self.invalid = True
                 return
             await self._take_source()
-            here = await _digests(self._source_look, self._reading)
+            looked = await _looked(self._source_look, self._reading)
+            here = looked.digests_by_uid()
             await self._destination_folder.selected()
             if self._is_put_back():
                 self.invalid = True
                 return
             await self._take_destination()
-            there = await _digests(self._destination_look, self._reading)
+            there = (await _looked(self._destination_look, self._reading)).digests_by_uid()
         except CommandRefused:
             self.invalid = True
             return
@@ -136,6 +140,16 @@ class DeltaComparison:
             telling.replaced(self._run, job)
             note_restored(self._run, record)
             self.invalid = self.replaced = True
+        elif not drafts_stay(self._drafts(), dict(zip(looked.uids, looked.sizes, strict=True))):
+            telling.replaced(self._run, job)
+            self.invalid = self.replaced = True
+
+    def _drafts(self) -> list[Pair]:
+        """Give those of the last pairs that are drafts, by flag or by folder."""
+        journal, job = self._run.journal, self.job
+        if journal is None or is_for_drafts(job.pair.source, self._run.source.listing.layout):
+            return self._last
+        return [pair for pair in self._last if is_draft(journal.flags(pair.flags))]
 
     async def conclude(self) -> FolderPlan:
         """Ask what the opened folders ask for besides, complete the picture and decide."""
@@ -158,11 +172,12 @@ class DeltaComparison:
     # -- questions
 
     def _questions(self) -> Questions:
-        return questions(self._record, self.job.source.numbers, self.job.destination.numbers, self._wishes)
+        here, there = self.job.source.numbers, self.job.destination.numbers
+        return questions(self._record, here, there, self._wishes, self._last)
 
     def _ask_source(self, source: OpenFolder, wanted: Questions) -> None:
         record = self._record
-        old = UidSet(((1, max(1, record.source.uidnext - 1)),))
+        old = UidSet(((1, max(1, last_known(record, self._last))),))
         if wanted.flags is FlagsAsked.CHANGED:
             self._changes = self._ask_changes(source, old)
         elif wanted.flags is FlagsAsked.ALL:
@@ -241,9 +256,8 @@ class DeltaComparison:
             )
 
 
-async def _digests(stream: FetchStream | None, reading: Reading) -> dict[int, int]:
-    """Give UID -> digest of the messages looked at."""
+async def _looked(stream: FetchStream | None, reading: Reading) -> MessageIndex:
+    """Give the messages looked at."""
     if stream is None:
-        return {}
-    index = await reading.plain().read(stream, reading.table)
-    return index.digests_by_uid()
+        return reading.new_index()
+    return await reading.plain().read(stream, reading.table)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.folders import status_items
 from imapsync.account.seen import numbers_of
-from imapsync.plan.changes import without_original
+from imapsync.plan.changes import orphaned_twins, without_original
 from imapsync.plan.settling import Done, confirmed, unconfirmed
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import GONE, Copy
 from imapsync.transfer import recording, telling
-from imapsync.transfer.copylist import SKIPPED
+from imapsync.transfer.copylist import FAILED, SKIPPED
 from imapsync.transfer.flagging import change_flags
 from imapsync.transfer.job import Standing
 from imapsync.transfer.sieve import deliver
@@ -91,7 +91,10 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
     if not left:
         return
     copied = [*journal.identified(record.id), *journal.marked_as(record.id, GONE)]
-    orphans = without_original(left, copied, journal.moved_identities())
+    rows = job.copying
+    missed = {rows.uids[row] for state in (SKIPPED, FAILED) for row in rows.rows(state)}
+    orphaned = orphaned_twins(job.plan.twins, missed)
+    orphans = without_original(left, copied, journal.moved_identities(), orphaned)
     if orphans:
         journal.remove(record.id, [pair.source_uid for pair in orphans])
         telling.left_for_next_run(run, job, len(orphans), sum(pair.size for pair in orphans))

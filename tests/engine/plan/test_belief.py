@@ -12,9 +12,11 @@ from imapsync.plan.belief import (
     Spared,
     Wishes,
     adds_up,
+    drafts_stay,
     is_all,
     is_lost,
     is_put_back,
+    last_known,
     questions,
     same_messages,
     spared,
@@ -469,3 +471,26 @@ NEW = Numbers(3, 1, 0)
 )
 def test_copies_that_went_with_their_folder(record: FolderRecord, now: Numbers | None, *, lost: bool) -> None:
     assert is_lost(record, now) is lost
+
+
+def test_flags_are_asked_of_a_message_that_came_after_its_empty_folder_was_opened() -> None:
+    record = RECORD._replace(source=Numbers(1, 1, 0))
+    assert questions(record, Numbers(1, 2, 1), THERE, WISHES, [Pair(1, 4)]).flags is FlagsAsked.ALL
+
+
+@pytest.mark.parametrize(
+    ("last", "highest"),
+    [([], HERE.uidnext - 1), ([Pair(HERE.uidnext + 3, 9), Pair(2, 3)], HERE.uidnext + 3)],
+    ids=["what was there", "what came before the folder was read"],
+)
+def test_the_last_message_whose_flags_are_known(last: list[Pair], highest: int) -> None:
+    assert last_known(RECORD, last) == highest
+
+
+@pytest.mark.parametrize(
+    ("size", "sizes", "expected"),
+    [(100, {1: 100}, True), (100, {1: 101}, False), (100, {}, True), (0, {1: 101}, True)],
+    ids=["the same", "another version", "gone", "never recorded"],
+)
+def test_drafts_are_held_against_their_sizes(size: int, sizes: dict[int, int], expected: bool) -> None:
+    assert drafts_stay([Pair(1, 2, 0, 9, size)], sizes) is expected

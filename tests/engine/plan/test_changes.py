@@ -11,6 +11,7 @@ from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    orphaned_twins,
     perhaps_put_back,
     put_back,
     removed_copies,
@@ -185,3 +186,10 @@ def test_flags_that_only_came_or_only_went_are_a_change() -> None:
     translator = FlagTranslator(FlagRules(), None)
     assert flag_change(translator, (), (b"\\Seen",)) == ((b"\\Seen",), ())
     assert flag_change(translator, (b"\\Seen",), ()) == ((), (b"\\Seen",))
+
+
+def test_a_duplicate_of_what_was_not_copied_is_taken_up_though_another_message_looks_like_it() -> None:
+    left, alike = Pair(2, Copy.DUPLICATE, 0, A, 100), Pair(3, 7, 0, A, 100)
+    assert without_original([left], [alike]) == []
+    assert without_original([left], [alike], orphaned=orphaned_twins({2: 1}, {1})) == [left]
+    assert without_original([left], [alike], orphaned=orphaned_twins({2: 1}, {9})) == []

@@ -581,6 +581,76 @@ ALONE = Options(journal=False)
             ),
             id="two backups leave all numbers as they were",
         ),
+        pytest.param(
+            History(
+                [NOTHING] * 3,
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 4, "move_here"),
+                    Event(1, 4, "deliver_again", 0, 1),
+                    Event(1, 4, "deliver_lookalike", 0, 1),
+                    Event(2, 20, "move_here"),
+                ],
+            ),
+            id="the first of two equal messages leaves before it is copied and a third looks like them",
+        ),
+        pytest.param(
+            History(
+                [NOTHING] * 3,
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "move_here"),
+                    Event(1, 2, "delete_here"),
+                    Event(2, 6, "deliver"),
+                    Event(2, 16, "flag_here"),
+                ],
+            ),
+            id="a message that came between opening and reading gets a flag after it is copied",
+        ),
+        pytest.param(
+            History(
+                [NOTHING] * 3,
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "keep_copy"),
+                    Event(0, 1, "edit"),
+                    Event(1, 4, "restore"),
+                    Event(2, 0, "edit", 0, 1),
+                ],
+            ),
+            id="an edited draft gets the UID and the numbers of another version that a backup took away",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, Options(duplicates=True)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver", 1),
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver_lookalike"),
+                    Event(1, 0, "deliver_lookalike", 3, 1),
+                    Event(1, 0, "lose_store"),
+                    Event(1, 1, "lose_journal"),
+                    Event(2, 0, "keep_copy", 1),
+                    Event(2, 30, "restore", 1),
+                ],
+            ),
+            id="host2 is put back between two copies and tells one UID twice",
+        ),
+        pytest.param(
+            History(
+                [Options(setflag1="\\Seen"), NOTHING, Options(journal=False, unseen=True)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "keep_copy"),
+                    Event(0, 7, "deliver_again"),
+                    Event(1, 11, "lose_store"),
+                    Event(2, 9, "restore"),
+                ],
+            ),
+            id="a backup makes a message unread again after the search",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.context import FolderReplaced
-from tests.engine.plan.simulation.job import SKIPPED
+from tests.engine.plan.simulation.job import FAILED, SKIPPED
 from tests.engine.plan.simulation.servers import DELETED
 
 from imapsync.plan.brakes import MirrorPlan, brake_of
-from imapsync.plan.changes import without_original
+from imapsync.plan.changes import orphaned_twins, without_original
 from imapsync.plan.decisions import still_extra
 from imapsync.plan.proof import Sight, is_accident, judge, may_go
 from imapsync.plan.settling import Done, confirmed, settled
@@ -86,8 +86,9 @@ def _take_up_duplicates(run: Context, job: Job) -> None:
         return
     left = journal.marked_as(job.name, [Copy.DUPLICATE])
     copied = [*journal.identified(job.name), *journal.marked_as(job.name, GONE)]
-    moved = journal.moved_identities()
-    orphans = [pair for pair in without_original(left, copied) if (pair.digest, pair.size) not in moved]
+    missed = {row.uid for row in job.rows if row.state in (SKIPPED, FAILED)}
+    orphaned = orphaned_twins(job.twins, missed)
+    orphans = without_original(left, copied, journal.moved_identities(), orphaned)
     if orphans:
         job.failed = True
         run.errors += 1

@@ -15,7 +15,9 @@ from imapsync.plan.belief import (
     FlagsAsked,
     Questions,
     adds_up,
+    drafts_stay,
     is_put_back,
+    last_known,
     questions,
     same_messages,
     shows_all,
@@ -35,7 +37,7 @@ from imapsync.plan.changes import (
     without_our_marks,
 )
 from imapsync.plan.decisions import Compared
-from imapsync.plan.match import PairingRules, match
+from imapsync.plan.match import PairingRules, is_draft, match
 from imapsync.terms import GONE, Copy, Numbers, Pair
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class KnownComparison:
         self._run = run
         self._record = record
         self._journal = journal
+        self._last = journal.last(job.name, PAIRS_LOOKED_AT)
         self._asked = self._questions(job.source_status, job.destination_status)
         self._wanted = self._asked
         self._new = run.reader.empty()
@@ -78,7 +81,7 @@ class KnownComparison:
 
     def take(self) -> Steps[None]:
         run, job, record = self._run, self.job, self._record
-        last = self._journal.last(job.name, PAIRS_LOOKED_AT)
+        last = self._last
         yield
         source = run.source.select(job.name)
         if source.uidvalidity != record.source.uidvalidity:
@@ -89,6 +92,7 @@ class KnownComparison:
         yield
         looked = run.source.fetch(pair.source_uid for pair in last)
         here = {uid: stored.mail.digest for uid, stored in looked.items()}
+        sizes = {uid: stored.mail.size for uid, stored in looked.items()}
         yield
         destination = run.destination.select(job.name)
         if destination.uidvalidity != record.destination.uidvalidity:
@@ -114,6 +118,11 @@ class KnownComparison:
         if not same_messages(last, here, there, altered=False):
             run.note_restored(record)
             self.invalid = self.replaced = True
+        elif not drafts_stay(self._drafts(), sizes):
+            self.invalid = self.replaced = True
+
+    def _drafts(self) -> list[Pair]:
+        return [pair for pair in self._last if is_draft(self._run.journal_flags.flags(pair.flags))]
 
     def conclude(self) -> Steps[None]:
         yield from self._ask_again()
@@ -129,14 +138,15 @@ class KnownComparison:
     # -- questions
 
     def _questions(self, source: Numbers, destination: Numbers) -> Questions:
-        return questions(self._record, source, destination, self._run.wishes)
+        return questions(self._record, source, destination, self._run.wishes, self._last)
 
     def _ask_source(self, wanted: Questions) -> Steps[None]:
         run, record = self._run, self._record
         yield
         if wanted.flags is not FlagsAsked.NOBODY:
             since = record.source.modseq if wanted.flags is FlagsAsked.CHANGED else -1
-            rows = run.source.fetch(uid for uid in run.source.search() if uid < record.source.uidnext)
+            below = last_known(record, self._last)
+            rows = run.source.fetch(uid for uid in run.source.search() if uid <= below)
             self._changed += [(uid, row.flags) for uid, row in rows.items() if row.modseq > since]
             if wanted.flags is FlagsAsked.CHANGED and run.source.server.qresync:
                 known = self._journal.read(self.job.name).pairs
@@ -210,12 +220,6 @@ class KnownComparison:
             self._arrived = self._new.seen_below(self.job.source_numbers.uidnext)
             again = {uid for uid in self._new.uids if uid in known}
             if again:
-                rows = [row for row, uid in enumerate(self._new.uids) if uid in again]
-                flags = self._new.flag_table.flags
-                self._changed = [
-                    (self._new.uids[row], frozenset(flags(self._new.flags[row]))) for row in rows
-                ]
-                self._look_up_flags()
                 self._new = self._new.without(again)
 
     def _complete_source(self) -> Steps[None]:

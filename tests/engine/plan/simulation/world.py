@@ -220,6 +220,9 @@ class World:
                 there = server.boxes[name].messages.get(uid)
                 if there is None or there.mail != stored.mail:
                     stored.born, stored.ours = self.run, False
+                elif server is self.here and there.flags != stored.flags:
+                    stored.born = there.born
+                    self.law.reflagged.add(stored.mail.content)
                 else:
                     stored.born = there.born
         self._replace(server, boxes)
@@ -289,6 +292,18 @@ class World:
         uid = box.put(Stored(mail, flags, date, self.run, ours=False))
         self.law.given(name, (box.uidvalidity, uid), mail)
         self.law.came_here(mail)
+        if self._as_recorded(name):
+            self.law.brought_back.add(mail.content)
+
+    def _as_recorded(self, name: str) -> bool:
+        """Tell whether a folder of host1 has all numbers that are recorded, though mail has just come."""
+        table, box = self.file.tables.get(name), self.here.boxes[name]
+        modseq = box.modseq if self.here.condstore else 0
+        return table is not None and table.record.source == (
+            table.record.source._replace(
+                uidvalidity=box.uidvalidity, uidnext=box.uidnext, messages=len(box.messages), modseq=modseq
+            )
+        )
 
     def _put_there(self, name: str, mail: Mail) -> None:
         self.there.boxes[name].put(Stored(mail, frozenset(), self.now, self.run, ours=False))
