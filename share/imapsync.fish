@@ -223,6 +223,7 @@ complete -c imapsync -l statehost2 -x -d 'The name that the state file knows hos
 complete -c imapsync -l progress -r -F -d 'Keep this JSON file up to date with the progress of the run.'
 complete -c imapsync -l report -r -F -d 'Write the final report as JSON to this file.'
 complete -c imapsync -l reporthtml -r -F -d 'Write the final report as one HTML page to this file, for a customer: a row a folder, what did not arrive and why, what was left out, the verification, the fingerprint of the JSON report.'
+complete -c imapsync -l reportfrom -x -d 'Make the page of --reporthtml from this JSON report of an earlier run, and do nothing else.'
 complete -c imapsync -l reportlang -x -d 'Language of --reporthtml: en or it.'
 complete -c imapsync -l reportsubjects -d 'Name messages in --reporthtml by their subject.'
 complete -c imapsync -l noreportsubjects -d 'The opposite of --reportsubjects.'

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from imapsync.report import html
 from imapsync_tasks import engine, files
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, TaskFileError
 from imapsync_tasks.spreadsheet import cell
+from syncctl.context import engine_environment
 
 if TYPE_CHECKING:
     from imapsync_tasks.task import Task
@@ -47,22 +50,34 @@ def report(context: Context, request: Json) -> Json:
         return {"content": content.decode("ascii", "replace")}
     if request["format"] == "csv":
         return {"content": _table(facts, subjects=subjects)}
-    who = _who(context, task)
-    return {"content": html.page(content, who, str(request["language"]), subjects=subjects)}
+    return {"content": _page(context, task, content, str(request["language"]), subjects=subjects)}
 
 
-def _who(context: Context, task: Task) -> html.Who:
+def _page(context: Context, task: Task, content: bytes, language: str, *, subjects: bool) -> str:
+    """Let the engine make the page. OSError, with its words, when it does not."""
     settings = context.settings()
-    words = [
-        word
-        for word in engine.run(task, settings, context.paths)
-        if not word.startswith(("--pidfile", "--logfile", "--state", "--progress", "--report"))
-    ]
-    return html.Who(
-        f"{task.remoteusername} · {task.remotehostname}",
-        f"{task.localuser} · {settings.mail_host}",
-        " ".join(words),
-    )
+    with tempfile.TemporaryDirectory(prefix="syncctl-") as folder:
+        given, made = Path(folder) / "report", Path(folder) / "page"
+        given.write_bytes(content)
+        done = subprocess.run(
+            [
+                context.engine,
+                *(f"--reportfrom={given}", f"--reporthtml={made}", f"--reportlang={language}"),
+                "--reportsubjects" if subjects else "--noreportsubjects",
+                *(f"--host1={task.remotehostname}", f"--user1={task.remoteusername}"),
+                *(f"--host2={settings.mail_host}", f"--user2={task.localuser}"),
+                *engine.chosen(task, settings, context.paths),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=engine_environment(),
+            check=False,
+        )
+        if done.returncode:
+            raise OSError(done.stderr.strip()[:500])
+        return made.read_text("utf-8")
 
 
 def _compared(folders: list[Json], verified: list[Json]) -> list[Json]:

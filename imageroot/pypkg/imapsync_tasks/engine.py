@@ -116,6 +116,15 @@ def selection(task: Task) -> list[str]:
     return words
 
 
+#: Words of a run about its files, which nobody else has to know.
+_FILES: Final = ("--pidfile=", "--logfile=", "--state=", "--statehost2=", "--progress=", "--report=")
+
+
+def chosen(task: Task, settings: Settings, paths: Paths) -> list[str]:
+    """Give the words of a sync that say what it does, for people."""
+    return [word for word in run(task, settings, paths) if not word.startswith(_FILES)]
+
+
 def run(
     task: Task,
     settings: Settings,

@@ -98,11 +98,11 @@ class Forks:
 def _load_all() -> None:
     """Load what a run needs that comes to an account's mail, too: half of what an idle one would cost."""
     from imapsync.cli import options, settings
-    from imapsync.journal import journal
     from imapsync.session import credentials
-    from imapsync.transfer import steps
+    from imapsync.transfer.run import load_all
 
-    del options, settings, journal, credentials, steps
+    del options, settings, credentials
+    load_all()
     load()
 
 

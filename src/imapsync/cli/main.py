@@ -54,6 +54,10 @@ def main(words: Sequence[str]) -> int:  # noqa: PLR0911 - one for each thing tha
             return _abort(parser, words)
         if given.flag("testslive") or given.flag("testslive6"):
             return _live(parser, words, given)
+        if given.text("reportfrom"):
+            from imapsync.cli.page import remake
+
+            return remake(parser, words, given)
         if given.flag("listen"):
             return _listen(parser, words)
         if given.flag("forks"):

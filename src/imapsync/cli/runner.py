@@ -9,13 +9,13 @@ import time
 from typing import TYPE_CHECKING
 
 from imapsync import __version__
-from imapsync.cli import signals
+from imapsync.cli import page, signals
 from imapsync.cli.errors import InputError, OutputError, PatternTimeout, PidFileError, UsageError
 from imapsync.cli.exitcodes import Exit, exit_of, fatal_exit
 from imapsync.cli.options import TABLE, Status
 from imapsync.cli.output import DEFAULT_LOG_FOLDER, Output, default_log_name
 from imapsync.cli.pidfile import DEFAULT_NAME, PidFile
-from imapsync.cli.secrets import masked_words
+from imapsync.cli.secrets import shown_words
 from imapsync.cli.settings import DEFAULT_ERRORS_MAX, errors_max, settings
 from imapsync.cli.values import complete
 from imapsync.report import document, summary
@@ -109,7 +109,7 @@ class Runner:
         self._settings = settings(options, self._environment, home, self._trace)
         if self._settings.report_to:
             self._settings = self._settings._replace(compose_report=self._report_message)
-        self._check_report(options)
+        self._page_path = page.check(options)
         self._open_log(options)
         self._greet()
         if self._holds_pid_file:
@@ -249,7 +249,7 @@ class Runner:
         self._output.open_log(folder or "", name)
 
     def _greet(self) -> None:
-        command = " ".join(_shell_word(word) for word in masked_words(self._parser, self._words))
+        command = shown_words(self._parser, self._words)
         self._output.lines(
             f"Here is imapsync {__version__}, started on {time.strftime('%Y-%m-%d %H:%M:%S %z')}",
             f"PID is {os.getpid()} my PPID is {os.getppid()}",
@@ -265,28 +265,6 @@ class Runner:
                 self._output.lines(f"Setting {name}: {printable(repr(value))}")
         if self._dry:
             self._output.lines("With --dry nothing is changed on either side")
-
-    def _check_report(self, options: Parsed) -> None:
-        for name in ("report", "reporthtml"):
-            path = options.text(name)
-            if path and (os.path.isdir(path) or not os.access(os.path.dirname(path) or ".", os.W_OK)):
-                raise OutputError(f"The file '{path}' of --{name} cannot be written.")
-        if not options.text("reporthtml"):
-            return
-        from imapsync.report import html
-
-        if not html.is_possible():
-            raise UsageError(
-                "Option --reporthtml needs Jinja2: install the extra, pip install 'ns8-imapsync[report]'.",
-                option="reporthtml",
-            )
-        language = options.text("reportlang")
-        if language not in (None, *html.LANGUAGES):
-            raise UsageError(
-                f"Option --reportlang: '{language}' is not one of {', '.join(html.LANGUAGES)}.",
-                option="reportlang",
-            )
-        self._page_path = options.text("reporthtml") or ""
 
     def _hold_pid_file(self, options: Parsed) -> None:
         path = pid_file_path(options)
@@ -399,25 +377,10 @@ class Runner:
             if path:
                 replace_file(path, report)
             if self._page_path:
-                self._write_page(report)
+                page.write(self._page_path, report, self._parser, self._words, self._given)
         except OSError as error:
             name = error.filename or path
             self._output.lines(f"The report '{name}' cannot be written: {error.strerror or error}")
-
-    def _write_page(self, report: bytes) -> None:
-        from imapsync.report import html
-
-        source, destination = (
-            f"{self._given.text(f'user{side}')} · {self._given.text(f'host{side}')}" for side in "12"
-        )
-        who = html.Who(
-            source,
-            destination,
-            " ".join(_shell_word(word) for word in masked_words(self._parser, self._words)),
-        )
-        language = self._given.text("reportlang") or html.LANGUAGES[0]
-        subjects = self._given.flag("reportsubjects", default=True)
-        html.write_page(self._page_path, report, who, language, subjects=subjects)
 
 
 def fatal_code(error: Exception | None) -> Exit:
@@ -453,9 +416,3 @@ def pid_file_path(options: Parsed) -> str:
             ) from None
     # As the original's; PidFile opens it without following links and never trusts what it holds.
     return os.path.join(folder or os.environ.get("TMPDIR") or "/tmp", DEFAULT_NAME)  # noqa: S108 - see above
-
-
-def _shell_word(word: str) -> str:
-    import shlex
-
-    return printable(shlex.quote(word))

@@ -96,6 +96,15 @@ def take_from_environment() -> dict[str, str]:
     return found
 
 
+def shown_words(parser: Parser, words: Sequence[str]) -> str:
+    """Give a command line as people may see it, quoted for a shell."""
+    import shlex
+
+    from imapsync.report.safe import printable
+
+    return " ".join(printable(shlex.quote(word)) for word in masked_words(parser, words))
+
+
 def masked_words(parser: Parser, words: Sequence[str]) -> list[str]:
     """Give the command line with each secret as MASKED."""
     masked = list(words)

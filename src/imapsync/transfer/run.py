@@ -137,6 +137,14 @@ class _Engine:
             journal.note_identity(now)
 
 
+def load_all() -> None:
+    """Import what a run imports when it needs it."""
+    from imapsync.journal import journal
+    from imapsync.transfer import steps
+
+    del journal, steps
+
+
 async def _load_steps() -> type[Steps]:
     """Import what a run needs beyond its connections while these wait for the servers."""
     await asyncio.sleep(_ON_THEIR_WAY_S)

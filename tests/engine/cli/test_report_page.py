@@ -80,3 +80,25 @@ def test_without_jinja_the_page_is_refused_with_what_to_install(tmp_path: Path) 
     )  # fmt: skip
     assert done.returncode == 64
     assert "pip install 'ns8-imapsync[report]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "content", "code", "says"),
+    [
+        (["--reportfrom", "told"], "{}", 64, "--reportfrom needs --reporthtml"),
+        (["--reportfrom", "nowhere", "--reporthtml", "page"], "{}", 66, "'nowhere' cannot be read"),
+        (["--reportfrom", "told", "--reporthtml", "page"], "{", 66, "'told' of --reportfrom is no report"),
+        (["--reportfrom", "told", "--reporthtml", "page"], "[1]", 66, "'told' of --reportfrom is no report"),
+        (["--reportfrom", "told", "--reporthtml", "/nonexistent/page"], "{}", 1, "cannot be written"),
+        (["--reportfrom", "told", "--reporthtml", "page", "--reportlang", "xx"], "{}", 64, "'xx' is not"),
+    ],
+)
+def test_what_is_no_report_of_an_earlier_run_makes_no_page(
+    tmp_path: Path, words: list[str], content: str, code: int, says: str
+) -> None:
+    (tmp_path / "told").write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "imapsync", *words], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+    assert not (tmp_path / "page").exists()

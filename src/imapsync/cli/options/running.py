@@ -557,6 +557,14 @@ ROWS: tuple[Option, ...] = (
         fills=COMMAND_LINE,
     ),
     Option(
+        "reportfrom",
+        Kind.TEXT,
+        FILES,
+        "Make the page of --reporthtml from this JSON report of an earlier run, and do nothing else.",
+        ours=True,
+        fills=COMMAND_LINE,
+    ),
+    Option(
         "reportlang",
         Kind.TEXT,
         FILES,
