@@ -16,7 +16,11 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.parametrize(
     ("project", "packages", "commands"),
     [
-        (".", {"imapsync"}, ["imapsync = imapsync.cli.main:entry"]),
+        (
+            ".",
+            {"imapsync", "imapsync_fleet"},
+            ["imapsync = imapsync.cli.main:entry", "imapsync-fleet = imapsync_fleet.command:entry"],
+        ),
         ("runtime", {"syncctl", "imapsync_tasks"}, ["syncctl = syncctl.main:entry"]),
     ],
 )
