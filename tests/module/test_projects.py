@@ -211,13 +211,39 @@ def test_the_state_of_a_mailbox(stage: str, word: str, error: str | None, ran_in
     row: dict[str, Any] = {"condition": word, "result": result, "verified": None}
     assert overview.mailbox_state(stage, row) == wanted
     assert stage in projects.STAGES
-    # One that was compared before its last run, or was found to differ, is not verified.
+    # One that was compared before its last run, or where mail is missing, is not verified.
     equal = {"at": 100, "checked": 5, "equal": 5, "differences": 0, "exit_code": 0}
-    for verified in ({**equal, "at": 99}, {**equal, "differences": 1}, {**equal, "exit_code": 121}):
+    for verified in ({**equal, "at": 99}, {**equal, "exit_code": 121}):
         assert overview.mailbox_state(stage, row | {"verified": verified}) == wanted
     follows = wanted in ("pre_staged", "in_step", "final_pass")
     state = overview.mailbox_state(stage, row | {"verified": equal})
     assert state == ("verified" if follows else wanted)
+
+
+@pytest.mark.parametrize(
+    ("stage", "ran_in", "complete"),
+    [
+        ("prepared", "full", False),
+        ("pre-stage", "pre-stage", True),
+        ("pre-stage", "delta", True),
+        ("full", "pre-stage", False),
+        ("full", None, True),
+        ("delta", "full", False),
+        ("delta", "delta", True),
+        ("final", "delta", False),
+        ("after", "final", False),
+        ("after", "after", True),
+        ("closed", "final", True),
+    ],
+)
+def test_a_mailbox_is_complete_when_its_last_run_was_of_this_stage(
+    stage: str, ran_in: str | None, complete: bool
+) -> None:
+    result = {"error": None, "stage": ran_in, "ended_at": 100.5}
+    row: dict[str, Any] = {"condition": "done", "result": result, "verified": None}
+    assert overview.is_complete(stage, row) is complete
+    assert not overview.is_complete(stage, row | {"condition": "failed"})
+    assert not overview.is_complete(stage, row | {"condition": "never", "result": None})
 
 
 def test_the_foretold_end_of_ten_very_different_projects_is_near_from_the_first_tenth_on() -> None:

@@ -217,7 +217,7 @@ def publish(paths: Paths, name: str, summary: Json, failures: list[Json] | None,
 def verified(paths: Paths, name: str) -> dict[str, int] | None:
     """Give what the last comparison of both accounts found; None: there was none.
 
-    differences: messages that are missing, other than their originals, or cannot be proven to be there.
+    differences: exceptions of any kind; the exit code tells whether any of them is a fault.
     """
     found = files.read_json(paths.verified(name)) or {}
     counts = found.get("verify")
