@@ -70,11 +70,11 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
         rows = [done[place] for place in unaccounted([job.copying.copies[row] for row in done], present)]
         for row in rows:
             job.copying.name(row, 0)
-    found = await find_copies(run.source, run.destination, job, rows, reading)
+    found = await find_copies(run.source, run.destination, job, rows, reading, doubted=not agrees)
     if not agrees and len(found) < len(rows):
         # GNU imap4d shows of an open folder what was there before, whatever NOOP says.
         run.destination.anew()
-        found = await find_copies(run.source, run.destination, job, rows, reading)
+        found = await find_copies(run.source, run.destination, job, rows, reading, doubted=True)
     for row in rows:
         if row in found:
             job.copying.name(row, found[row].copy)

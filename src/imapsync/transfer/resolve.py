@@ -57,11 +57,18 @@ async def wait_until_quiet(run: Run, job: FolderJob) -> None:
 
 
 async def find_copies(
-    source: Account, destination: Account, job: FolderJob, rows: list[int], reading: Reading
+    source: Account,
+    destination: Account,
+    job: FolderJob,
+    rows: list[int],
+    reading: Reading,
+    *,
+    doubted: bool = False,
 ) -> dict[int, Found]:
     """Give row -> where its copy is, for those of the rows that arrived after `job.copying.floor`.
 
-    source, destination: over whose connections. Copies that are known as those of other rows are left out,
+    source, destination: over whose connections. doubted: what was confirmed is not there, so nothing is
+    believed but by its content. Copies that are known as those of other rows are left out,
     so equal messages are counted, not only seen; where more than one may be meant, contents decide.
     """
     if not rows:
@@ -91,7 +98,7 @@ async def find_copies(
         unsure = {
             job.copying.uids[row]
             for row in rows
-            if job.copying.states[row] != DONE or (digests and sent[digests[row]] > 1)
+            if doubted or job.copying.states[row] != DONE or (digests and sent[digests[row]] > 1)
         }
         here, there = unclear_arrivals(originals, arrived, unsure)
         if here:

@@ -54,6 +54,22 @@ ALONE = Options(journal=False)
     "history",
     [
         pytest.param(
+            History(
+                [DELETE1, NOTHING, Options(delete1=True, together=True)],
+                [
+                    Event(0, 0, "deliver", 1),
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "deliver_lookalike"),
+                    Event(2, 17, "bring_there", 1),
+                    Event(1, 1, "lose_journal"),
+                    Event(0, 27, "lose_store"),
+                    Event(2, 16, "lose_store"),
+                ],
+                Servers(),
+            ),
+            id="a store that is lost during the copying holds another message in place of a confirmed copy",
+        ),
+        pytest.param(
             History([NOTHING, NOTHING], [Event(0, 0, "deliver"), Event(1, 0, "edit")]),
             id="a draft is edited to a text of equal size",
         ),

@@ -249,7 +249,7 @@ class Context:
                 if one is not None and other is not None:
                     self.world.law.believes(job.name, one, other, scratch=scratch)
 
-    def find_copies(self, job: Job, rows: list[Row]) -> Steps[dict[Row, int]]:
+    def find_copies(self, job: Job, rows: list[Row], *, doubted: bool = False) -> Steps[dict[Row, int]]:
         """Give the UIDs of copies that arrived in this run, for those of the rows that have one."""
         if not rows:
             return {}
@@ -267,7 +267,7 @@ class Context:
         self.reader.destination(self.destination.fetch_from(1 if replaced else job.floor), everything)
         destination = everything.without(set() if replaced else {row.copy for row in job.rows if row.copy})
         sent = Counter(row.digest for row in job.rows)
-        unsure = {row.uid for row in rows if row.state != DONE or sent[row.digest] > 1}
+        unsure = {row.uid for row in rows if doubted or row.state != DONE or sent[row.digest] > 1}
         here, there = unclear_arrivals(source, destination, unsure)
         if here:
             yield

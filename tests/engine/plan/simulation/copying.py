@@ -83,7 +83,7 @@ def check_arrivals(run: Context, jobs: list[Job]) -> Steps[None]:
             rows = [done[place] for place in unaccounted([row.copy for row in done], present)]
             for row in rows:
                 row.copy = 0
-        found = yield from run.find_copies(job, rows)
+        found = yield from run.find_copies(job, rows, doubted=not agrees)
         for row in rows:
             if row in found:
                 row.copy = found[row]
