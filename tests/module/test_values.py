@@ -206,7 +206,7 @@ def test_a_schema_says_the_same_bounds() -> None:
         pytest.param(["foo_a1", 5], Entry("foo_a1", 5.0), id="a start"),
         pytest.param(["foo_a1", 5.5, [3, 4]], Entry("foo_a1", 5.5, Release(3, 4)), id="with a release"),
         pytest.param(["foo_a1", 5.5, [3]], Entry("foo_a1", 5.5, UNRELEASED), id="with half of one"),
-        pytest.param(["foo_a1", 5.5, "x", 7], Entry("foo_a1", 5.5, UNRELEASED), id="with something else"),
+        pytest.param(["foo_a1", 5.5, "x", 7], Entry("foo_a1", 5.5, UNRELEASED, 7), id="with something else"),
         pytest.param(["foo_a1", float("inf")], None, id="never due"),
         pytest.param(["../x_1", 5], None, id="no task's name"),
         pytest.param(["foo_a1"], None, id="without its moment"),

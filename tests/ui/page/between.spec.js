@@ -356,7 +356,43 @@ test("messages that were not copied can be tried again from their list", async (
   await frame.getByRole("button", { name: "3 messages not copied" }).click();
   await frame.getByRole("button", { name: "Try these again" }).click();
   await expect.poll(() => node.inputsOf("start-task")).toHaveLength(1);
-  expect(node.inputsOf("start-task")[0]).toEqual({ localuser: "elena", task_id: "part01" });
+  expect(node.inputsOf("start-task")[0]).toEqual({
+    localuser: "elena",
+    task_id: "part01",
+    retry_failed: true,
+  });
+});
+
+test("a task is verified, and its report taken away, from its menu", async ({
+  page,
+  node,
+  open,
+}) => {
+  node.actions["get-report"] = ({ localuser, format }) => ({
+    file_name: `${localuser}.${format}`,
+    media_type: "text/html",
+    content: "<p>all here</p>",
+  });
+  const frame = await open("tasks");
+  const menu = frame.getByRole("row", { name: /elena/ }).getByRole("button", { name: /Actions/ });
+  await menu.click();
+  await frame.getByRole("menuitem", { name: "Verify" }).click();
+  await expect
+    .poll(() => node.inputsOf("start-task"))
+    .toEqual([{ localuser: "elena", task_id: "part01", verify: true }]);
+  await menu.click();
+  const coming = page.waitForEvent("download");
+  await frame.getByRole("menuitem", { name: "Report" }).click();
+  expect((await coming).suggestedFilename()).toBe("elena.html");
+});
+
+test("verifications of many tasks have their own words", async ({ node, open }) => {
+  node.actions["get-tasks-run"] = () => ({
+    run: bulkRun({ verb: "verify", total: 65, done: 65 }),
+    running: false,
+  });
+  const frame = await open("tasks");
+  await expect(frame.getByText("65 verifications were started")).toBeVisible();
 });
 
 test("a success says what is there, and the list can be handed over", async ({

@@ -181,3 +181,15 @@ test("a task with a source sends it in place of server and password", async ({ n
   expect(input).not.toHaveProperty("remotehostname");
   expect(input).not.toHaveProperty("remotepassword");
 });
+
+test("a source is deleted only when somebody says so once more", async ({ node, open }) => {
+  node.actions["delete-source"] = ({ source }) => ({ source });
+  const app = await open("sources");
+  const remove = app.getByRole("row", { name: /^old/ }).getByRole("button", { name: "Delete" });
+  await remove.click();
+  await app.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+  expect(node.inputsOf("delete-source")).toEqual([]);
+  await remove.click();
+  await app.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await expect.poll(() => node.inputsOf("delete-source")).toEqual([{ source: "old" }]);
+});

@@ -155,10 +155,10 @@ test("every reason of the engine has a sentence and a remedy", () => {
   ];
   expect(reasons.length).toBeGreaterThan(20);
   // What the container itself says of a run that came to no end, or that one exit code stands for.
-  const worker = read("src/syncctl/worker.py");
+  const summaries = read("src/syncctl/summaries.py");
   reasons.push(
-    ...worker.matchAll(/^ {4}\d+: "(\w+)",$/gm),
-    ...worker.matchAll(/code = "(\w+)" if exit_code > 128 else "internal"/g),
+    ...summaries.matchAll(/^ {4}\d+: "(\w+)",$/gm),
+    ...summaries.matchAll(/code = "(\w+)" if exit_code > 128 else "internal"/g),
   );
   expect(reasons.map(([, reason]) => reason)).toEqual(
     expect.arrayContaining(["killed", "parked", "brake_vanished"]),
