@@ -126,7 +126,9 @@ def spared(record: FolderRecord, source: Numbers, destination: Numbers, *, repla
     if not destination.uidvalidity or destination.uidvalidity != record.destination.uidvalidity:
         return Spared.NOBODY
     same_source = source.uidvalidity == record.source.uidvalidity
-    if is_put_back(record.source, source) or (replaced and same_source):
+    # UIDVALIDITY only grows (RFC 3501 §2.3.1.1): an older one came back with a backup.
+    older = 0 < source.uidvalidity < record.source.uidvalidity
+    if is_put_back(record.source, source) or older or (replaced and same_source):
         return Spared.KNOWN
     return Spared.MOVED
 

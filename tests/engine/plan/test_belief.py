@@ -494,3 +494,9 @@ def test_the_last_message_whose_flags_are_known(last: list[Pair], highest: int) 
 )
 def test_drafts_are_held_against_their_sizes(size: int, sizes: dict[int, int], expected: bool) -> None:
     assert drafts_stay([Pair(1, 2, 0, 9, size)], sizes) is expected
+
+
+def test_a_source_of_an_older_uidvalidity_came_back_with_a_backup_and_its_copies_may_be_the_last() -> None:
+    record = RECORD._replace(source=HERE._replace(uidvalidity=9))
+    assert spared(record, HERE, THERE, replaced=False) is Spared.KNOWN
+    assert spared(record, HERE._replace(uidvalidity=0), THERE, replaced=False) is Spared.MOVED

@@ -70,6 +70,19 @@ ALONE = Options(journal=False)
             id="a store that is lost during the copying holds another message in place of a confirmed copy",
         ),
         pytest.param(
+            History(
+                [NOTHING, DELETE2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "keep_copy"),
+                    Event(1, 0, "restore"),
+                    Event(0, 0, "deliver_lookalike", 0, 1),
+                    Event(0, 0, "renumber", 0, 1),
+                ],
+            ),
+            id="host1 comes back from before its UIDVALIDITY changed, and lacks what only host2 has now",
+        ),
+        pytest.param(
             History([NOTHING, NOTHING], [Event(0, 0, "deliver"), Event(1, 0, "edit")]),
             id="a draft is edited to a text of equal size",
         ),

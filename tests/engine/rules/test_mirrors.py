@@ -105,3 +105,16 @@ def test_a_duplicate_of_a_message_that_leaves_before_it_is_copied_is_not_forgott
     assert ran.code != 0 or world.names(2, "INBOX") == ["m1", "m2"], ran.output
     world.good(state=state)
     assert world.names(2, "INBOX") == ["m1", "m2"]
+
+
+def test_a_backup_from_before_the_folder_was_made_anew_takes_no_copy_of_what_it_lacks(world: World) -> None:
+    world.deliver(1, "Work", 1, 2, 3, 4)
+    before = world.save()
+    world.good()
+    world.replace(1, "Work", 1, 2, 3, 4, 5)
+    world.good()
+    world.restore(before, 1)
+    ran = world.run("--delete2")
+    assert ran.code == 0, ran.output[-2000:]
+    assert "m5" in world.names(2, "Work")
+    assert "m5" not in world.names(1)
