@@ -34,8 +34,7 @@ async def finish(run: Run, job: FolderJob, reading: Reading) -> None:
     expunged = 0
     plan = job.plan
     if not run.dry:
-        await change_flags(run, job, plan.flags)
-        if not job.failed:
+        if await change_flags(run, job, plan.flags):
             recording.flags_set(run, job)
         if run.settings.sieve_delivery:
             expunged = await deliver(run, job)

@@ -33,16 +33,16 @@ class _Store(NamedTuple):
     flags: tuple[bytes, ...]
 
 
-async def change_flags(run: Run, job: FolderJob, changes: Mapping[Change, Sequence[int]]) -> None:
-    """Carry out changes of flags on copies."""
+async def change_flags(run: Run, job: FolderJob, changes: Mapping[Change, Sequence[int]]) -> bool:
+    """Carry out changes of flags on copies; false when a system flag could not be changed."""
     if not changes:
-        return
+        return True
     run.sink(events.PhaseChanged(Phase.FLAGS))
     try:
         folder = await run.destination.change(job.destination)
     except CommandRefused as error:
         telling.not_done(run, job, error, f"flags of {job.pair.destination} cannot be set", Reason.FLAGS)
-        return
+        return False
     asked: list[tuple[_Store, Pending[UidSet]]] = []
     touched: set[int] = set()
     for (add, remove), uids in changes.items():
@@ -52,12 +52,14 @@ async def change_flags(run: Run, job: FolderJob, changes: Mapping[Change, Sequen
                 if flags:
                     answer = folder.store(some, action, flags)
                     asked.append((_Store(some, action, flags), answer))
+    done = True
     for store, answer in asked:
         try:
             await answer
         except CommandRefused as error:
-            await _one_by_one(run, folder, job, store, error)
+            done &= await _one_by_one(run, folder, job, store, error)
     run.sink(events.FlagsChanged(Side.DESTINATION, job.pair.destination, len(touched)))
+    return done
 
 
 async def missing_flags(run: Run, job: FolderJob) -> dict[Change, list[int]]:
@@ -84,8 +86,8 @@ def tell_keyword(run: Run, folder: str, flag: bytes, why: str) -> None:
 
 async def _one_by_one(
     run: Run, folder: MetFolder, job: FolderJob, store: _Store, error: CommandRefused
-) -> None:
-    """Set flags of a refused STORE each alone; only a system flag that is refused is an error."""
+) -> bool:
+    """Set flags of a refused STORE each alone; only a system flag that is refused is an error: then false."""
     alone = len(store.flags) == 1
     refused = {store.flags[0]: error} if alone else {}
     for flag in () if alone else store.flags:
@@ -98,6 +100,7 @@ async def _one_by_one(
             tell_keyword(run, job.pair.destination, flag, "is refused by host2")
             continue
         telling.not_done(run, job, refusal, f"flags of {job.pair.destination} cannot be set", Reason.FLAGS)
+    return all(map(is_keyword, refused))
 
 
 async def flags_of(folder: OpenFolder, uids: UidSet) -> dict[int, tuple[bytes, ...]]:

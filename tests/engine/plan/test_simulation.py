@@ -71,6 +71,19 @@ ALONE = Options(journal=False)
         ),
         pytest.param(
             History(
+                [NOTHING, NOTHING, NOTHING],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(0, 1, "hide"),
+                    Event(1, 0, "flag_here", 1, 2),
+                    Event(2, 0, "flag_here", 1, 2),
+                ],
+            ),
+            id="a mark for deletion is set and taken back, and the first of the two runs was incomplete",
+        ),
+        pytest.param(
+            History(
                 [NOTHING, DELETE2],
                 [
                     Event(0, 0, "deliver"),

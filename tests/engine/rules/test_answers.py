@@ -86,3 +86,15 @@ def test_two_folders_that_differ_in_capitals_lose_nothing_on_a_destination_witho
     for _ in range(3):
         world.run("--delete2", "--maxdelete2", "50", state=state, watch=OneCase())
     assert {"m1", "m2", "m3"} <= set(world.names(2))
+
+
+def test_a_flag_that_is_taken_back_after_a_run_with_a_failure_goes_on_host2_too(world: World) -> None:
+    world.deliver(1, "INBOX", 1)
+    world.good()
+    world.flag(1, "INBOX", 1, r"+FLAGS (\Flagged)")
+    world.deliver(1, "INBOX", 2)
+    assert world.run(watch=OkWithoutStoring()).code != 0
+    assert world.content(2)["INBOX"] == [("m1", ("\\Flagged",))]
+    world.flag(1, "INBOX", 1, r"-FLAGS (\Flagged)")
+    world.good()
+    assert world.content(2)["INBOX"] == [("m1", ()), ("m2", ())]

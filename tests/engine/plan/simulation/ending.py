@@ -29,7 +29,7 @@ class Brake(Exception):  # noqa: N818 - the way out of a run
 
 
 def finish(run: Context, job: Job) -> Steps[None]:
-    touched = bool(job.flag_changes)
+    touched, flagged = bool(job.flag_changes), True
     if job.flag_changes:
         try:
             yield from run.same_destination(job)
@@ -38,17 +38,18 @@ def finish(run: Context, job: Job) -> Steps[None]:
                 for uid in uids:
                     run.flag_copy(job.name, uid, add, remove)
         except FolderReplaced:
+            flagged = False
             job.failed = True
             run.errors += 1
     journal, record = run.journal, job.record
     if journal is not None and record is not None:
-        if job.flag_rows and not job.failed:
+        if job.flag_rows and flagged:
             pairs = journal.change(job.name).pairs
             for uid, number in job.flag_rows.items():
                 if uid in pairs:
                     pairs[uid] = pairs[uid]._replace(flags=number)
             job.flag_rows.clear()
-        if not job.failed:
+        if flagged:
             journal.remove_loose(job.name, [pair.copy for pair in job.later])
             journal.add(job.name, job.later)
     _take_up_duplicates(run, job)
