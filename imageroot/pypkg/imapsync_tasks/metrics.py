@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imapsync_tasks import condition, listing, queue, runtime, sourceactions, steps
+from imapsync_tasks.selection import CONDITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,11 +37,6 @@ _KEYS: Final = {
 }
 _FIELD: Final = "imapsync"
 _ENDING: Final = {signal.SIGTERM, signal.SIGINT}
-#: Every word is told, also those that no task has: a series that comes and goes is no zero.
-_CONDITIONS: Final = (
-    *(condition.NEVER, condition.WAITING, condition.RUNNING, condition.SERVER, condition.DONE),
-    *(condition.PROBLEMS, condition.FAILED, condition.INTERRUPTED, condition.STOPPED),
-)
 
 
 class Instance:
@@ -60,8 +56,9 @@ class Instance:
         ended = [row["result"] for row in rows if isinstance(row["result"], dict)]
         words = Counter(str(row["condition"]) for row in rows)
         reasons = Counter(_reason(result) for result in ended if _has_failed(result))
+        # Every word, also one that no task has: a series that comes and goes is no zero.
         yield _gauge(
-            "tasks", "Tasks by their condition", "condition", {word: words[word] for word in _CONDITIONS}
+            "tasks", "Tasks by their condition", "condition", {word: words[word] for word in CONDITIONS}
         )
         yield _gauge("tasks_failed", "Tasks whose last run failed, by the reason", "reason", reasons)
         yield _number(
@@ -122,7 +119,7 @@ def _number(name: str, text: str, value: float) -> Metric:
 
 
 def _has_failed(result: Json) -> bool:
-    return result["exit_code"] != 0 and result["error"] != "parked"
+    return result["exit_code"] != 0 and result["error"] != condition.PARKED
 
 
 def _reason(result: Json) -> str:

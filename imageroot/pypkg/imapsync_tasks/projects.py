@@ -20,7 +20,7 @@ class Field(NamedTuple):
     meaning: str
 
 
-#: Stages in their order. Of the first and of the last two nothing starts by itself.
+#: Stages; `STAGES` has their order.
 PREPARED: Final = "prepared"
 PRE_STAGE: Final = "pre-stage"
 FULL: Final = "full"

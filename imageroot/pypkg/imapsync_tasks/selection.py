@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: Members that a search looks through.
 _SEARCHED: Final = ("localuser", "remoteusername", "remotehostname", "task_id")
 #: What goes on, then what wants to be looked at, then what is well.
-_CONDITIONS: Final = (
+CONDITIONS: Final = (
     *(condition.RUNNING, condition.SERVER, condition.WAITING, condition.INTERRUPTED),
     *(condition.FAILED, condition.PROBLEMS, condition.STOPPED, condition.DONE, condition.NEVER),
 )
@@ -66,7 +66,7 @@ class Selection(NamedTuple):
     def _value(self, row: Json) -> tuple[str | int, str, str]:
         value = row[self.sort]
         if self.sort == "condition":
-            value = _CONDITIONS.index(str(value))
+            value = CONDITIONS.index(str(value))
         elif self.sort == "last_sync_timestamp":
             value = value if isinstance(value, int) else 0
         else:
