@@ -211,7 +211,7 @@ def same_messages(
 
 
 def drafts_stay(drafts: Iterable[Pair], sizes: Mapping[int, int]) -> bool:
-    """Tell whether recorded drafts have the sizes that they had. sizes: source UID -> size now.
+    """Tell whether drafts have the sizes that were recorded. sizes: source UID -> size now.
 
     A message never changes under its UID (RFC 3501 §2.3.1.1). A draft of another size is another version,
     under a UID that a restored server has given a second time. Other messages are told apart by their

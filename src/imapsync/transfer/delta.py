@@ -22,7 +22,7 @@ from imapsync.plan.belief import (
     trust,
 )
 from imapsync.plan.decisions import NOTHING
-from imapsync.plan.match import is_draft
+from imapsync.plan.match import drafts, is_draft
 from imapsync.plan.specialuse import is_for_drafts
 from imapsync.session.errors import CommandRefused
 from imapsync.transfer import planning, telling
@@ -34,7 +34,7 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from imapsync.account import OpenFolder
+    from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.decisions import FolderPlan
     from imapsync.plan.index import MessageIndex
     from imapsync.session.fetch import FetchStream
@@ -78,17 +78,17 @@ class DeltaComparison:
 
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
-        run, job = self._run, self.job
+        run, job, reading = self._run, self.job, self._reading
         source = self._source_folder = run.source.open(job.source)
         if run.settings.deletion.source_expunge and not run.dry:
             source.expunge_marked()
         self._ask_source(source, self._asked)
-        self._source_look = self._look(source, [pair.source_uid for pair in self._last])
+        self._source_look = _look(source, [pair.source_uid for pair in self._last], reading.source_plain())
         destination = self._destination_folder = run.destination.open(job.destination)
         if run.settings.deletion.destination_expunge_first and not run.dry:
             destination.expunge_marked()
         self._ask_destination(destination, self._asked)
-        self._destination_look = self._look(destination, [pair.copy for pair in self._last])
+        self._destination_look = _look(destination, [pair.copy for pair in self._last], reading.plain())
 
     async def take(self) -> None:
         """Read the answers in the order of the questions.
@@ -116,14 +116,15 @@ class DeltaComparison:
                 self.invalid = True
                 return
             await self._take_source()
-            looked = await _looked(self._source_look, self._reading)
+            looked = await _looked(self._source_look, self._reading, self._reading.source_plain())
             here = looked.digests_by_uid()
             await self._destination_folder.selected()
             if self._is_put_back():
                 self.invalid = True
                 return
             await self._take_destination()
-            there = (await _looked(self._destination_look, self._reading)).digests_by_uid()
+            looked_there = await _looked(self._destination_look, self._reading, self._reading.plain())
+            there = looked_there.digests_by_uid()
         except CommandRefused:
             self.invalid = True
             return
@@ -140,16 +141,17 @@ class DeltaComparison:
             telling.replaced(self._run, job)
             note_restored(self._run, record)
             self.invalid = self.replaced = True
-        elif not drafts_stay(self._drafts(), dict(zip(looked.uids, looked.sizes, strict=True))):
+        elif not drafts_stay(self._drafts(looked), dict(zip(looked.uids, looked.sizes, strict=True))):
             telling.replaced(self._run, job)
             self.invalid = self.replaced = True
 
-    def _drafts(self) -> list[Pair]:
-        """Give those of the last pairs that are drafts, by flag or by folder."""
+    def _drafts(self, looked: MessageIndex) -> list[Pair]:
+        """Give those of the last pairs that were or are drafts, by flag or by folder."""
         journal, job = self._run.journal, self.job
         if journal is None or is_for_drafts(job.pair.source, self._run.source.listing.layout):
             return self._last
-        return [pair for pair in self._last if is_draft(journal.flags(pair.flags))]
+        now = {looked.uids[row] for row in drafts(looked, list(range(len(looked))))}
+        return [pair for pair in self._last if pair.source_uid in now or is_draft(journal.flags(pair.flags))]
 
     async def conclude(self) -> FolderPlan:
         """Ask what the opened folders ask for besides, complete the picture and decide."""
@@ -199,10 +201,6 @@ class DeltaComparison:
         if wanted.destination_new:
             uids = all_from(wanted.destination_new, self.job.destination.breaking)
             self._destination_new = self._destination_reader.ask(folder, uids)
-
-    def _look(self, folder: OpenFolder, uids: list[int]) -> FetchStream | None:
-        reader = self._reading.plain()
-        return reader.ask(folder, UidSet.of(uids)) if uids else None
 
     async def _ask_again(self) -> None:
         """Ask what the listing had given no reason to ask, and the opened folders do."""
@@ -256,8 +254,12 @@ class DeltaComparison:
             )
 
 
-async def _looked(stream: FetchStream | None, reading: Reading) -> MessageIndex:
+def _look(folder: OpenFolder, uids: list[int], reader: IndexReader) -> FetchStream | None:
+    return reader.ask(folder, UidSet.of(uids)) if uids else None
+
+
+async def _looked(stream: FetchStream | None, reading: Reading, reader: IndexReader) -> MessageIndex:
     """Give the messages looked at."""
     if stream is None:
         return reading.new_index()
-    return await reading.plain().read(stream, reading.table)
+    return await reader.read(stream, reading.table)

@@ -693,6 +693,31 @@ ALONE = Options(journal=False)
             ),
             id="a backup makes a message unread again after the search",
         ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "keep_copy"),
+                    Event(0, 0, "deliver_lookalike"),
+                    Event(1, 4, "restore"),
+                    Event(1, 5, "edit", 0, 1),
+                ],
+            ),
+            id="a draft gets the UID and the numbers of a message that was none and that a backup took away",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2],
+                [
+                    Event(0, 0, "keep_copy"),
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "restore"),
+                    Event(1, 0, "lose_journal"),
+                ],
+            ),
+            id="nobody knows any longer that host1 was put back",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

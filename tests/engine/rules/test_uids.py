@@ -102,6 +102,19 @@ def test_mail_that_got_the_uid_of_a_lost_copy_is_not_deleted_for_its_original(wo
     assert world.names(2) == before
 
 
+def test_a_draft_that_got_the_uid_of_mail_of_its_identity_arrives(world: World) -> None:
+    """The recorded message was no draft: only the one that has its UID now says so."""
+    world.deliver(1, "INBOX", 1)
+    yesterday = world.save()
+    world.deliver(1, "INBOX", 2)
+    world.good()
+    world.restore(yesterday, 1)
+    world.deliver(1, "INBOX", world.letter(2, "another version", flags=("\\Draft",)))
+    world.flag(1, "INBOX", 1, r"+FLAGS (\Flagged)")  # so that the folder is opened
+    world.good()
+    assert "m2:another vers" in world.names(2)
+
+
 @AGAIN
 @LACKS
 def test_copies_of_mail_that_the_source_lost_in_a_restore_are_not_mirrored_away(

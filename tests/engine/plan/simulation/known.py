@@ -93,6 +93,7 @@ class KnownComparison:
         looked = run.source.fetch(pair.source_uid for pair in last)
         here = {uid: stored.mail.digest for uid, stored in looked.items()}
         sizes = {uid: stored.mail.size for uid, stored in looked.items()}
+        now = {uid for uid, stored in looked.items() if is_draft(stored.flags)}
         yield
         destination = run.destination.select(job.name)
         if destination.uidvalidity != record.destination.uidvalidity:
@@ -118,11 +119,12 @@ class KnownComparison:
         if not same_messages(last, here, there, altered=False):
             run.note_restored(record)
             self.invalid = self.replaced = True
-        elif not drafts_stay(self._drafts(), sizes):
+        elif not drafts_stay(self._drafts(now), sizes):
             self.invalid = self.replaced = True
 
-    def _drafts(self) -> list[Pair]:
-        return [pair for pair in self._last if is_draft(self._run.journal_flags.flags(pair.flags))]
+    def _drafts(self, now: set[int]) -> list[Pair]:
+        flags = self._run.journal_flags.flags
+        return [pair for pair in self._last if pair.source_uid in now or is_draft(flags(pair.flags))]
 
     def conclude(self) -> Steps[None]:
         yield from self._ask_again()

@@ -138,8 +138,7 @@ class Law:
     def came_here(self, mail: Mail) -> None:
         self.had.add(mail.content)
         self.mails.add(mail)
-        self.gone_here |= self.put_back
-        self.put_back = set()
+        self.forget_put_back()
         self.count_here()
 
     def given(self, name: str, place: tuple[int, int], mail: Mail) -> None:
@@ -155,7 +154,12 @@ class Law:
         before.add(mail)
 
     def took_here(self, content: int) -> None:
-        self.gone_here |= self.put_back | {content}
+        self.gone_here.add(content)
+        self.forget_put_back()
+
+    def forget_put_back(self) -> None:
+        """Ask no longer that anybody knows that host1 was put back: only a state file tells, and numbers."""
+        self.gone_here |= self.put_back
         self.put_back = set()
 
     def count_here(self) -> None:

@@ -189,6 +189,7 @@ class World:
     def lose_journal(self, _: int, __: int) -> None:
         """Lose the state file, or find one there that belongs to other accounts."""
         self.killed = True
+        self.law.forget_put_back()
         self.file = File()
 
     def keep_copy(self, first: int, _: int) -> None:
@@ -207,6 +208,7 @@ class World:
         (what,) = kept
         if isinstance(what, File):
             self.killed = True
+            self.law.forget_put_back()
             self.file = what.copy()
             return
         if not isinstance(what, dict):
