@@ -6,14 +6,12 @@ for the day (UTC) alone; callers hold the instance lock.
 
 from __future__ import annotations
 
-import functools
 import json
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from imapsync_tasks import files
+from syncctl import facts
 
 if TYPE_CHECKING:
     from imapsync_tasks.errors import Json
@@ -61,26 +59,8 @@ def tomorrow(now: float) -> datetime:
 
 def daily_bytes(host: str) -> int:
     """Give how many bytes a day the host's provider lets an account read; 0: no limit is known."""
-    host = host.lower().rstrip(".")
-    for names, limit in _limits():
-        if any(host.endswith(name[1:]) if name.startswith("*") else host == name for name in names):
-            return limit
-    return 0
-
-
-@functools.cache
-def _limits() -> tuple[tuple[tuple[str, ...], int], ...]:
-    """Read the facts: hosts, where a leading "*" stands for all that end so, and bytes a day."""
-    engine = find_spec("imapsync")
-    for folder in (engine and engine.submodule_search_locations) or ():
-        facts = files.read_json(Path(folder) / "providers" / "facts.json") or {}
-        rows = facts.get("providers")
-        return tuple(
-            (tuple(row["hosts"]), row["down"])
-            for row in (rows if isinstance(rows, list) else [])
-            if isinstance(row.get("down"), int)
-        )
-    return ()
+    down = (facts.of_host(host) or {}).get("down")
+    return down if isinstance(down, int) else 0
 
 
 def _spent(paths: Paths, now: float) -> dict[str, int]:

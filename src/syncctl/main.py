@@ -36,6 +36,7 @@ usage: syncctl start [--detach] TASK...    start tasks, or queue them; without -
        syncctl list-remote-folders         list a remote account's folders (idem)
        syncctl test-source                 try logins by a source (idem)
        syncctl sign-in                     sign in to a source (idem)
+       syncctl recognize-source            find the server of a mail domain (idem)
        syncctl token SOURCE USER           print an access token for a user's mailbox at a source
 
 TASK is <localuser>_<task_id>; "-" reads names from standard input, one a line.
@@ -250,6 +251,16 @@ def _sign_in(context: Context, words: Sequence[str]) -> int:
     return exitcodes.OK
 
 
+def _recognize_source(context: Context, words: Sequence[str]) -> int:
+    from syncctl import recognition
+
+    if words:
+        return _usage()
+    answer = recognition.recognize(context, json.load(sys.stdin.buffer))
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return exitcodes.OK
+
+
 def _token(context: Context, words: Sequence[str]) -> int:
     from syncctl import tokens
 
@@ -291,6 +302,7 @@ _COMMANDS: dict[str, Callable[[Context, Sequence[str]], int]] = {
     "list-remote-folders": _list_remote_folders,
     "test-source": _test_source,
     "sign-in": _sign_in,
+    "recognize-source": _recognize_source,
     "token": _token,
 }
 

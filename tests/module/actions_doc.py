@@ -75,6 +75,7 @@ ACTION_ERRORS: dict[str, list[str]] = {
     "list-sources": [],
     "list-tasks": [],
     "pause-schedules": [],
+    "recognize-source": [*FORM, "service_not_running"],
     "resume-schedules": [],
     "run-tasks": [*FORM, "invalid_schedule", "task_unreadable", "not_configured", "state_not_writable"],
     "set-notices": [*FORM, "value_required", "smarthost_missing", "mail_not_sent", "state_not_writable"],

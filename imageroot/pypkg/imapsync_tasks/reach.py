@@ -15,6 +15,8 @@ from imapsync_tasks import diagnosis
 from imapsync_tasks.errors import NoSuchTaskError, Refusal, TaskFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imapsync_tasks.engine import Remote
     from imapsync_tasks.errors import Json
     from imapsync_tasks.instance import Settings
@@ -45,8 +47,12 @@ class Reach:
 
     def is_guarded(self, host: str) -> bool:
         """Tell whether a server lies where little may be tried and less told, and nobody allowed it."""
-        addresses = [_plain(one) for one in self._of(host)]
-        return any(self._is_inside(one) for one in addresses) and not self._is_allowed(host, addresses)
+        return self.guards(host, self._of(host))
+
+    def guards(self, host: str, addresses: Sequence[str]) -> bool:
+        """Tell the same of a server whose addresses are known."""
+        plain = [_plain(one) for one in addresses]
+        return any(self._is_inside(one) for one in plain) and not self._is_allowed(host, plain)
 
     def refusal(self, remote: Remote) -> Refusal | None:
         """Give the reason not to try a server; None when it may be tried."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Mailboxes that one test-source looks at.
 MAX_TESTED: Final = 500
+#: A mail address: 64 characters, "@" and a domain's 255 (RFC 5321 §4.5.3.1).
+_ADDRESS: Final = rules.Text("[^\\x00-\\x20\\x7f]+", 320)
 
 
 def list_sources(_request: Json) -> Json:
@@ -127,3 +129,22 @@ def sign_in(request: Json) -> Json:
     return container.ask(
         "sign-in", {"source": name, "again": request.get("again") is True, "response_secret": answer}
     )
+
+
+def recognize_source(request: Json) -> Json:
+    """Find the server of a mail address or domain, and how accounts sign in to it."""
+    given = _ADDRESS.of(request, "address")
+    local, _, domain = given.rpartition("@")
+    encoded = _domain(domain)
+    if not encoded or ("@" in given and not local):
+        raise rules.refused("address", given)
+    address = f"{local}@{encoded}" if local else ""
+    return container.ask("recognize-source", {"domain": encoded, "address": address})
+
+
+def _domain(text: str) -> str:
+    """Give a mail domain as the name server knows it; "" for what is none: one label, an address."""
+    text = text.rstrip(".").lower()
+    of_labels = "." in text and not text.rpartition(".")[2].isdigit()
+    is_name = of_labels and rules.Text(*rules.HOST).takes(text) and rules.is_host(text)
+    return text.encode("idna").decode() if is_name else ""

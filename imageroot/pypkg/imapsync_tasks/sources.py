@@ -5,6 +5,7 @@ Tasks name a source in place of host, port, encryption, certificate rule and, bu
 
 # The annotations are the table: they must be values, not texts.
 
+from collections.abc import Sequence
 from typing import Annotated, Final, NamedTuple
 
 from imapsync_tasks import rules
@@ -23,12 +24,14 @@ class Kind(NamedTuple):
     """A way to sign in.
 
     needs: fields that must be there. secrets: those of which one has to be known before anybody signs in.
-    signs_in: by a person (sign-in), once. defaults: what empty fields stand for; {tenant} is filled in.
+    signs_in: by a person (sign-in), once. provider: whose way it is, by the name in the engine's facts.
+    defaults: what empty fields stand for; {tenant} is filled in.
     """
 
     needs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     signs_in: bool = False
+    provider: str = ""
     defaults: dict[str, str] = {}  # noqa: RUF012  # never changed
 
 
@@ -47,6 +50,7 @@ KINDS: Final[dict[str, Kind]] = {
     "microsoft_app": Kind(
         ("tenant", "client_id"),
         ("client_secret", "certificate_key"),
+        provider="office365",
         defaults={
             "token_url": f"{_MICROSOFT}/token",
             "scope": "https://outlook.office365.com/.default",
@@ -55,6 +59,7 @@ KINDS: Final[dict[str, Kind]] = {
     "microsoft_device": Kind(
         ("tenant", "client_id"),
         signs_in=True,
+        provider="office365",
         defaults={
             "token_url": f"{_MICROSOFT}/token",
             "device_url": f"{_MICROSOFT}/devicecode",
@@ -64,6 +69,7 @@ KINDS: Final[dict[str, Kind]] = {
     "google_service": Kind(
         (),
         ("service_account_key",),
+        provider="gmail",
         defaults={
             "token_url": _GOOGLE_TOKEN,
             "scope": "https://www.googleapis.com/auth/gmail.imap_admin",
@@ -72,6 +78,7 @@ KINDS: Final[dict[str, Kind]] = {
     "google_code": Kind(
         ("client_id",),
         signs_in=True,
+        provider="gmail",
         defaults={
             "authorize_url": "https://accounts.google.com/o/oauth2/auth?access_type=offline&prompt=consent",
             "token_url": _GOOGLE_TOKEN,
@@ -192,6 +199,18 @@ FIELDS: Final[dict[str, Field]] = {
 _BOUND: Final = ("auth", "remotehostname", "remoteport", "tenant", "client_id", "token_url", "master_user")
 #: From the rule that takes any server for the right one to the one that only an authority can satisfy.
 _TRUST: Final = ("any", "tofu", "sha256", "ca")
+
+
+def way_to_begin(provider: str, sign_in: Sequence[str], *, personal: bool) -> str:
+    """Give the word of `auth` that a new source of a provider begins with.
+
+    sign_in: what the server takes, of "oauth2", "app-password", "password". personal: accounts of single
+    persons, for whom nobody else can sign in.
+    """
+    for word, kind in KINDS.items():
+        if provider and kind.provider == provider and kind.signs_in == personal:
+            return word
+    return "oauth_code" if set(sign_in) == {"oauth2"} else "password"
 
 
 def from_request(request: Json) -> Source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -18,7 +19,8 @@ class Provider(NamedTuple):
     messages_per_second: what is borne for long. largest_message: bytes. default_wait_s: how long a "later"
     lasts that does not say. folder_cap: how many messages of a folder a host shows at most; of fuller_hosts
     that is fuller_cap. auth: ways to sign in, of "oauth2", "app-password", "password". source: where this
-    stands, seen_on: when.
+    stands, seen_on: when. mx: by servers that take a domain's mail ("*" as in hosts) the host that it is read
+    at; personal_mx: the same for domains whose accounts are single persons'.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Provider(NamedTuple):
     auth: tuple[str, ...] = ()
     source: str = ""
     seen_on: str = ""
+    mx: MappingProxyType[str, str] = MappingProxyType({})
+    personal_mx: MappingProxyType[str, str] = MappingProxyType({})
 
     def cap_at(self, host: str) -> int:
         """Give how many messages of a folder a host of the provider shows at most, 0 for all."""
@@ -70,6 +74,12 @@ def found(host: str, server_id: str = "") -> Provider | None:
     return next((one for one in providers() if server_id and server_id in one.server_ids), None)
 
 
-def _provider(row: dict[str, str | int | float | list[str]]) -> Provider:
-    facts = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+def _provider(row: dict[str, object]) -> Provider:
+    facts = {name: _fixed(value) for name, value in row.items()}
     return Provider(**facts)  # type: ignore[arg-type]  # the test of the file holds each against its type
+
+
+def _fixed(value: object) -> object:
+    if isinstance(value, dict):
+        return MappingProxyType(value)
+    return tuple(value) if isinstance(value, list) else value

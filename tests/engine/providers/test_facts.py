@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import MappingProxyType
 from typing import get_type_hints
 
 import pytest
@@ -14,7 +15,10 @@ def test_each_fact_has_its_shape_its_source_and_its_day() -> None:
     allowed: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float)}
     for one in providers():
         for name, kind in get_type_hints(Provider).items():
-            assert isinstance(getattr(one, name), allowed.get(kind, (tuple,))), (one.name, name)
+            value = getattr(one, name)
+            assert isinstance(value, allowed.get(kind, (tuple, MappingProxyType))), (one.name, name)
+            if isinstance(value, MappingProxyType):
+                assert all(found(host) is one for host in value.values()), (one.name, name)
         assert one.name.islower()
         assert one.title
         assert one.source
