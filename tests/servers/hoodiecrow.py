@@ -20,7 +20,9 @@ VERSION = "2.1.0"
 
 _RUN = """
 const options = JSON.parse(process.argv[1]);
-require(options.module)(options).listen(options.port, options.host);
+const server = require(options.module)(options);
+options.announced.forEach(name => server.registerCapability(name));
+server.listen(options.port, options.host);
 """
 
 
@@ -30,6 +32,8 @@ class Hoodiecrow(ProcessServer):
     one_account = True
     needs = ("node", "npm")
     plugins: ClassVar[tuple[str, ...]] = ()
+    #: What plugins give and do not announce.
+    announced: ClassVar[tuple[str, ...]] = ()
 
     def command(self) -> list[str]:
         """Give the options to a line of JavaScript. XTOYBIRD adds users and is not announced."""
@@ -38,6 +42,7 @@ class Hoodiecrow(ProcessServer):
             "host": self.host,
             "port": self.port,
             "plugins": [*self.plugins, "XTOYBIRD"],
+            "announced": list(self.announced),
             "storage": {"INBOX": {}, "": {"separator": "/", "folders": {}}},
         }
         return ["node", "-e", _RUN, json.dumps(options)]
@@ -55,6 +60,7 @@ class HoodiecrowGmail(Hoodiecrow):
         "ID", "IDLE", "NAMESPACE", "UNSELECT", "ENABLE", "CONDSTORE", "UIDPLUS", "LITERALPLUS",
         "SPECIAL-USE", "AUTH-PLAIN", "SASL-IR", "MOVE", "X-GM-EXT-1",
     )  # fmt: skip
+    announced = ("X-GM-EXT-1",)
 
 
 def _install(folder: Path) -> None:

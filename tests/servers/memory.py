@@ -82,13 +82,17 @@ class Said:
 class MemoryServer(Scripted):
     """One account for every user and password; use as a context manager."""
 
+    #: What folders and connections are made of.
+    folder: type[Folder] = Folder
+    connection: type[Connection]
+
     def __init__(
         self, capabilities: bytes = RICH, bend: Callable[[Said], bytes] = lambda said: said.response
     ) -> None:
-        super().__init__(lambda connection: _Connection(self, connection).run())
+        super().__init__(lambda connection: self.connection(self, connection).run())
         self.capabilities = capabilities
         self.bend = bend
-        self.folders: dict[bytes, Folder] = {b"INBOX": Folder()}
+        self.folders: dict[bytes, Folder] = {b"INBOX": self.folder()}
         #: Called with each folder that is opened, before anything is told of it.
         self.opened: Callable[[Folder], object] = lambda _: None
         #: What an open folder shows is as it was until its client sends this: "NOOP", "SELECT"; "": as it is.
@@ -106,7 +110,9 @@ class MemoryServer(Scripted):
             }
 
 
-class _Connection:
+class Connection:
+    """One client."""
+
     def __init__(self, server: MemoryServer, connection: socket.socket) -> None:
         self.server = server
         self.connection = connection
@@ -187,10 +193,10 @@ class _Connection:
         yield b'* NAMESPACE (("" "/")) NIL NIL'
 
     def do_list(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
-        if _words(rest)[-1:] == [b""]:
+        if words(rest)[-1:] == [b""]:
             yield b'* LIST (\\Noselect) "/" ""'
             return
-        pattern = _words(rest.partition(b"RETURN")[0])[-1]
+        pattern = words(rest.partition(b"RETURN")[0])[-1]
         wanted = re.escape(pattern).replace(rb"\*", b".*").replace(b"%", b"[^/]*")
         for name in sorted(self.server.folders):
             if not re.fullmatch(wanted, name):
@@ -204,25 +210,25 @@ class _Connection:
             yield b'* LSUB () "/" "%s"' % name
 
     def do_status(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
-        name = _words(rest)[0]
+        name = words(rest)[0]
         if name not in self.server.folders:
             yield b"NO no such folder"
             return
         yield self.status(name)
 
     def do_create(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
-        name = _words(rest)[0]
+        name = words(rest)[0]
         if name in self.server.folders:
             yield b"NO [ALREADYEXISTS] it exists"
-        self.server.folders[name] = Folder()
+        self.server.folders[name] = self.server.folder()
         yield b"OK made"
 
     def do_delete(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
-        gone = self.server.folders.pop(_words(rest)[0], None)
+        gone = self.server.folders.pop(words(rest)[0], None)
         yield b"OK deleted" if gone is not None else b"NO [NONEXISTENT] no such folder"
 
     def do_rename(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
-        old, new = _words(rest)[:2]
+        old, new = words(rest)[:2]
         folders = self.server.folders
         if old not in folders or new in folders:
             yield b"NO not like that"
@@ -232,7 +238,7 @@ class _Connection:
 
     def do_select(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
         self.selected = b""
-        name = _words(rest)[0]
+        name = words(rest)[0]
         if name not in self.server.folders:
             yield b"NO [NONEXISTENT] no such folder"
             return
@@ -274,14 +280,18 @@ class _Connection:
         for number, mail in enumerate(self.shown, 1):
             if since is not None and mail.modseq <= int(since[1]):
                 continue
-            if _in_set(mail.uid, chosen, self.folder.uidnext - 1):
-                yield b"* %d FETCH (%s)" % (number, b" ".join(_facts(mail, items.upper())))
+            if in_set(mail.uid, chosen, self.folder.uidnext - 1):
+                yield b"* %d FETCH (%s)" % (number, b" ".join(self.facts(mail, items.upper())))
+
+    def facts(self, mail: Mail, items: bytes) -> Iterator[bytes]:
+        """Give what is told of a message."""
+        return _facts(mail, items)
 
     def do_uid_store(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
         chosen, how, flags = rest.split(b" ", 2)
         changed = set(flags.strip(b"\r\n()").split())
         for mail in self.folder.mails:
-            if _in_set(mail.uid, chosen, self.folder.uidnext - 1):
+            if in_set(mail.uid, chosen, self.folder.uidnext - 1):
                 mail.flags = {
                     b"+": mail.flags | changed, b"-": mail.flags - changed,
                 }.get(how[:1], changed)  # fmt: skip
@@ -291,7 +301,7 @@ class _Connection:
     def do_uid_expunge(self, rest: bytes, _: list[bytes]) -> Iterator[bytes]:
         folder = self.folder
         yield from self.expunged(
-            [mail for mail in folder.mails if _in_set(mail.uid, rest, folder.uidnext - 1)]
+            [mail for mail in folder.mails if in_set(mail.uid, rest, folder.uidnext - 1)]
         )
 
     def do_expunge(self, _: bytes, __: list[bytes]) -> Iterator[bytes]:
@@ -307,7 +317,7 @@ class _Connection:
         yield b"OK expunged"
 
     def do_append(self, rest: bytes, command: list[bytes]) -> Iterator[bytes]:
-        name = _words(rest)[0]
+        name = words(rest)[0]
         folder = self.server.folders.get(name)
         if folder is None:
             yield b"NO [TRYCREATE] no such folder"
@@ -333,7 +343,7 @@ class _Connection:
     def matches(self, mail: Mail, criteria: bytes) -> bool:
         """Tell whether SEARCH finds a message; of the keys those that tests ask for."""
         if chosen := re.search(rb"\bUID ([\d:,*]+)", criteria):
-            return _in_set(mail.uid, chosen[1].strip(), self.folder.uidnext - 1)
+            return in_set(mail.uid, chosen[1].strip(), self.folder.uidnext - 1)
         if before := re.search(rb'BEFORE "?(\d+-\w+-\d+)', criteria):
             day = datetime.strptime(before[1].decode(), "%d-%b-%Y").replace(tzinfo=UTC)
             return datetime.strptime(mail.date.strip().decode(), "%d-%b-%Y %H:%M:%S %z") < day
@@ -362,6 +372,9 @@ class _Connection:
         )  # fmt: skip
 
 
+MemoryServer.connection = Connection
+
+
 def _facts(mail: Mail, items: bytes) -> Iterator[bytes]:
     yield b"UID %d" % mail.uid
     if b"RFC822.SIZE" in items:
@@ -386,14 +399,14 @@ def _facts(mail: Mail, items: bytes) -> Iterator[bytes]:
         yield b"BODY[]%s {%d}\r\n%s" % (origin, len(shown), shown)
 
 
-def _words(rest: bytes) -> list[bytes]:
+def words(rest: bytes) -> list[bytes]:
     return [
         re.sub(rb"\\(.)", rb"\1", match[1]) if match[1] is not None else match[3] or b""
         for match in _TOKEN.finditer(rest)
     ]
 
 
-def _in_set(uid: int, chosen: bytes, last: int) -> bool:
+def in_set(uid: int, chosen: bytes, last: int) -> bool:
     for part in chosen.split(b","):
         first, _, end = part.partition(b":")
         bounds = sorted(last if number == b"*" else int(number) for number in (first, end or first))

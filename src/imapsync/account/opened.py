@@ -178,6 +178,10 @@ class MetFolder(OpenFolder):
         """UID STORE; action b"+FLAGS" or b"-FLAGS"."""
         return self._changing.store(uids, action, flags)
 
+    def store_labels(self, uids: UidSet, action: bytes, labels: Iterable[bytes]) -> Pending[None]:
+        """UID STORE of Gmail's labels; action b"+X-GM-LABELS" or b"-X-GM-LABELS"."""
+        return self._changing.store_labels(uids, action, labels)
+
     def expunge(self, uids: UidSet) -> Pending[None]:
         """UID EXPUNGE; needs UIDPLUS."""
         return self._changing.expunge(uids)

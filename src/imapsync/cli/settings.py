@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         FlagRules,
         FolderRules,
         IdentityRules,
+        LabelRules,
         SelectionRules,
     )
     from imapsync.transfer.settings import Limits, Mode, Settings
@@ -62,6 +63,7 @@ def settings(
         identity=rules.identity(),
         content=rules.content(),
         flags=rules.flags(),
+        labels=rules.labels(),
         deletion=rules.deletion(),
         limits=rules.limits(),
         sizes_at_start=options.flag("foldersizes", default=True) or mode is Mode.SIZES,
@@ -94,6 +96,7 @@ def _only_retrying(wanted: Settings, retry: Retry) -> Settings:
             resync=False,
             skip_deleted=wanted.deletion.empties_source,  # such a mark may be ours
         ),
+        labels=wanted.labels._replace(present=False),
         deletion=DeletionRules(),
         sizes_at_start=False,
         sizes_at_end=False,
@@ -310,6 +313,11 @@ class _Rules:
             filter_buggy=self._flag("filterbuggyflags"),
             set_on_source=tuple(_flag_name(text) for text in self._options.texts("setflag1")),
         )
+
+    def labels(self) -> LabelRules:
+        from imapsync.plan.rules import LabelRules
+
+        return LabelRules(copied=self._flag("synclabels"), present=self._flag("resynclabels"))
 
     def deletion(self) -> DeletionRules:
         from imapsync.plan.rules import DeletionRules

@@ -35,8 +35,11 @@ def complete(given: Parsed) -> Parsed:
                 continue  # what identifies is chosen
             listed = whole.lists.setdefault(option, [])
             listed.extend(text for text in texts if text not in listed)
-    if given.flag("gmail1") and given.flag("gmail2") and not given.given("skipcrossduplicates"):
-        whole.values["skipcrossduplicates"] = False  # a message of two labels has to arrive under both
+    if given.flag("gmail1") and given.flag("gmail2"):
+        if not given.given("skipcrossduplicates"):
+            whole.values["skipcrossduplicates"] = False  # a message of two labels has to arrive under both
+        for name in ("synclabels", "resynclabels"):
+            whole.values.setdefault(name, True)
     _take_away(whole)
     if given.flag("justautomap"):
         whole.values.update(automap=True, justfolders=True, dry=True)

@@ -121,6 +121,13 @@ class FlagRules(NamedTuple):
     set_on_source: tuple[str, ...] = ()  # --setflag1, after the copy is proven
 
 
+class LabelRules(NamedTuple):
+    """Which messages on the destination get the Gmail labels of their originals."""
+
+    copied: bool = False  # --synclabels: those that this run copies
+    present: bool = False  # --resynclabels: those that were there
+
+
 class DeletionRules(NamedTuple):
     """What may be removed, on which side, and the brakes."""
 

@@ -150,6 +150,7 @@ class FetchStream(_Consumer):
         self._wants_flags = b"FLAGS" in asked
         self._wants_date = b"INTERNALDATE" in asked
         self._wants_size = b"RFC822.SIZE" in asked
+        self._wants_labels = b"X-GM-LABELS" in asked
         #: Records still to come, when that is known: then the tagged answer need not be waited for. Flag
         #: updates that the server sends unasked have neither body nor date, so they are not counted by
         #: mistake.
@@ -274,6 +275,7 @@ class FetchStream(_Consumer):
             and (not self._wants_flags or record.flags is not None)
             and (not self._wants_date or record.internaldate is not None)
             and (not self._wants_size or record.size is not None)
+            and (not self._wants_labels or record.labels is not None)
             and self._asked_for(record.uid)
         )
 

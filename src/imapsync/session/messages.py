@@ -175,6 +175,18 @@ class MessageCommands(LimitedCommands):
             uids, send, lambda parts: UidSet(pair for part in parts for pair in part.ranges)
         )
 
+    def store_labels(self, uids: UidSet, action: bytes, labels: Iterable[bytes]) -> Pending[None]:
+        """UID STORE of Gmail's labels (X-GM-EXT-1); action b"+X-GM-LABELS" or b"-X-GM-LABELS".
+
+        Not silent: hoodiecrow knows no X-GM-LABELS.SILENT.
+        """
+        wanted = tuple(labels)
+
+        def send(some: UidSet) -> Pending[None]:
+            return self._send(self._command(b"UID STORE").numbers(some).phrase(action).labels(wanted))
+
+        return self._in_pieces(uids, send, lambda _: None)
+
     def expunge(self, uids: UidSet | None = None) -> Pending[None]:
         r"""UID EXPUNGE of these (needs UIDPLUS), or EXPUNGE of all that are marked \Deleted."""
         if uids is None:

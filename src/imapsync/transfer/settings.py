@@ -11,6 +11,7 @@ from imapsync.plan.rules import (
     FlagRules,
     FolderRules,
     IdentityRules,
+    LabelRules,
     SelectionRules,
 )
 from imapsync.session.endpoint import Endpoint
@@ -69,6 +70,7 @@ class Settings(NamedTuple):
     identity: IdentityRules = IdentityRules()
     content: ContentRules = ContentRules()
     flags: FlagRules = FlagRules()
+    labels: LabelRules = LabelRules()
     deletion: DeletionRules = DeletionRules()
     limits: Limits = Limits()
     sizes_at_start: bool = True  # --nofoldersizes makes it False

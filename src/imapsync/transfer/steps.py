@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
+    from imapsync.transfer.labels import LabelSync
 
 #: Lost connections in a row without any message settled: enough to single out one that breaks connections.
 FRUITLESS_LIMIT = 9
@@ -141,6 +142,7 @@ class Steps:
             note_lost(state, jobs)
         throttle = Throttle(state.settings.limits, state.clock)
         copier = self._copier = Copier(state, throttle, reading)
+        labels = self._labels(reading)
         for group in groups(jobs):
             working = await self._persist(partial(compare_in_spite, state, group, reading))
             if state.dry:
@@ -159,10 +161,25 @@ class Steps:
                     self._copier = copier
                 else:
                     await self._persist(partial(finish, state, job, reading))
+            await self._carry_over(labels, working)
+        await self._carry_over(labels, [job for job in jobs if job.unchanged])
         await self._persist(partial(judge_vanished, state, jobs, reading))
         if state.settings.changes_source:
             for job in jobs:
                 await self._persist(partial(change_source, state, job, reading))
+
+    def _labels(self, reading: Reading) -> LabelSync | None:
+        """Give what carries Gmail labels over, None when nobody wants that."""
+        if not any(self._run.settings.labels):
+            return None
+        from imapsync.transfer.labels import label_sync
+
+        return label_sync(self._run, reading)
+
+    async def _carry_over(self, labels: LabelSync | None, jobs: list[FolderJob]) -> None:
+        if labels is not None:
+            for job in jobs:
+                await self._persist(partial(labels.carry_over, job))
 
     def _tell_doubted(self) -> None:
         """Say how many copies vanished together, in this run or an earlier one, and are still in doubt."""

@@ -134,6 +134,21 @@ class Command:
         self._parts += (b" ", encode_flags(tuple(flags)))
         return self
 
+    def labels(self, labels: Iterable[bytes]) -> Self:
+        r"""Add a parenthesised list of Gmail labels; those with a backslash are Google's own (`\Inbox`)."""
+        self._parts.append(self._space + b"(")
+        self._space = b""
+        for label in labels:
+            if not label.startswith(b"\\"):
+                self.string(label)
+            elif is_nameable_flag(label):
+                self._parts += (self._space, label)
+            else:
+                raise EncodingRefused(f"not a label that can be set: {label[:60]!r}")
+            self._space = b" "
+        self._parts.append(b")")
+        return self
+
     def pairs(self, fields: Iterable[tuple[str, str]]) -> Self:
         """Add a list of quoted pairs, as ID takes it; no literals (RFC 2971 wants short strings)."""
         quoted = []

@@ -143,6 +143,7 @@ def test_each_setting_is_filled_by_an_option() -> None:
         "identity": rules.IdentityRules,
         "content": rules.ContentRules,
         "flags": rules.FlagRules,
+        "labels": rules.LabelRules,
         "deletion": rules.DeletionRules,
         "limits": Limits,
         "source": Endpoint,

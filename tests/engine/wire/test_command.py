@@ -222,3 +222,17 @@ def test_an_append_is_read_back(
         for value in response.arguments
     )
     assert values == ((raw_name, shown, content) if flags else (raw_name, content))
+
+
+def test_labels_are_quoted_and_google_s_own_are_not() -> None:
+    labels = [b"\\Inbox", b"Work", b'a "b" \\c', b"caf\xc3\xa9"]
+    stored = Command(b"UID STORE", PLUS).numbers(b"1:2").phrase(b"+X-GM-LABELS").labels(labels)
+    assert sent(stored) == [
+        b't UID STORE 1:2 +X-GM-LABELS (\\Inbox "Work" "a \\"b\\" \\\\c" {5+}\r\ncaf\xc3\xa9)\r\n'
+    ]
+
+
+@pytest.mark.parametrize("label", [b"\\two words", b"\\", b"line\r\nend", b"zero\0"])
+def test_a_label_that_could_be_something_else_is_refused(label: bytes) -> None:
+    with pytest.raises(EncodingRefused):
+        Command(b"UID STORE", PLUS).labels([label])
