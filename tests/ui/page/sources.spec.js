@@ -93,6 +93,141 @@ test("a new source is sent with its secret, which stays nowhere in the browser",
   expect(kept).not.toContain("very secret");
 });
 
+const nothing = {
+  ...{
+    domain: "example.org",
+    found: false,
+    provider: null,
+    title: null,
+    remotehostname: null,
+  },
+  ...{
+    remoteport: null,
+    security: null,
+    auth: null,
+    sign_in: [],
+    max_connections: 0,
+  },
+  ...{ learned: null, learned_from: null, reason: "nothing_known", tried: [] },
+};
+const hosted = {
+  ...{
+    ...nothing,
+    found: true,
+    reason: null,
+    title: "Mail of example.org",
+    auth: "password",
+  },
+  ...{
+    remotehostname: "mail.example.org",
+    remoteport: 143,
+    security: "tls",
+    learned: "autoconfig",
+  },
+  ...{ learned_from: "https://autoconfig.example.org/mail/config-v1.1.xml" },
+};
+const microsoft = {
+  ...{
+    ...hosted,
+    provider: "office365",
+    title: "Microsoft 365",
+    auth: "microsoft_app",
+  },
+  ...{
+    remotehostname: "outlook.office365.com",
+    remoteport: 993,
+    security: "ssl",
+  },
+  ...{
+    max_connections: 16,
+    sign_in: ["oauth2"],
+    learned_from: "x.mail.protection.outlook.com",
+  },
+};
+
+test("a mail address fills in server and way to sign in, and saving sends them", async ({
+  page,
+  node,
+  open,
+}) => {
+  node.actions["recognize-source"] = ({ address }) =>
+    address.startsWith("anna") ? hosted : microsoft;
+  node.actions["set-source"] = () => ({ source: "cloud", created: true });
+  const app = await open("sources");
+  await app.getByRole("button", { name: "Add source" }).click();
+  await app.getByLabel("Name", { exact: true }).fill("cloud");
+  const address = app.getByLabel("Mail address or domain");
+  await expect(app.getByRole("button", { name: "Recognize" })).toBeDisabled();
+  await address.fill("bob@example.org");
+  await app.getByRole("button", { name: "Recognize" }).click();
+  await expect(app.getByLabel("Tenant (domain or id)")).toHaveValue("example.org");
+  await expect(app.getByLabel("Connections at a time")).toHaveValue("16");
+  await address.fill("anna@example.org");
+  await address.press("Enter");
+  await expect(app.getByText("Mail of example.org: filled in, learned from")).toBeVisible();
+  await expect(app.getByLabel("IMAP server")).toHaveValue("mail.example.org");
+  await shoot(page, "sources-recognized");
+  await expectAccessible(page, "sources-recognized");
+  expect(node.inputsOf("recognize-source")).toEqual([
+    { address: "bob@example.org" },
+    { address: "anna@example.org" },
+  ]);
+  expect(node.inputsOf("set-source"), "Enter asks, it does not save").toEqual([]);
+  await app.getByRole("button", { name: "Save" }).click();
+  await expect(app.getByRole("dialog")).toHaveCount(0);
+  expect(node.inputsOf("set-source")[0]).toMatchObject({
+    ...{
+      auth: "password",
+      remotehostname: "mail.example.org",
+      remoteport: 143,
+    },
+    ...{ security: "tls", max_connections: 0, tenant: "" },
+  });
+});
+
+test("an address that tells nothing changes nothing, and says why", async ({ node, open }) => {
+  const answers = [
+    { ...nothing, domain: "nobody.example", reason: "unknown_domain" },
+    { ...nothing, reason: "no_answer" },
+    nothing,
+    new Refusal([
+      {
+        field: "address",
+        parameter: "address",
+        value: "anna",
+        error: "invalid_value",
+      },
+    ]),
+  ];
+  node.actions["recognize-source"] = () => answers.shift();
+  const app = await open("sources");
+  await app.getByRole("button", { name: "Add source" }).click();
+  await app.getByLabel("IMAP server").fill("mine.example.org");
+  await app.getByLabel("Mail address or domain").fill("anna@example.org");
+  for (const told of [
+    "There is no domain nobody.example.",
+    "The name server does not answer.",
+    "Nothing is known of example.org. Enter its server yourself.",
+    "This value is not allowed here",
+  ]) {
+    await app.getByRole("button", { name: "Recognize" }).click();
+    await expect(app.getByText(told)).toBeVisible();
+    await expect(app.getByLabel("IMAP server")).toHaveValue("mine.example.org");
+  }
+});
+
+test("a provider that wants app passwords says so", async ({ node, open }) => {
+  node.actions["recognize-source"] = () => ({
+    ...hosted,
+    sign_in: ["app-password"],
+  });
+  const app = await open("sources");
+  await app.getByRole("button", { name: "Add source" }).click();
+  await app.getByLabel("Mail address or domain").fill("example.org");
+  await app.getByRole("button", { name: "Recognize" }).click();
+  await expect(app.getByText("Create an app password")).toBeVisible();
+});
+
 test("a refusal is shown at its field", async ({ node, open }) => {
   node.actions["set-source"] = () =>
     new Refusal([

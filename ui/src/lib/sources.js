@@ -74,6 +74,23 @@ export function formOfSource(source) {
   return form;
 }
 
+/** Microsoft's tenant of all personal accounts. */
+const PERSONS = "consumers";
+
+/** What an answer of recognize-source that has found a server puts into the form. */
+export function recognizedValues(answer) {
+  const { auth, domain, remotehostname, remoteport, security, max_connections: most } = answer;
+  const tenants = { microsoft_app: domain, microsoft_device: PERSONS };
+  return {
+    auth,
+    remotehostname,
+    security,
+    remoteport: String(remoteport),
+    max_connections: String(most),
+    tenant: tenants[auth] ?? "",
+  };
+}
+
 /** The input of set-source: only what this way to sign in has; endpoints set by other means stay. */
 export function sourceInput(form) {
   const { members } = KINDS[form.auth];
