@@ -38,12 +38,13 @@ class FolderPlan(NamedTuple):
     copy: the messages to be copied. floor: the UID from which on everything in the destination folder is
     newer than the comparison. found: source UIDs, and destination UIDs, of selected messages that are there.
     found_as: digests and sizes of those source messages.
-    twins: source UIDs of duplicates, and of what they are duplicates of. crossing: rows of messages that
-    another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on
-    copies. flag_rows, pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have
-    their flags. doomed: destination UIDs to be deleted. beside: those of them that are extra beside copies of
-    equal identity -> these copies. lost: how many copies vanished together with their
-    originals, or with what was recorded of them.
+    twins: source UIDs of duplicates, and of what they are duplicates of. duplicates: what is to be recorded
+    of them once it is known that these have a copy. crossing: rows of messages that another folder has
+    brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on copies. flag_rows,
+    pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have their flags.
+    doomed: destination UIDs to be deleted. beside: those of them that are extra beside copies of equal
+    identity -> these copies. lost: how many copies vanished together with their originals, or with what was
+    recorded of them.
     """
 
     copy: Rows = Rows(array("I"), array("Q"), array("Q"))
@@ -51,6 +52,7 @@ class FolderPlan(NamedTuple):
     found: tuple[array[int], array[int]] = (array("I"), array("I"))
     found_as: tuple[array[int], array[int]] = (array("Q"), array("Q"))
     twins: Mapping[int, int] = MappingProxyType({})
+    duplicates: Sequence[Pair] = ()
     crossing: Sequence[int] = ()
     ours: Collection[int] = frozenset()
     flags: Mapping[Change, Sequence[int]] = MappingProxyType({})

@@ -78,7 +78,7 @@ def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> Non
 
 
 def _take_up_duplicates(run: Run, job: FolderJob) -> None:
-    """Forget that messages are duplicates of one that was not copied: the next run takes one of them."""
+    """Write down which messages are duplicates; of one that was not copied the next run takes one."""
     journal, record = run.journal, job.record
     if journal is None or record is None:
         rows = job.copying
@@ -86,6 +86,7 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
         if orphaned := gone.keys() & set(job.plan.twins.values()):
             telling.left_for_next_run(run, job, len(orphaned), sum(gone[uid] for uid in orphaned))
         return
+    journal.add(record.id, job.plan.duplicates)
     left = journal.marked_as(record.id, [Copy.DUPLICATE])
     if not left:
         return

@@ -125,7 +125,10 @@ def plan_first(
         reading.cross_duplicates,
         remembered.ours,
     )
-    plan = decide(compared, case)._replace(lost=max(0, remembered.copies - len(destination)))
+    plan = decide(compared, case)._replace(
+        lost=max(0, remembered.copies - len(destination)),
+        duplicates=recording.duplicates(run, job, compared),
+    )
     _tell_work(run, job, source, plan)
     telling.present(run, job, len(compared.paired()), 0)
     telling.left_out(run, job, source, matching.duplicates, Skip.DUPLICATE)
@@ -170,7 +173,7 @@ def plan_known(run: Run, job: FolderJob, compared: Compared, reading: Reading, h
         ours=ours,
         known=known,
     )
-    plan = decide(compared, case)._replace(pairs=later)
+    plan = decide(compared, case)._replace(pairs=later, duplicates=recording.duplicates(run, job, compared))
     _tell_work(run, job, new, plan)
     to_copy = len(plan.copy.uids)
     total = job.source.opened.exists if job.source.opened else len(new)

@@ -39,7 +39,7 @@ def begin(run: Run, job: FolderJob) -> None:
 
 
 def note_found(run: Run, job: FolderJob, compared: Compared, known: Container[int]) -> None:
-    """Write down what a comparison found: pairs, duplicates, and what lies loose on the destination.
+    """Write down what a comparison found: pairs, and what lies loose on the destination.
 
     known: source UIDs whose pairs an interrupted run had recorded.
     """
@@ -49,7 +49,6 @@ def note_found(run: Run, job: FolderJob, compared: Compared, known: Container[in
     destination, matching = compared.destination, compared.matching
     journal.add(record.id, _pairs(journal, compared, compared.paired()))
     journal.add_believed(record.id, compared.believed(compared.paired(), known))
-    journal.add(record.id, _duplicates(journal, compared))
     loose = (
         (destination.uids[row], destination.digests[row], destination.sizes[row]) for row in matching.extra
     )
@@ -70,7 +69,6 @@ def note_known(run: Run, job: FolderJob, compared: Compared, unlike: Collection[
     journal.remove_loose(record.id, [uids[partner[row]] for row in alike])
     journal.add(record.id, _pairs(journal, compared, alike))
     journal.add_believed(record.id, compared.believed(compared.paired()))
-    journal.add(record.id, _duplicates(journal, compared))
     return list(_pairs(journal, compared, (row for row in compared.paired() if uids[partner[row]] in unlike)))
 
 
@@ -98,11 +96,18 @@ def _pairs(journal: Journal, compared: Compared, rows: Iterable[int]) -> Iterato
         yield Pair(source.uids[row], copy, flags, source.digests[row], source.sizes[row])
 
 
-def _duplicates(journal: Journal, compared: Compared) -> Iterator[Pair]:
-    source = compared.source
-    plain = journal.flags_number(())
-    for row in compared.matching.duplicates:
-        yield Pair(source.uids[row], Copy.DUPLICATE, plain, source.digests[row], source.sizes[row])
+def duplicates(run: Run, job: FolderJob, compared: Compared) -> list[Pair]:
+    """Give what is to be written down of duplicates once what they are duplicates of has a copy.
+
+    Not before: the next run of one that is killed would take them for copied.
+    """
+    if run.journal is None or job.record is None or run.dry:
+        return []
+    source, plain = compared.source, run.journal.flags_number(())
+    return [
+        Pair(source.uids[row], Copy.DUPLICATE, plain, source.digests[row], source.sizes[row])
+        for row in compared.matching.duplicates
+    ]
 
 
 def last_copies(run: Run, job: FolderJob, compared: Compared, remembered: Collection[int]) -> Collection[int]:

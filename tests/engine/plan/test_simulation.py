@@ -718,6 +718,20 @@ ALONE = Options(journal=False)
             ),
             id="nobody knows any longer that host1 was put back",
         ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "deliver"),
+                    Event(1, 0, "deliver_lookalike"),
+                    Event(1, 0, "deliver_again", 2),
+                    Event(1, 14, "delete_here", 2),
+                    Event(1, 19, "kill"),
+                ],
+            ),
+            id="the first of two duplicates leaves, and the run is killed before it is done",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.rules.stopping import StopBefore
 
 if TYPE_CHECKING:
     from tests.engine.rules.world import World
+    from tests.servers.commands import Step
 
 pytestmark = pytest.mark.servers
 
@@ -97,3 +99,35 @@ def test_a_moved_message_that_its_owner_filed_is_not_deleted_by_a_later_mirror(w
     world.move(2, "INBOX", 1, "Filed")
     world.run("--delete2", "--maxdelete2", "50")
     assert {"m1", "m2", "m3", "m9"} <= set(world.names(2))
+
+
+class LeavesBeforeTheKill(StopBefore):
+    """Takes the first of two equal messages away before it is copied, and kills the run after the copying."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(2, "^STATUS", nth=2)
+        self._world = world
+        self._taken = False
+
+    def sent(self, step: Step) -> bool:
+        if step.side == 1 and "INTERNALDATE BODY.PEEK[]" in step.text and not self._taken:
+            self._taken = True
+            with self._world.client(1) as client:
+                client.command(b"SELECT INBOX")
+                client.command(rb"UID STORE 3 +FLAGS.SILENT (\Deleted)")
+                client.command(b"UID EXPUNGE 3")
+        return super().sent(step)
+
+
+def test_a_duplicate_whose_first_left_before_a_kill_is_copied_beside_one_that_looks_like_it(
+    world: World,
+) -> None:
+    world.deliver(1, "INBOX", world.letter(1, "one version"))
+    world.good()
+    other = world.letter(1, "two version")
+    world.deliver(1, "INBOX", 2, other, other)
+    watch = LeavesBeforeTheKill(world)
+    world.run(watch=watch, begun=watch.begun)
+    assert watch.stopped_at is not None
+    world.good()
+    assert world.names(2) == ["m1:one version", "m1:two version", "m2"]

@@ -77,7 +77,7 @@ def finish(run: Context, job: Job) -> Steps[None]:
 
 
 def _take_up_duplicates(run: Context, job: Job) -> None:
-    """Forget that messages are duplicates of one that was not copied: the next run takes one of them."""
+    """Write down which messages are duplicates; of one that was not copied the next run takes one."""
     journal = run.journal
     if journal is None or job.record is None:
         gone = {row.uid for row in job.rows if row.state == SKIPPED}
@@ -85,6 +85,7 @@ def _take_up_duplicates(run: Context, job: Job) -> None:
             job.failed = True
             run.errors += 1
         return
+    journal.add(job.name, job.duplicates)
     left = journal.marked_as(job.name, [Copy.DUPLICATE])
     copied = [*journal.identified(job.name), *journal.marked_as(job.name, GONE)]
     missed = {row.uid for row in job.rows if row.state in (SKIPPED, FAILED)}

@@ -59,6 +59,7 @@ class Job:
         self.vanished = self.gone_both = 0
         self.after: Numbers | None = None
         self.later: list[Pair] = []
+        self.duplicates: list[Pair] = []
         self.complete_list = True
         #: How many of the messages that the source held when it was opened a later list still showed.
         self.still_shown: int | None = None

@@ -123,11 +123,10 @@ def _record(
     source, destination, matching = compared
     journal.add(job.name, [_pair_of(run, compared, row) for row in paired])
     journal.change(job.name).believed.update(believed)
-    duplicates = [
+    job.duplicates = [
         Pair(source.uids[row], Copy.DUPLICATE, 0, source.digests[row], source.sizes[row])
         for row in matching.duplicates
     ]
-    journal.add(job.name, duplicates)
     if extra:
         journal.add_loose(
             job.name,
