@@ -12,7 +12,7 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.servers.hostile import Scripted
 
@@ -79,6 +79,14 @@ class Said:
     response: bytes
 
 
+class Heard(NamedTuple):
+    """A command as it came: verb in capitals, the rest of its first line, the folder that is selected."""
+
+    verb: bytes
+    rest: bytes
+    folder: bytes
+
+
 class MemoryServer(Scripted):
     """One account for every user and password; use as a context manager."""
 
@@ -93,6 +101,8 @@ class MemoryServer(Scripted):
         self.capabilities = capabilities
         self.bend = bend
         self.folders: dict[bytes, Folder] = {b"INBOX": self.folder()}
+        #: Called with each command before it is carried out; may raise Drop.
+        self.hears: Callable[[Heard], object] = lambda _: None
         #: Called with each folder that is opened, before anything is told of it.
         self.opened: Callable[[Folder], object] = lambda _: None
         #: What an open folder shows is as it was until its client sends this: "NOOP", "SELECT"; "": as it is.
@@ -135,6 +145,7 @@ class Connection:
                 )
                 if verb.startswith(b"UID ") and not self.selected:
                     method = None
+                self.server.hears(Heard(verb, rest[len(verb) :].strip(b" \r\n"), self.selected))
                 with self.server.lock:
                     answers = list(method(rest[len(verb) :].strip(b" "), command)) if method else []
                 last = b"OK done" if method else b"BAD unknown command"
@@ -220,6 +231,7 @@ class Connection:
         name = words(rest)[0]
         if name in self.server.folders:
             yield b"NO [ALREADYEXISTS] it exists"
+            return
         self.server.folders[name] = self.server.folder()
         yield b"OK made"
 

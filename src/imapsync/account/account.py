@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from imapsync.account.folders import discover
+from imapsync.account.folders import Told, discover
 from imapsync.account.opened import Manners, MetFolder, OpenFolder
 from imapsync.account.seen import SeenFolder
 from imapsync.session.errors import ConnectionFailed
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imapsync.account.folders import Listing
+    from imapsync.session.breaking import Breaking
     from imapsync.session.folders import FolderCommands
     from imapsync.session.pending import Pending
     from imapsync.session.session import Appended, Message, Selected, Session
@@ -52,6 +53,7 @@ class Account:
         """Go on over this connection; no folder is open there."""
         self._session = session
         self._last = None
+        session.share(self._manners.breaking)
 
     def over(self, session: Session) -> Account:
         """Give the same account over a further connection."""
@@ -86,6 +88,11 @@ class Account:
         return self._connection.append_limit
 
     @property
+    def breaking(self) -> Breaking:
+        """Which commands about folders its connections ended over."""
+        return self._manners.breaking
+
+    @property
     def tells_vanished(self) -> bool:
         """Whether the server names messages that are gone (QRESYNC was switched on)."""
         return "QRESYNC" in self._connection.enabled
@@ -93,12 +100,21 @@ class Account:
     # -- folders
 
     async def list(self, *, sizes: bool = False, numbers: bool = True) -> Listing:
-        """Ask for all folders, see `discover`; plainly where the server hung up over more than that."""
-        plainly = self._manners.listings_lost >= LISTINGS_LOST
+        """Ask for all folders, see `discover`; plainly where the server hung up over more than that.
+
+        Where it hangs up over a plain LIST, too, what it had told by then has to do.
+        """
+        manners = self._manners
+        plainly = manners.listings_lost >= LISTINGS_LOST
+        told = Told()
         try:
-            return await discover(self._connection, sizes=sizes, numbers=numbers, plainly=plainly)
+            return await discover(
+                self._connection, sizes=sizes, numbers=numbers, plainly=plainly, told=told, cut=manners.cut
+            )
         except ConnectionFailed:
-            self._manners.listings_lost += 1
+            manners.listings_lost += not told.whole
+            if manners.listings_lost == 2 * LISTINGS_LOST and not told.whole:
+                manners.cut = told
             raise
 
     def open(self, folder: SeenFolder) -> OpenFolder:

@@ -35,13 +35,26 @@ class FolderView(NamedTuple):
     status: StatusItems | None = None
 
 
+class Told:
+    """What a server has told of its folders by now; whole: the list came to its end."""
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, ListEntry] = {}
+        self.whole = False
+
+
 class Listing(NamedTuple):
-    """All folders of a side; notes: what the server refused and was done without."""
+    """All folders of a side.
+
+    notes: what the server refused and was done without. cut: it hung up in the middle of its folder list, so
+    that there may be more.
+    """
 
     folders: tuple[FolderView, ...]
     layout: Layout
     notes: tuple[str, ...] = ()
     subscriptions_known: bool = True
+    cut: bool = False
 
     @property
     def tree(self) -> FolderTree:
@@ -64,20 +77,48 @@ def status_items(server: FolderCommands, *, sizes: bool) -> tuple[str, ...]:
 
 
 async def discover(
-    server: FolderCommands, *, sizes: bool = False, numbers: bool = True, plainly: bool = False
+    server: FolderCommands,
+    told: Told | None = None,
+    *,
+    sizes: bool = False,
+    numbers: bool = True,
+    plainly: bool = False,
+    cut: Told | None = None,
 ) -> Listing:
     """List a side.
 
-    `numbers`: with STATUS of each folder; `sizes`: with their bytes where the server tells them; `plainly`:
-    without NAMESPACE, LSUB and the extensions of LIST. Raises the
-    session's errors; what is refused beyond a plain LIST is done without, and told in the view's notes.
+    `told`: gets what is told, also when the connection ends; `numbers`: with STATUS of each folder; `sizes`:
+    with their bytes where the server tells them; `plainly`: without NAMESPACE, LSUB and the extensions of
+    LIST; `cut`: a list that broke off and is not asked for again. Raises the session's errors; what is
+    refused beyond a plain LIST is done without, and told in the view's notes.
     """
+    told = told or Told()
     items = status_items(server, sizes=sizes) if numbers else ()
+    notes: list[str] = []
+    if cut is not None:
+        entries, names, namespaces, known = list(cut.entries.values()), set[bytes](), None, False
+    else:
+        entries, names, namespaces, known = await _listed(server, told, items, notes, plainly=plainly)
+    told.whole = True
+    views = _told_apart([_view(entry, names) for entry in entries])
+    numbered = any(view.status for view in views)
+    if not any(view.folder.name == INBOX and view.folder.selectable for view in views):
+        views = await _with_inbox(server, views, items)
+    if items and not numbered:
+        views = await _with_status(server, views, items)
+    return Listing(tuple(views), layout_of(views, namespaces), tuple(notes), known, cut=cut is not None)
+
+
+async def _listed(
+    server: FolderCommands, told: Told, items: Sequence[str], notes: list[str], *, plainly: bool
+) -> tuple[list[ListEntry], set[bytes], Namespaces | None, bool]:
+    """Ask for the list; give it, the subscribed names, the namespaces, whether subscriptions are known."""
     namespaces_answer = server.namespaces() if server.has("NAMESPACE") and not plainly else None
     strange_before = server.strange
     extended = server.has("LIST-EXTENDED") and not plainly
-    listing = _ask_for_list(server, items, extended=extended, subscribed=not plainly)
-    notes = ["it hung up while folders were listed; they are listed by a plain LIST only"] if plainly else []
+    listing = _ask_for_list(server, items, told, extended=extended, subscribed=not plainly)
+    if plainly:
+        notes.append("it hung up while folders were listed; they are listed by a plain LIST only")
     namespaces = await _optional(namespaces_answer, "NAMESPACE", notes)
     try:
         entries = await listing.folders
@@ -85,21 +126,14 @@ async def discover(
         if not listing.extended:
             raise
         notes.append("it lists folders by a plain LIST only")
-        listing = _ask_for_list(server, items, extended=False, subscribed=True)
+        listing = _ask_for_list(server, items, told, extended=False, subscribed=True)
         entries = await listing.folders
     if server.strange != strange_before:
-        again = _ask_for_list(server, items, extended=listing.extended, subscribed=False)
+        again = _ask_for_list(server, items, Told(), extended=listing.extended, subscribed=False)
         entries = _joined(entries, await again.folders)
     subscribed = await _optional(listing.subscribed, "LSUB", notes)
     names = {entry.name.raw for entry in subscribed or ()}
-    views = _told_apart([_view(entry, names) for entry in entries])
-    told = any(view.status for view in views)
-    if not any(view.folder.name == INBOX and view.folder.selectable for view in views):
-        views = await _with_inbox(server, views, items)
-    if items and not told:
-        views = await _with_status(server, views, items)
-    known = listing.extended or subscribed is not None
-    return Listing(tuple(views), layout_of(views, namespaces), tuple(notes), subscriptions_known=known)
+    return entries, names, namespaces, listing.extended or subscribed is not None
 
 
 class _Asked(NamedTuple):
@@ -111,14 +145,15 @@ class _Asked(NamedTuple):
 
 
 def _ask_for_list(
-    server: FolderCommands, items: Sequence[str], *, extended: bool, subscribed: bool
+    server: FolderCommands, items: Sequence[str], told: Told, *, extended: bool, subscribed: bool
 ) -> _Asked:
     if not extended:
-        folders = server.list_folders()
+        folders = server.list_folders(told=told.entries)
         return _Asked(folders, server.list_subscribed() if subscribed else None, extended=False)
     returns = ["SUBSCRIBED", "CHILDREN"] + (["SPECIAL-USE"] if server.has("SPECIAL-USE") else [])
     status = items if server.has("LIST-STATUS") else ()
-    return _Asked(server.list_folders(returns=returns, status=status), None, extended=True)
+    folders = server.list_folders(returns=returns, status=status, told=told.entries)
+    return _Asked(folders, None, extended=True)
 
 
 def _joined(entries: list[ListEntry], again: list[ListEntry]) -> list[ListEntry]:

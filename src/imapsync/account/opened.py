@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.session.breaking import Breaking
 from imapsync.session.errors import ConnectionFailed
 from imapsync.session.fetch import FetchStream
 from imapsync.wire.uidset import UidSet
@@ -15,6 +16,7 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
 
+    from imapsync.account.folders import Told
     from imapsync.account.seen import SeenFolder
     from imapsync.session.fetch import BodyStream
     from imapsync.session.pending import Pending
@@ -33,12 +35,15 @@ class Manners:
     """What was learned of a server and holds for all connections to it.
 
     lists_by_fetch: whether UIDs are listed by FETCH, because the server hung up on a SEARCH. listings_lost:
-    how often the connection ended while folders were listed.
+    how often the connection ended while folders were listed. cut: what a plain LIST had told when it did so
+    again; it is not asked for any more. breaking: commands about folders at which it hung up.
     """
 
     def __init__(self) -> None:
         self.lists_by_fetch = False
         self.listings_lost = 0
+        self.cut: Told | None = None
+        self.breaking = Breaking()
 
 
 class UidListing:

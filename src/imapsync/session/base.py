@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from imapsync.session.answers import Selected
+    from imapsync.session.breaking import Breaking
     from imapsync.session.certificate import CertificateInfo
     from imapsync.session.endpoint import Endpoint
     from imapsync.session.link import Link, Traffic
@@ -75,6 +76,10 @@ class SessionBase:
     def counters(self) -> Traffic:
         """Bytes, commands and round trips so far."""
         return self._link.counters
+
+    def share(self, breaking: Breaking) -> None:
+        """Refuse what connections to this server ended over before, and learn what this one ends over."""
+        self._link.breaking = breaking
 
     @property
     def usable(self) -> bool:
@@ -163,9 +168,13 @@ class SessionBase:
     def _command(self, verb: bytes) -> Command:
         return Command(verb, self._mode, binary="BINARY" in self.capabilities)
 
-    def _send(self, command: Command, consume: Callable[[Response], bool] | None = None) -> Pending[None]:
-        verb = command.verb.decode("ascii")
-        return self._link.submit(Pending(verb, lambda _: None, consume), command)
+    def _send(
+        self, command: Command, consume: Callable[[Response], bool] | None = None, *, about: bytes = b""
+    ) -> Pending[None]:
+        """Send a command that gives nothing; about: the folder, as it is sent, where it is about one."""
+        pending: Pending[None] = Pending(command.verb.decode("ascii"), lambda _: None, consume)
+        pending.subject = about
+        return self._link.submit(pending, command)
 
     def _one(self, command: Command, kind: type[T], default: T) -> Pending[T]:
         found: list[T] = []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 _STATUS = frozenset({"STATUS"})
+#: The pattern of LIST that all names match.
+ALL_FOLDERS = b"*"
 #: Folders that a server may list. Large accounts with all their shared folders stay under 20,000; each costs
 #: the run about 2 KiB.
 MAX_FOLDERS = 50_000
@@ -37,19 +39,22 @@ class FolderCommands(LimitedCommands):
 
     def list_folders(
         self,
-        patterns: Sequence[bytes] = (b"*",),
+        patterns: Sequence[bytes] = (ALL_FOLDERS,),
         *,
         reference: bytes = b"",
         select: Sequence[str] = (),
         returns: Sequence[str] = (),
         status: Sequence[str] = (),
+        told: dict[bytes, ListEntry] | None = None,
     ) -> Pending[list[ListEntry]]:
         """LIST, with each folder's STATUS when `status` items are asked for.
 
         select, returns: options of LIST-EXTENDED (RFC 5258), such as "SUBSCRIBED", "CHILDREN", "SPECIAL-USE";
-        status: needs LIST-STATUS. Several patterns need LIST-EXTENDED too.
+        status: needs LIST-STATUS. Several patterns need LIST-EXTENDED too. told: gets each folder as it is
+        listed, by its name, also of a list that the connection does not live to see the end of.
         """
         command = self._command(b"LIST")
+        about = patterns[0] if patterns != (ALL_FOLDERS,) else b""
         if select:
             command.phrase(b"(" + " ".join(select).encode("ascii") + b")")
         command.string(reference)
@@ -62,11 +67,11 @@ class FolderCommands(LimitedCommands):
             options.append(b"STATUS (" + " ".join(status).encode("ascii") + b")")
         if options:
             command.phrase(b"RETURN (" + b" ".join(options) + b")")
-        return self._list(command, subscribed=False)
+        return self._list(command, {} if told is None else told, about=about)
 
     def list_subscribed(self, pattern: bytes = b"*") -> Pending[list[ListEntry]]:
         """LSUB: the subscribed folders, by name."""
-        return self._list(self._command(b"LSUB").string(b"").list_pattern(pattern), subscribed=True)
+        return self._list(self._command(b"LSUB").string(b"").list_pattern(pattern), {}, subscribed=True)
 
     def status(self, name: MailboxName, items: Sequence[str]) -> Pending[StatusItems]:
         """STATUS of a folder that is not selected; items such as "MESSAGES", "HIGHESTMODSEQ", "SIZE"."""
@@ -120,6 +125,7 @@ class FolderCommands(LimitedCommands):
         pending = Pending("EXAMINE" if read_only else "SELECT", finish, consume)
         pending.takes_all = True
         pending.on_done = lambda: self._select_done(pending)
+        pending.subject = name.raw
         self.opened = Opened(name, read_only, condstore or qresync is not None, pending)
         return self._link.submit(pending, command)
 
@@ -146,23 +152,23 @@ class FolderCommands(LimitedCommands):
         command = self._command(b"CREATE").mailbox(name)
         if special_use is not None:
             command.phrase(b"(USE (" + special_use + b"))")
-        return self._send(command)
+        return self._send(command, about=name.raw)
 
     def delete(self, name: MailboxName) -> Pending[None]:
         """DELETE."""
-        return self._send(self._command(b"DELETE").mailbox(name))
+        return self._send(self._command(b"DELETE").mailbox(name), about=name.raw)
 
     def rename(self, name: MailboxName, new_name: MailboxName) -> Pending[None]:
         """RENAME."""
-        return self._send(self._command(b"RENAME").mailbox(name).mailbox(new_name))
+        return self._send(self._command(b"RENAME").mailbox(name).mailbox(new_name), about=name.raw)
 
     def subscribe(self, name: MailboxName) -> Pending[None]:
         """SUBSCRIBE."""
-        return self._send(self._command(b"SUBSCRIBE").mailbox(name))
+        return self._send(self._command(b"SUBSCRIBE").mailbox(name), about=name.raw)
 
     def unsubscribe(self, name: MailboxName) -> Pending[None]:
         """UNSUBSCRIBE."""
-        return self._send(self._command(b"UNSUBSCRIBE").mailbox(name))
+        return self._send(self._command(b"UNSUBSCRIBE").mailbox(name), about=name.raw)
 
     def get_acl(self, name: MailboxName) -> Pending[tuple[tuple[str, str], ...]]:
         """GETACL (RFC 4314): (identifier, rights) pairs."""
@@ -176,15 +182,23 @@ class FolderCommands(LimitedCommands):
             return True
 
         command = self._command(b"GETACL").mailbox(name)
-        return self._link.submit(Pending("GETACL", lambda _: tuple(found), consume), command)
+        pending = Pending("GETACL", lambda _: tuple(found), consume)
+        pending.subject = name.raw
+        return self._link.submit(pending, command)
 
     def set_acl(self, name: MailboxName, identifier: str, rights: str) -> Pending[None]:
         """SETACL (RFC 4314)."""
         command = self._command(b"SETACL").mailbox(name).astring(identifier.encode()).astring(rights.encode())
-        return self._send(command)
+        return self._send(command, about=name.raw)
 
-    def _list(self, command: Command, *, subscribed: bool) -> Pending[list[ListEntry]]:
-        entries: dict[bytes, ListEntry] = {}
+    def _list(
+        self,
+        command: Command,
+        entries: dict[bytes, ListEntry],
+        *,
+        subscribed: bool = False,
+        about: bytes = b"",
+    ) -> Pending[list[ListEntry]]:
         size_bytes = 0
 
         def consume(response: Response) -> bool:
@@ -207,14 +221,16 @@ class FolderCommands(LimitedCommands):
 
         # A line that cannot be read costs its folder, and is told; the others are given.
         verb = command.verb.decode("ascii")
-        return self._link.submit(Pending(verb, lambda _: list(entries.values()), consume), command)
+        pending = Pending(verb, lambda _: list(entries.values()), consume)
+        pending.subject = about
+        return self._link.submit(pending, command)
 
     def _is_answer_for(self, asked: MailboxName, answered: MailboxName) -> bool:
         """Tell whether a STATUS is about a folder: its very name, or a spelling that nobody asked for."""
         if asked.raw == answered.raw:
             return True
-        in_flight = self._link.in_flight.values()
-        return asked.text == answered.text and all(other.subject != answered.raw for other in in_flight)
+        others = [other.subject for other in self._link.in_flight.values() if other.verb == "STATUS"]
+        return asked.text == answered.text and answered.raw not in others
 
     def _select_done(self, pending: Pending[Selected]) -> None:
         if isinstance(pending.error, CommandRefused):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from imapsync.plan.patience import asked_to_wait
 from imapsync.plan.tokens import signed_out
+from imapsync.session.breaking import IN_FOLDER, Breaking
 from imapsync.session.errors import (
     AnswerUnusable,
     AskedToWait,
@@ -110,6 +111,10 @@ class Link(asyncio.BufferedProtocol):
         #: Whether the login can be made anew with another token; whether this one reached a mailbox.
         self.renewable = False
         self._reached_mailbox = False
+        #: What connections to this server ended over.
+        self.breaking = Breaking()
+        #: Whether the folder that was to be opened last is one that we do not open.
+        self._opens_none = False
         #: Called with each untagged response that no command took.
         self.observe: Callable[[Response], None] = self._keep_odd
         #: What could not be read before anybody observed.
@@ -231,6 +236,10 @@ class Link(asyncio.BufferedProtocol):
         if self._error is not None:
             pending.fail(self._error)
             return pending
+        refusal = self._refusal(pending)
+        if refusal is not None:
+            pending.fail(refusal)
+            return pending
         self._tag_count += 1
         pending.tag = b"a%d" % self._tag_count
         pending.segments = deque(command.segments(pending.tag))
@@ -302,6 +311,15 @@ class Link(asyncio.BufferedProtocol):
             await asyncio.shield(self._closed)
 
     # -- inside
+
+    def _refusal(self, pending: Pending[Any]) -> CommandRefused | None:
+        """Refuse what breaks the connection each time, and what is about a folder that is not open for it."""
+        refusal = self.breaking.refusal(pending, self.side)
+        if pending.takes_all:
+            self._opens_none = refusal is not None
+        elif self._opens_none and pending.verb in IN_FOLDER:
+            refusal = CommandRefused("no folder is open", status="NO", verb=pending.verb, side=self.side)
+        return refusal
 
     def _linger(self, how: bytes) -> None:
         connected = self._transport.get_extra_info("socket") if self._transport is not None else None
@@ -451,17 +469,19 @@ class Link(asyncio.BufferedProtocol):
             )
             return
         self._useful += 1
+        self.breaking.answered(pending)
         if pending.takes_all:
             self.fragments.clear()
         self._reached_mailbox |= tagged.status == "OK" and pending.verb in MAILBOX_VERBS
+        if tagged.status == "OK" and not pending.sent_at:
+            # It cannot have done that. A "+" for it may be on its way, and would be taken for another's.
+            words = "the server confirmed a command before it was whole"
+            error = ConnectionFailed(words, side=self.side)
+            self.end(error)
+            pending.fail(error)
+            return
         if tagged.status == "OK" and pending.odd is None:
-            whole = bool(pending.sent_at)
             pending.succeed(tagged)
-            if not whole:
-                # A "+" for it may be on its way, and would be taken for that of the next literal.
-                words = "the server confirmed a command before it was whole"
-                self.end(ConnectionFailed(words, side=self.side))
-                return
         elif tagged.status == "OK" and pending.odd is not None:
             pending.fail(AnswerUnusable(pending.verb, pending.odd.why, side=self.side))
         else:
@@ -510,6 +530,8 @@ class Link(asyncio.BufferedProtocol):
         if self._error is not None:
             return
         self._error = error
+        if type(error) in (ConnectionFailed, TimedOut) and error.retryable:
+            self.breaking.lost(self.in_flight)
         self._clock.stop()
         if not self._greeting.done():
             self._greeting.set_exception(error)

@@ -94,7 +94,7 @@ class MessageCommands(LimitedCommands):
 
         def send(some: UidSet | None) -> Pending[UidSet | None]:
             piece = self._search(criteria, some, plainly=again)
-            piece.on_done = lambda: taken(piece)
+            piece.when_done(lambda: taken(piece))
             return piece
 
         def taken(piece: Pending[UidSet | None]) -> None:
@@ -203,7 +203,7 @@ class MessageCommands(LimitedCommands):
 
         def send() -> None:
             piece = self._send(self._command(b"EXPUNGE"))
-            piece.on_done = lambda: taken(piece)
+            piece.when_done(lambda: taken(piece))
 
         def taken(piece: Pending[None]) -> None:
             nonlocal left

@@ -80,7 +80,7 @@ class Pending(Generic[T]):
         self.sent_at = 0.0
         #: Whether the literal after the first segment comes from elsewhere.
         self.streamed = False
-        #: The folder it asks about, as it was sent (STATUS).
+        #: The folder that it is about, as it was sent; empty for what is about messages, or about all.
         self.subject = b""
         #: Whether all mailbox data is this command's while it is the oldest in flight (SELECT).
         self.takes_all = False
@@ -107,6 +107,13 @@ class Pending(Generic[T]):
         except CommandRefused as error:
             self._error = error
         self._wake()
+
+    def when_done(self, call: Callable[[], None]) -> None:
+        """Call this once the answer is known: at once where the command was not even sent."""
+        if self.done:
+            call()
+        else:
+            self.on_done = call
 
     def give(self, result: T) -> None:
         """End with a result that was made of the answers to several commands."""

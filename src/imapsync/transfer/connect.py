@@ -112,6 +112,7 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
     """
     run.source.server.abort()
     run.destination.server.abort()
+    _tell_given_up(run)
     last = cause
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -130,6 +131,13 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
             continue
         run.sink(events.Reconnected(side_of(cause) or Side.SOURCE, str(cause)))
         return
+
+
+def _tell_given_up(run: Run) -> None:
+    for account in run.accounts:
+        for command in account.breaking.untold():
+            run.given_up += 1
+            run.warn(f"{command}: the connection broke each time; not sent any more", account.side)
 
 
 async def leave(run: Run, *, quick: bool = False) -> None:

@@ -56,6 +56,8 @@ class Run:
     #: What we moved from host1 is known by other headers than this run's: it cannot be told from the rest.
     moved_unknown: bool = False
     folders_total: int = 0
+    #: How many commands were given up because the connection broke each time: the next try goes further.
+    given_up: int = 0
     #: With --retryfailed: which UIDs of each source folder are tried, and of no other.
     retried: dict[str, UidSet] | None = None
 

@@ -87,6 +87,9 @@ class _Maker:
             if refusals[name] is None:
                 self._run.sink(events.FolderCreated(name))
         listing = await self._run.destination.list(numbers=False)
+        if listing.cut:
+            text = "the connection broke each time in the middle of the folder list"
+            self._run.warn(text, Side.DESTINATION)
         self._listed = {self._key(view.folder.name): view for view in listing.folders}
         for name, refusal in refusals.items():
             made = await self._find(name, refusal)

@@ -63,6 +63,11 @@ async def list_both(run: Run) -> None:
 def _tell_notes(run: Run, account: Account) -> None:
     for note in account.listing.notes:
         run.warn(f"{note}; done without", account.side)
+    if account.listing.cut:
+        run.incomplete_listing = True
+        text = "a folder may be missing: the connection broke each time in the middle of the folder list"
+        run.sink(events.Problem(Reason.FOLDER_MISSING, text, account.side))
+        run.count_error()
 
 
 def accounts(run: Run) -> tuple[FolderTree, FolderTree]:

@@ -10,7 +10,7 @@ from imapsync.account.seen import FolderReplaced
 from imapsync.plan.folders import select_folders
 from imapsync.report import events
 from imapsync.report.events import Phase
-from imapsync.session.errors import AskedToWait, ConnectionFailed
+from imapsync.session.errors import AskedToWait, ConnectionFailed, TimedOut
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer.anew import copy_anew
 from imapsync.transfer.arrivals import check_arrivals
@@ -282,7 +282,7 @@ class Steps:
 
         counts: whether its end moves the work forward.
         """
-        losses = 0
+        losses, given_up = 0, self._run.given_up
         while True:
             try:
                 result = await step()
@@ -291,6 +291,9 @@ class Steps:
                 if losses == STEP_ATTEMPTS or not error.retryable:
                     raise
                 await reconnect(self._run, error)
+                if self._run.given_up != given_up and not isinstance(error, TimedOut):
+                    losses, given_up = 0, self._run.given_up
+                    self._run.patience.progressed()
             else:
                 if counts:
                     self._run.patience.progressed()

@@ -168,7 +168,7 @@ DESTINATION: dict[str, Bent] = {
         "the fuzz", rb"\A\* \d+ EXISTS", b"* 4294967295 EXISTS", None, folder=b"INBOX", once=True
     ),
     "APPEND confirmed before its mail was sent": Bent(
-        "the fuzz", rb"\Aa(\d+)( OK (?:\[APPENDUID|stored))", next_tag, None, once=True
+        "the fuzz", rb"\Aa(\d+)( OK (?:\[APPENDUID|stored))", next_tag, once=True
     ),
     "CREATE says that the folder exists": Bent(
         "hoodiecrow", rb"\A(\S+) OK made", rb"\1 NO Mailbox already exists"

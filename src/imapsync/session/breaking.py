@@ -1,0 +1,85 @@
+"""Commands about one folder at which a server hangs up each time: they are not sent any more.
+
+A server that ends the connection whenever it is asked for the STATUS of one folder, or to make or open one,
+would end each run at the same place. The oldest command without an answer is the suspect, because a server
+answers in order; who was it twice in a row is refused by us, as a server might refuse it, and who asked does
+without or reports it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imapsync.session.errors import CommandRefused
+from imapsync.wire.mailbox import MailboxName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from imapsync.session.pending import Pending
+    from imapsync.terms import Side
+
+    #: A verb, and the folder that the command is about.
+    Subject = tuple[str, bytes]
+
+#: Connections that end over a command before it is taken for its doing.
+LOST_OVER = 2
+#: Commands that are given up in a run; a server that hangs up at more is not to be helped.
+MOST_GIVEN_UP = 40
+#: Commands that are about the folder that is open.
+IN_FOLDER = frozenset(
+    {
+        "UID FETCH",
+        "UID SEARCH",
+        "UID STORE",
+        "UID EXPUNGE",
+        "UID COPY",
+        "UID MOVE",
+        "EXPUNGE",
+        "FILTER",
+        "IDLE",
+    }
+)
+
+
+class Breaking:
+    """What one server's connections ended over, in a run. Shared by all connections to it."""
+
+    def __init__(self) -> None:
+        self._lost: dict[Subject, int] = {}
+        self._untold: list[Subject] = []
+        self._given_up: set[Subject] = set()
+
+    def lost(self, in_flight: Mapping[bytes, Pending[Any]]) -> None:
+        """Learn that a connection ended with these commands in flight, oldest first."""
+        oldest = next(iter(in_flight.values()), None)
+        if oldest is None or not oldest.subject or len(self._given_up) >= MOST_GIVEN_UP:
+            return
+        subject = _subject(oldest)
+        self._lost[subject] = self._lost.get(subject, 0) + 1
+        if self._lost[subject] == LOST_OVER:
+            self._given_up.add(subject)
+            self._untold.append(subject)
+
+    def answered(self, pending: Pending[Any]) -> None:
+        """Learn that a command had an answer: it was the network then."""
+        if self._lost and pending.subject:
+            self._lost.pop(_subject(pending), None)
+
+    def refusal(self, pending: Pending[Any], side: Side | None) -> CommandRefused | None:
+        """Give the refusal of a command that is not sent any more, None for all others."""
+        if not self._given_up or not pending.subject or _subject(pending) not in self._given_up:
+            return None
+        return CommandRefused(
+            f"the connection broke each time at {pending.verb}", status="NO", verb=pending.verb, side=side
+        )
+
+    def untold(self) -> list[str]:
+        """Say, once, which commands are not sent any more."""
+        told, self._untold = self._untold, []
+        return [f"{verb} of {MailboxName.from_wire(folder).text}" for verb, folder in told]
+
+
+def _subject(pending: Pending[Any]) -> Subject:
+    """Give what a command is about; to open a folder is one thing, to read or to change it."""
+    return ("SELECT" if pending.verb == "EXAMINE" else pending.verb), pending.subject
