@@ -10,7 +10,7 @@ from imapsync import __version__
 from imapsync.cli.options import TABLE, Option, Status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 #: Stands for the space between an option and its value while lines are broken.
 _GLUE = "\0"
@@ -37,6 +37,8 @@ docs/options.md.
 
 _BEGIN = "<!-- begin: from the option table, by python -m imapsync.cli.help docs/options.md -->\n"
 _END = "<!-- end: from the option table -->\n"
+#: A row of the tables: the option, and the last of its cells.
+_ROW = re.compile(r"^\| `--(?:\[no\])?(\w+)[^`]*`.* \| ([^|]*?) *\|$", re.MULTILINE)
 
 
 def banner() -> str:
@@ -69,13 +71,16 @@ def help_text() -> str:
     return "\n".join(parts)
 
 
-def options_markdown() -> str:
-    """Give the generated part of docs/options.md: a table for each group."""
+def options_markdown(proofs: Mapping[str, str]) -> str:
+    """Give the generated part of docs/options.md: a table for each group.
+
+    proofs: option -> the test that proves it, "" where there is none.
+    """
     parts: list[str] = []
     for group, options in groups():
         parts.append(f"### {group}\n")
-        parts.append("| option | works | meaning | default | remark |")
-        parts.append("|---|---|---|---|---|")
+        parts.append("| option | works | meaning | default | remark | test |")
+        parts.append("|---|---|---|---|---|---|")
         for option in options:
             cells = (
                 f"`{spelled(option)}`" + (" (new)" if option.ours else ""),
@@ -84,6 +89,7 @@ def options_markdown() -> str:
                 + (" May be repeated." if option.repeat and "repeated" not in option.help else ""),
                 option.default,
                 option.note,
+                proofs.get(option.name, ""),
             )
             parts.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         parts.append("")
@@ -124,12 +130,20 @@ def _two_columns(left: str, right: Iterable[str]) -> str:
     return "\n".join([first + lines[0], *(indent + line for line in lines[1:])])
 
 
+def proofs_of(page: str) -> dict[str, str]:
+    """Give option -> what the last column of the page's tables says: the test that proves it."""
+    return dict(_ROW.findall(page))
+
+
 def with_tables(page: str) -> str:
-    """Give the page with the part between its two marks made anew from the option table."""
+    """Give the page with the part between its two marks made anew from the option table.
+
+    Which test proves an option is written in the page, by people, and stays.
+    """
     pattern = re.compile(re.escape(_BEGIN) + ".*" + re.escape(_END), re.DOTALL)
     if not pattern.search(page):
         raise ValueError("the page lacks the marks around its generated part")
-    return pattern.sub(lambda _: f"{_BEGIN}\n{options_markdown()}{_END}", page)
+    return pattern.sub(lambda _: f"{_BEGIN}\n{options_markdown(proofs_of(page))}{_END}", page)
 
 
 def _rewrite(path: str) -> None:

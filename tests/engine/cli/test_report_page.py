@@ -54,6 +54,11 @@ def test_the_page_of_a_run_with_a_message_too_large_for_the_quota(tmp_path: Path
         "INBOX": (1, 1),
         "Work": (1, 0),
     }
+    again = ["--reportfrom", "report.json", "--reporthtml", "quiet.html", "--noreportsubjects"]
+    subprocess.run([sys.executable, "-m", "imapsync", *again], cwd=tmp_path, check=True)
+    quiet = (tmp_path / "quiet.html").read_text()
+    assert "INBOX" in quiet
+    assert "Film" not in quiet
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engine.command import imapsync, side
 from tests.engine.dropin.world import BACK_THEN_S, LONG_AGO, mail
+from tests.servers.hostile import Drop
+from tests.servers.memory import MemoryServer, Said
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.engine.dropin.world import World
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -139,9 +144,17 @@ def test_noid_tells_who_we_are(world: World) -> None:
     assert '"name"' not in world.good("--justlogin --debugimap1 --noid").lower()
 
 
-def test_debugimap_shows_the_other_side_or_the_password(world: World) -> None:
-    text = world.good("--justlogin --debugimap1")
-    assert "Host1 C:" in text or "Host1 >" in text or "CAPABILITY" in text
+@pytest.mark.parametrize(
+    ("option", "shown"),
+    [
+        ("--debugimap1", ["Host1 C:"]),
+        ("--debugimap2", ["Host2 C:"]),
+        ("--debugimap", ["Host1 C:", "Host2 C:"]),
+    ],
+)
+def test_debugimap_shows_the_other_side_or_the_password(world: World, option: str, shown: list[str]) -> None:
+    text = world.good(f"--justlogin {option}")
+    assert [words for words in ("Host1 C:", "Host2 C:") if words in text] == shown
     assert world.servers[0].passwords[world.user] not in text
     assert "AUTHENTICATE" in text.upper() or "LOGIN" in text.upper()
 
@@ -155,3 +168,47 @@ def test_nokeepalive_keeps_connections_alive(option: str, expected: bool) -> Non
     given, problems = Parser(TABLE).read(["--host1", "a", "--host2", "b", *option.split()])
     assert problems == []
     assert [endpoint(given, side, "/nowhere").keepalive for side in (1, 2)] == [expected, expected]
+
+
+@pytest.mark.parametrize(
+    ("options", "times"),
+    [("--foldersizes", 2), ("--foldersizes --nofoldersizesatend", 1), ("--nofoldersizes", 0)],
+)
+def test_sizes_are_told_although_nobody_wants_them(world: World, options: str, times: int) -> None:
+    world.fill(1, {"INBOX": [mail("a")]})
+    assert world.good(options).count("Host2 Total size") == times
+
+
+def test_maxsleep_is_longer_than_it_says(world: World) -> None:
+    world.fill(1, {"INBOX": [mail(f"m{n}") for n in range(5)]})
+    began = time.monotonic()
+    world.good("--maxmessagespersecond 0.1 --maxsleep 0.2")
+    assert 0.8 < time.monotonic() - began < 40
+
+
+@pytest.mark.parametrize(("minutes", "fewest", "most"), [("0", 2, 2), ("0.02", 3, 20)])
+def test_a_server_that_is_gone_is_tried_for_longer_than_maxlost(
+    tmp_path: Path, minutes: str, fewest: int, most: int
+) -> None:
+    """It goes while its folder is opened, and greets nobody any more."""
+    gone: list[int] = []
+
+    def bend(said: Said) -> bytes:
+        if gone or said.folder:
+            gone.append(said.number)
+            raise Drop
+        return said.response
+
+    (tmp_path / "password").write_text("secret\n")
+    with MemoryServer(bend=bend) as source, MemoryServer() as destination:
+        source.folders[b"INBOX"].add(b"Subject: a\r\n\r\na\r\n")
+        sides = [
+            word
+            for number, server in ((1, source), (2, destination))
+            for word in side(
+                number, server.host, server.port, "a", tmp_path / "password", "--notls{}", "--nossl{}"
+            )
+        ]
+        ran = imapsync(tmp_path, *sides, "--maxlost", minutes)
+        assert ran.exit_code == 101, ran.output[-2000:]
+        assert fewest <= source.accepted <= most
