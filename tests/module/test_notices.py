@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from email import message_from_bytes
 from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import redis
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from tests.module.waiting import until
+from tests.module.cluster import redis_of
 from tests.servers.base import free_port
 
 from imapsync_tasks import notices, projectstore, runtime
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from email.message import EmailMessage
     from pathlib import Path
 
+    import redis
     from aiosmtpd.smtp import SMTP, Envelope, Session
     from tests.module.conftest import Node, Step
 
@@ -62,26 +61,8 @@ class Inbox:
 @pytest.fixture
 def cluster(node: Node, tmp_path: Path) -> Iterator[redis.Redis]:
     """Give the cluster's Redis, as a module reads it."""
-    port = free_port("127.0.0.1")
-    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    account = ["--user", "default", "on", ">default", "~*", "&*", "+@all"]
-    server = subprocess.Popen(["redis-server", *words, *account], stdout=subprocess.DEVNULL)
-    node.environ["REDIS_REPLICA_ADDRESS"] = f"127.0.0.1:{port}"
-    rdb = redis.Redis(host="127.0.0.1", port=port, password="default", decode_responses=True)
-    try:
-        until(lambda: _answers(rdb))
+    with redis_of(node, tmp_path) as rdb:
         yield rdb
-    finally:
-        rdb.close()
-        server.terminate()
-        server.wait()
-
-
-def _answers(rdb: redis.Redis) -> bool:
-    try:
-        return bool(rdb.ping())
-    except redis.ConnectionError:
-        return False
 
 
 @pytest.fixture

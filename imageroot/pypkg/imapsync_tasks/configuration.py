@@ -43,11 +43,9 @@ def validate(request: Json) -> None:
     uuid = str(request.get("mail_server", ""))
     if mailserver.find(uuid) is None:
         raise RefusedError(Refusal("mail_server_is_not_valid", "mail_server", uuid))
-    host = str(request.get("mail_host", ""))
-    if not rules.is_host(host):
-        raise RefusedError(Refusal("invalid_value", "mail_host", host))
+    rules.HOST.of(request, "mail_host")
     for one in _allowed(request):
-        if not rules.is_host(one) and not reach.is_entry(one):
+        if not rules.HOST.takes(one) and not reach.is_entry(one):
             raise RefusedError(Refusal("invalid_value", "allowed_hosts", one))
 
 

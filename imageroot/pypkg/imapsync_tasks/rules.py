@@ -60,10 +60,14 @@ class Host(NamedTuple):
 
     def of(self, request: Json, name: str, default: str | None = None) -> str:
         """Give the member `name`."""
-        value = Text(*self).of(request, name, default)
-        if not is_host(value):
+        value = request.get(name, default)
+        if not isinstance(value, str) or not self.takes(value):
             raise refused(name, value)
         return value
+
+    def takes(self, value: str) -> bool:
+        """Tell whether the text is such a name or address."""
+        return Text(*self).takes(value) and is_host(value)
 
     def schema(self) -> Json:
         """Give the JSON schema; it knows nothing of labels."""
