@@ -97,6 +97,20 @@ class Numbers(NamedTuple):
     size: int = -1
 
 
+class Held(NamedTuple):
+    """How many messages there are, or have gone.
+
+    in_bins: those of them in Trash and Junk, which people empty.
+    """
+
+    messages: int = 0
+    in_bins: int = 0
+
+
+#: No message.
+NONE_HELD = Held()
+
+
 class Copy(enum.IntEnum):
     """What stands in place of a destination UID when a source message has no copy to point to."""
 

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from imapsync.plan.folders import INBOX, Folder, FolderTree, Layout
+from imapsync.plan.specialuse import is_bin
 from imapsync.session.errors import CommandRefused
 from imapsync.wire.mailbox import MailboxName
 
@@ -60,6 +61,11 @@ class Listing(NamedTuple):
     def tree(self) -> FolderTree:
         """What planning needs of it."""
         return FolderTree([view.folder for view in self.folders], self.layout)
+
+    @property
+    def bins(self) -> frozenset[str]:
+        """The names of Trash and Junk."""
+        return frozenset(view.folder.name for view in self.folders if is_bin(view.folder, self.layout))
 
     def by_name(self) -> dict[str, FolderView]:
         """Give the folders by their readable names."""

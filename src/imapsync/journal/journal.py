@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.journal.storage import close_quietly, is_damage, move_aside, open_storage
 from imapsync.journal.values import JournalError, Pairs
-from imapsync.terms import FolderRecord, Numbers, Pair
+from imapsync.terms import FolderRecord, Held, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -120,13 +120,14 @@ class Journal:
         """Keep that number until somebody says that it was on purpose; 0 forgets it."""
         self._note_meta("lost", messages)
 
-    def present(self) -> int:
-        """Give how many messages the destination held after a run that emptied the source; 0: unknown."""
-        return int(self._meta("present") or 0)
+    def present(self) -> Held:
+        """Give what the destination held after a run that emptied the source; 0: unknown."""
+        return Held(int(self._meta("present") or 0), int(self._meta("present_in_bins") or 0))
 
-    def note_present(self, messages: int) -> None:
-        """Keep that number; 0 when it cannot be told."""
-        self._note_meta("present", messages)
+    def note_present(self, held: Held) -> None:
+        """Keep these numbers; 0 when they cannot be told."""
+        self._note_meta("present", held.messages)
+        self._note_meta("present_in_bins", held.in_bins)
 
     def identity(self) -> str:
         """Give what identified the messages that we moved, as `note_identity` got it, "" when nobody said."""

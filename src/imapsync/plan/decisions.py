@@ -44,7 +44,7 @@ class FolderPlan(NamedTuple):
     pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have their flags.
     doomed: destination UIDs to be deleted. beside: those of them that are extra beside copies of equal
     identity -> these copies. lost: how many copies vanished together with their originals, or with what was
-    recorded of them.
+    recorded of them. known: whether the journal knew the folder pair, and its UIDs are what they were.
     """
 
     copy: Rows = Rows(array("I"), array("Q"), array("Q"))
@@ -61,6 +61,7 @@ class FolderPlan(NamedTuple):
     doomed: Sequence[int] = ()
     beside: Mapping[int, Sequence[int]] = MappingProxyType({})
     lost: int = 0
+    known: bool = False
 
 
 #: The plan of a folder pair of which nothing is to be done.

@@ -9,10 +9,10 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from imapsync.terms import UNJUDGED, Copy
+from imapsync.terms import NONE_HELD, UNJUDGED, Copy, Held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
     from imapsync.terms import Pair
 
@@ -50,49 +50,70 @@ def is_accident(vanished: int, copies: int) -> bool:
     return vanished * 2 > copies
 
 
-def worth_looking(gone: Mapping[F, Sequence[Pair]], copies: int) -> dict[F, Sequence[Pair]]:
+def went_by_accident(gone: Held, before: Held) -> bool:
+    """Tell whether messages went as by an accident, and not because somebody emptied Trash or Junk.
+
+    Somebody did when most of what lay in other folders is there: a store that is lost loses that, too.
+    """
+    rest = before.messages - before.in_bins
+    is_whole = rest > 0 and not is_accident(gone.messages - gone.in_bins, rest)
+    return is_accident(gone.messages, before.messages) and not (gone.in_bins > 0 and is_whole)
+
+
+def worth_looking(
+    gone: Mapping[F, Sequence[Pair]], before: Held, bins: Container[F] = ()
+) -> dict[F, Sequence[Pair]]:
     """Give which copies that are gone are looked for in other folders before originals go.
 
     All of them when it may be an accident, else those that no later run saw alive. gone: folder -> pairs
-    with their marks. copies: how many there were when the run began.
+    with their marks. before: copies when the run began. bins: which folders are Trash and Junk.
     """
     marks = [pair.copy for pairs in gone.values() for pair in pairs]
-    fresh = sum(mark in UNJUDGED for mark in marks)
-    if Copy.DOUBTED in marks or is_accident(fresh, copies):
+    fresh = _fresh({at: [pair.copy for pair in pairs] for at, pairs in gone.items()}, bins)
+    if Copy.DOUBTED in marks or went_by_accident(fresh, before):
         return dict(gone)
     unseen = {at: [pair for pair in pairs if pair.copy != Copy.VANISHED] for at, pairs in gone.items()}
     return {at: pairs for at, pairs in unseen.items() if pairs}
 
 
+def _fresh(marks: Mapping[F, Iterable[int]], bins: Container[F]) -> Held:
+    """Count the copies that nobody has judged."""
+    counts = {at: sum(mark in UNJUDGED for mark in of_folder) for at, of_folder in marks.items()}
+    return Held(sum(counts.values()), sum(count for at, count in counts.items() if at in bins))
+
+
 def judge(
     gone: Mapping[F, Mapping[int, int]],
-    copies: int,
+    before: Held,
     found: Mapping[F, Iterable[int]],
     *,
     looked: bool,
     restored: int = 0,
     lost: int = 0,
-    missing: int = 0,
+    missing: Held = NONE_HELD,
     allowed: int | None,
+    bins: Container[F] = (),
 ) -> Judgement[F]:
     """Judge the copies that are gone, over the whole account.
 
-    gone: folder -> source UID -> mark it has now (`Copy`). copies: how many there were when the run began,
+    gone: folder -> source UID -> mark it has now (`Copy`). before: copies when the run began,
     those in `gone` that are not judged included. found: folder -> source UIDs whose copy lies in another
     folder of the destination. looked: whether it was looked for. restored: copies in destination folders that
     were put back to an older state. lost: how many messages the destination lacks of what it held, whosever
     they were: those in `gone` and in restored folders are among them. missing: how many messages destination
-    folders lack besides, by a count of this moment. allowed: --maxvanished2.
+    folders lack besides, by a count of this moment. allowed: --maxvanished2. bins: which folders are Trash
+    and Junk.
     """
     left = {
         folder: {uid: mark for uid, mark in marks.items() if uid not in set(found.get(folder, ()))}
         for folder, marks in gone.items()
     }
-    fresh = sum(mark in (Copy.VANISHED, Copy.UNSEEN) for marks in left.values() for mark in marks.values())
+    fresh = _fresh({at: marks.values() for at, marks in left.items()}, bins)
     doubted = sum(mark == Copy.DOUBTED for marks in left.values() for mark in marks.values())
-    accident = is_accident(fresh + missing, copies)
+    lacking = Held(fresh.messages + missing.messages, fresh.in_bins + missing.in_bins)
+    accident = went_by_accident(lacking, before)
     if accident:
-        doubted += fresh
+        doubted += fresh.messages
     doubted = max(doubted + restored, lost)
     released = allowed is not None and doubted <= allowed
     judged: dict[F, dict[int, Copy]] = {}

@@ -60,6 +60,12 @@ def is_for_drafts(folder: Folder, layout: Layout) -> bool:
     return use in folder.attributes or _base_name(folder.name, layout) in WELL_KNOWN_NAMES[use]
 
 
+def is_bin(folder: Folder, layout: Layout) -> bool:
+    r"""Tell whether a folder is Trash or Junk, by its attribute or its name: now and then people empty it."""
+    base = _base_name(folder.name, layout)
+    return any(use in folder.attributes or base in WELL_KNOWN_NAMES[use] for use in ("\\trash", "\\junk"))
+
+
 def uses_of(folders: Iterable[Folder], layout: Layout) -> dict[str, str]:
     """Give special use -> folder name, one folder a use: by attribute first, then by well-known name.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.account import Account
 from imapsync.report import events
-from imapsync.terms import Reason, Side
+from imapsync.terms import NONE_HELD, Held, Reason, Side
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.patience import Patience
 
@@ -49,7 +49,7 @@ class Run:
     started_at: float = 0.0
     errors: int = 0
     #: How many copies the journal knew of when the run began.
-    copies_before: int = 0
+    copies_before: Held = NONE_HELD
     copied_bytes: int = 0
     copied_messages: int = 0
     incomplete_listing: bool = False

@@ -57,7 +57,11 @@ class Deletions:
         if not doomed and not folders:
             return
         run.sink(events.PhaseChanged(Phase.DELETING))
-        _brake(run, self._jobs, doomed, folders)
+        bins = run.source.listing.bins
+        emptied = sum(
+            len(left.uids.get(job.position, ())) for job in self._jobs if job.plan.known and job.name in bins
+        )
+        _brake(run, self._jobs, (doomed, emptied), folders)
         for job in self._jobs:
             uids = left.uids.get(job.position)
             if uids:
@@ -111,8 +115,11 @@ def _doomed_folders(run: Run) -> list[FolderView]:
     return [views[name] for name in names if views[name].mailbox.is_sendable]
 
 
-def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderView]) -> None:
-    """Stop when the deletions look like the consequence of an accident on the source."""
+def _brake(run: Run, jobs: list[FolderJob], doomed: tuple[int, int], folders: list[FolderView]) -> None:
+    """Stop when the deletions look like the consequence of an accident on the source.
+
+    doomed: how many messages, and how many of them because somebody emptied Trash or Junk there.
+    """
     in_folders = sum((view.status.messages if view.status else None) or 0 for view in folders)
     source_messages = sum(
         (job.source.opened.exists if job.source.opened else 0) or job.source.messages for job in jobs
@@ -125,10 +132,11 @@ def _brake(run: Run, jobs: list[FolderJob], doomed: int, folders: list[FolderVie
     )
     planned = sum(len(job.copying) for job in jobs) if run.dry else 0
     plan = MirrorPlan(
-        doomed + in_folders,
+        doomed[0] + in_folders,
         before + run.copied_messages + planned,
         source_messages,
         run.settings.deletion.max_destination,
+        doomed[1],
     )
     brake = brake_of(plan)
     if brake is None:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from imapsync.plan.proof import judge, worth_looking
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import UNJUDGED, Copy, Reason, Side
+from imapsync.terms import NONE_HELD, UNJUDGED, Copy, Held, Reason, Side
 from imapsync.transfer.contents import read_contents
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.outcome import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from imapsync.account import OpenFolder
     from imapsync.terms import Pair
@@ -49,9 +49,10 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
     restored, lost = (journal.restored(), journal.lost()) if empties else (0, 0)
     if not gone and not restored and not lost:
         return
-    found = (
-        await _found_elsewhere(run, jobs, reading, worth_looking(gone, run.copies_before)) if empties else {}
-    )
+    names = run.destination.listing.bins
+    bins = {job.position for job in jobs if job.pair.destination in names}
+    looked_for = worth_looking(gone, run.copies_before, bins)
+    found = await _found_elsewhere(run, jobs, reading, looked_for) if empties else {}
     judgement = judge(
         {at: {pair.source_uid: pair.copy for pair in pairs} for at, pairs in gone.items()},
         run.copies_before,
@@ -59,8 +60,9 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
         looked=empties,
         restored=restored,
         lost=lost,
-        missing=await _missing_now(run, jobs) if gone else 0,
+        missing=await _missing_now(run, jobs, bins) if gone else NONE_HELD,
         allowed=run.settings.deletion.max_vanished,
+        bins=bins,
     )
     for job in jobs:
         if job.record is not None and job.position in judgement.marks:
@@ -79,26 +81,28 @@ async def judge_vanished(run: Run, jobs: list[FolderJob], reading: Reading) -> N
         _stop(run, judgement.doubted, max(alive + in_doubt, judgement.doubted))
 
 
-async def _missing_now(run: Run, jobs: list[FolderJob]) -> int:
+async def _missing_now(run: Run, jobs: list[FolderJob], bins: Container[int]) -> Held:
     """Count what destination folders have lost besides.
 
     That is since they were compared, unchanged ones too, and together with its originals before.
     """
     asked = [
         (
+            job.position,
             job.record.destination.messages,
             run.destination.server.status(job.destination.mailbox, ("MESSAGES",)),
         )
         for job in jobs
         if job.record is not None and job.record.destination.messages > 0
     ]
-    missing = sum(job.plan.lost for job in jobs)
-    for before, answer in asked:
+    missing = {job.position: job.plan.lost for job in jobs}
+    for at, before, answer in asked:
         try:
-            missing += max(0, before - ((await answer).messages or 0))
+            missing[at] += max(0, before - ((await answer).messages or 0))
         except CommandRefused:
-            missing += before
-    return missing
+            missing[at] += before
+    in_bins = sum(count for at, count in missing.items() if at in bins)
+    return Held(sum(missing.values()), in_bins)
 
 
 async def _found_elsewhere(

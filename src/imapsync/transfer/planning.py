@@ -173,7 +173,9 @@ def plan_known(run: Run, job: FolderJob, compared: Compared, reading: Reading, h
         ours=ours,
         known=known,
     )
-    plan = decide(compared, case)._replace(pairs=later, duplicates=recording.duplicates(run, job, compared))
+    plan = decide(compared, case)._replace(
+        pairs=later, duplicates=recording.duplicates(run, job, compared), known=True
+    )
     _tell_work(run, job, new, plan)
     to_copy = len(plan.copy.uids)
     total = job.source.opened.exists if job.source.opened else len(new)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.seen import numbers_of
 from imapsync.plan.belief import is_lost
-from imapsync.plan.proof import is_accident
+from imapsync.plan.proof import is_accident, went_by_accident
 from imapsync.plan.settling import settled
-from imapsync.terms import Copy, FolderRecord, Numbers, Pair
+from imapsync.terms import NONE_HELD, Copy, FolderRecord, Held, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Sequence
@@ -134,6 +134,14 @@ def restored(run: Run, job: FolderJob) -> None:
         give_up(run, job)
 
 
+def note_copies(run: Run, journal: Journal) -> None:
+    """Count the copies that the journal knows of as the run begins."""
+    bins = run.destination.listing.bins
+    counts = [(record.destination_name, record.copies) for record in journal.folders().values()]
+    in_bins = sum(copies for name, copies in counts if name in bins)
+    run.copies_before = Held(sum(copies for _, copies in counts), in_bins)
+
+
 def note_lost(run: Run, jobs: Sequence[FolderJob]) -> None:
     """Keep in mind that the destination has lost more than half of all copies, or of all that it held.
 
@@ -150,31 +158,41 @@ def note_lost(run: Run, jobs: Sequence[FolderJob]) -> None:
         now = numbers_of(job.destination.listed) if job.pair.exists else None
         if record is not None and (now is not None or not job.pair.exists) and is_lost(record, now):
             lost += record.copies
-    if lost and is_accident(lost, run.copies_before):
+    if lost and is_accident(lost, run.copies_before.messages):
         journal.note_restored(max(journal.restored(), lost))
     # Filed or not, half of what was there does not go by itself.
     before, there = journal.present(), _messages_there(run)
-    if there is not None and is_accident(before - there, before):
-        journal.note_lost(max(journal.lost(), before - there))
+    if there is not None:
+        gone = Held(before.messages - there.messages, before.in_bins - there.in_bins)
+        if went_by_accident(gone, before):
+            journal.note_lost(max(journal.lost(), gone.messages))
     journal.commit()
 
 
-def note_present(run: Run) -> None:
+def note_present(run: Run, jobs: Sequence[FolderJob]) -> None:
     """Keep how many messages the destination holds after a run that empties the source."""
-    if run.journal is not None and not run.dry:
-        there = _messages_there(run) if run.settings.deletion.empties_source else None
-        run.journal.note_present(there + run.copied_messages if there is not None else 0)
+    if run.journal is None or run.dry:
+        return
+    held = NONE_HELD
+    if run.settings.deletion.empties_source and (there := _messages_there(run)) is not None:
+        bins = run.destination.listing.bins
+        copied = sum(len(job.copying.done) for job in jobs if job.pair.destination in bins)
+        held = Held(there.messages + run.copied_messages, there.in_bins + copied)
+    run.journal.note_present(held)
 
 
-def _messages_there(run: Run) -> int | None:
-    """Give how many messages the destination's own folders held by the listing, None: it does not tell."""
+def _messages_there(run: Run) -> Held | None:
+    """Give what the destination's own folders held by the listing, None: it does not tell."""
     listing = run.destination.listing
-    counts = [
-        view.status.messages if view.status else None
+    counts = {
+        view.folder.name: view.status.messages if view.status else None
         for view in listing.folders
         if view.folder.selectable and not listing.layout.is_foreign(view.folder.name)
-    ]
-    return None if None in counts else sum(count or 0 for count in counts)
+    }
+    known = {name: count for name, count in counts.items() if count is not None}
+    if len(known) < len(counts):
+        return None
+    return Held(sum(known.values()), sum(known.get(name, 0) for name in listing.bins))
 
 
 def settle(run: Run, job: FolderJob, done: Done) -> None:

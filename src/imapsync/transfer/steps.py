@@ -28,7 +28,7 @@ from imapsync.transfer.lanes import MAX_STRIKES, Copier
 from imapsync.transfer.originals import change_source
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
-from imapsync.transfer.recording import note_lost, note_present
+from imapsync.transfer.recording import note_copies, note_lost, note_present
 from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.sizelimit import refuse_too_large
@@ -100,7 +100,7 @@ class Steps:
         await self._persist(deletions.carry_out)
         if mode is Mode.SYNC:
             self._settle(jobs, deletions.spared)
-            note_present(state)
+            note_present(state, jobs)
             self._tell_doubted()
             await self._persist(partial(delete_empty_source_folders, state, jobs))
             closing = None
@@ -138,7 +138,7 @@ class Steps:
     async def _sync(self, jobs: list[FolderJob], reading: Reading) -> None:
         state = self._run
         if state.journal is not None:
-            state.copies_before = sum(record.copies for record in state.journal.folders().values())
+            note_copies(state, state.journal)
             note_lost(state, jobs)
         throttle = Throttle(state.settings.limits, state.clock)
         copier = self._copier = Copier(state, throttle, reading)

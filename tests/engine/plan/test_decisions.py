@@ -137,6 +137,12 @@ def test_what_another_folder_brought_is_told_from_what_is_new() -> None:
         pytest.param(MirrorPlan(6, 10, 1, 5), Brake.OVER_LIMIT, id="more than it allows"),
         pytest.param(MirrorPlan(9, 9, 0, 9), None, id="a number replaces both judgements"),
         pytest.param(MirrorPlan(1, 100, 9, 0), Brake.OVER_LIMIT, id="--maxdelete2 0 allows none"),
+        pytest.param(MirrorPlan(6, 10, 1, None, 6), None, id="Trash was emptied"),
+        pytest.param(MirrorPlan(6, 6, 1, None, 6), None, id="and nothing else was there"),
+        pytest.param(MirrorPlan(8, 10, 1, None, 6), None, id="and half of the rest goes"),
+        pytest.param(MirrorPlan(9, 10, 1, None, 6), Brake.TOO_MANY, id="and more than half of the rest goes"),
+        pytest.param(MirrorPlan(6, 10, 0, None, 6), Brake.SOURCE_EMPTY, id="an empty source, Trash and all"),
+        pytest.param(MirrorPlan(6, 10, 1, 5, 6), Brake.OVER_LIMIT, id="a number counts Trash, too"),
     ],
 )
 def test_brakes(plan: MirrorPlan, expected: Brake | None) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from imapsync.plan.leaving import Leaving, Originals, Wanted, known_twins, leaving, proven, sights
 from imapsync.plan.proof import Sight, worth_looking
-from imapsync.terms import Copy, Pair
+from imapsync.terms import Copy, Held, Pair
 
 #: Source UIDs 1 and 2 were copied in this run, 3 to 5 by an earlier one; 5's copy was removed by its owner.
 ORIGINALS = Originals({1: 11, 2: 12}, {3: 13, 4: 14, 5: int(Copy.REMOVED)})
@@ -144,5 +144,5 @@ def test_which_vanished_copies_are_looked_for_elsewhere(
     marks: list[Copy], copies: int, looked_for: list[int]
 ) -> None:
     pairs = [Pair(uid, int(mark)) for uid, mark in enumerate(marks)]
-    found = worth_looking({"a": pairs, "b": []}, copies)
+    found = worth_looking({"a": pairs, "b": []}, Held(copies))
     assert [pair.source_uid for each in found.values() for pair in each] == looked_for

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from imapsync.plan.proof import Judgement, Sight, is_accident, judge, may_go, worth_looking
-from imapsync.terms import Copy, Pair
+from imapsync.plan.proof import (
+    Judgement,
+    Sight,
+    is_accident,
+    judge,
+    may_go,
+    went_by_accident,
+    worth_looking,
+)
+from imapsync.terms import Copy, Held, Pair
 
 
 @pytest.mark.parametrize(
@@ -39,6 +47,26 @@ def test_more_than_half_of_the_copies_at_once_is_an_accident(
 
 
 @pytest.mark.parametrize(
+    ("gone", "before", "expected"),
+    [
+        pytest.param(Held(), Held(), False, id="nothing"),
+        pytest.param(Held(5), Held(10), False, id="half"),
+        pytest.param(Held(6), Held(10), True, id="more than half"),
+        pytest.param(Held(6, 6), Held(10, 6), False, id="Trash was emptied"),
+        pytest.param(Held(8, 6), Held(10, 6), False, id="and half of the rest deleted"),
+        pytest.param(Held(9, 6), Held(10, 6), True, id="and more than half of the rest went"),
+        pytest.param(
+            Held(6, 6), Held(6, 6), True, id="nothing but Trash: nothing says that the store is whole"
+        ),
+        pytest.param(Held(6, -2), Held(10), True, id="Trash has grown, or nobody counted it before"),
+        pytest.param(Held(6, 0), Held(10, 2), True, id="all of it went elsewhere"),
+    ],
+)
+def test_what_goes_with_an_emptied_trash_is_no_accident(gone: Held, before: Held, expected: bool) -> None:
+    assert went_by_accident(gone, before) is expected
+
+
+@pytest.mark.parametrize(
     ("mark", "found", "looked", "expected"),
     [
         pytest.param(
@@ -60,7 +88,7 @@ def test_more_than_half_of_the_copies_at_once_is_an_accident(
 )
 def test_one_copy_among_many_is_judged_alone(mark: Copy, found: bool, looked: bool, expected: Copy) -> None:
     where = {0: [1]} if found else {}
-    judgement = judge({0: {1: mark}}, 100, where, looked=looked, allowed=None)
+    judgement = judge({0: {1: mark}}, Held(100), where, looked=looked, allowed=None)
     assert judgement == Judgement({0: {1: expected}}, int(expected is Copy.DOUBTED))
 
 
@@ -107,7 +135,7 @@ def test_copies_that_go_together_are_an_accident_until_somebody_says_otherwise(
     marks: list[Copy], copies: int, restored: int, allowed: int | None, expected: tuple[list[Copy], int]
 ) -> None:
     gone = {0: dict(enumerate(marks, 1))}
-    judgement = judge(gone, copies, {}, looked=True, restored=restored, allowed=allowed)
+    judgement = judge(gone, Held(copies), {}, looked=True, restored=restored, allowed=allowed)
     assert (list(judgement.marks[0].values()), judgement.doubted) == expected
 
 
@@ -125,29 +153,45 @@ def test_copies_that_are_gone_are_counted_twice(
     marks: list[Copy], restored: int, lost: int, doubted: int
 ) -> None:
     gone = {0: dict(enumerate(marks, 1))}
-    assert judge(gone, 4, {}, looked=True, restored=restored, lost=lost, allowed=None).doubted == doubted
-    assert judge(gone, 4, {}, looked=True, restored=restored, lost=lost, allowed=doubted).doubted == 0
-    short = judge(gone, 4, {}, looked=True, restored=restored, lost=lost, allowed=doubted - 1)
+    assert (
+        judge(gone, Held(4), {}, looked=True, restored=restored, lost=lost, allowed=None).doubted == doubted
+    )
+    assert judge(gone, Held(4), {}, looked=True, restored=restored, lost=lost, allowed=doubted).doubted == 0
+    short = judge(gone, Held(4), {}, looked=True, restored=restored, lost=lost, allowed=doubted - 1)
     assert short.doubted == doubted
+
+
+@pytest.mark.parametrize(
+    ("missing", "doubted"),
+    [(Held(), 0), (Held(1, 1), 0), (Held(1), 0), (Held(2), 5)],
+    ids=["emptied", "more of it", "half of the rest", "more than half of the rest"],
+)
+def test_copies_that_went_with_an_emptied_trash_were_removed_by_their_owner(
+    missing: Held, doubted: int
+) -> None:
+    gone = {"INBOX": {1: Copy.VANISHED}, "Trash": dict.fromkeys(range(1, 5), Copy.VANISHED)}
+    judgement = judge(gone, Held(9, 5), {}, looked=True, missing=missing, allowed=None, bins={"Trash"})
+    assert judgement.doubted == doubted
+    assert set(judgement.marks["Trash"].values()) == {Copy.DOUBTED if doubted else Copy.REMOVED}
 
 
 def test_what_is_missing_now_counts_with_what_vanished_before() -> None:
     gone = {0: {1: Copy.VANISHED, 2: Copy.VANISHED}}
-    assert judge(gone, 5, {}, looked=True, missing=1, allowed=None).doubted == 2
-    assert judge(gone, 6, {}, looked=True, missing=1, allowed=None).doubted == 0
+    assert judge(gone, Held(5), {}, looked=True, missing=Held(1), allowed=None).doubted == 2
+    assert judge(gone, Held(6), {}, looked=True, missing=Held(1), allowed=None).doubted == 0
 
 
 def test_an_accident_leaves_alone_what_was_judged_before() -> None:
     gone = {0: {1: Copy.VANISHED, 2: Copy.KEPT, 3: Copy.MISSED, 4: Copy.REMOVED}}
-    assert judge(gone, 1, {}, looked=False, allowed=None) == Judgement(
+    assert judge(gone, Held(1), {}, looked=False, allowed=None) == Judgement(
         {0: {1: Copy.DOUBTED, 2: Copy.KEPT, 3: Copy.MISSED, 4: Copy.REMOVED}}, 1
     )
 
 
 def test_an_accident_is_one_of_the_whole_account_and_what_was_filed_is_none() -> None:
     gone = {0: {1: Copy.VANISHED, 2: Copy.VANISHED}, 1: {1: Copy.VANISHED}}
-    assert judge(gone, 5, {}, looked=True, allowed=None).doubted == 3
-    assert judge(gone, 5, {1: [1]}, looked=True, allowed=None) == Judgement(
+    assert judge(gone, Held(5), {}, looked=True, allowed=None).doubted == 3
+    assert judge(gone, Held(5), {1: [1]}, looked=True, allowed=None) == Judgement(
         {0: {1: Copy.REMOVED, 2: Copy.REMOVED}, 1: {1: Copy.REMOVED}}, 0
     )
 
@@ -164,5 +208,13 @@ def test_an_accident_is_one_of_the_whole_account_and_what_was_filed_is_none() ->
 )
 def test_which_copies_are_looked_for_elsewhere(marks: list[Copy], copies: int, expected: list[int]) -> None:
     gone = {"a": [Pair(uid, mark) for uid, mark in enumerate(marks, 1)]}
-    found = {at: [pair.source_uid for pair in pairs] for at, pairs in worth_looking(gone, copies).items()}
+    found = {
+        at: [pair.source_uid for pair in pairs] for at, pairs in worth_looking(gone, Held(copies)).items()
+    }
     assert found == ({"a": expected} if expected else {})
+
+
+def test_what_went_with_an_emptied_trash_is_looked_for_only_where_nobody_saw_it() -> None:
+    gone = {"Trash": [Pair(1, Copy.VANISHED), Pair(2, Copy.UNSEEN)]}
+    assert worth_looking(gone, Held(3, 2), {"Trash"}) == {"Trash": gone["Trash"][1:]}
+    assert worth_looking(gone, Held(2, 2), {"Trash"}) == gone

@@ -8,7 +8,7 @@ import pytest
 from tests.engine.plan.builders import account, folder
 
 from imapsync.plan.folders import Layout
-from imapsync.plan.specialuse import WELL_KNOWN_NAMES, is_for_drafts, special_use, uses_of
+from imapsync.plan.specialuse import WELL_KNOWN_NAMES, is_bin, is_for_drafts, special_use, uses_of
 
 if TYPE_CHECKING:
     from imapsync.plan.folders import Folder, FolderTree
@@ -82,3 +82,19 @@ def test_special_use_as_announced(one: Folder, use: str) -> None:
 )
 def test_which_folders_hold_drafts(given: Folder, *, expected: bool) -> None:
     assert is_for_drafts(given, Layout("", "/")) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (folder("Anything", "\\trash"), True),
+        (folder("Anything", "\\junk"), True),
+        (folder("Papierkorb"), True),
+        (folder("[Gmail]/Spam"), True),
+        (folder("Work/Trash"), False),
+        (folder("INBOX"), False),
+        (folder("Sent", "\\sent"), False),
+    ],
+)
+def test_which_folders_people_empty(given: Folder, *, expected: bool) -> None:
+    assert is_bin(given, Layout("", "/")) is expected

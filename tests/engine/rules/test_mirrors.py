@@ -118,3 +118,31 @@ def test_a_backup_from_before_the_folder_was_made_anew_takes_no_copy_of_what_it_
     assert ran.code == 0, ran.output[-2000:]
     assert "m5" in world.names(2, "Work")
     assert "m5" not in world.names(1)
+
+
+def test_a_trash_that_its_owner_emptied_on_the_source_does_not_stop_the_mirror(world: World) -> None:
+    world.deliver(1, "INBOX", 1, 2)
+    world.deliver(1, "Trash", 3, 4, 5, 6)
+    world.good("--delete2")
+    world.expunge(1, "Trash")
+    world.good("--delete2")
+    assert world.names(2) == ["m1", "m2"]
+
+
+def test_a_mirror_that_knows_nothing_stops_at_an_emptied_trash(world: World) -> None:
+    world.deliver(1, "INBOX", 1, 2)
+    world.deliver(2, "Trash", 3, 4, 5, 6)
+    with world.client(1) as client:
+        client.command(b"CREATE Trash")
+    assert world.run("--delete2").code == 123
+    assert world.names(2) == ["m1", "m2", "m3", "m4", "m5", "m6"]
+
+
+def test_a_source_that_lost_other_mail_with_its_trash_stops_the_mirror(world: World) -> None:
+    world.deliver(1, "INBOX", 1, 2, 3)
+    world.deliver(1, "Trash", 4, 5, 6, 7)
+    world.good("--delete2")
+    world.expunge(1, "Trash")
+    world.expunge(1, "INBOX", 1, 2)
+    assert world.run("--delete2").code == 123
+    assert world.names(2) == [f"m{number}" for number in range(1, 8)]

@@ -20,9 +20,10 @@ PLAIN = frozenset({"CONDSTORE", "QRESYNC"})
 
 def lose_files(world: World, side: int, user: str) -> None:
     """Do what a crash of the store does: files are gone, nobody deleted a message."""
-    for folder in ("cur", "new"):
-        for file in (world.servers[side].home(user) / "Maildir" / folder).iterdir():
-            file.unlink()
+    for folder in (world.servers[side].home(user) / "Maildir").rglob("*"):
+        if folder.name in ("cur", "new"):
+            for file in folder.iterdir():
+                file.unlink()
 
 
 @pytest.mark.parametrize("seen_alive", [True, False])
@@ -54,6 +55,56 @@ def test_a_store_that_lost_its_files_keeps_the_originals(
     ran = world.run(*deletion)
     assert world.names(1) == ["m1", "m2", "m3", "m4", "m5"]
     assert ran.code != 0
+
+
+def with_trash(world: World, *deletion: str) -> None:
+    """Bring more mail into Trash than into all other folders, and see it there once more."""
+    world.deliver(1, "INBOX", 1, 2)
+    world.deliver(1, "Trash", 3, 4, 5, 6)
+    world.good(*deletion)
+    world.deliver(1, "INBOX", 7)
+    world.deliver(1, "Trash", 8)
+    world.good(*deletion)
+
+
+def test_a_trash_that_its_owner_emptied_on_the_destination_does_not_stop_the_run(world: World) -> None:
+    with_trash(world, "--delete1older", "30000")
+    world.expunge(2, "Trash")
+    world.good("--delete1older", "30")
+    assert world.names(1) == ["m8"], "nobody has seen that copy alive"
+    assert world.names(2) == ["m1", "m2", "m7"]
+    world.good("--delete1older", "30")
+
+
+def test_mail_that_was_filed_in_trash_before_it_was_emptied_does_not_stop_the_run(world: World) -> None:
+    world.deliver(1, "INBOX", *range(1, 8))
+    world.good("--delete1")
+    for number in range(1, 6):
+        world.move(2, "INBOX", number, "Trash")
+    world.deliver(1, "INBOX", 8)
+    world.good("--delete1")
+    world.expunge(2, "Trash")
+    world.deliver(1, "INBOX", 9)
+    world.good("--delete1")
+    assert world.names(1) == []
+
+
+def test_a_store_that_lost_its_files_and_those_of_trash_keeps_the_originals(world: World) -> None:
+    with_trash(world)
+    lose_files(world, 2, "target")
+    for _ in range(2):
+        assert world.run("--delete1").code == 125
+        assert world.names(1) == [f"m{number}" for number in range(1, 9)]
+
+
+def test_a_trash_beside_which_nothing_lies_keeps_the_originals(world: World) -> None:
+    """Nothing says that the store is whole."""
+    world.deliver(1, "Trash", 3, 4, 5, 6)
+    world.good()
+    world.good()
+    world.expunge(2, "Trash")
+    assert world.run("--delete1").code == 125
+    assert world.names(1) == ["m3", "m4", "m5", "m6"]
 
 
 def test_a_destination_that_was_made_anew_keeps_the_originals(world: World) -> None:

@@ -11,6 +11,7 @@ from tests.engine.plan.simulation.servers import DELETED, Cut, Session, Stored
 
 from imapsync.plan.belief import is_all
 from imapsync.plan.match import SAMPLE, PairingRules, doubts, match, unclear_arrivals, unlike_any
+from imapsync.terms import Held
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -53,8 +54,8 @@ class Context:
         self.errors = 0
         self.copied = 0
         self.deleted = 0
-        self.copies_before = 0
-        self.there_before = 0
+        self.copies_before = Held()
+        self.there_before = Held()
         self.journal_flags = FLAG_NUMBERS
 
     def persist(self, step: Callable[[], Steps[T]]) -> Steps[T]:
@@ -71,6 +72,11 @@ class Context:
     def reopen(self) -> None:
         self.source.reopen()
         self.destination.reopen()
+
+    def held(self, counts: Mapping[str, int]) -> Held:
+        """Give a number of messages for each folder as one."""
+        in_bins = sum(count for name, count in counts.items() if name in self.world.bins)
+        return Held(sum(counts.values()), in_bins)
 
     def commit(self) -> None:
         if self.journal is not None:

@@ -11,11 +11,13 @@ from tests.engine.plan.simulation.servers import DELETED
 from imapsync.plan.brakes import MirrorPlan, brake_of
 from imapsync.plan.changes import orphaned_twins, without_original
 from imapsync.plan.decisions import still_extra
-from imapsync.plan.proof import Sight, is_accident, judge, may_go
+from imapsync.plan.proof import Sight, judge, may_go, worth_looking
 from imapsync.plan.settling import Done, confirmed, settled
-from imapsync.terms import GONE, UNJUDGED, Copy, Pair
+from imapsync.terms import GONE, UNJUDGED, Copy, Held, Pair
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tests.engine.plan.simulation.context import Context, Steps
     from tests.engine.plan.simulation.job import Job
 
@@ -103,7 +105,7 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
         return
     empties = run.options.deletion.empties_source
     marks = _LOOKED_FOR if empties else tuple(UNJUDGED)
-    gone = {}
+    gone: dict[str, list[Pair]] = {}
     for job in jobs:
         if job.record is not None and not job.unchanged:
             pairs = journal.marked_as(job.name, marks)
@@ -114,7 +116,7 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
         return
     found: dict[str, set[int]] = {}
     if empties:
-        found = yield from _found_elsewhere(run, jobs, _worth_looking(run, gone))
+        found = yield from _found_elsewhere(run, jobs, worth_looking(gone, run.copies_before, run.world.bins))
     names = list(gone)
     judgement = judge(
         {at: {pair.source_uid: pair.copy for pair in gone[name]} for at, name in enumerate(names)},
@@ -123,8 +125,9 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
         looked=empties,
         restored=restored,
         lost=lost,
-        missing=(yield from _missing_now(run, jobs)) if gone else 0,
+        missing=(yield from _missing_now(run, jobs)) if gone else Held(),
         allowed=run.options.maxvanished2,
+        bins={at for at, name in enumerate(names) if name in run.world.bins},
     )
     for at, name in enumerate(names):
         journal.mark(name, judgement.marks[at].items())
@@ -140,27 +143,19 @@ def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:
         raise Brake
 
 
-def _missing_now(run: Context, jobs: list[Job]) -> Steps[int]:
-    missing = sum(job.gone_both for job in jobs)
+def _missing_now(run: Context, jobs: list[Job]) -> Steps[Held]:
+    missing = {job.name: job.gone_both for job in jobs}
     for job in jobs:
         if job.record is not None and job.record.destination.messages > 0:
             yield
             run.world.law.counted |= run.world.there.contents()
             now = run.destination.status(job.name).messages
-            missing += max(0, job.record.destination.messages - now)
-    return missing
-
-
-def _worth_looking(run: Context, gone: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
-    marks = [pair.copy for pairs in gone.values() for pair in pairs]
-    fresh = sum(mark in UNJUDGED for mark in marks)
-    if Copy.DOUBTED in marks or is_accident(fresh, run.copies_before):
-        return gone
-    return {name: [pair for pair in pairs if pair.copy != Copy.VANISHED] for name, pairs in gone.items()}
+            missing[job.name] += max(0, job.record.destination.messages - now)
+    return run.held(missing)
 
 
 def _found_elsewhere(
-    run: Context, jobs: list[Job], gone: dict[str, list[Pair]]
+    run: Context, jobs: list[Job], gone: Mapping[str, Sequence[Pair]]
 ) -> Steps[dict[str, set[int]]]:
     wanted = []
     for job in jobs:
@@ -364,7 +359,9 @@ def delete_on_destination(run: Context, jobs: list[Job]) -> Steps[None]:
     source_messages = sum(
         (job.source.exists if job.source else 0) or job.source_status.messages for job in jobs
     )
-    plan = MirrorPlan(doomed, run.there_before + run.copied, source_messages, run.options.maxdelete2)
+    emptied = sum(len(job.doomed) for job in jobs if job.known and job.name in run.world.bins)
+    present = run.there_before.messages + run.copied
+    plan = MirrorPlan(doomed, present, source_messages, run.options.maxdelete2, emptied)
     if brake_of(plan) is not None:
         raise Brake
     for job in jobs:

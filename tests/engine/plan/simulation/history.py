@@ -28,7 +28,7 @@ class Event(NamedTuple):
 
 
 class Servers(NamedTuple):
-    """What the two servers can do."""
+    """What the two servers can do. bins: whether Archive is Trash there."""
 
     condstore1: bool = True
     condstore2: bool = True
@@ -36,6 +36,7 @@ class Servers(NamedTuple):
     uidplus2: bool = True
     size_bias: int = 0
     qresync1: bool = False
+    bins: bool = False
 
 
 class History(NamedTuple):
@@ -52,6 +53,7 @@ def live(history: History) -> World:
     world = World(
         Server(SYNCED, condstore=able.condstore1, uidplus=able.uidplus1, qresync=able.qresync1),
         Server((*SYNCED, FILED), condstore=able.condstore2, uidplus=able.uidplus2, size_bias=able.size_bias),
+        bins=able.bins,
     )
     marks = any(options.setflag1 for options in history.options)
     duplicates = any(options.duplicates for options in history.options)

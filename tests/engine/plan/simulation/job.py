@@ -63,7 +63,7 @@ class Job:
         self.complete_list = True
         #: How many of the messages that the source held when it was opened a later list still showed.
         self.still_shown: int | None = None
-        self.incomplete = self.failed = self.finished = self.unchanged = False
+        self.incomplete = self.failed = self.finished = self.unchanged = self.known = False
 
     @property
     def done(self) -> list[Row]:

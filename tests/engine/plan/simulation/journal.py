@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.law import Truth
 
-from imapsync.terms import UNJUDGED, Copy, FolderRecord, Numbers, Pair
+from imapsync.terms import UNJUDGED, Copy, FolderRecord, Held, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,8 @@ class File:
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
-        self.restored = self.lost = self.present = 0
+        self.restored = self.lost = 0
+        self.present = Held()
         self.uprooted: set[tuple[int, int]] = set()
         self.truth = Truth()
 

@@ -45,8 +45,9 @@ class Truth:
 class Law:
     """The laws over two accounts, and what has to be remembered to judge."""
 
-    def __init__(self, here: Server, there: Server) -> None:
+    def __init__(self, here: Server, there: Server, bins: frozenset[str] = frozenset()) -> None:
         self._here, self._there = here, there
+        self._bins = bins
         self.run = 0
         #: Contents that were ever on host1; those that its owner took away there.
         self.had: set[int] = set()
@@ -93,8 +94,8 @@ class Law:
         self._mistaken: dict[tuple[str, int, int], set[int]] = defaultdict(set)
         self._given: dict[tuple[int, int], set[Mail]] = {}
         self._alike: set[tuple[str, int, int]] = set()
-        #: What accidents took from host2 at once, and what of it went with no more than half of all copies:
-        #: then nobody can tell it from what its owner removed.
+        #: What accidents took from host2 at once, and what of it went with no more than half of all copies,
+        #: or from Trash while most others stayed: then nobody can tell it from what its owner removed.
         self.accidents: list[set[int]] = []
         self.thinned: set[int] = set()
         self._known: Mapping[str, Mapping[int, int]] = {}
@@ -119,7 +120,7 @@ class Law:
         """Note which copies that accidents took are no more than half of all that the journal knows."""
         known = self._known
         gone = [
-            stored
+            (name, stored)
             for name, copies in known.items()
             for uid, copy in copies.items()
             if copy not in self._there.boxes[name].messages
@@ -128,8 +129,11 @@ class Law:
                 or stored.mail.content not in self._there.contents()
             )
         ]
-        if 2 * len(gone) <= sum(map(len, known.values())):
-            lost = {stored.mail.content for stored in gone if stored is not None}
+        others = sum(len(copies) for name, copies in known.items() if name not in self._bins)
+        others_gone = sum(name not in self._bins for name, _ in gone)
+        emptied = len(gone) > others_gone and 0 < others >= 2 * others_gone
+        if emptied or 2 * len(gone) <= sum(map(len, known.values())):
+            lost = {stored.mail.content for _, stored in gone if stored is not None}
             for accident in self.accidents:
                 self.thinned |= lost & accident
 

@@ -63,6 +63,7 @@ def plan_first(run: Context, job: Job, compared: Compared, known: Container[int]
 
 def plan_known(run: Context, job: Job, compared: Compared, highest: int) -> None:
     new, loose, matching = compared
+    job.known = True
     job.floor = _floor(job, highest)
     paired = compared.paired()
     run.note_pairs(job, compared, scratch=False)

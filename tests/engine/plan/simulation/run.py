@@ -15,7 +15,8 @@ from tests.engine.plan.simulation.servers import Cut
 from tests.engine.plan.simulation.world import SYNCED
 
 from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
-from imapsync.plan.proof import is_accident
+from imapsync.plan.proof import went_by_accident
+from imapsync.terms import Held
 
 if TYPE_CHECKING:
     from tests.engine.plan.simulation.options import Options
@@ -31,7 +32,6 @@ class Run(Context):
         super().__init__(world, options, Journal(world.file) if options.journal else None)
         world.started = world.now
         self.complete = False
-        self.there_before = 0
 
     def steps(self) -> Steps[None]:
         try:
@@ -44,12 +44,11 @@ class Run(Context):
     def _work(self) -> Steps[None]:
         jobs = yield from self.persist(self._list)
         if self.journal is not None:
-            self.copies_before = sum(record.copies for record in self.journal.records().values())
-            if self.options.deletion.empties_source and is_accident(
-                self.journal.present - self.there_before, self.journal.present
-            ):
-                lost = self.journal.present - self.there_before
-                self.journal.lost = max(self.journal.lost, lost)
+            self.copies_before = self.held({n: r.copies for n, r in self.journal.records().items()})
+            before, there = self.journal.present, self.there_before
+            gone = Held(before.messages - there.messages, before.in_bins - there.in_bins)
+            if self.options.deletion.empties_source and went_by_accident(gone, before):
+                self.journal.lost = max(self.journal.lost, gone.messages)
                 self.journal.commit()
         for group in [jobs] if self.options.together else [[job] for job in jobs]:
             working = yield from self.persist(partial(self._compare, group))
@@ -67,22 +66,24 @@ class Run(Context):
         ending.settle(self, jobs)
         if self.journal is not None:
             empties = self.options.deletion.empties_source
-            self.journal.present = self.there_before + self.copied if empties else 0
+            copied = self.held({job.name: len(job.done) for job in jobs})
+            there = self.there_before
+            held = Held(there.messages + self.copied, there.in_bins + copied.in_bins)
+            self.journal.present = held if empties else Held()
         yield from self.persist(partial(ending.confirm_numbers, self, jobs))
 
     # -- comparing
 
     def _list(self) -> Steps[list[Job]]:
         jobs = []
-        self.there_before = 0
         for name in SYNCED:
             yield
             source = self.source.status(name)
             yield
             destination = self.destination.status(name)
-            self.there_before += destination.messages
             jobs.append(Job(name, source, destination))
-        self.there_before = self.world.there.count()
+        boxes = self.world.there.boxes
+        self.there_before = self.held({name: len(box.messages) for name, box in boxes.items()})
         return jobs
 
     def _compare(self, jobs: list[Job]) -> Steps[list[Job]]:

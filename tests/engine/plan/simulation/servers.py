@@ -129,9 +129,6 @@ class Server:
     def contents(self) -> set[int]:
         return {stored.mail.content for box in self.boxes.values() for stored in box.messages.values()}
 
-    def count(self) -> int:
-        return sum(len(box.messages) for box in self.boxes.values())
-
 
 class Selected(NamedTuple):
     """What opening a folder told."""

@@ -39,6 +39,7 @@ _SERVERS: dict[str, tuple[Any, ...]] = {
     "uidplus2": (True, True, True, False),
     "size_bias": (0, 0, 0, 7),
     "qresync1": (False, True),
+    "bins": (False, False, True),
 }
 LENGTH = 2 * len(_OPTIONS) + len(_SERVERS) + 2 + 5 * EVENTS
 

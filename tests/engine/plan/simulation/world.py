@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SYNCED = ("INBOX", "Archive")
 #: A folder of host2 that no folder of host1 becomes: where its owner files mail.
 FILED = "Filed"
+#: The folder that is Trash, where there is one.
+BIN = "Archive"
 SMALL, LARGE = 100, 200
 DRAFT = b"\\Draft"
 FLAGS = (b"\\Seen", b"\\Flagged", DELETED)
@@ -26,7 +28,7 @@ FLAGS = (b"\\Seen", b"\\Flagged", DELETED)
 KINDS = (
     "deliver", "deliver_again", "deliver_lookalike", "delete_here", "move_here", "edit", "flag_here",
     "remove_there", "file_there", "flag_there", "deliver_there", "bring_there", "kill", "cut", "keep_copy",
-    "restore", "renumber", "swap", "lose_journal", "lose_store", "hide", "wait",
+    "restore", "renumber", "swap", "lose_journal", "lose_store", "hide", "wait", "empty",
 )  # fmt: skip
 Place = tuple[str, int]
 
@@ -34,9 +36,10 @@ Place = tuple[str, int]
 class World:
     """Everything there is. run: the number of the run under way, or of the last one."""
 
-    def __init__(self, here: Server, there: Server) -> None:
+    def __init__(self, here: Server, there: Server, *, bins: bool = False) -> None:
         self.here, self.there = here, there
-        self.law = Law(here, there)
+        self.bins = frozenset({BIN}) if bins else frozenset[str]()
+        self.law = Law(here, there, self.bins)
         self.file = File()
         self.now = self.started = 100 * LOOK_AGAIN_S
         self.sessions: list[Session] = []
@@ -135,10 +138,13 @@ class World:
     def remove_there(self, first: int, _: int) -> None:
         place = self._pick(self.there, self.there.boxes, first)
         if place is not None:
-            stored = self.there.boxes[place[0]].take(place[1])
-            self.law.took_there(place[0], stored.mail.content)
-            if not stored.ours or stored.born < self.run:
-                self.law.removed_seen.add(stored.mail.content)
+            self._remove_there(place)
+
+    def _remove_there(self, place: Place) -> None:
+        stored = self.there.boxes[place[0]].take(place[1])
+        self.law.took_there(place[0], stored.mail.content)
+        if not stored.ours or stored.born < self.run:
+            self.law.removed_seen.add(stored.mail.content)
 
     def file_there(self, first: int, second: int) -> None:
         place = self._pick(self.there, self.there.boxes, first)
@@ -175,6 +181,15 @@ class World:
                 self.law.took_there(name, box.take(uid).mail.content)
 
     # -- both sides, and what lies between
+
+    def empty(self, first: int, _: int) -> None:
+        """Empty Trash on one side, or the folder that has its place."""
+        for uid in list((self.here, self.there)[first % 2].boxes[BIN].messages):
+            place = (BIN, uid)
+            if first % 2:
+                self._remove_there(place)
+            else:
+                self.law.took_here(self._take_here(place).mail.content)
 
     def cut(self, first: int, _: int) -> None:
         for session in self.sessions[first % 2 :]:
