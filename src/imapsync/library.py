@@ -24,6 +24,7 @@ from imapsync.report.events import Event, MessageFailed, Problem
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
 from imapsync.session.errors import (
+    AddressAvoided,
     AuthenticationFailed,
     CertificateChanged,
     CertificateUntrusted,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Account",
+    "AddressAvoided",
     "AuthenticationFailed",
     "CertificateChanged",
     "CertificateUntrusted",

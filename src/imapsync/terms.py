@@ -31,6 +31,7 @@ class Reason(enum.StrEnum):
     TOKEN_SCOPE = "token_scope"
     MAILBOX_NOT_GRANTED = "mailbox_not_granted"
     CONNECTION = "connection"
+    ADDRESS_AVOIDED = "address_avoided"
     TLS = "tls"
     STARTTLS_MISSING = "starttls_missing"
     PLAINTEXT_REFUSED = "plaintext_refused"

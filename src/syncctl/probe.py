@@ -154,6 +154,8 @@ def _counted(context: Context, looker: Engine, name: str) -> Json:
         sys.stderr.write(f"{name}: {error}\n")
         return {"status": False}
     paths = context.paths
+    reach = Reach(context.store, context.settings())
+    reach.settle(task)
     with OneShot(looker) as look:
         words = [
             *engine.source(
@@ -161,6 +163,7 @@ def _counted(context: Context, looker: Engine, name: str) -> Json:
                 worker.login_words(paths, task, str(paths.pwd(name))),
                 look.truststore(context.paths.trust(name)),
             ),
+            *reach.bounds(task),
             *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
             *engine.selection(task),
             "--justfoldersizes",

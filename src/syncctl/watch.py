@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from imapsync_tasks import engine, files, live, runtime, schedule
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.live import Standing
+from imapsync_tasks.reach import Reach
 from syncctl import dispatch, holder, systemlog, worker
 from syncctl.listening import Listening
 from syncctl.resident import Resident
@@ -65,7 +66,7 @@ class _Watcher:
         self._ended = False
         #: Of the directory, and of each task's files, when they were looked at last.
         self._looked = 0
-        self._stamps: dict[str, tuple[int, int]] = {}
+        self._stamps: dict[str, tuple[int, ...]] = {}
         self._words: dict[str, list[str]] = {}
         self._standings: dict[str, Standing] = {}
         #: When a task is to be started (unix seconds), and when that was done last.
@@ -117,7 +118,7 @@ class _Watcher:
         for name in (
             self._context.store.names() if settings.mail_host and not settings.schedules_paused else ()
         ):
-            stamps[name] = (_stamp(paths.env(name)), _stamp(paths.pwd(name)))
+            stamps[name] = tuple(_stamp(path(name)) for path in (paths.env, paths.pwd, paths.place))
             if stamps[name] == self._stamps.get(name):
                 if name in self._words:
                     words[name] = self._words[name]
@@ -145,6 +146,7 @@ class _Watcher:
         remote = engine.Remote.of(task)
         login = worker.login_words(paths, task, str(paths.pwd(task.name)))
         words = engine.source(remote, login, str(paths.trust(task.name)))
+        words += Reach(self._context.store, self._context.settings()).bounds(task)
         return [*words, "--justlogin", *(["--folder=INBOX"] if task.foldersynchronization == "inbox" else [])]
 
     def _take(self, event: Json) -> None:

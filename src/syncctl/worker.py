@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync_tasks import engine, files, runtime, sourcestore
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.queue import UNRELEASED, Release
+from imapsync_tasks.reach import Reach
 from syncctl import budget, holder, summaries, systemlog, tokens
 from syncctl.context import engine_environment
 from syncctl.process import Process
@@ -61,6 +62,9 @@ def work(context: Context, job: Job, finished: Finished) -> None:
 
 def _run(context: Context, job: Job, began: float) -> int | None:
     """Run the engine to its end and give its exit code as a shell would; None when it was not to begin."""
+    reach = Reach(context.store, context.settings())
+    with suppress(NoSuchTaskError, TaskFileError, OSError):  # below they count
+        reach.settle(context.store.load(job.task))
     with context.store.locked():
         files.remove(context.paths.report(job.task))
         me = Process.of(os.getpid())
@@ -71,7 +75,7 @@ def _run(context: Context, job: Job, began: float) -> int | None:
             left = None if job.release.verify else budget.left(context.paths, task, began)
             if left is not None and left <= 0:
                 return budget.PARKED
-            child = _spawn(context, task, job, left)
+            child = _spawn(context, task, job, reach.bounds(task), left)
         except NoSuchTaskError:
             return None
         except TaskFileError as error:
@@ -86,8 +90,8 @@ def _run(context: Context, job: Job, began: float) -> int | None:
     return code if code >= 0 else 128 - code
 
 
-def _spawn(context: Context, task: Task, job: Job, most_bytes: int | None) -> Run:
-    """Start the engine; `most_bytes`: what may be read today, None without a limit.
+def _spawn(context: Context, task: Task, job: Job, bounds: list[str], most_bytes: int | None) -> Run:
+    """Start the engine; `bounds`: where it may not go; `most_bytes` may be read today, None: no limit.
 
     It inherits the task's lock: while it lives, the task runs, whatever happens to us.
     """
@@ -99,6 +103,7 @@ def _spawn(context: Context, task: Task, job: Job, most_bytes: int | None) -> Ru
             login_words(paths, task, str(paths.pwd(task.name))),
             str(paths.trust(task.name)),
         ),
+        *bounds,
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
         *engine.run(task, context.settings(), paths, job.release, job.project.words if job.project else ()),
         *([] if most_bytes is None else [f"--exitwhenover={most_bytes}"]),

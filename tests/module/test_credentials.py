@@ -118,7 +118,9 @@ def test_only_imap_ports_are_tried_inside_whatever_the_spelling(node: Node, host
         assert judged(node, host, port, inside()) == "host_not_allowed"
     for port in (143, 993):
         assert judged(node, host, port, inside()) is None
-    node.save(remotehostname=host, remoteport=6379)
+    older = node.save(remotehostname=host, remoteport=6379)
+    assert judged(node, host, 6379, inside()) == "host_not_allowed"
+    node.paths.place(older).unlink()
     assert judged(node, host, 6379, inside()) is None
     assert judged(node, host, 6380, inside()) == "host_not_allowed"
 

@@ -64,7 +64,7 @@ SHAPES = [
 ]
 FILES = [
     *(f"{NAME}.{end}" for end in ("json", "failures", "progress", "report", "status", "timestamp", "lock")),
-    *(f"{NAME}.{end}" for end in ("pid", "trust", "state", "log", "pwd")),
+    *(f"{NAME}.{end}" for end in ("pid", "trust", "state", "log", "pwd", "place")),
     *(".queue", ".mailboxes", ".statistics", ".settings", ".pending"),
 ]
 

@@ -168,7 +168,7 @@ def test_the_files_of_a_task_are_not_those_of_one_whose_id_ends_like_a_file(idle
     assert idle.store.names() == sorted(kept)
     assert all(idle.store.password(name) for name in kept)
     left = {path.name for path in idle.paths.imapsync.iterdir() if path.name.lstrip(".").startswith(plain)}
-    assert left == {f"{name}.{end}" for name in kept for end in ("env", "pwd")}
+    assert left == {f"{name}.{end}" for name in kept for end in ("env", "pwd", "place")}
 
 
 def test_an_id_of_the_existing_module_is_edited_where_it_stands(idle: Node) -> None:

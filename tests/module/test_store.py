@@ -87,7 +87,7 @@ def test_killed_at_any_line_the_task_is_the_old_one_or_the_new_one(node: Node) -
             assert (port, node.store.password(name), scheduled) in ((143, "old", False), (993, "new", True))
         seen.add(port)
         node.save(**old)
-        assert of_tasks(node) == {f"{name}.env", f"{name}.pwd"}
+        assert of_tasks(node) == {f"{name}.env", f"{name}.pwd", f"{name}.place"}
         assert {path.name for path in node.paths.cron.iterdir()} == {f"{name}.cron"}
         if not killed:
             assert at > 60
@@ -100,7 +100,7 @@ def test_a_killed_creation_leaves_nothing_or_the_whole_task(node: Node) -> None:
         killed = save_and_die(node, request(), at)
         with node.store.locked():
             found = {path.suffix for path in node.paths.files_of("administrator_a0241w")}
-            assert found in (set(), {".env", ".pwd"})
+            assert found in (set(), {".env", ".pwd", ".place"})
             node.store.forget("administrator_a0241w")
             assert node.store.clear("administrator_a0241w")
         assert not of_tasks(node)

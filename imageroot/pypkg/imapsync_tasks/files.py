@@ -63,6 +63,24 @@ def remove(path: Path) -> None:
         path.rmdir()
 
 
+def is_plain(path: Path) -> bool:
+    """Tell whether a path is a plain file, or free to become one."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def remove_all(path: Path) -> None:
+    """Remove whatever stands there, a directory with all that is in it; links are not followed."""
+    if path.is_symlink() or not path.is_dir():
+        remove(path)
+    else:
+        import shutil  # rarely needed
+
+        shutil.rmtree(path)
+
+
 def read(path: Path, limit: int = LARGEST) -> bytes:
     """Give the content of a plain file. OSError: there is none, or a link, a pipe, or one over the limit."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -19,7 +19,7 @@ from imapsync_tasks import rules
 #: status, timestamp, pid: written by the existing module, read or removed only.
 _SUFFIXES: Final = (
     *("env", "pwd", "log", "json", "failures", "state", "trust", "progress", "report", "lock"),
-    *("status", "timestamp", "pid", "audit", "history", "told", "verified"),
+    *("status", "timestamp", "pid", "audit", "history", "told", "verified", "place"),
 )
 #: Also what the engine keeps beside them: SQLite's files, journals that it moved aside. Each can be told from
 #: the file of a task whose id ends like one: that has one more ".env".
@@ -85,6 +85,10 @@ class Paths(NamedTuple):
     def trust(self, task: str) -> Path:
         """Give the remembered certificates of the remote server."""
         return self.imapsync / f"{task}.trust"
+
+    def place(self, task: str) -> Path:
+        """Give on which side of the cluster's border the remote server was found."""
+        return self.imapsync / f"{task}.place"
 
     def progress(self, task: str) -> Path:
         """Give the engine's live progress; it is there from the moment a run begins."""

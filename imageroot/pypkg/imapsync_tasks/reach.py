@@ -1,7 +1,8 @@
-"""Which servers a login may be tried at: the form for a remote account is no port scanner.
+"""Which servers may be reached: the form for a remote account is no port scanner, and no task becomes one.
 
 Loopback, link-local addresses and the cluster's own network hold services that trust who reaches them. There
-only IMAP's two ports are tried, the ports of tasks that exist, and hosts that an administrator allowed.
+only IMAP's two ports are tried, the ports of tasks that were there before, and hosts that an administrator
+allowed. A task whose server was outside is not led inside by its name, whatever the port.
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import diagnosis
+from imapsync_tasks import diagnosis, files, places
 from imapsync_tasks.errors import NoSuchTaskError, Refusal, TaskFileError
+from imapsync_tasks.places import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from imapsync_tasks.engine import Remote
     from imapsync_tasks.errors import Json
     from imapsync_tasks.instance import Settings
     from imapsync_tasks.store import Store
+    from imapsync_tasks.task import Task
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _IMAP_PORTS: Final = (143, 993)
 #: IPv6 networks whose last 32 bits are an address of IPv4: compatible and mapped ones (RFC 4291 §2.5.5),
@@ -30,6 +35,8 @@ _IMAP_PORTS: Final = (143, 993)
 _EMBEDDING: Final = tuple(
     ipaddress.IPv6Network(one) for one in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96")
 )
+#: What lies inside beside the cluster's own network: this host, loopback, link-local.
+_INSIDE: Final = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "::/127", "fe80::/10")
 #: A name server that is silent must not use up the time of the login check.
 _LOOKUP_S: Final = 5.0
 #: Entries of the list of allowed hosts.
@@ -44,6 +51,7 @@ class Reach:
         self._settings = settings
         self._known: frozenset[tuple[str, int]] | None = None
         self._addresses: dict[str, list[str]] = {}
+        self._inside = _networks([*_INSIDE, settings.cluster_network])
 
     def is_guarded(self, host: str) -> bool:
         """Tell whether a server lies where little may be tried and less told, and nobody allowed it."""
@@ -75,6 +83,40 @@ class Reach:
             return report
         return diagnosis.guarded(report)
 
+    def settle(self, task: Task) -> None:
+        """Find out where a task's server is, unless that is known, and keep it: before each run.
+
+        The lookup takes time: the caller does not hold the instance lock.
+        """
+        place = places.known(self._store.paths, task)
+        if place is not None and place.inside is not None:
+            return
+        addresses = [_plain(one) for one in self._of(task.remotehostname)]
+        if not addresses:
+            return
+        is_inside = any(self._is_inside(one) for one in addresses)
+        if not is_inside and not self._settings.cluster_network:  # not known yet: it may be in there
+            return
+        may_be = is_inside and (
+            place is None
+            or task.remoteport in _IMAP_PORTS
+            or self._is_allowed(task.remotehostname, addresses)
+        )
+        found = Place.of(task)._replace(inside=may_be)
+        with self._store.locked(), suppress(OSError):  # where nothing can be written it is judged each time
+            if self._store.exists(task.name):
+                files.replace(self._store.paths.place(task.name), str(found), durable=False)
+
+    def bounds(self, task: Task) -> list[str]:
+        """Give the words that keep a task's engine outside, at each of its connections."""
+        place = places.known(self._store.paths, task)
+        if place is None or place.inside:
+            return []
+        if self._is_named(task.remotehostname):
+            return []
+        left = _without(self._inside, _networks(self._settings.allowed_hosts))
+        return [f"--avoid1={network}" for network in left]
+
     def _of(self, host: str) -> list[str]:
         """Give the addresses of a host, looked up once: what is judged, tried and told is the same server."""
         found = self._addresses.get(host)
@@ -82,18 +124,17 @@ class Reach:
         return self._addresses.setdefault(host, lookup(host)) if found is None else found
 
     def _is_inside(self, address: _Address) -> bool:
-        if address.is_loopback or address.is_link_local or _in(address, "0.0.0.0/8") or _in(address, "::"):
-            return True
-        network = self._settings.cluster_network
-        return bool(network) and _in(address, network)
+        return any(address in network for network in self._inside)
 
     def _is_allowed(self, host: str, addresses: list[_Address]) -> bool:
-        for entry in self._settings.allowed_hosts:
-            if entry.casefold() == host.casefold():
-                return True
-            if addresses and all(_in(one, entry) for one in addresses):
-                return True
-        return False
+        if self._is_named(host):
+            return True
+        networks = _networks(self._settings.allowed_hosts)
+        return bool(addresses) and any(all(one in network for one in addresses) for network in networks)
+
+    def _is_named(self, host: str) -> bool:
+        """Tell whether an administrator allowed a host by its name."""
+        return host.casefold() in (entry.casefold() for entry in self._settings.allowed_hosts)
 
     def _of_tasks(self) -> frozenset[tuple[str, int]]:
         if self._known is None:
@@ -103,7 +144,9 @@ class Reach:
                     task = self._store.load(name)
                 except (NoSuchTaskError, TaskFileError):
                     continue
-                found.add((task.remotehostname.casefold(), task.remoteport))
+                place = places.known(self._store.paths, task)
+                if place is None or place.inside:
+                    found.add((task.remotehostname.casefold(), task.remoteport))
             self._known = frozenset(found)
         return self._known
 
@@ -146,8 +189,27 @@ def _plain(text: str) -> _Address:
     return address
 
 
-def _in(address: _Address, entry: str) -> bool:
-    try:
-        return address in ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        return False
+def _networks(texts: Iterable[str]) -> list[_Network]:
+    """Read networks and addresses; names are left out."""
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(ipaddress.ip_network(text, strict=False))
+    return found
+
+
+def _without(networks: Iterable[_Network], holes: Iterable[_Network]) -> list[_Network]:
+    """Give networks without others."""
+    left = list(networks)
+    for hole in holes:
+        left = [part for network in left for part in _parts(network, hole)]
+    return left
+
+
+def _parts(network: _Network, hole: _Network) -> Iterable[_Network]:
+    """Give what is left of a network without another."""
+    if network.version != hole.version or not network.overlaps(hole):
+        return [network]
+    if hole.supernet_of(network):  # type: ignore[arg-type]  # of one version
+        return []
+    return network.address_exclude(hole)  # type: ignore[arg-type]  # idem

@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from imapsync_tasks import envfile, files, instance, projectstore, rules, schedule, sourcestore
+from imapsync_tasks import envfile, files, instance, places, projectstore, rules, schedule, sourcestore
 from imapsync_tasks.errors import (
     Json,
     NameTakenError,
@@ -23,6 +23,7 @@ from imapsync_tasks.errors import (
     TaskBusyError,
     TaskFileError,
 )
+from imapsync_tasks.places import Place
 from imapsync_tasks.task import OF_SOURCE, Task, from_env, identity, to_env
 
 if TYPE_CHECKING:
@@ -178,14 +179,17 @@ class Store:
         new = not self.exists(task.name)
         if new:
             self._sweep(task.name)
-        else:
-            task = self._with_unknown_keys(task)
+        old = None if new else self._old(task.name)
+        if old is not None:
+            task = task._replace(unknown=old.unknown)
         settings = instance.published(self.paths)
         change: Json = {
             "task": task.name,
             "env": envfile.render(to_env(task)),
             "cron": _cron_text(self.resolved(task), settings),
         }
+        if old is None or not places.keeps(self.paths, old, self.resolved(task)):
+            change["place"] = str(Place.of(self.resolved(task)))
         if self.signs_in_by_source(task):
             change["pwd"] = None
         elif password is not None:
@@ -246,8 +250,8 @@ class Store:
         found = self.paths.files_of(name)
         if not found:
             return
-        if self.paths.lock(name).is_symlink():  # no run of ours made it
-            files.remove(self.paths.lock(name))
+        if not files.is_plain(self.paths.lock(name)):  # no run of ours made it
+            files.remove_all(self.paths.lock(name))
         lock = files.try_lock(self.paths.lock(name), patience_s=0.5)
         if lock is None:
             raise TaskBusyError(name)
@@ -257,11 +261,12 @@ class Store:
         finally:
             os.close(lock)
 
-    def _with_unknown_keys(self, task: Task) -> Task:
+    def _old(self, name: str) -> Task | None:
+        """Give a task as it is stored; None when its file cannot be read."""
         try:
-            return task._replace(unknown=self.load(task.name).unknown)
+            return self.load(name)
         except TaskFileError:
-            return task
+            return None
 
     def _forget_in_place(self, name: str) -> None:
         """Remove a task where a full disk has no room for the note of what is being done.
@@ -289,6 +294,7 @@ class Store:
             return
         name = str(change["task"])
         for key, path in (
+            ("place", self.paths.place(name)),
             ("cron", self.paths.cron_file(name)),
             ("pwd", self.paths.pwd(name)),
             ("env", self.paths.env(name)),
@@ -310,7 +316,7 @@ def _is_change(change: Json) -> bool:
     return (
         isinstance(name, str)
         and rules.is_task_name(name)
-        and change.keys() <= {"task", "env", "pwd", "cron"}
+        and change.keys() <= {"task", "env", "pwd", "cron", "place"}
         and all(value is None or isinstance(value, str) for value in texts)
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from imapsync.cli.getopt import Parsed
     from imapsync.session.credentials import Credentials
     from imapsync.session.endpoint import Endpoint, Security
+    from imapsync.session.networks import Network
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER", "COMMAND")
 #: What --sslargs1 SSL_version=NAME means for the lowest version that is accepted. SSLv23 is IO::Socket::SSL's
@@ -87,6 +88,7 @@ def endpoint(options: Parsed, side: int, home: str) -> Endpoint:
         tls_minimum=minimum,
         tls_ciphers=ciphers,
         addresses=_addresses(options, side),
+        avoided=_avoided(options, side),
     )
     return made if not timeout else made._replace(connect_timeout_s=min(made.connect_timeout_s, timeout))
 
@@ -107,6 +109,23 @@ def _addresses(options: Parsed, side: int) -> tuple[str, ...] | None:
             message = f"Option --via{side}: '{address}' is no IP address."
             raise UsageError(message, option=f"via{side}") from None
     return given
+
+
+def _avoided(options: Parsed, side: int) -> tuple[Network, ...]:
+    """Give the networks that are never connected to."""
+    given = options.texts(f"avoid{side}")
+    if not given:
+        return ()
+    import ipaddress
+
+    found = []
+    for word in given:
+        try:
+            found.append(ipaddress.ip_network(word))
+        except ValueError:
+            message = f"Option --avoid{side}: '{word}' is no IP address or network."
+            raise UsageError(message, option=f"avoid{side}") from None
+    return tuple(found)
 
 
 def _lowest_version(words: str) -> str:

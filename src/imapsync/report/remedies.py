@@ -37,6 +37,10 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
         "check_host_port",
         "Check the server's name, its port and the network, then run again.",
     ),
+    Reason.ADDRESS_AVOIDED: (
+        "check_address",
+        "Check to which address the server's name leads: this one is not to be connected to.",
+    ),
     Reason.TLS: ("check_encryption", "Check that this port speaks the encryption that was asked for."),
     Reason.STARTTLS_MISSING: ("use_imaps", "Use the server's imaps port (usually 993) with SSL instead."),
     Reason.PLAINTEXT_REFUSED: (

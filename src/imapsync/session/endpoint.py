@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from imapsync.session.networks import Network
 
 IMAP_PORT = 143
 IMAPS_PORT = 993
@@ -61,7 +64,8 @@ class Endpoint(NamedTuple):
     lives. ca_file: PEM file used in place of the system's authorities. tls_minimum: "1.0", "1.1", "1.2" or
     "1.3"; below 1.2 only for servers that have nothing better. tls_ciphers: OpenSSL cipher list for TLS up to
     1.2, "" for the default. addresses: where to connect, tried in this order, whatever the host's name
-    resolves to (empty: to nothing); the certificate is still the host's.
+    resolves to (empty: to nothing); the certificate is still the host's. avoided: networks that are never
+    connected to, whatever the name resolves to at the moment.
     """
 
     host: str
@@ -76,6 +80,7 @@ class Endpoint(NamedTuple):
     tls_minimum: str = "1.2"
     tls_ciphers: str = ""
     addresses: tuple[str, ...] | None = None
+    avoided: tuple[Network, ...] = ()
 
     def effective_port(self) -> int:
         """Give the port to connect to (RFC 8314 §7.1, RFC 3501 §2.1)."""

@@ -3,6 +3,7 @@
 SyncError
 ├── ConnectionFailed      no connection, or it ended            connection
 │   ├── TimedOut          nothing came in time                  timeout
+│   ├── AddressAvoided    its name is at no address that may be connected to   address_avoided
 │   ├── AskedToWait       the server said "later"               throttled
 │   └── SignedOut         the token's time is over: log in anew connection
 ├── Parked                asked to wait longer than we may      parked
@@ -72,7 +73,7 @@ class SyncError(Exception):
 class ConnectionFailed(SyncError):
     """No connection could be made, or the connection ended while commands were in flight.
 
-    cause: "unknown_host", "refused", "unreachable", "timeout" or "closed".
+    cause: "unknown_host", "refused", "unreachable", "avoided", "timeout" or "closed".
     """
 
     default_code = "connection"
@@ -102,6 +103,14 @@ class TimedOut(ConnectionFailed):
 
     default_code = "timeout"
     default_cause = "timeout"
+
+
+class AddressAvoided(ConnectionFailed):
+    """All addresses of the host lie in networks that are not to be connected to; nothing was sent."""
+
+    default_code = "address_avoided"
+    default_retryable = False
+    default_cause = "avoided"
 
 
 class AskedToWait(ConnectionFailed):

@@ -7,8 +7,9 @@ import socket
 from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.session.endpoint import AUTO_PROBE_TIMEOUT_S, IMAPS_PORT, Endpoint
-from imapsync.session.errors import ConnectionFailed
+from imapsync.session.errors import AddressAvoided, ConnectionFailed
 from imapsync.session.link import Link
+from imapsync.session.networks import is_avoided
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ async def listens(endpoint: Endpoint) -> bool:
     try:
         async with asyncio.timeout(AUTO_PROBE_TIMEOUT_S):
             transport, _ = await _open(endpoint, asyncio.Protocol, IMAPS_PORT)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, AddressAvoided):
         return False
     transport.abort()
     return True
@@ -36,10 +37,7 @@ async def _open(
 ) -> tuple[asyncio.Transport, _Protocol]:
     """Connect to the first address that accepts; the last one's OSError when none does."""
     loop = asyncio.get_running_loop()
-    addresses = (endpoint.host,) if endpoint.addresses is None else endpoint.addresses
-    if not addresses:
-        raise socket.gaierror(socket.EAI_NONAME, "it was looked up before, and had none")
-    *others, last = addresses
+    *others, last = await _addresses(endpoint, port)
     for address in others:
         try:
             return await loop.create_connection(protocol, address, port)
@@ -48,8 +46,32 @@ async def _open(
     return await loop.create_connection(protocol, last, port)
 
 
+async def _addresses(endpoint: Endpoint, port: int) -> list[str]:
+    """Give where to connect: at least one. The name is looked up here only to leave addresses out.
+
+    socket.gaierror: the name has none. AddressAvoided: none that may be connected to.
+    """
+    if endpoint.addresses is not None:
+        found = list(endpoint.addresses)
+    elif endpoint.avoided:
+        loop = asyncio.get_running_loop()
+        answers = await loop.getaddrinfo(endpoint.host, port, type=socket.SOCK_STREAM)
+        found = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    else:
+        return [endpoint.host]
+    if not found:
+        raise socket.gaierror(socket.EAI_NONAME, "it was looked up before, and had none")
+    left = [address for address in found if not is_avoided(address, endpoint.avoided)]
+    if not left:
+        raise AddressAvoided(f"{endpoint.host} is at {', '.join(found)} now, which is not to be connected to")
+    return left
+
+
 async def tcp(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits: Bounds) -> Link:
-    """Connect to the endpoint's port; ConnectionFailed: its cause is unknown_host, refused or unreachable."""
+    """Connect to the endpoint's port.
+
+    ConnectionFailed: its cause is unknown_host, refused, unreachable or avoided.
+    """
     try:
         transport, link = await _open(
             endpoint, lambda: Link(side, endpoint.timeout_s, trace, limits), endpoint.port
@@ -58,6 +80,8 @@ async def tcp(endpoint: Endpoint, side: Side | None, trace: Trace | None, limits
         message = f"no address for the host name {endpoint.host}: {error.strerror}"
         retryable = error.errno == socket.EAI_AGAIN
         raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=retryable) from None
+    except AddressAvoided as error:
+        raise AddressAvoided(error.message, side=side) from None
     except UnicodeError:
         message = f"not a host name: {endpoint.host}"
         raise ConnectionFailed(message, cause="unknown_host", side=side, retryable=False) from None

@@ -32,6 +32,7 @@ BESIDE = {
 #: Values for options of which "1" or "x" says nothing, or is refused.
 VALUES = {
     "via": ["127.0.0.9"],
+    "avoid": ["127.0.0.9"],
     "sslargs": ["SSL_verify_mode=0", "SSL_version=TLSv1_3", "SSL_cipher_list=x", "SSL_ca_file=x"],
     "trust": ["any"],
     "authmech": ["LOGIN"],

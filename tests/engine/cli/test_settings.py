@@ -107,6 +107,7 @@ def test_one_side_is_enough_to_log_in_and_to_measure() -> None:
         (["--host1", "a b"], "host1", "no host name"),
         (["--via1", "192.0.2.1", "--via1", "example.org"], "via1", "'example.org' is no IP address"),
         (["--via1", "none", "--via1", "192.0.2.1"], "via1", "'none' is no IP address"),
+        (["--avoid1", "10.0.0.1/8"], "avoid1", "'10.0.0.1/8' is no IP address or network"),
         (["--exclude", "("], "exclude", "never closed"),
         (["--exclude", ""], "exclude", "empty"),
         (["--include", "a\\p{L}"], "include", "\\p"),
@@ -157,6 +158,12 @@ def test_a_host_can_be_bound_to_addresses_or_to_none() -> None:
         "2001:db8::1",
     )
     assert made("--via1", "none").source.addresses == ()
+
+
+def test_a_host_can_be_kept_from_networks() -> None:
+    assert made().source.avoided == ()
+    found = made("--avoid1", "10.0.0.0/8", "--avoid1", "::1")
+    assert [str(network) for network in found.source.avoided] == ["10.0.0.0/8", "::1/128"]
 
 
 def test_names_reach_their_rules() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from tests.servers.dovecot import Dovecot
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.session.endpoint import Endpoint, Security, Trust
 from imapsync.session.errors import (
+    AddressAvoided,
     ConnectionFailed,
     ProtocolViolation,
     StarttlsMissing,
@@ -301,6 +303,53 @@ async def test_a_host_that_had_no_address_is_not_looked_up_again() -> None:
     assert not caught.value.retryable
 
 
+LOOPBACK = tuple(ipaddress.ip_network(one) for one in ("127.0.0.0/8", "::1"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+    ],
+)
+async def test_a_name_that_has_moved_into_a_network_to_avoid_gets_no_byte(
+    answer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connected(peer: Peer) -> None:
+        pytest.fail(f"connected: {peer}")
+
+    async with ScriptedServer(connected) as server:
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", (answer, server.port))])
+        for security in (Security.NONE, Security.TLS, Security.AUTO):
+            where = Endpoint("moved.example", 0, security, avoided=LOOPBACK)
+            with pytest.raises(AddressAvoided) as caught:
+                await open_session(where._replace(port=server.port * (security is not Security.AUTO)), None)
+            assert caught.value.details == {"cause": "avoided"}
+            assert not caught.value.retryable
+        given = Endpoint("moved.example", server.port, Security.NONE, addresses=(answer,), avoided=LOOPBACK)
+        with pytest.raises(AddressAvoided):
+            await open_session(given, None)
+
+
+async def test_of_several_addresses_only_those_to_avoid_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Dovecot() as server, socket.create_server(("127.77.66.55", server.port)) as inside:
+        inside.setblocking(False)
+        server.add_user("anna")
+        answers = [(2, 1, 6, "", (host, server.port)) for host in ("127.77.66.55", server.host)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
+        avoided = (ipaddress.ip_network("127.77.0.0/16"),)
+        async with await open_account(server, "anna", host="both.example", avoided=avoided) as session:
+            assert await session.list_folders()  # logged in
+        with pytest.raises(BlockingIOError):
+            inside.accept()
+
+
 async def test_a_name_with_letters_beyond_ascii_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
@@ -342,7 +391,7 @@ def test_every_error_has_its_own_code_or_its_parents() -> None:
 
     codes = {kind.default_code for kind in tree(SyncError) if kind.__module__.endswith("session.errors")}
     assert codes == {
-        "authentication", "certificate_changed", "certificate_untrusted", "connection", "fetch", "internal",
-        "login_dropped", "parked", "plaintext_refused", "protocol", "starttls_missing",
+        "address_avoided", "authentication", "certificate_changed", "certificate_untrusted", "connection",
+        "fetch", "internal", "login_dropped", "parked", "plaintext_refused", "protocol", "starttls_missing",
             "throttled", "timeout", "tls", "token_unavailable",
     }  # fmt: skip

@@ -30,6 +30,16 @@ ROWS: tuple[Option, ...] = (
         ours=True,
         fills="{role}.addresses",
     ),
+    *both(
+        "avoid",
+        Kind.TEXT,
+        CREDENTIALS,
+        "Never connect to this address or network (as 10.0.0.0/8), whatever the name of host{n} resolves to "
+        "at the moment, and however the address is written. May be repeated.",
+        repeat=True,
+        ours=True,
+        fills="{role}.avoided",
+    ),
     *both("user", Kind.TEXT, CREDENTIALS, "Whose mailbox on host{n}.", fills="{role}_credentials.user"),
     *both(
         "password",
