@@ -8,7 +8,7 @@ complete -c imapsync -l justlogin -d 'Log in, then leave. Works with host1 alone
 complete -c imapsync -l nojustlogin -d 'The opposite of --justlogin.'
 complete -c imapsync -l justfolders -d 'Treat the folders, leave the messages alone.'
 complete -c imapsync -l nojustfolders -d 'The opposite of --justfolders.'
-complete -c imapsync -l verify -d 'Copy nothing: compare every selected message of host1 with host2 (identity, size, date, flags) and list the exceptions.'
+complete -c imapsync -l verify -d 'Copy nothing: compare every selected message of host1 with host2 (identity, size, date, flags) and list the exceptions. =content also reads every message on both sides and compares all that it says.'
 complete -c imapsync -l noverify -d 'The opposite of --verify.'
 complete -c imapsync -l retryfailed -x -d 'Copy only the messages that did not arrive in an earlier run of the same two accounts; the value is the JSON file that its --report wrote.'
 complete -c imapsync -l version -d 'Print the version and nothing else.'

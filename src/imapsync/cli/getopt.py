@@ -43,7 +43,12 @@ class Parsed(NamedTuple):
     def flag(self, name: str, default: bool = False) -> bool:
         """Give the state of a flag."""
         value = self.values.get(name)
-        return default if value is None else value is True
+        return default if value is None else value is not False
+
+    def choice(self, name: str) -> str | None:
+        """Give the word that a flag was given with; None without one."""
+        value = self.values.get(name)
+        return value if isinstance(value, str) else None
 
     def text(self, name: str) -> str | None:
         """Give the value of a single text option."""
@@ -163,12 +168,21 @@ class _Scan:
         option = spelling.option
         if option.takes_value and not spelling.negated:
             self._value(option, attached if equals else None, len(word))
+        elif equals and option.choices and not spelling.negated:
+            self._choice(option, attached)
         elif equals:
             self.problems.append(
                 f"Option --{option.name} takes no value, but '={_short(attached)}' follows it."
             )
         else:
             self.parsed.values[option.name] = not spelling.negated
+
+    def _choice(self, option: Option, word: str) -> None:
+        if word not in option.choices:
+            known = " or ".join(f"--{option.name}={choice}" for choice in option.choices)
+            self.problems.append(f"Option --{option.name}: '{_short(word)}' is none of its words: {known}.")
+            return
+        self.parsed.values[option.name] = True if word == option.choices[0] else word
 
     def _value(self, option: Option, attached: str | None, word_length: int) -> None:
         begin = 0

@@ -99,6 +99,8 @@ def options_markdown(proofs: Mapping[str, str]) -> str:
 def spelled(option: Option) -> str:
     """Give an option as people write it: ``--[no]dry``, ``--host1 str``."""
     name = f"--[no]{option.name}" if option.negatable else f"--{option.name}"
+    if option.choices:
+        return f"{name}[={'|'.join(option.choices[1:])}]"
     return f"{name} {option.kind.value}".rstrip()
 
 

@@ -217,6 +217,11 @@ class Runner:
         return self._given.flag("dry") if self._settings is None else self._settings.dry
 
     @property
+    def _method(self) -> str:
+        content = self._settings is not None and self._settings.verify_content
+        return document.CONTENT if content else document.HEADERS
+
+    @property
     def _sides(self) -> tuple[Side, ...]:
         if self._settings is None:
             return ()
@@ -307,7 +312,7 @@ class Runner:
         if not shown:
             self._output.lines(*self._tale(ended_at))
             return
-        verdict = summary.verdict(self._collector.counters, complete=self._complete, dry=self._dry)
+        verdict = self._verdict()
         self._output.log_lines(*self._tale(ended_at))
         self._output.show_lines(*verdict)
 
@@ -328,8 +333,13 @@ class Runner:
             lines += summary.statistics(counters, facts)
         lines += summary.failures(counters)
         if mode in (Mode.SYNC, Mode.VERIFY):
-            lines += summary.verdict(counters, complete=self._complete, dry=self._dry)
+            lines += self._verdict()
         return lines
+
+    def _verdict(self) -> list[str]:
+        return summary.verdict(
+            self._collector.counters, complete=self._complete, dry=self._dry, method=self._method
+        )
 
     def _exit_line(self, code: Exit) -> str:
         errors = (self._collector.counters.errors, self._errors_max)
@@ -368,6 +378,7 @@ class Runner:
             dry=self._dry,
             complete=self._complete,
             verify=mode is Mode.VERIFY,
+            method=self._method,
             list_folders=mode is Mode.SIZES,
             login_only=mode in (Mode.CONNECT, Mode.LOGIN),
             sides=self._sides,

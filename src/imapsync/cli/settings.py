@@ -57,6 +57,7 @@ def settings(
         source_trace=_tracer(trace, 1) if options.flag("debugimap1") else None,
         destination_trace=_tracer(trace, 2) if options.flag("debugimap2") else None,
         mode=mode,
+        verify_content=mode is Mode.VERIFY and options.choice("verify") == "content",
         dry=options.flag("dry"),
         folders=rules.folders(),
         selection=rules.selection(),

@@ -12,6 +12,17 @@ import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from imapsync.plan.header import (
+    ADDED_FIELDS,
+    FOLD,
+    MUNGED,
+    RECEIVED,
+    fields_of,
+    is_field,
+    name_of,
+    split_message,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
@@ -31,20 +42,11 @@ _HEADER_BYTES = 1024 * 1024
 #: What counts in no text: white space, and NUL, which servers leave out or give as 0x80 (Dovecot).
 _UNTOLD = b" \t\r\n\v\f\0\x80"
 
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
-#: Cyrus puts an X in place of each character of a header that is not ASCII.
-_MUNGED = bytes(range(128)) + b"X" * 128
-_RECEIVED = b"received"
 #: In place of a header's name: all of them.
 ALL_HEADERS = "ALL"
 _DOMAIN = re.compile(rb"@[^@>\s]*(?=>?\s*\Z)")
 #: How the Message-Ids end that --addheader gives. They were written without < and > once.
 _OWN_ID_END = b"@imapsync>"
-#: Fields that a server adds to what it stores or gives: its own Received line, and an mbox's notes.
-_ADDED_FIELDS = frozenset(
-    {_RECEIVED, b"return-path", b"status", b"x-status", b"x-keywords", b"x-uid", b"x-uidl", b"x-imapbase",
-     b"x-imap", b"content-length", b"lines"}
-)  # fmt: skip
 
 
 class _Everything:
@@ -82,7 +84,7 @@ class Identity:
         self.any_domain = any_domain
         self._key = key[:64]
         # Where a message came along tells little of what it is, unless nothing else is to be looked at.
-        self._alone = self._names == (_RECEIVED,)
+        self._alone = self._names == (RECEIVED,)
 
     def of_header(self, header: bytes) -> int:
         """Give the digest of a header block (all of it or only the identifying fields).
@@ -90,9 +92,9 @@ class Identity:
         0 when none is in it, or none but Received, which does not tell one message from another.
         """
         if not header.isascii():
-            header = header.translate(_MUNGED)
+            header = header.translate(MUNGED)
         if b"\n " in header or b"\n\t" in header:
-            header = _FOLD.sub(b"", header)
+            header = FOLD.sub(b"", header)
         names = self._names
         telling = self._alone
         found = []
@@ -109,7 +111,7 @@ class Identity:
                     if squeezed[-len(_OWN_ID_END) :] == _OWN_ID_END:
                         squeezed = squeezed.lstrip(b"<")[:-1]
                     found.append(lowered + b":" + squeezed)
-                    telling = telling or lowered != _RECEIVED
+                    telling = telling or lowered != RECEIVED
         if not found or not telling:
             return UNIDENTIFIED
         if len(found) > 1:
@@ -126,9 +128,9 @@ class Identity:
         proof of anything. 0 as for `of_header`.
         """
         cut = [
-            _DOMAIN.sub(b"", field) if _name_of(field) == b"message-id" else field
-            for field in _fields(header)
-            if _name_of(field) != _RECEIVED
+            _DOMAIN.sub(b"", field) if name_of(field) == b"message-id" else field
+            for field in fields_of(header)
+            if name_of(field) != RECEIVED
         ]
         return self.of_header(b"\n".join(cut))
 
@@ -137,11 +139,11 @@ class Identity:
 
         The latest first; none where Received is not looked at.
         """
-        if _RECEIVED not in self._names:
+        if RECEIVED not in self._names:
             return []
-        fields = _fields(header)
+        fields = fields_of(header)
         digests = []
-        while at := [n for n, field in enumerate(fields) if _name_of(field) == _RECEIVED]:
+        while at := [n for n, field in enumerate(fields) if name_of(field) == RECEIVED]:
             del fields[at[0]]
             digests.append(self.of_header(b"\n".join(fields)))
         return digests
@@ -153,7 +155,7 @@ class Identity:
         header ends do not count.
         """
         header, text = split_message(content)
-        kept = [field for field in _fields(header.translate(_MUNGED)) if _name_of(field) not in _ADDED_FIELDS]
+        kept = [field for field in fields_of(header.translate(MUNGED)) if name_of(field) not in ADDED_FIELDS]
         squeezed = b"".join(b"".join(kept).split()) + b"".join(text.split())[:TEXT_BYTES]
         return self._digest(b"\0" + squeezed)
 
@@ -219,12 +221,12 @@ class WholeMessage:
 
     def _end_header(self, header: bytes, text: bytes) -> None:
         self._in_text, self._begin = True, b""
-        lines = _fields(header.replace(b"\0", b"\x80").translate(_MUNGED))
-        end = next((at for at, line in enumerate(lines) if not _is_field(line)), len(lines))
-        fields = [line for line in lines[:end] if _name_of(line) not in _ADDED_FIELDS]
-        telling = [line for line in fields if _name_of(line) in _CONTENT_FIELDS] or fields
+        lines = fields_of(header.replace(b"\0", b"\x80").translate(MUNGED))
+        end = next((at for at, line in enumerate(lines) if not is_field(line)), len(lines))
+        fields = [line for line in lines[:end] if name_of(line) not in ADDED_FIELDS]
+        telling = [line for line in fields if name_of(line) in _CONTENT_FIELDS] or fields
         self._hash.update(b"\n".join(sorted(b"".join(line.lower().split()) for line in telling)) + b"\n\n")
-        self.update(b"".join(line for line in lines[end:] if _name_of(line) not in _ADDED_FIELDS))
+        self.update(b"".join(line for line in lines[end:] if name_of(line) not in ADDED_FIELDS))
         self.update(text)
 
 
@@ -237,35 +239,7 @@ def proves_sameness(content: bytes) -> bool:
     header, text = split_message(content)
     if len(content) >= CONTENT_PREFIX_BYTES or len(b"".join(text.split())) > TEXT_BYTES:
         return False
-    return header.isascii() and _ADDED_FIELDS.isdisjoint(map(_name_of, _fields(header)))
-
-
-def split_message(message: bytes) -> tuple[bytes, bytes]:
-    """Cut a message into header and text at the first empty line (CRLF or bare LF)."""
-    if message.startswith((b"\r\n", b"\n")):
-        return b"", message[2:] if message[:1] == b"\r" else message[1:]
-    at = message.find(b"\r\n\r\n")
-    bare = message.find(b"\n\n", 0, at if at >= 0 else len(message))
-    if bare >= 0:
-        return message[: bare + 1], message[bare + 2 :]
-    if at >= 0:
-        return message[: at + 2], message[at + 4 :]
-    return message, b""
-
-
-def _fields(header: bytes) -> list[bytes]:
-    """Split a header into unfolded fields and whatever else stands in it, a line each."""
-    return [line.rstrip(b"\r") for line in _FOLD.sub(b"", header).split(b"\n") if line.strip()]
-
-
-def _name_of(field: bytes) -> bytes:
-    name, colon, _ = field.partition(b":")
-    return name.strip().lower() if colon else b""
-
-
-def _is_field(line: bytes) -> bool:
-    name = _name_of(line)
-    return bool(name) and len(name.split()) == 1
+    return header.isascii() and ADDED_FIELDS.isdisjoint(map(name_of, fields_of(header)))
 
 
 def _field_name(field: bytes) -> bytes:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from imapsync.report import events
-from imapsync.report.events import Event, MessageFailed, Phase, Problem, Skip, VerifyMismatch
+from imapsync.report.events import FAULTS, Event, MessageFailed, Phase, Problem, Skip, VerifyMismatch
 from imapsync.report.rows import FolderRows
 from imapsync.terms import Reason, Side
 
@@ -89,6 +89,11 @@ class Counters:
     problems: list[Problem] = field(default_factory=list)
     verified: int = 0
     verified_equal: int = 0
+    verified_different: int = 0
+    verified_extra: int = 0
+    verified_left_out: int = 0
+    unproven: int = 0
+    compared_bytes: int = 0  # of host1, read whole to be compared
     mismatches: Counter[str] = field(default_factory=Counter)
     mismatch_list: list[VerifyMismatch] = field(default_factory=list)
     folders: FolderRows = field(default_factory=FolderRows)
@@ -102,6 +107,11 @@ class Counters:
     def missing(self) -> int:
         """Wanted messages that are not on the destination as far as this run knows."""
         return max(0, self.planned_messages - self.transferred - self.unplanned) + self.mismatches["missing"]
+
+    @property
+    def faults(self) -> int:
+        """Exceptions of a verification that are errors."""
+        return sum(self.mismatches[kind] for kind in FAULTS)
 
     @property
     def proven(self) -> int:
@@ -294,12 +304,21 @@ def _(event: events.Problem, counters: Counters) -> None:
 def _(event: events.Verified, counters: Counters) -> None:
     counters.verified += event.checked
     counters.verified_equal += event.equal
+    counters.verified_different += event.different
+    counters.verified_extra += event.extra
+    counters.verified_left_out += event.left_out
+    counters.unproven += event.unproven
+
+
+@_count.register(events.ContentsRead)
+def _(event: events.ContentsRead, counters: Counters) -> None:
+    counters.compared_bytes += event.size_bytes
 
 
 @_count.register(events.VerifyMismatch)
 def _(event: events.VerifyMismatch, counters: Counters) -> None:
     counters.mismatches[event.kind] += 1
-    if event.kind == "missing":
+    if event.kind in FAULTS:
         counters.errors += 1
         counters.reasons[Reason.VERIFY] += 1
     if len(counters.mismatch_list) < MAX_KEPT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from imapsync.report.rows import FolderRow
 
 HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
+#: Methods of a verification.
+HEADERS, CONTENT = "headers", "content"
 #: Longest text copied from a server or a message into one member.
 MAX_TEXT = 2_000
 
@@ -26,7 +29,8 @@ MAX_TEXT = 2_000
 class Ending:
     """How the process ends, and what kind of run it was.
 
-    sides: those that the run was about. complete: it came to its end, whatever failed on the way.
+    sides: those that the run was about. complete: it came to its end, whatever failed on the way. method: how
+    it verified, `HEADERS` or `CONTENT`.
     """
 
     exit_code: int
@@ -37,6 +41,7 @@ class Ending:
     dry: bool
     complete: bool = False
     verify: bool = False
+    method: str = HEADERS
     list_folders: bool = False
     login_only: bool = False
     sides: tuple[Side, ...] = ()
@@ -83,8 +88,16 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
     }
     if ending.verify:
         result["verify"] = {
+            "method": ending.method,
             "checked": counters.verified,
             "equal": counters.verified_equal,
+            "missing": counters.mismatches["missing"],
+            "extra": counters.verified_extra,
+            "different": counters.verified_different,
+            "left_out": counters.verified_left_out,
+            "removed": counters.mismatches["deleted_by_user"],
+            "unproven": counters.unproven,
+            "bytes_read": counters.compared_bytes,
             "exceptions_total": sum(counters.mismatches.values()),
             "exceptions": [
                 {
@@ -120,7 +133,17 @@ def _folder(row: FolderRow) -> dict[str, object]:
         "removed": row.skipped[Skip.REMOVED_BY_USER],
         "failed": row.failed,
         "different": row.different,
+        "extra": row.extra,
+        "unproven": row.unproven,
+        "verified": row.verified,
+        "first_date": _date(row.dates, 0),
+        "last_date": _date(row.dates, 1),
     }
+
+
+def _date(dates: tuple[int, int] | None, which: int) -> str | None:
+    """Give a moment as ISO 8601 in UTC."""
+    return None if dates is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(dates[which]))
 
 
 def _side(counters: Counters, which: Side, ending: Ending) -> dict[str, object] | None:

@@ -179,7 +179,7 @@ class MessagesCopied(NamedTuple):
     """A batch arrived (or, in a dry run, would be copied).
 
     `sizes` and `source_uids` run in parallel, and so does `destination_uids` unless it is empty because the
-    server does not tell them.
+    server does not tell them. `dates`: the first and the last internal date of the batch, where it is known.
     """
 
     source: str
@@ -187,6 +187,7 @@ class MessagesCopied(NamedTuple):
     source_uids: Sequence[int]
     sizes: Sequence[int]
     destination_uids: Sequence[int] = ()
+    dates: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -305,7 +306,7 @@ class Noted(NamedTuple):
 
 
 class VerifyMismatch(NamedTuple):
-    """What `--verify` found. `kind`: missing (counts as an error), size, date, flags or deleted_by_user."""
+    """What `--verify` found. `kind`: one of `FAULTS`, or size, date, flags, deleted_by_user."""
 
     folder: str
     uid: int
@@ -315,13 +316,38 @@ class VerifyMismatch(NamedTuple):
     message_id: str | None = None
 
 
+#: Kinds of VerifyMismatch that count as errors: the message is not proven to be on the destination.
+FAULTS = ("missing", "content", "unproven")
+
+
+class ContentsRead(NamedTuple):
+    """So many messages of a source folder were read whole, and their copies, to be compared."""
+
+    folder: str
+    messages: int
+    size_bytes: int
+
+
 class Verified(NamedTuple):
-    """The proof of a folder pair: how many source messages were looked up and found equal."""
+    """What was found of a folder pair.
+
+    checked: source messages that were looked up; equal, different: those with a copy that is the same, or
+    not in everything. extra: messages of the destination folder that are no copy of these. left_out: source
+    messages that the options leave out. unproven: those of which nobody can say. refused: a folder could not
+    be read, and nothing of the pair was looked up. dates: the first and the last internal date of what was
+    looked up, None when there was nothing.
+    """
 
     source: str
     destination: str
     checked: int
     equal: int
+    different: int = 0
+    extra: int = 0
+    left_out: int = 0
+    unproven: int = 0
+    refused: bool = False
+    dates: tuple[int, int] | None = None
 
 
 Event = (
@@ -352,6 +378,7 @@ Event = (
     | Warned
     | Noted
     | VerifyMismatch
+    | ContentsRead
     | Verified
 )
 

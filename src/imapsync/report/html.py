@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LANGUAGES: Final = ("en", "it")
 #: Longest piece of foreign text in a cell.
 _CELL: Final = 300
+#: What a verification counts, in the order in which it is told.
+_FOUND: Final = ("checked", "equal", "missing", "different", "extra", "left_out", "removed", "unproven")
 _COLUMNS: Final = ("messages", "copied", "already", "left_out", "removed", "failed")
 
 
@@ -88,6 +90,7 @@ def page(report: bytes, who: Who, language: str, *, subjects: bool) -> str:
             if why != "present"
         ],
         verify=None if verify is None else _verification(verify, texts),
+        not_verified=[row["source"] for row in rows if row.get("verified") is False],
         verified_at=_moment(facts.get("verified_at") or facts["ended_at"]),
         digest=hashlib.sha256(report).hexdigest(),
     )
@@ -111,7 +114,8 @@ def _folder(row: Json) -> dict[str, int]:
     found["source"] = printable(str(row["source"]), _CELL)
     found["destination"] = printable(str(row["destination"]), _CELL)
     found["size"] = _size(int(str(row["bytes"])))
-    return found  # type: ignore[return-value]  # names and sizes are text, what is summed up are numbers
+    found["dates"] = [str(row[name])[:10] for name in ("first_date", "last_date") if row.get(name)]
+    return found  # type: ignore[return-value]  # names, sizes, dates are text, what is summed up are numbers
 
 
 def _failure(one: Json, texts: Mapping[str, Mapping[str, Json]], *, subjects: bool) -> dict[str, str]:
@@ -142,8 +146,8 @@ def _problem(one: Json, texts: Mapping[str, Mapping[str, Json]]) -> dict[str, st
 def _verification(verify: Json, texts: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
     exceptions = verify["exceptions"]
     return {
-        "checked": verify["checked"],
-        "equal": verify["equal"],
+        "by_content": verify.get("method") == "content",
+        "counts": [(texts["found_counts"][name], verify[name]) for name in _FOUND if name in verify],
         "total": verify["exceptions_total"],
         "exceptions": [
             {

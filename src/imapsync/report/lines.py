@@ -263,8 +263,25 @@ def _(event: events.VerifyMismatch) -> list[str]:
     return [f"Verify: msg {printable(event.folder)}/{event.uid} {printable(event.kind)}{detail}"]
 
 
+@lines_of.register(events.ContentsRead)
+def _(event: events.ContentsRead) -> list[str]:
+    return [
+        (
+            f"Verify: folder [{printable(event.folder)}] {event.messages} messages "
+            f"({human_bytes(event.size_bytes)}) were read on both sides"
+        )
+    ]
+
+
 @lines_of.register(events.Verified)
 def _(event: events.Verified) -> list[str]:
+    if event.refused:
+        return [
+            (
+                f"Verify: folder [{printable(event.source)}] cannot be verified, {event.unproven} messages "
+                "are not proven"
+            )
+        ]
     return [
         (
             f"Verify: folder [{printable(event.source)}] {event.equal} of {event.checked} "

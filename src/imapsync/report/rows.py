@@ -20,7 +20,12 @@ BY_RULE = (Skip.SIZE, Skip.LINE_LENGTH, Skip.PATTERN, Skip.DUPLICATE, Skip.CROSS
 
 @dataclass
 class FolderRow:
-    """One folder pair. source: its name on host1, destination: on host2; messages: selected ones of host1."""
+    """One folder pair. source: its name on host1, destination: on host2; messages: selected ones of host1.
+
+    dates: the first and the last internal date of the messages that were copied, or looked up by --verify.
+    verified: whether it was; None where it was not asked for. different: exceptions. extra: messages of host2
+    that are no copy of these. unproven: those of which a verification cannot tell.
+    """
 
     source: str
     destination: str = ""
@@ -29,7 +34,17 @@ class FolderRow:
     copied_bytes: int = 0
     failed: int = 0
     different: int = 0
+    extra: int = 0
+    unproven: int = 0
+    verified: bool | None = None
+    dates: tuple[int, int] | None = None
     skipped: Counter[Skip] = field(default_factory=Counter)
+
+    def meet(self, dates: tuple[int, int] | None) -> None:
+        """Take in the first and the last date of further messages."""
+        if dates is not None:
+            known = self.dates or dates
+            self.dates = min(known[0], dates[0]), max(known[1], dates[1])
 
     @property
     def left_out(self) -> int:
@@ -55,6 +70,7 @@ class FolderRows:
             row = self._of(event.source)
             row.copied += len(event.sizes)
             row.copied_bytes += sum(event.sizes)
+            row.meet(event.dates)
         elif isinstance(event, events.MessagesSkipped):
             self._of(event.source).skipped[event.why] += event.count
         elif isinstance(event, events.MessageFailed):
@@ -65,6 +81,15 @@ class FolderRows:
             row.copied_bytes -= event.size_bytes
         elif isinstance(event, events.VerifyMismatch):
             self._of(event.folder).different += 1
+        elif isinstance(event, events.Verified):
+            self._verified(event)
+
+    def _verified(self, event: events.Verified) -> None:
+        row = self._of(event.source)
+        row.destination, row.verified = event.destination, not event.refused
+        row.extra, row.unproven = event.extra, event.unproven
+        row.messages = max(row.messages, event.checked + event.unproven * event.refused)
+        row.meet(event.dates)
 
     def _of(self, source: str) -> FolderRow:
         row = self._rows.get(source)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imapsync.report.document import CONTENT, HEADERS
 from imapsync.report.events import Skip
 from imapsync.report.lines import HOST
 from imapsync.report.remedies import remedy_text
@@ -15,6 +16,10 @@ from imapsync.terms import Side
 if TYPE_CHECKING:
     from imapsync.report.counters import Counters, Totals
 
+_METHODS = {
+    HEADERS: "headers (identity, size, date, flags)",
+    CONTENT: "content (SHA-256 of all that each message says, on both sides) and headers",
+}
 #: Most failures listed in the text; the JSON report holds more.
 MAX_LISTED = 100
 
@@ -123,19 +128,29 @@ def failures(counters: Counters) -> list[str]:
         )
         lines.append(f"  What to do: {remedy_text(failure.reason)}")
     listed = min(len(counters.problems), MAX_LISTED) + min(len(counters.failures), MAX_LISTED)
-    if counters.errors > listed + counters.mismatches["missing"]:
-        lines.append(f"and {counters.errors - listed - counters.mismatches['missing']} more")
+    if counters.errors > listed + counters.faults:
+        lines.append(f"and {counters.errors - listed - counters.faults} more")
     return lines
 
 
-def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
-    """Say whether all wanted messages are on host2; `complete` is false when the run stopped early."""
+def verdict(counters: Counters, *, complete: bool, dry: bool, method: str = HEADERS) -> list[str]:
+    """Say whether all wanted messages are on host2; `complete` is false when the run stopped early.
+
+    method: how they were looked up, where they were.
+    """
     lines: list[str] = []
-    if counters.verified:
+    if counters.verified or counters.unproven:
         exceptions = sum(counters.mismatches.values())
         lines.append(
             f"Verified {counters.verified} messages of host1: {counters.verified_equal} are equal on host2, "
             f"{exceptions} exceptions."
+        )
+        lines.append(
+            f"Verified by {_METHODS[method]}: {counters.mismatches['missing']} missing, "
+            f"{counters.verified_extra} extra on host2, {counters.verified_different} different, "
+            f"{counters.verified_left_out} left out on purpose, "
+            f"{counters.mismatches['deleted_by_user']} removed on host2 by the user, "
+            f"{counters.unproven} that cannot be proven."
         )
     unidentified = counters.sides[Side.SOURCE].unidentified
     if dry:
@@ -154,6 +169,11 @@ def verdict(counters: Counters, *, complete: bool, dry: bool) -> list[str]:
         )
     elif complete and not counters.missing and not counters.doubtful:
         lines.append(f"The sync looks good, all {counters.proven} identified messages in host1 are on host2.")
+    elif complete and not counters.missing and counters.faults:
+        lines.append(
+            f"Not all of host1 is proven on host2: {counters.mismatches['content']} messages say something"
+            f" else there, {counters.mismatches['unproven']} could not be compared."
+        )
     elif complete and not counters.missing:
         lines.append(
             "The sync is not finished, there are folders that could not be worked on; see the errors above."

@@ -13,18 +13,21 @@ from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.transfer.content import Content, ContentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from imapsync.account import OpenFolder
     from imapsync.transfer.context import Run
 
 
-async def changed_contents(run: Run, folder: OpenFolder, uids: Iterable[int]) -> dict[int, int]:
-    """Give UID -> content digest of what source messages are changed to, for those that can be."""
+async def changed_contents(
+    run: Run, folder: OpenFolder, uids: Iterable[int], digest: Callable[[bytes], int] | None = None
+) -> dict[int, int]:
+    """Give UID -> digest of what source messages are changed to, for those that can be; by content."""
+    digest = digest or run.identity.of_message
     content = Content(run.settings.content, run.settings.selection, run.identity)
     digests: dict[int, int] = {}
     for uid in uids:
         with contextlib.suppress(CommandRefused, MessageGone, ContentError, ValueError):
             body = b"".join([bytes(piece) async for piece in folder.fetch_body(uid)])
-            digests[uid] = run.identity.of_message(await content.changed(body, uid))
+            digests[uid] = digest(await content.changed(body, uid))
     return digests

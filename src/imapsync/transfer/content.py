@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from imapsync.plan.identity import split_message
+from imapsync.plan.header import split_message
 
 if TYPE_CHECKING:
     from imapsync.plan.identity import Identity

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts, unlike_any
 from imapsync.plan.specialuse import is_for_drafts
@@ -20,7 +20,7 @@ from imapsync.transfer.work import LARGE_BYTES
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from imapsync.account import OpenFolder
     from imapsync.plan.identity import Identity
@@ -35,8 +35,28 @@ _SIZES = b"(UID RFC822.SIZE)"
 _WHOLE = b"(UID BODY.PEEK[])"
 
 
+class Digest(Protocol):
+    """A digest in the making."""
+
+    def update(self, piece: bytes) -> None:
+        """Take the next piece of the message."""
+
+    def digest(self) -> int:
+        """Give it; nothing may come after."""
+
+
 async def read_contents(folder: OpenFolder, uids: Iterable[int], identity: Identity) -> dict[int, int]:
     """Give UID -> content digest for messages of a folder; what is refused is left out."""
+    return await read_digests(folder, uids, identity.whole)
+
+
+async def read_digests(
+    folder: OpenFolder, uids: Iterable[int], begin: Callable[[], Digest]
+) -> dict[int, int]:
+    """Give UID -> digest of the whole for messages of a folder; large ones pass through piece by piece.
+
+    begin: makes a fresh digest. What is refused or gone is left out.
+    """
     digests: dict[int, int] = {}
     for some in UidSet.of(uids).split(UIDS_PER_QUESTION):
         large: set[int] = set()
@@ -45,17 +65,17 @@ async def read_contents(folder: OpenFolder, uids: Iterable[int], identity: Ident
                 large |= {record.uid or 0 for record in batch if (record.size or 0) > LARGE_BYTES}
             small = UidSet.of(uid for uid in some if uid not in large)
             if small:
-                large |= await _of_small(folder, small, identity, digests)
+                large |= await _of_small(folder, small, begin, digests)
         except CommandRefused:
             pass
         for uid in sorted(large & set(some)):
             with contextlib.suppress(CommandRefused, MessageGone):
-                digests[uid] = await _of_large(folder, uid, identity)
+                digests[uid] = await _of_large(folder, uid, begin)
     return digests
 
 
 async def _of_small(
-    folder: OpenFolder, uids: UidSet, identity: Identity, digests: dict[int, int]
+    folder: OpenFolder, uids: UidSet, begin: Callable[[], Digest], digests: dict[int, int]
 ) -> set[int]:
     """Read messages by one question; give those that turn out too large for it."""
     large = set()
@@ -63,14 +83,16 @@ async def _of_small(
         for record in batch:
             uid = record.uid or 0
             if uid in uids and record.body is not None:
-                digests[uid] = identity.of_message(record.body)
+                whole = begin()
+                whole.update(record.body)
+                digests[uid] = whole.digest()
             elif uid in uids and record.body_size:
                 large.add(uid)
     return large
 
 
-async def _of_large(folder: OpenFolder, uid: int, identity: Identity) -> int:
-    whole = identity.whole()
+async def _of_large(folder: OpenFolder, uid: int, begin: Callable[[], Digest]) -> int:
+    whole = begin()
     async for piece in folder.fetch_body(uid):
         whole.update(piece)
     return whole.digest()

@@ -126,7 +126,7 @@ def describe(content: bytes) -> dict[str, str]:
     from email import message_from_bytes, policy
     from email.utils import parsedate_to_datetime
 
-    from imapsync.plan.identity import split_message
+    from imapsync.plan.header import split_message
 
     header, _ = split_message(content)
     described: dict[str, str] = {}

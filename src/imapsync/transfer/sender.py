@@ -21,10 +21,12 @@ from imapsync.plan.stored import nothing_more
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused, SyncError
 from imapsync.terms import Numbers, Reason
+from imapsync.transfer import telling
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.copylist import DONE
 from imapsync.transfer.failures import append_reason, message_failed
 from imapsync.transfer.outcome import Stop
+from imapsync.wire.dates import epoch_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
@@ -165,9 +167,19 @@ class Sender:
             await self._decide_refused()
 
     async def arrived(
-        self, job: FolderJob, rows: list[int], sizes: list[int], uids: tuple[int, ...], flags: list[int]
+        self,
+        job: FolderJob,
+        rows: list[int],
+        sizes: list[int],
+        uids: tuple[int, ...],
+        flags: list[int],
+        *,
+        dates: tuple[int, int] | None = None,
     ) -> None:
-        """Record that messages are on the destination; uids: theirs there, none when nobody told."""
+        """Record that messages are on the destination; uids: theirs there, none when nobody told.
+
+        dates: the first and the last internal date among them, where it is known.
+        """
         run = self._run
         run.errors += max(0, job.copying.refused - 1)
         job.copying.refused = 0
@@ -180,7 +192,7 @@ class Sender:
             run.journal.commit()
         elif run.journal is not None:
             job.copying.flags.update(zip(source_uids, flags, strict=True))
-        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
+        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids, dates))
         size_bytes = sum(sizes)
         run.copied_messages += len(rows)
         run.copied_bytes += size_bytes
@@ -261,6 +273,7 @@ class Sender:
         sizes: list[int] = []
         flags: list[int] = []
         uids: list[int] = []
+        dates: list[int | None] = []
         now = asyncio.get_running_loop().time()
         for sent in together:
             self._append_bytes -= sent.held_bytes
@@ -269,6 +282,7 @@ class Sender:
             rows += sent.rows
             flags += sent.flags
             sizes += sent.sizes
+            dates += [epoch_of(message.internaldate) for message in sent.messages if message.internaldate]
             if _is_of(appended, job):
                 uids += appended.uids or ()
             if sent.look is not None:
@@ -276,7 +290,7 @@ class Sender:
             if (job.position, sent.rows[0]) in self._bare:
                 self._work.keywords_later = True
         known = tuple(uids) if len(uids) == len(rows) else ()
-        await self.arrived(job, rows, sizes, known, flags)
+        await self.arrived(job, rows, sizes, known, flags, dates=telling.span(dates))
 
     # -- refusals
 

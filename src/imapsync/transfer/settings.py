@@ -64,6 +64,7 @@ class Settings(NamedTuple):
     source_trace: Callable[[str], None] | None = None  # --debugimap1: gets redacted wire lines
     destination_trace: Callable[[str], None] | None = None  # --debugimap2
     mode: Mode = Mode.SYNC
+    verify_content: bool = False  # --verify=content: what messages say is compared, too
     dry: bool = False
     folders: FolderRules = FolderRules()
     selection: SelectionRules = SelectionRules()

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.changes import Absence, absence
-from imapsync.plan.identity import UNIDENTIFIED, split_message
+from imapsync.plan.header import split_message
+from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.terms import Numbers, Side
 from imapsync.transfer.planning import UIDS_PER_QUESTION, Kept
 from imapsync.wire.uidset import UidSet

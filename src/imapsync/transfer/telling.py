@@ -140,6 +140,12 @@ def left_out(run: Run, job: FolderJob, source: MessageIndex, rows: Iterable[int]
         run.sink(events.MessagesSkipped(job.name, len(rows), why, size_bytes, uids))
 
 
+def span(dates: Iterable[int | None]) -> tuple[int, int] | None:
+    """Give the first and the last of some dates; those that are not known, None or 0, do not count."""
+    known = [date for date in dates if date]
+    return (min(known), max(known)) if known else None
+
+
 def compared(
     run: Run,
     job: FolderJob,

@@ -1,7 +1,8 @@
 """Prove a finished migration (--verify): every selected source message is looked up on the destination.
 
 Both sides are read anew, whatever a journal says. Each source message needs its own partner of the same
-identity; partners are then compared in size, internal date and flags. Nothing is written.
+identity; partners are then compared in size, internal date and flags, with --verify=content also in all
+that they say (then another size alone is no exception: line ends are counted otherwise). Nothing is written.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from imapsync.report.events import Phase, Skip
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason
 from imapsync.transfer import telling
+from imapsync.transfer.bodies import Bodies, Meter, Pair
 from imapsync.transfer.contents import tell_apart
+from imapsync.transfer.context import StopRun
 from imapsync.transfer.full import ALL
 from imapsync.transfer.halving import read_pieces, read_rest
 from imapsync.transfer.pairing import pair_job
@@ -23,11 +26,12 @@ from imapsync.transfer.planning import translator_of
 from imapsync.transfer.provided import check_ceiling
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
+    from imapsync.transfer.bodies import Unlike
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -47,22 +51,28 @@ async def verify(run: Run, jobs: list[FolderJob], reading: Reading, persist: Per
     persist: carries a step out, again after a lost connection.
     """
     run.sink(events.PhaseChanged(Phase.VERIFYING))
+    meter = Meter(run) if run.settings.verify_content else None
     for job in jobs:
         run.sink(events.FolderStarted(job.name, job.pair.destination, job.position, run.folders_total))
         try:
-            await persist(partial(_verify_folder, run, job, reading))
+            await persist(partial(_verify_folder, run, job, reading, Bodies(), meter))
         except CommandRefused as error:
+            held = job.source.opened.exists if job.source.opened else job.source.messages
+            run.sink(events.Verified(job.name, job.pair.destination, 0, 0, unproven=held, refused=True))
             run.problem(error, f"folder {job.name} cannot be verified", folder=job.name, reason=Reason.VERIFY)
         run.sink(events.FolderFinished(job.name, job.pair.destination))
 
 
-async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
+async def _verify_folder(
+    run: Run, job: FolderJob, reading: Reading, bodies: Bodies, meter: Meter | None
+) -> None:
     here = await run.source.opened(job.source)
+    held = here.exists
     uids: UidSet | bytes = ALL
     if reading.searches:
         uids = await here.search(reading.source_search(job.name))
     source = reading.new_index()
-    if here.exists:
+    if held:
         await _read(run, job, here, reading.verifier(selected=True), index=source, uids=uids)
     destination = reading.new_index()
     there = await _opened_there(run, job)
@@ -72,6 +82,12 @@ async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
     rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ)
     matching = await pair_job(run, job, (source, destination), rules)
     check_ceiling(run, job)
+    if meter is not None:
+        try:
+            await bodies.compare(run, job, _pairs(source, destination, matching), meter)
+        except StopRun:  # --exitwhenover
+            _tell_unlike(run, job, bodies)
+            raise
     telling.compared(
         run,
         job,
@@ -81,6 +97,45 @@ async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
         extra=len(matching.extra),
     )
     telling.left_out(run, job, source, matching.duplicates, Skip.DUPLICATE)
+    _tell_missing(run, job, source, matching)
+    unequal = _tell_unequal(
+        run, job, (source, destination), matching, None if meter is None else bodies.unlike
+    )
+    checked = len(source) - len(matching.duplicates)
+    unproven = sum(not unlike.proven for unlike in bodies.unlike.values())
+    not_chosen = held - len(uids) if not isinstance(uids, bytes) else 0
+    run.sink(
+        events.Verified(
+            job.name,
+            job.pair.destination,
+            checked=checked,
+            equal=checked - len(matching.missing) - unequal,
+            different=unequal - unproven,
+            extra=len(matching.extra),
+            left_out=max(0, not_chosen) + len(source.dropped) + len(matching.duplicates),
+            unproven=unproven,
+            dates=telling.span(source.dates),
+        )
+    )
+
+
+def _pairs(source: MessageIndex, destination: MessageIndex, matching: Matching) -> Iterator[Pair]:
+    """Give the pairs in the order of their originals' UIDs."""
+    uids = source.uids
+    for row in sorted(range(len(uids)), key=uids.__getitem__):
+        partner = matching.partner[row]
+        if partner != NONE:
+            yield Pair(uids[row], destination.uids[partner], source.sizes[row])
+
+
+def _tell_unlike(run: Run, job: FolderJob, bodies: Bodies) -> None:
+    """Tell which pairs are known to be unlike when there is no time for more."""
+    for uid, unlike in bodies.unlike.items():
+        kind = "content" if unlike.proven else "unproven"
+        run.sink(events.VerifyMismatch(job.name, uid, kind, *unlike.as_texts()))
+
+
+def _tell_missing(run: Run, job: FolderJob, source: MessageIndex, matching: Matching) -> None:
     removed = _removed_by_user(run, job)
     for row in matching.missing:
         if source.uids[row] in removed:
@@ -88,10 +143,6 @@ async def _verify_folder(run: Run, job: FolderJob, reading: Reading) -> None:
         else:
             run.sink(events.VerifyMismatch(job.name, source.uids[row], "missing"))
             run.count_error()
-    unequal = await _compare_pairs(run, job, source, destination, matching)
-    checked = len(source) - len(matching.duplicates)
-    equal = checked - len(matching.missing) - unequal
-    run.sink(events.Verified(job.name, job.pair.destination, checked=checked, equal=equal))
 
 
 async def _opened_there(run: Run, job: FolderJob) -> OpenFolder | None:
@@ -145,18 +196,30 @@ async def _read(
     await reader.complete(folder, index)
 
 
-async def _compare_pairs(
-    run: Run, job: FolderJob, source: MessageIndex, destination: MessageIndex, matching: Matching
+def _tell_unequal(
+    run: Run,
+    job: FolderJob,
+    sides: tuple[MessageIndex, MessageIndex],
+    matching: Matching,
+    unlike: Mapping[int, Unlike] | None,
 ) -> int:
-    """Compare each pair in size, date and flags; gives how many differ in anything."""
+    """Tell in what pairs differ; gives how many do, or are not proven.
+
+    unlike: the pairs whose contents were not found equal, None where contents were not read.
+    """
+    source, destination = sides
     translator = translator_of(run, job)
     table = source.flag_table
     unequal = 0
     for row, partner in enumerate(matching.partner):
         if partner == NONE:
             continue
+        uid = source.uids[row]
+        bodies = None if unlike is None else unlike.get(uid)
         differences = []
-        if source.sizes[row] != destination.sizes[partner]:
+        if bodies is not None:
+            differences.append(("content" if bodies.proven else "unproven", *bodies.as_texts()))
+        if source.sizes[row] != destination.sizes[partner] and (unlike is None or bodies is not None):
             differences.append(("size", str(source.sizes[row]), str(destination.sizes[partner])))
         if abs(source.dates[row] - destination.dates[partner]) > DATE_TOLERANCE_S:
             differences.append(("date", str(source.dates[row]), str(destination.dates[partner])))
@@ -167,6 +230,8 @@ async def _compare_pairs(
             found = b" ".join(table.flags(destination.flags[partner])).decode("utf-8", "replace")
             differences.append(("flags", expected, found))
         for kind, expected, found in differences:
-            run.sink(events.VerifyMismatch(job.name, source.uids[row], kind, expected, found))
+            run.sink(events.VerifyMismatch(job.name, uid, kind, expected, found))
+        if bodies is not None:
+            run.count_error()
         unequal += bool(differences)
     return unequal

@@ -235,3 +235,34 @@ def test_empty_words_are_passed_over() -> None:
     assert problems == []
     assert parsed.text("host1") == "a"
     assert parsed.flag("dry")
+
+
+@pytest.mark.parametrize(
+    ("words", "flag", "choice"),
+    [
+        (["--verify"], True, None),
+        (["--verify=headers"], True, None),
+        (["--verify=content"], True, "content"),
+        (["--veri=content"], True, "content"),
+        (["--verify=content", "--verify"], True, None),
+        (["--verify=content", "--noverify"], False, None),
+    ],
+)
+def test_a_flag_may_be_given_with_one_of_its_words(words: list[str], flag: bool, choice: str | None) -> None:
+    parsed, problems = Parser(TABLE).read(words)
+    assert problems == []
+    assert (parsed.flag("verify"), parsed.choice("verify")) == (flag, choice)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--verify=bodies"], "'bodies' is none of its words: --verify=headers or --verify=content"),
+        (["--verify="], "'' is none of its words"),
+        (["--noverify=content"], "--verify takes no value"),
+        (["--verify", "content"], "'content' is not an option"),
+    ],
+)
+def test_another_word_behind_a_flag_is_refused(words: list[str], told: str) -> None:
+    (problem,) = Parser(TABLE).read(words)[1]
+    assert told in problem

@@ -98,7 +98,8 @@ def ways(option: Option, tmp_path: Path) -> list[list[str]]:
         (tmp_path / "secret").write_text("another\n")
         return [[f"--{option.name}", str(tmp_path / "secret")]]
     if not option.takes_value:
-        return [[f"--{option.name}"], *([[f"--no{option.name}"]] if option.negatable else [])]
+        chosen = [[f"--{option.name}={choice}"] for choice in option.choices]
+        return [[f"--{option.name}"], *chosen, *([[f"--no{option.name}"]] if option.negatable else [])]
     usual = {Kind.INT: "7", Kind.FLOAT: "3.5", Kind.PAIR: "a=b", Kind.REGEX: "s/a/b/"}.get(option.kind, "x")
     return [[f"--{option.name}", value] for value in VALUES.get(stem, [usual])]
 

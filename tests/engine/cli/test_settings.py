@@ -71,6 +71,7 @@ def test_what_is_asked_to_be_encrypted_is_never_sent_in_clear(words: list[str], 
         (["--justfolders"], Mode.FOLDERS),
         (["--justfoldersizes", "--dry"], Mode.SIZES),
         (["--verify"], Mode.VERIFY),
+        (["--verify=content"], Mode.VERIFY),
     ],
 )
 def test_how_far_a_run_goes(words: list[str], mode: Mode) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.folders import Folder, FolderTree, Layout
-from imapsync.plan.identity import CONTENT_PREFIX_BYTES, split_message
+from imapsync.plan.header import split_message
+from imapsync.plan.identity import CONTENT_PREFIX_BYTES
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.mapping import destination_layout, name_all, source_layout
 from imapsync.plan.rules import FolderRules

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.engine.plan.builders import digest_of
 
+from imapsync.plan.header import split_message
 from imapsync.plan.identity import (
     CONTENT_PREFIX_BYTES,
     TEXT_BYTES,
     UNIDENTIFIED,
     Identity,
     proves_sameness,
-    split_message,
 )
 from imapsync.plan.rules import DEFAULT_IDENTITY_HEADERS
 

@@ -12,7 +12,7 @@ import pytest
 from imapsync.report import events, summary
 from imapsync.report.collector import Collector
 from imapsync.report.counters import MAX_KEPT, Counters
-from imapsync.report.document import Ending, as_bytes, document
+from imapsync.report.document import CONTENT, Ending, as_bytes, document
 from imapsync.report.events import Phase, Skip
 from imapsync.report.files import replace_file
 from imapsync.report.lines import lines_of
@@ -327,9 +327,68 @@ def test_verify_is_part_of_the_report() -> None:
     assert isinstance(verify, dict)
     assert (verify["checked"], verify["equal"], verify["exceptions_total"]) == (10, 8, 2)
     assert verify["exceptions"][1]["expected"] == "\\Seen"
+    assert (verify["method"], verify["missing"], verify["different"]) == ("headers", 1, 0)
     assert "Verified 10 messages of host1: 8 are equal on host2, 2 exceptions." in summary.verdict(
         counters, complete=True, dry=False
     )
+
+
+def test_a_verification_by_content_tells_what_it_found() -> None:
+    counters, _ = collected(
+        [
+            events.FolderCompared("INBOX", "INBOX", 10, 12, 10),
+            events.ContentsRead("INBOX", 9, 900),
+            events.VerifyMismatch("INBOX", 3, "content", "sha256 1", "sha256 2"),
+            events.VerifyMismatch("INBOX", 4, "unproven", "sha256 1"),
+            events.VerifyMismatch("INBOX", 5, "deleted_by_user"),
+            events.Verified(
+                "INBOX", "INBOX", 10, 7, different=1, extra=3, left_out=2, unproven=1, dates=(0, 86_400)
+            ),
+            events.Verified("Locked", "Locked", 0, 0, unproven=6, refused=True),
+        ]
+    )
+    ending = Ending(121, "X", "", 0, 1, dry=False, verify=True, method=CONTENT)
+    found = document(counters, ending)
+    verify = found["verify"]
+    assert isinstance(verify, dict)
+    assert {key: value for key, value in verify.items() if key != "exceptions"} == {
+        "method": "content", "checked": 10, "equal": 7, "missing": 0, "extra": 3, "different": 1,
+        "left_out": 2, "removed": 1, "unproven": 7, "bytes_read": 900, "exceptions_total": 3,
+    }  # fmt: skip
+    assert (found["messages_missing"], found["errors_total"]) == (0, 2)
+    folders = found["folders"]
+    assert isinstance(folders, list)
+    inbox, locked = folders
+    assert [inbox[key] for key in ("messages", "extra", "unproven", "different", "verified")] == [
+        *(10, 3, 1, 3, True)
+    ]
+    assert (inbox["first_date"], inbox["last_date"]) == ("1970-01-01T00:00:00Z", "1970-01-02T00:00:00Z")
+    assert [locked[key] for key in ("messages", "unproven", "verified", "first_date")] == [6, 6, False, None]
+    told = summary.verdict(counters, complete=True, dry=False, method=CONTENT)
+    assert told[1:3] == [
+        (
+            "Verified by content (SHA-256 of all that each message says, on both sides) and headers: "
+            "0 missing, 3 extra on host2, 1 different, 2 left out on purpose, 1 removed on host2 by the "
+            "user, 7 that cannot be proven."
+        ),
+        "Not all of host1 is proven on host2: 1 messages say something else there, 1 could not be compared.",
+    ]
+
+
+def test_a_row_has_the_first_and_the_last_date_of_what_was_copied() -> None:
+    counters, _ = collected(
+        [
+            events.MessagesCopied("INBOX", "INBOX", (1, 2), (9, 9), (), (200, 300)),
+            events.MessagesCopied("INBOX", "INBOX", (3,), (9,)),
+            events.MessagesCopied("INBOX", "INBOX", (4,), (9,), (), (100, 100)),
+        ]
+    )
+    found = document(counters, Ending(0, "X", "", 0, 1, dry=False))
+    folders = found["folders"]
+    assert isinstance(folders, list)
+    assert [(row["first_date"], row["last_date"], row["verified"]) for row in folders] == [
+        ("1970-01-01T00:01:40Z", "1970-01-01T00:05:00Z", None)
+    ]
 
 
 def test_the_report_file_is_private_and_whole(tmp_path: Path) -> None:

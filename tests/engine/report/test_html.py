@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
 
 import pytest
+from markupsafe import escape
 
 from imapsync.report import events
 from imapsync.report.counters import Counters
@@ -79,7 +81,7 @@ WORK = (
     events.MessagesSkipped("INBOX", 4, Skip.PRESENT),
     events.MessagesSkipped("INBOX", 2, Skip.SIZE, 9_000_000),
     events.MessagesSkipped("INBOX", 1, Skip.REMOVED_BY_USER),
-    events.MessagesCopied("INBOX", "INBOX", (8, 9), (100, 200)),
+    events.MessagesCopied("INBOX", "INBOX", (8, 9), (100, 200), (), (1_700_000_000, 1_700_050_000)),
     events.FolderCompared("Sent", "Gesendet", 3, 3, 3, unchanged=True),
     events.MessagesSkipped("Sent", 3, Skip.PRESENT),
 )
@@ -87,9 +89,10 @@ WORK = (
 
 def test_a_row_says_what_became_of_a_folder() -> None:
     found = Cells(made(*WORK))
-    assert ["INBOX", "=", "9", "2", "4", "2", "1", "0", "300 B"] in found.rows
-    assert ["Sent", "Gesendet", "3", "0", "3", "0", "0", "0", "0 B"] in found.rows
-    assert ["Total", "", "12", "2", "7", "2", "1", "0", "300 B"] in found.rows
+    dates = "2023-11-14 2023-11-15"
+    assert ["INBOX", "=", "9", "2", "4", "2", "1", "0", "300 B", dates] in found.rows
+    assert ["Sent", "Gesendet", "3", "0", "3", "0", "0", "0", "0 B", ""] in found.rows
+    assert ["Total", "", "12", "2", "7", "2", "1", "0", "300 B", ""] in found.rows
     assert found.verdict == "All 9 selected messages of the old mailbox are in the new one."
 
 
@@ -159,6 +162,36 @@ def test_the_verification_is_told() -> None:
     )
     found = Cells(made(*told, ending=ended(0, "good", verify=True)))
     assert ["INBOX", "4", "flags", "\\Seen", ""] in found.rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_method_of_the_verification_and_what_it_could_not_prove_are_told(language: str) -> None:
+    told = (
+        events.Verified("INBOX", "INBOX", 10, 9, extra=77),
+        events.VerifyMismatch("INBOX", 4, "content", "sha256 a", "sha256 b"),
+        events.Verified("Locked", "Locked", 0, 0, unproven=66, refused=True),
+    )
+    words = texts(language)
+    by_content = ended(121, "not proven", verify=True)
+    content = made(*told, ending=replace(by_content, method="content"), language=language)
+    headers = made(*told, ending=by_content, language=language)
+    assert str(escape(words["verify_method_content"])) in content
+    assert str(escape(words["verify_method"])) in headers
+    for text in (content, headers):
+        assert "<li>Locked</li>" in text
+        assert f"<dt>{words['found_counts']['extra']}</dt><dd>77</dd>" in text
+        assert f"<dt>{words['found_counts']['unproven']}</dt><dd>66</dd>" in text
+    assert ["INBOX", "4", words["kinds"]["content"], "sha256 a", "sha256 b"] in Cells(content).rows
+
+
+def test_a_report_of_an_earlier_version_is_still_a_page() -> None:
+    facts = json.loads(as_bytes(Counters(), ended(0, "good", verify=True)))
+    for name in ("method", "missing", "extra", "different", "left_out", "removed", "unproven", "bytes_read"):
+        del facts["verify"][name]
+    row = {"source": "INBOX", "destination": "INBOX", "messages": 1, "copied": 1, "bytes": 1, "already": 0}
+    facts["folders"] = [row | {"left_out": 0, "removed": 0, "failed": 0, "different": 0}]
+    found = Cells(page(json.dumps(facts).encode(), WHO, "en", subjects=True))
+    assert ["INBOX", "=", "1", "1", "0", "0", "0", "0", "1 B", ""] in found.rows
 
 
 def _keys(value: object) -> object:

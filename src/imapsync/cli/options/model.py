@@ -39,6 +39,7 @@ class Option(NamedTuple):
     `default` is for people. `secret` values are masked wherever the command line is shown.
     `refused_negated`: of a negatable option only the ``--no`` form is refused. `fills`: the settings
     (`transfer.settings.Settings`, with dots) that it fills, or COMMAND_LINE; none for one without effect.
+    `choices`: words that may follow a flag behind a "="; it is the first of them without.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Option(NamedTuple):
     refused_negated: bool = False
     ours: bool = False  # not in the original
     fills: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def takes_value(self) -> bool:

@@ -51,10 +51,11 @@ ROWS: tuple[Option, ...] = (
         GENERAL,
         "Copy nothing: compare every selected message of host1 with host2 (identity, "
         "size, date, flags) and list "
-        "the exceptions.",
+        "the exceptions. =content also reads every message on both sides and compares all that it says.",
         negatable=True,
         ours=True,
-        fills="mode",
+        fills="mode verify_content",
+        choices=("headers", "content"),
     ),
     Option(
         "retryfailed",
