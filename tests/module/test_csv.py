@@ -438,3 +438,16 @@ def test_request_of_an_existing_task_keeps_what_the_file_does_not_say(node: Node
     made = csvtable.request(row, task.task_id, task)
     assert (made["cron"], made["sieve_enabled"], made["remoteport"]) == ("9m", True, 993)
     assert os.path.exists(node.paths.env(task.name))
+
+
+def test_a_row_is_named_by_its_account_with_server_or_source() -> None:
+    cells = {"remoteusername": "u", "remotehostname": "h", "remoteport": "143"}
+    assert csvtable.Row(2, cells).account == "u@h:143"
+    assert csvtable.Row(2, cells | {"source": "office"}).account == "u@office"
+
+
+def test_a_file_of_too_many_rows_is_refused_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csvtable, "MAX_ROWS", 2)
+    assert len(csvtable.parse(HEADER + ROW * 2 + "\n").rows) == 2
+    with pytest.raises(csvtable.CsvError, match="Too many rows: at most 2"):
+        csvtable.parse(HEADER + ROW * 3)

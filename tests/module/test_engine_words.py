@@ -11,6 +11,7 @@ from imapsync_tasks import engine
 from imapsync_tasks.instance import Settings
 from imapsync_tasks.paths import Paths
 from imapsync_tasks.queue import Release
+from imapsync_tasks.sources import Source
 from imapsync_tasks.task import FIELDS, Task, from_request
 
 PATHS = Paths(Path("/i"), Path("/c"))
@@ -154,3 +155,23 @@ def test_the_words_of_the_local_mailbox(host: str, trust: str) -> None:
 def test_no_field_is_forgotten() -> None:
     """A new field is a word of the account, a column of the table above, or one of these."""
     assert set(FIELDS) == ACCOUNT | IN_TABLE | {"exclude", "cron", "project"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "login"),
+    [
+        ("password", ["--user1=u@x", "--passfile1=/run/secret"]),
+        ("master", ["--user1=u@x*admin", "--passfile1=/i/.sources/office.password"]),
+        (
+            "authorization",
+            [
+                "--user1=u@x", "--authuser1=admin", "--authmech1=PLAIN",
+                "--passfile1=/i/.sources/office.password",
+            ],
+        ),
+        ("google_service", ["--user1=u@x", "--tokencommand1=syncctl token office u@x"]),
+    ],
+)  # fmt: skip
+def test_each_way_to_sign_in_has_its_words(auth: str, login: list[str]) -> None:
+    signs = Source("office", auth, "imap.example.org", 993, "ssl", master_user="admin")
+    assert engine.source_login(signs, "u@x", "/run/secret", PATHS) == login

@@ -292,3 +292,40 @@ def test_hours_and_the_pause_of_an_hour() -> None:
     assert notices.due(found, told, 4600.0) == {notices.FAILING: ["b"]}
     assert notices.due(found, told, 10.0) == {notices.FAILING: ["b"]}  # the clock was set back
     assert notices.due({notices.FAILING: {"a"}}, told, 9999.0) == {}
+
+
+def test_of_very_many_tasks_a_mail_names_some_and_counts_all() -> None:
+    items = [f"task{number}" for number in range(notices.MAX_NAMED + 2)]
+    letter = notices.letter(notices.FAILING, items, 0, module="imapsync1", language="en")
+    assert letter.title.endswith(f"({notices.MAX_NAMED + 2})")
+    assert "and 2 more\n" in letter.text
+    assert "task51" not in letter.text
+    assert "more" not in notices.letter(notices.FAILING, items[:50], 0, module="m", language="en").text
+
+
+@pytest.mark.parametrize(
+    ("ends", "hours", "overdue"),
+    [
+        ([], 1, False),
+        ([(0, 0)], 0, False),
+        ([(0, 0)], 1, True),
+        ([(0, 9000)], 1, False),
+        ([(0, 0), (1, 9000)], 1, True),
+        ([(1, 9000)], 1, False),
+        ([(1, 0), (1, 9000)], 2, True),
+    ],
+    ids=[
+        "no run",
+        "never asked",
+        "long ago",
+        "just now",
+        "since the last success",
+        "first run",
+        "since the first",
+    ],
+)
+def test_no_success_for_too_long(ends: list[tuple[int, int]], hours: int, overdue: bool) -> None:
+    runs: list[dict[str, Any]] = [
+        {"exit_code": code, "started_at": float(at), "ended_at": float(at)} for code, at in ends
+    ]
+    assert notices.is_overdue(runs, hours, 9000.0) is overdue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,3 +73,17 @@ def test_many_are_named_or_chosen_not_both_nor_neither(five: Node) -> None:
         step = five.action("run-tasks", data)
         assert (step.exit_code, step.output[0]["field"]) == (10, "tasks")
     assert len(five.store.names()) == 5
+
+
+def test_tasks_are_chosen_by_their_project_and_ordered_by_their_last_run(five: Node) -> None:
+    assert five.action("set-project", {"project": "wave1"}).exit_code == 0
+    five.save(localuser="f", project="wave1")
+    assert users(ask(five, project="wave1")) == ["f"]
+    for user, begun in (("c", 20), ("a", 30), ("e", 10)):
+        result = {"version": 1, "exit_code": 0, "started_at": begun}
+        five.paths.result(f"{user}_a0241w").write_text(json.dumps(result))
+    ran = {"condition": "done", "sort": "last_sync_timestamp"}
+    assert users(ask(five, **ran)) == ["e", "c", "a"]
+    assert users(ask(five, **ran, descending=True)) == ["a", "c", "e"]
+    # Who never ran comes before all who did.
+    assert users(ask(five, sort="last_sync_timestamp"))[-3:] == ["e", "c", "a"]

@@ -89,8 +89,7 @@ def refusals(report: Json, *, both: bool) -> list[Refusal]:
         if report.get("late") and side not in known and not found and not _logged_in(report, side):
             found.append(_silent(side))
     unique = {one.field: one for one in reversed(found)}
-    order = {"exclude": 0, "localuser": 2}
-    return sorted(unique.values(), key=lambda one: order.get(one.field, 1)) or [Refusal("validation_failed")]
+    return sorted(unique.values(), key=lambda one: one.field == "localuser") or [Refusal("validation_failed")]
 
 
 def remote_login(report: Json) -> Json:

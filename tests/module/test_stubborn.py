@@ -1,0 +1,239 @@
+"""Runs that do not end, a container that answers oddly, a state that cannot be written: each is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.module.conftest import request
+from tests.module.test_actions import refused
+from tests.module.test_damage import WHICH, Disk
+
+from imapsync_tasks import bulk, files, live
+from imapsync_tasks.errors import RefusedError
+from imapsync_tasks.history import DamagedHistoryError, History
+from imapsync_tasks.interruption import InterruptedWaitError, Interruption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.module.conftest import Node
+
+NAME = "administrator_a0241w"
+
+
+def container(node: Node, command: str, code: int, output: str = "") -> None:
+    """Make one command of the container's syncctl end so, as if something there had gone wrong."""
+    podman = node.home / "bin" / "podman"
+    ends = f"[ \"$5\" = {command} ] && {{ echo '{output}'; echo trouble >&2; exit {code}; }}\n"
+    begin, _, rest = podman.read_text().partition("\n")
+    podman.write_text(f"{begin}\n{ends}{rest}")
+
+
+@contextmanager
+def running(node: Node, name: str) -> Iterator[None]:
+    """Hold a task's lock as a run does that nothing ends."""
+    descriptor = files.try_lock(node.paths.lock(name))
+    assert descriptor is not None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def errors(node: Node, verb: str) -> list[str]:
+    """Give what run-tasks tells of the one task."""
+    step = node.action("run-tasks", {"verb": verb, "tasks": [WHICH]})
+    assert step.exit_code == 0, step
+    return [one["error"] for one in step.output["failures"]]
+
+
+def test_a_run_that_does_not_end_is_told_by_who_would_stop_it(idle: Node) -> None:
+    name = idle.save()
+    container(idle, "stop", 1)
+    with running(idle, name):
+        refused(idle.action("stop-task", WHICH), "task_id", "task_still_running", 1)
+        assert errors(idle, "stop") == ["task_still_running"]
+    assert errors(idle, "stop") == []
+
+
+@pytest.mark.slow
+def test_a_run_that_does_not_end_is_told_by_who_would_remove_its_task_or_make_it_again(idle: Node) -> None:
+    name = idle.save()
+    container(idle, "stop", 1)
+    with running(idle, name):
+        refused(idle.action("delete-task", WHICH), "task_id", "task_still_running", 1)
+        assert not idle.store.exists(name)  # it is gone as a task, and starts no more
+        assert not idle.paths.cron_file(name).exists()
+        refused(idle.action("create-task", request()), "task_id", "task_still_running", 1)
+        assert not idle.store.exists(name)
+    assert idle.action("create-task", request()).exit_code == 0
+
+
+def test_a_task_that_is_deleted_while_it_is_started_is_told_and_no_error_of_others(idle: Node) -> None:
+    name = idle.save()
+    container(idle, "start", 66)
+    assert idle.action("start-task", WHICH).exit_code == 0
+    assert errors(idle, "start") == []  # it is still there: another one was meant
+    idle.paths.env(name).unlink()
+    assert errors(idle, "start") == ["task_not_found"]
+
+
+@pytest.mark.parametrize(("command", "output"), [("report", "[]"), ("report", "no JSON")])
+def test_an_answer_of_the_container_that_makes_no_sense_is_an_error(
+    idle: Node, command: str, output: str
+) -> None:
+    idle.save()
+    container(idle, command, 0, output)
+    step = idle.action("get-report", WHICH)
+    assert (step.exit_code, step.output) == (1, None)
+
+
+def test_a_container_that_fails_is_an_error_with_its_words(idle: Node) -> None:
+    idle.save()
+    container(idle, "start", 70)
+    step = idle.action("start-task", WHICH)
+    assert (step.exit_code, step.output) == (1, None)
+    assert "syncctl ended with 70: trouble" in step.error
+
+
+def test_an_unknown_verb_touches_nothing(idle: Node) -> None:
+    idle.save()
+    before = idle.snapshot()
+    refused(idle.action("run-tasks", {"verb": "burn", "tasks": [WHICH]}), "verb", "invalid_value", 10)
+    assert idle.snapshot() == before
+
+
+def test_of_very_many_failures_the_first_are_named_and_all_counted(idle: Node) -> None:
+    nobody = [{"localuser": f"u{number}", "task_id": "a"} for number in range(bulk.MAX_FAILURES + 2)]
+    told = idle.action("run-tasks", {"verb": "stop", "tasks": nobody}).output
+    assert (told["failed"], len(told["failures"])) == (bulk.MAX_FAILURES + 2, bulk.MAX_FAILURES)
+
+
+def test_many_tasks_are_stopped_on_a_full_disk(idle: Node) -> None:
+    idle.save()
+    disk = Disk(idle)
+    try:
+        disk.fill()
+        assert errors(idle, "stop") == []
+        assert not idle.paths.bulk.exists()
+    finally:
+        disk.leave()
+
+
+def test_a_read_only_state_without_its_lock_still_lists(idle: Node) -> None:
+    idle.save()
+    disk = Disk(idle)
+    try:
+        idle.paths.instance_lock.unlink(missing_ok=True)
+        disk.protect()
+        step = idle.action("list-tasks", {})
+        assert [row["localuser"] for row in step.output["user_properties"]] == ["administrator"]
+    finally:
+        disk.leave()
+
+
+def test_a_lock_that_is_no_file_is_an_error_and_never_taken_for_held(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError), files.locked(tmp_path):
+        pytest.fail("nobody holds a directory's lock")
+    with pytest.raises(IsADirectoryError):
+        files.try_lock(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        files.is_locked(tmp_path / "file" / "lock")
+
+
+def test_a_signal_ends_the_waiting_at_once_or_before_it_begins() -> None:
+    with Interruption() as interruption:
+        assert list(interruption.waits(iter([1, 2]))) == [1, 2]
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert interruption.asked
+        with pytest.raises(InterruptedWaitError):
+            next(interruption.waits(iter([1])))
+
+    def interrupted() -> Iterator[int]:
+        yield 1
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield 2
+
+    seen: list[int] = []
+    with Interruption() as interruption, pytest.raises(InterruptedWaitError):
+        seen.extend(interruption.waits(interrupted()))
+    assert seen == [1]
+    assert interruption.asked
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "1"},
+        {"removed": {"a": "b"}},
+        {"counts": []},
+        {"live": {"a": 1}},
+        {"extra": 1},
+        {"floor": None},
+    ],
+    ids=str,
+)
+def test_a_memory_of_the_tasks_of_another_form_begins_anew(tmp_path: Path, change: dict[str, object]) -> None:
+    kept = tmp_path / "changes"
+    history = History()
+    history.observe({"foo_a1": "x"}, "", lambda _name: "done")
+    history.write(kept)
+    assert History.read(kept).token == history.token
+    head, _, body = kept.read_text().partition("\n")
+    kept.write_text(json.dumps(json.loads(head) | change) + "\n" + body)
+    assert History.read(kept).epoch != history.epoch
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", '{"foo_a1": ["x", 1]}', '{"foo_a1": ["x", "1", "done"]}', "[" * 9999]
+)
+def test_a_damaged_second_line_is_noticed_when_it_is_needed(tmp_path: Path, body: str) -> None:
+    kept = tmp_path / "changes"
+    history = History()
+    history.observe({"foo_a1": "x"}, "", lambda _name: "done")
+    history.write(kept)
+    kept.write_text(kept.read_text().partition("\n")[0] + "\n" + body)
+    read = History.read(kept)
+    assert read.token == history.token
+    with pytest.raises(DamagedHistoryError):
+        read.entries  # noqa: B018 - reading it is what fails
+
+
+def test_what_a_watcher_left_behind_or_damaged_says_nothing(node: Node) -> None:
+    good = {"state": "polling", "since": 1, "error": None, "text": ""}
+    odd = [5, {}, good | {"state": "dancing"}, good | {"error": 5}, good | {"since": "x"}]
+    node.paths.watching.write_text(json.dumps({"good": good} | {str(at): one for at, one in enumerate(odd)}))
+    assert live.read(node.paths) == {}
+    with node.paths.watcher_lock.open("w") as file:
+        descriptor = files.try_lock(node.paths.watcher_lock)
+        assert descriptor is not None
+        try:
+            assert {name: one.state for name, one in live.read(node.paths).items()} == {"good": "polling"}
+        finally:
+            os.close(descriptor)
+    assert file.closed
+
+
+def test_a_task_that_was_created_again_is_not_cleared_away(node: Node) -> None:
+    name = node.save()
+    node.paths.log(name).write_text("x")
+    with node.store.locked():
+        assert node.store.clear(name)
+    assert node.paths.log(name).exists()
+
+
+def test_a_schedule_that_is_a_directory_is_not_taken_for_a_removed_one(node: Node) -> None:
+    name = node.save()
+    node.paths.cron_file(name).unlink()
+    (node.paths.cron_file(name) / "kept").mkdir(parents=True)
+    with node.store.locked(), pytest.raises(OSError, match="not empty"):
+        node.store.forget(name)
+    with pytest.raises(RefusedError):
+        node.store.named({"localuser": "../x", "task_id": "a"})
