@@ -10,15 +10,19 @@ import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
+from rich.constrain import Constrain
+from rich.control import Control
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
+from rich.segment import ControlType
 from rich.table import Table
 from rich.text import Text
 
 from imapsync.report import events
 from imapsync.report.lines import lines_of
 from imapsync.report.progress import Progress
-from imapsync.report.safe import human_bytes, printable
+from imapsync.report.safe import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
 MOST_SHOWN = 30
 #: Folders in the table at the end: those with something to tell come first.
 MOST_ROWS = 40
+#: Bars that are wider are no better to read.
+MOST_COLUMNS = 100
+#: Lines that are drawn anew: the account, the folder.
+DRAWN_LINES = 2
 _STYLES = {
     events.MessageFailed: "red",
     events.Problem: "red",
@@ -46,6 +54,8 @@ _PHASES = {
     "listing": "reading the folder lists",
     "comparing": "comparing",
     "copying": "copying",
+    "flags": "setting flags",
+    "filtering": "running the Sieve script",
     "deleting": "deleting",
     "done": "done",
 }
@@ -59,10 +69,12 @@ class Screen:
         self._title = printable(title)
         self._progress = Progress("", 0, counters, time.time, time.monotonic)
         self._console = console or Console(highlight=False, markup=False, emoji=False)
+        self._shown = 0
+        self._place = (0, 0)
+        self._columns = MOST_COLUMNS
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, get_renderable=self._draw
         )
-        self._shown = 0
 
     def begin(self) -> None:
         """Take the terminal."""
@@ -70,6 +82,8 @@ class Screen:
 
     def take(self, event: Event) -> None:
         """Show what an event means for somebody who watches; most are in the numbers only."""
+        if isinstance(event, events.FolderStarted):
+            self._place = (event.position, event.total)
         style = _STYLES.get(type(event))
         if style is None:
             return
@@ -81,11 +95,13 @@ class Screen:
 
     def say(self, *lines: str, style: str = "") -> None:
         """Put lines above the bars."""
+        self._take_back_broken()
         for line in lines:
-            self._console.print(Text(line, style=style), soft_wrap=True)
+            self._console.print(Text(line, style=style))
 
     def tick(self) -> None:
         """Draw the present state."""
+        self._take_back_broken()
         self._live.refresh()
 
     def end(self, rows: Iterable[FolderRow]) -> None:
@@ -93,14 +109,24 @@ class Screen:
         self._live.stop()
         table = folder_table(list(rows), self._console.width)
         if table.row_count:
-            self._console.print(table)
+            self._console.print("", table, "", sep="\n")
+
+    def _take_back_broken(self) -> None:
+        """Erase the rows that a terminal has made of our lines because its window got narrower."""
+        rows = DRAWN_LINES * (-(-self._columns // self._console.width) - 1)
+        self._columns = min(self._columns, self._console.width)
+        row_up = Control(
+            ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), (ControlType.CURSOR_UP, 1)
+        )
+        self._console.control(*[row_up] * rows)
 
     def _draw(self) -> RenderableType:
         facts = self._progress.document(time.monotonic())
         done, total = int(str(facts["messages_done"])), int(str(facts["messages_total"]))
+        self._columns = min(self._console.width, MOST_COLUMNS)
         account = Table.grid(padding=(0, 1), expand=True)
         account.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-        account.add_column(width=max(10, min(40, self._console.width // 4)))
+        account.add_column(width=max(10, self._columns // 4))
         account.add_column(justify="right", no_wrap=True)
         bar = ProgressBar(total=max(total, 1), completed=done, pulse=not total)
         account.add_row(Text(self._title, style="bold"), bar, Text(_count(done, total)))
@@ -108,22 +134,23 @@ class Screen:
         folder.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         folder.add_column(justify="right", no_wrap=True)
         folder.add_row(Text(self._where(facts), style="dim"), Text(self._pace(facts)))
-        return Group(account, folder)
+        # Each line is drawn to its end, so that it is known how a narrower window breaks it.
+        return Constrain(Padding(Group(account, folder), expand=True), self._columns)
 
     def _where(self, facts: dict[str, object]) -> str:
         if "waiting_until" in facts:
             clock = time.strftime("%H:%M:%S", time.localtime(float(str(facts["waiting_until"]))))
             return f"waiting until {clock}, as {facts['waiting_for'] or 'a server'} asked"
         phase = _PHASES.get(str(facts["phase"]), str(facts["phase"]))
-        folder = printable(str(facts["folder"] or ""))
-        place = f"folder {facts['folders_done']}/{facts['folders_total']}" if facts["folders_total"] else ""
-        return "  ".join(part for part in (phase, place, folder) if part)
+        position, total = self._place
+        place = f"folder {position}/{total}" if total else ""
+        return "  ".join(part for part in (phase, place, printable(str(facts["folder"] or ""))) if part)
 
     def _pace(self, facts: dict[str, object]) -> str:
         failures = int(str(facts["failures"]))
         rate = float(str(facts["bytes_per_second"]))
         parts = [f"{failures} failed"] if failures else []
-        parts += [f"{human_bytes(int(rate))}/s"] if rate else []
+        parts += [_rate(rate)] if rate else []
         eta = facts["eta_seconds"]
         if eta is not None:
             ends = time.strftime("%H:%M", time.localtime(time.time() + int(str(eta))))
@@ -133,34 +160,45 @@ class Screen:
 
 def folder_table(rows: list[FolderRow], width: int) -> Table:
     """Give the table at the end of a run; folders with failures first, then those with new mail."""
-    table = Table(expand=False, box=None, pad_edge=False, header_style="bold")
-    table.add_column("folder", no_wrap=True, overflow="ellipsis", max_width=max(16, width - 52))
-    for name in ("messages", "copied", "there", "left out", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
     ordered = sorted(rows, key=lambda row: (-row.failed, -row.copied))
-    for row in ordered[:MOST_ROWS]:
-        table.add_row(
-            Text(printable(row.source)),
-            f"{row.messages:,}",
-            f"{row.copied:,}",
-            f"{row.skipped[events.Skip.PRESENT]:,}",
-            f"{row.left_out:,}",
-            Text(f"{row.failed:,}", style="red" if row.failed else ""),
-        )
+    cells = [_cells(row) for row in ordered]
+    totals = [sum(column) for column in zip(*cells, strict=True)]
+    # What a run left undone has a column when there is any.
+    columns = list(_COLUMNS if totals and totals[-1] else _COLUMNS[:-1])
+    table = Table(expand=False, box=None, pad_edge=False, header_style="bold")
+    most = max(16, width - sum(len(name) + 2 for name in columns) - 4)
+    table.add_column("folder", no_wrap=True, overflow="ellipsis", max_width=most)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row, numbers in zip(ordered[:MOST_ROWS], cells, strict=False):
+        table.add_row(Text(printable(row.source)), *map(_number, columns, numbers))
     further = len(ordered) - MOST_ROWS
     if further > 0:
         table.add_row(Text(f"and {further} further folders", style="dim"))
     if len(ordered) > 1:
         table.add_section()
-        totals = (
-            sum(row.messages for row in ordered),
-            sum(row.copied for row in ordered),
-            sum(row.skipped[events.Skip.PRESENT] for row in ordered),
-            sum(row.left_out for row in ordered),
-            sum(row.failed for row in ordered),
-        )
-        table.add_row(Text("all", style="bold"), *(Text(f"{total:,}", style="bold") for total in totals))
+        table.add_row("all", *(f"{total:,}" for total in totals[: len(columns)]), style="bold")
     return table
+
+
+_COLUMNS = ("messages", "copied", "there", "left out", "failed", "not done")
+
+
+def _cells(row: FolderRow) -> tuple[int, ...]:
+    """Give the numbers of a row, in the order of the columns."""
+    undone = row.messages - row.copied - row.failed - row.skipped.total()
+    there = row.skipped[events.Skip.PRESENT]
+    return row.messages, row.copied, there, row.left_out, row.failed, max(0, undone)
+
+
+def _number(column: str, number: int) -> Text:
+    bad = number and column in ("failed", "not done")
+    return Text(f"{number:,}", style="red" if bad else "")
+
+
+def _rate(bytes_per_second: float) -> str:
+    kib = bytes_per_second / 1024
+    return f"{kib:.0f} KiB/s" if kib < 1000 else f"{kib / 1024:.1f} MiB/s"
 
 
 def _count(done: int, total: int) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
 from fcntl import ioctl
+from io import StringIO
 from termios import TIOCSWINSZ
 from typing import TYPE_CHECKING
 
@@ -21,19 +23,20 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.servers
 COLUMNS = 80
+ROW_UP = "\x1b[1A"
 
 
-def watched(world: World, *options: str, columns: int = COLUMNS, **environment: str) -> tuple[int, str]:
-    """Run the command at a terminal; give its exit code and all that the terminal got."""
+def watched(
+    world: World, *options: str, columns: int = COLUMNS, ended_at: str = "", **environment: str
+) -> tuple[int, str]:
+    """Run the command at a terminal; give its exit code and all that the terminal got.
+
+    ended_at: once this was shown, the run is ended as Ctrl-C does.
+    """
     leader, follower = pty.openpty()
     ioctl(follower, TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    (world.folder / "secret").write_text(DEFAULT_PASSWORD)
-    words = [sys.executable, "-m", "imapsync", "--nossl1", "--nossl2", "--nofoldersizes", "--logfile", "log"]
-    for number, server in enumerate(world.servers, 1):
-        words += [f"--host{number}", server.host, f"--port{number}", str(server.port)]
-        words += [f"--user{number}", world.user, f"--passfile{number}", "secret"]
     process = subprocess.Popen(
-        [*words, *options],
+        command(world, *options),
         stdin=follower, stdout=follower, stderr=follower, cwd=world.folder,
         env={"PATH": "/usr/bin:/bin", "HOME": str(world.folder), "TMPDIR": str(world.folder),
              "TERM": "xterm-256color", **environment},
@@ -48,8 +51,21 @@ def watched(world: World, *options: str, columns: int = COLUMNS, **environment: 
         if not chunk:
             break
         seen += chunk
+        if ended_at and ended_at.encode() in seen:
+            process.send_signal(signal.SIGINT)
+            ended_at = ""
     os.close(leader)
     return process.wait(timeout=60), seen.decode(errors="replace")
+
+
+def command(world: World, *options: str) -> list[str]:
+    """Give the words of a run in the folder of the test."""
+    (world.folder / "secret").write_text(DEFAULT_PASSWORD)
+    words = [sys.executable, "-m", "imapsync", "--nossl1", "--nossl2", "--nofoldersizes", "--logfile", "log"]
+    for number, server in enumerate(world.servers, 1):
+        words += [f"--host{number}", server.host, f"--port{number}", str(server.port)]
+        words += [f"--user{number}", world.user, f"--passfile{number}", "secret"]
+    return [*words, *options]
 
 
 def plain(seen: str) -> str:
@@ -125,3 +141,38 @@ def test_rich_is_loaded_without_a_terminal() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 0), (79, 2), (40, 2), (39, 4), (20, 6), (120, 0)])
+def test_a_window_that_gets_narrower_keeps_broken_bars(columns: int, rows: int) -> None:
+    """Terminals break lines that are too long for a window: rows that are ours, and are erased with them."""
+    from rich.console import Console
+
+    from imapsync.cli.screen import Screen
+    from imapsync.report.counters import Counters
+
+    drawn = StringIO()
+    console = Console(file=drawn, width=80, force_terminal=True)
+    screen = Screen(Counters(), "anna@old → anna@new", console)
+    screen.begin()
+    screen.tick()
+    usual = drawn.getvalue().count(ROW_UP)
+    drawn.truncate(drawn.seek(0))
+    console.width = columns
+    screen.tick()
+    seen = drawn.getvalue()
+    assert seen.count(ROW_UP) == usual + rows
+    assert {len(line) for line in plain(seen).split("\r")[-1].split("\n")} == {min(columns, 100)}
+    drawn.truncate(drawn.seek(0))
+    screen.tick()
+    assert drawn.getvalue().count(ROW_UP) == usual
+
+
+def test_a_run_that_was_ended_does_not_say_what_it_left(world: World) -> None:
+    world.fill(1, {"INBOX": [mail(f"m{n}") for n in range(200)]})
+    code, seen = watched(world, "--maxmessagespersecond", "20", ended_at="/200 messages")
+    assert code == 6
+    row = re.search(r"^INBOX +200 +(\d+) +0 +0 +0 +(\d+)\s*$", plain(seen), re.MULTILINE)
+    assert row, seen
+    assert int(row[1]) + int(row[2]) == 200
+    assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l") >= 0  # the cursor is back
