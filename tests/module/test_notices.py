@@ -329,3 +329,18 @@ def test_no_success_for_too_long(ends: list[tuple[int, int]], hours: int, overdu
         {"exit_code": code, "started_at": float(at), "ended_at": float(at)} for code, at in ends
     ]
     assert notices.is_overdue(runs, hours, 9000.0) is overdue
+
+
+def test_a_mail_that_the_relay_takes_for_some_is_sent_and_the_others_are_told_of(
+    node: Node, inbox: Inbox
+) -> None:
+    inbox.refused = "second@example.org"
+    step = node.action("set-notices", {"addresses": [ADMIN, inbox.refused], "test": True})
+    assert (step.exit_code, inbox.envelopes[0].rcpt_tos) == (0, [ADMIN])
+    assert "took the mail, but not for second@example.org" in step.error
+
+
+def test_a_relay_that_does_not_speak_tls_gets_nothing(node: Node, inbox: Inbox, cluster: redis.Redis) -> None:
+    cluster.hset("cluster/smarthost", mapping={"encrypt_smtp": "tls", "tls_verify": "1"})
+    refused(node.action("set-notices", {"addresses": [ADMIN], "test": True}), "mail_not_sent", "addresses")
+    assert inbox.mail == []

@@ -111,3 +111,11 @@ def test_a_task_of_a_source_or_project_that_is_not_there_is_refused(idle: Node, 
     step = idle.action("create-task", given)
     refused(step, missing, f"{missing}_not_found", step.exit_code)
     assert idle.store.names() == []
+
+
+def test_each_account_of_a_source_is_looked_at(idle: Node) -> None:
+    idle.action("set-source", PASSWORD)
+    asked = {"source": "office", "remoteusernames": ["anna", "bob"], "remotepassword": "x"}
+    step = idle.action("test-source", asked)
+    assert step.exit_code == 0, step
+    assert [one["remoteusername"] for one in step.output["results"]] == ["anna", "bob"]

@@ -13,7 +13,7 @@ from tests.module.conftest import request
 from tests.module.test_actions import refused
 from tests.module.test_damage import WHICH, Disk
 
-from imapsync_tasks import bulk, files, live
+from imapsync_tasks import bulk, files, live, runtime
 from imapsync_tasks.errors import RefusedError
 from imapsync_tasks.history import DamagedHistoryError, History
 from imapsync_tasks.interruption import InterruptedWaitError, Interruption
@@ -237,3 +237,68 @@ def test_a_schedule_that_is_a_directory_is_not_taken_for_a_removed_one(node: Nod
         node.store.forget(name)
     with pytest.raises(RefusedError):
         node.store.named({"localuser": "../x", "task_id": "a"})
+
+
+def test_what_could_not_be_counted_of_a_project_is_named(idle: Node) -> None:
+    assert idle.action("set-project", {"project": "wave1"}).exit_code == 0
+    names = [idle.save(localuser=user, project="wave1") for user in ("anna", "bob")]
+    container(idle, "audit", 0, json.dumps({"failed": names[1:]}))
+    told = idle.action("audit-project", {"project": "wave1"}).output
+    assert told == {"audited": 1, "failed": [{"localuser": "bob", "task_id": "a0241w"}]}
+    # Of what is counted already nobody is asked again.
+    for name in names:
+        counted = dict.fromkeys(runtime.AUDIT, 1)
+        idle.paths.audit(name).write_text(json.dumps(counted))
+    assert idle.action("audit-project", {"project": "wave1"}).output == {"audited": 0, "failed": []}
+    assert idle.action("audit-project", {"project": "wave1", "again": True}).output["audited"] == 1
+    refused(idle.action("get-project", {"project": "wave1", "page": 0}), "page", "invalid_value", 10)
+
+
+def test_no_mail_goes_while_it_cannot_be_noted_that_it_went(idle: Node) -> None:
+    name = idle.save()
+    failed = dict.fromkeys(("messages_transferred", "messages_failed", "bytes_transferred"), 0)
+    run = {"started_at": 1.0, "ended_at": 2.0, "exit_code": 161, "error": "authentication", "stage": None}
+    idle.paths.history(name).write_text(json.dumps({"runs": [run | failed] * 2}))
+    idle.paths.notices.write_text(json.dumps({"addresses": ["admin@example.org"]}))
+    disk = Disk(idle)
+    try:
+        disk.fill()
+        done = idle.helper("send-notices")
+    finally:
+        disk.leave()
+    assert done.returncode == 1
+    assert b"no mail: what is told cannot be noted: No space left" in done.stderr
+
+
+def test_a_name_that_another_task_has_is_nobodys(idle: Node) -> None:
+    """foo_a + b and foo + a_b have the same files."""
+    name = idle.save(localuser="foo_a", task_id="b")
+    idle.paths.log(name).write_text("whose?")
+    idle.paths.failures(name).write_text('{"failures": [{"folder": "INBOX"}], "total": 1}')
+    other = {"localuser": "foo", "task_id": "a_b"}
+    assert idle.action("get-log", other).output == {"log_content": "", "truncated": False}
+    assert idle.action("list-failures", other).output == {"failures": [], "total": 0}
+    refused(idle.action("get-report", other), "task_id", "report_not_found", 2)
+    assert idle.action("delete-task", other).output == {"tasks": []}
+    account = {key: request()[key] for key in ("remotehostname", "remoteport", "remoteusername", "security")}
+    step = idle.action("test-remote", account | other | {"remotepassword": ""})
+    refused(step, "remotepassword", "password_required", 10)
+    step = idle.action("test-remote", account | {"remotepassword": ""})
+    refused(step, "remotepassword", "password_required", 10)
+    assert idle.paths.log(name).exists()
+
+
+def test_a_live_task_is_told_as_one_that_nobody_watches_yet(idle: Node) -> None:
+    name = idle.save(cron="live")
+    assert "LIVE=1" in idle.paths.env(name).read_text()
+    (row,) = idle.action("list-tasks", {}).output["user_properties"]
+    assert (row["cron"], row["live"]["state"]) == ("live", "waiting")
+    minute, hour, *days = idle.paths.cron_file(name).read_text().splitlines()[-1].split()[:5]
+    assert (days, int(minute) < 60, int(hour) < 24) == (["*", "*", "*"], True, True)
+
+
+def test_a_task_of_before_the_modes_were_words_keeps_its_mode(node: Node) -> None:
+    name = node.save(foldersynchronization="inbox")
+    lines = node.paths.env(name).read_text().splitlines()
+    node.paths.env(name).write_text("\n".join(one for one in lines if "FOLDERSYNCHRONIZATION" not in one))
+    assert node.store.load(name).foldersynchronization == "inbox"
