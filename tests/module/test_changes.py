@@ -14,8 +14,9 @@ import pytest
 from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.waiting import until
 
-from imapsync_tasks import changes, envfile, runtime
+from imapsync_tasks import condition, envfile, runtime
 from imapsync_tasks import history as history_of_tasks
+from imapsync_tasks.brief import Brief
 from imapsync_tasks.task import from_request, to_env
 
 if TYPE_CHECKING:
@@ -130,15 +131,14 @@ def test_a_version_of_the_future_gets_the_whole_list(idle: Node) -> None:
 
 
 def test_who_missed_too_many_removals_gets_the_whole_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    def outcome(_name: str) -> str:
-        return changes.NEVER
-
+    brief = Brief._make([*["x"] * 8, condition.NEVER, 0, condition.NEVER, 0])
+    look = history_of_tasks.Looks(lambda _name: brief, lambda _brief: "")
     monkeypatch.setattr(history_of_tasks, "MAX_REMOVED", 2)
     history = history_of_tasks.History()
-    history.observe(dict.fromkeys("abcd", "1"), "", outcome)
+    history.observe(dict.fromkeys("abcd", "1"), "", look)
     begin = history.token
     for left in ("abc", "ab", "a"):
-        history.observe(dict.fromkeys(left, "1"), "", outcome)
+        history.observe(dict.fromkeys(left, "1"), "", look)
     assert history.since(begin) is None
     assert history.since(history.token) is not None
 

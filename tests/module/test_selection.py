@@ -67,6 +67,29 @@ def test_many_are_chosen_by_a_filter(five: Node) -> None:
     assert five.action("run-tasks", {"verb": "stop", "filter": {}}).output["total"] == 4
 
 
+def test_exceptions_are_spared_and_who_saw_another_number_does_nothing(five: Node) -> None:
+    asked = {
+        "verb": "delete",
+        "filter": {"search": "one"},
+        "except": [{"localuser": "c", "task_id": "a0241w"}],
+    }
+    step = five.action("run-tasks", asked | {"expected": 3})
+    assert (step.exit_code, step.output[0]["error"]) == (1, "selection_changed")
+    assert len(five.store.names()) == 5
+    assert five.action("run-tasks", asked | {"expected": 2}).output["total"] == 2
+    assert [name[0] for name in five.store.names()] == list("bcd")
+
+
+def test_a_filter_sees_what_an_administrator_edited_a_moment_ago(five: Node) -> None:
+    ask(five, search="one")
+    env = five.paths.env("e_a0241w")
+    env.write_text(env.read_text().replace("one.example", "a.third.example"))
+    step = five.action(
+        "run-tasks", {"verb": "change", "filter": {"search": "one"}, "changes": {"cron": "2h"}}
+    )
+    assert step.output["total"] == 2
+
+
 def test_many_are_named_or_chosen_not_both_nor_neither(five: Node) -> None:
     tasks = [{"localuser": "a", "task_id": "a0241w"}]
     for data in ({"verb": "delete"}, {"verb": "delete", "tasks": tasks, "filter": {}}):

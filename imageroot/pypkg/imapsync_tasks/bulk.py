@@ -69,8 +69,18 @@ def _wanted(request: Json) -> list[Json]:
     if (given is None) == (chosen is None):
         raise RefusedError(Refusal("invalid_value", "tasks"))
     if isinstance(chosen, dict):
-        return listing.selected(Selection.of(chosen) or Selection())
+        return _chosen(request, Selection.of(chosen) or Selection())
     return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+
+
+def _chosen(request: Json, selection: Selection) -> list[Json]:
+    """Give who fits a filter and is no exception. RefusedError: whoever asked has seen another number."""
+    spared = request.get("except")
+    others = spared if isinstance(spared, list) else []
+    found = [one for one in listing.selected(selection) if one not in others]
+    if request.get("expected", len(found)) != len(found):
+        raise RefusedError(Refusal("selection_changed", "expected"))
+    return found
 
 
 def tasks_run(request: Json) -> Json:

@@ -37,7 +37,7 @@ def condition(state: State, progress: Json | None, result: Json | None) -> Condi
         return Condition(INTERRUPTED, percent(progress))
     if state.state == "queued":
         return Condition(WAITING)
-    return Condition(STOPPED if state.mark == STOPPED else _ended(result))
+    return Condition(STOPPED if state.mark == STOPPED else of_result(result))
 
 
 def percent(progress: Json | None) -> int | None:
@@ -50,7 +50,8 @@ def percent(progress: Json | None) -> int | None:
     return None
 
 
-def _ended(result: Json | None) -> str:
+def of_result(result: Json | None) -> str:
+    """Give how the last run ended; NEVER when there was none."""
     if result is None:
         return NEVER
     if result["error"] == PARKED:

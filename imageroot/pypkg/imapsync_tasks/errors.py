@@ -72,6 +72,7 @@ ERRORS: Final[dict[str, Kind]] = {
     "report_not_found": Kind(2, "task_id", "no run of this task has told of itself yet"),
     "project_not_found": Kind(2, "project", "there is no project of this name, or its file is damaged"),
     "project_in_use": Kind(1, "project", "tasks belong to the project"),
+    "selection_changed": Kind(1, "expected", "there are more or fewer such tasks by now: nothing was done"),
     "source_not_found": Kind(2, "source", "there is no source of this name, or its file is damaged"),
     "source_in_use": Kind(
         1, "source", "tasks use the source: they keep it, and their passwords stay with its server"

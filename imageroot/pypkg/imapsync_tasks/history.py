@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import files
+from imapsync_tasks import brief, files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from imapsync_tasks.brief import Brief
     from imapsync_tasks.errors import Json
 
 #: Removed tasks that are remembered; a reader that has missed more gets the whole list.
@@ -29,11 +31,18 @@ class DamagedHistoryError(ValueError):
 
 
 class Entry(NamedTuple):
-    """How a task looked, at which version it began to look so, and how its last run ended."""
+    """How a task looked, at which version it began to look so, and what it was in brief."""
 
     sign: str
     version: int
-    outcome: str
+    brief: Brief
+
+
+class Looks(NamedTuple):
+    """How to look closer: at a task in brief, and at what stands around it (its source, its project)."""
+
+    brief: Callable[[str], Brief]
+    around: Callable[[Brief], str]
 
 
 class History:
@@ -52,7 +61,7 @@ class History:
         self.looked_at = 0.0
         #: The signs of the tasks that ran.
         self.live: dict[str, str] = {}
-        #: Outcome -> tasks.
+        #: Condition -> tasks.
         self.counts: dict[str, int] = {}
         self._entries: dict[str, Entry] | None = {}
         self._body = b""
@@ -76,32 +85,28 @@ class History:
             return None
         return int(number) if self.floor <= int(number) <= self.version else None
 
-    def observe(self, signs: dict[str, str], queue: str, outcome: Callable[[str], str]) -> None:
-        """Take in how everything looks now.
-
-        `outcome` gives a word for a task that changed: how its last run ended.
-        """
+    def observe(self, signs: dict[str, str], queue: str, look: Looks, *, whole: bool = True) -> None:
+        """Take in how tasks look now; `whole`: all of them, so that others have gone."""
         version = self.version + 1
         known = self.entries
-        fresh = {
-            name: old
-            if (old := known.get(name)) and old.sign == sign
-            else Entry(sign, version, outcome(name))
-            for name, sign in signs.items()
-        }
-        gone = [name for name in known if name not in signs]
-        changed = bool(gone) or any(entry.version == version for entry in fresh.values())
+        fresh = {} if whole else dict(known)
+        for name, sign in signs.items():
+            old = known.get(name)
+            if old is None or old.sign != sign + look.around(old.brief):
+                now = look.brief(name)
+                old = Entry(sign + look.around(now), version, now)
+            fresh[name] = old
+        gone = [name for name in known if name not in fresh]
+        changed = bool(gone) or any(fresh[name].version == version for name in signs)
         if queue != self.queue:
             self.queue, self.queue_version, changed = queue, version, True
         self._entries = fresh
-        self.removed = {name: at for name, at in self.removed.items() if name not in signs}
+        self.removed = {name: at for name, at in self.removed.items() if name not in fresh}
         self.removed |= dict.fromkeys(gone, version)
         while len(self.removed) > MAX_REMOVED:
             self.floor = self.removed.pop(next(iter(self.removed)))
         self.version = version if changed else self.version
-        self.counts = {}
-        for entry in fresh.values():
-            self.counts[entry.outcome] = self.counts.get(entry.outcome, 0) + 1
+        self.counts = dict(Counter(entry.brief.condition for entry in fresh.values()))
 
     def write(self, path: Path) -> None:
         """Keep it."""
@@ -153,8 +158,8 @@ def _entries(body: bytes) -> dict[str, Entry]:
     entries = {}
     for name, value in found.items():
         match value:
-            case [str(sign), int(version), str(outcome)]:
-                entries[name] = Entry(sign, version, outcome)
+            case [str(sign), int(version), list(members)] if now := brief.from_json(members):
+                entries[name] = Entry(sign, version, now)
             case _:
                 raise DamagedHistoryError
     return entries

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from imapsync_tasks import mailserver, runtime, schedule, steps
-from imapsync_tasks.condition import condition
-from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
-from imapsync_tasks.fields import NEEDED
-from imapsync_tasks.live import Standing
+from imapsync_tasks import mailserver, runtime, steps, taskrow
+from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
+from imapsync_tasks.look import every, look
 from imapsync_tasks.selection import Selection
-from imapsync_tasks.store import Store
-from imapsync_tasks.task import FIELDS, Task, to_env
 
 if TYPE_CHECKING:
-    from imapsync_tasks.paths import Paths
+    from imapsync_tasks.errors import Json
 
 
 def list_tasks(request: Json) -> Json:
@@ -23,26 +19,36 @@ def list_tasks(request: Json) -> Json:
     store = steps.store()
     settings = steps.settings()
     users, reason = mailserver.mailboxes(store.paths, settings, refresh=request.get("refresh") is True)
-    with store.locked():
-        states = runtime.states(store.paths, store.names())
-        rows = [
-            row(store.paths, name, state, paused=settings.schedules_paused) for name, state in states.items()
-        ]
-    answer: Json = {**_mailboxes(users, reason), "schedules_paused": settings.schedules_paused}
     selection = Selection.of(request)
+    asked: Json = {}
     if selection is None:
-        return answer | {"user_properties": rows}
-    shown, total = selection.of_rows(rows)
-    return answer | {"user_properties": shown, "total": total}
+        names = store.names()
+    else:
+        seen = look(store, every)
+        found = selection.among(seen.briefs)
+        names = found.tasks
+        asked = {"total": found.total, "counts": found.counts, "version": seen.history.token}
+    with store.locked():
+        states = runtime.states(store.paths, [name for name in names if store.exists(name)])
+        told = [
+            taskrow.row(store.paths, name, state, paused=settings.schedules_paused)
+            for name, state in states.items()
+        ]
+    return {
+        **_mailboxes(users, reason),
+        "schedules_paused": settings.schedules_paused,
+        "user_properties": told,
+        **asked,
+    }
 
 
 def selected(selection: Selection) -> list[Json]:
-    """Give `localuser` and `task_id` of the tasks that fit."""
-    store = steps.store()
-    with store.locked():
-        states = runtime.states(store.paths, store.names())
-        rows = [row(store.paths, name, state, paused=False) for name, state in states.items()]
-    return [{key: one[key] for key in ("localuser", "task_id")} for one in selection.of_rows(rows)[0]]
+    """Give `localuser` and `task_id` of the tasks that fit now."""
+    briefs = look(steps.store(), every, whole=True).briefs
+    return [
+        {"localuser": briefs[name].localuser, "task_id": briefs[name].task_id}
+        for name in selection.among(briefs).tasks
+    ]
 
 
 def list_mailboxes(request: Json) -> Json:
@@ -52,19 +58,6 @@ def list_mailboxes(request: Json) -> Json:
         store.paths, steps.settings(), refresh=request.get("refresh") is True
     )
     return _mailboxes(users, reason)
-
-
-def row(paths: Paths, name: str, state: runtime.State, *, paused: bool) -> Json:
-    """Give one task as list-tasks gives it; `paused`: schedules wait for an admin."""
-    store = Store(paths)
-    try:
-        fields = _fields(store.load(name)) | {"error": None}
-    except (TaskFileError, NoSuchTaskError) as error:
-        fields = _unreadable(*store.identity(name)) | {"error": str(error)}
-    scheduled: Json = {"schedule_paused": paused and bool(fields["cron"]), "live": None}
-    if fields["cron"] == schedule.LIVE:
-        scheduled["live"] = (state.standing or Standing()).as_json()
-    return fields | _life(paths, name, state) | scheduled
 
 
 def facts(_request: Json) -> Json:
@@ -87,53 +80,8 @@ def facts(_request: Json) -> Json:
     }
 
 
-#: Members that are a key of the file as it stands there.
-_RAW: Final = ("DELETEFOLDER", "EXCLUDE", "EXPUNGE_REMOTE", "FOLDER_INBOX")
-
-
 def _mailboxes(users: list[str], reason: str | None) -> Json:
     return {
         "enabled_mailboxes": [{"name": user, "label": user, "value": user} for user in users],
         "mailboxes_error": reason,
-    }
-
-
-def _fields(task: Task) -> Json:
-    raw = to_env(task)
-    return (
-        {name: getattr(task, name) for name in FIELDS}
-        | {key.lower(): raw[key] for key in _RAW}
-        | {"remoteport": str(task.remoteport), "remotepassword": ""}
-    )
-
-
-def _unreadable(localuser: str, task_id: str) -> Json:
-    """Give the row of a task whose file cannot be read: who it is, and neutral values."""
-    neutral = {name: "" if field.column is NEEDED else field.column for name, field in FIELDS.items()}
-    who = {"localuser": _shown(localuser), "task_id": _shown(task_id)}
-    return neutral | {key.lower(): "" for key in _RAW} | {"remotepassword": ""} | who
-
-
-def _shown(name: str) -> str:
-    """Give a part of a file's name as text, whatever its bytes are."""
-    return name.encode("utf-8", "replace").decode()
-
-
-def _life(paths: Paths, name: str, state: runtime.State) -> Json:
-    result = runtime.result(paths, name)
-    begun = state.state == runtime.RUNNING or state.mark
-    progress = runtime.progress(paths, name) if begun else None
-    word, percent = condition(state, progress, result)
-    return {
-        "condition": word,
-        "interrupted_percent": percent,
-        "service_running": state.state == runtime.RUNNING,
-        "state": state.state,
-        "queue_position": state.position,
-        "progress": progress if state.state == runtime.RUNNING else None,
-        "result": result,
-        "last_sync_timestamp": int(float(str(result["started_at"]))) if result else None,
-        "last_sync_exit_code": int(str(result["exit_code"])) if result else None,
-        "verified": runtime.verified(paths, name),
-        "has_log": paths.log(name).exists(),
     }

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import condition, listing, queue, runtime, sourceactions, steps
+from imapsync_tasks import condition, queue, runtime, sourceactions, steps, taskrow
 from imapsync_tasks.selection import CONDITIONS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Instance:
         paths = self._store.paths
         with self._store.locked():
             states = runtime.states(paths, self._store.names())
-            rows = [listing.row(paths, name, state, paused=False) for name, state in states.items()]
+            rows = [taskrow.row(paths, name, state, paused=False) for name, state in states.items()]
             due = [entry.due for entry in queue.read(paths) if 0 < entry.due <= now]
         ended = [row["result"] for row in rows if isinstance(row["result"], dict)]
         words = Counter(str(row["condition"]) for row in rows)

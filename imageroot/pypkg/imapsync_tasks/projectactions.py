@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 from imapsync_tasks import (
     container,
     instance,
-    listing,
     overview,
     projects,
     projectstore,
     rules,
     runtime,
     steps,
+    taskrow,
 )
 from imapsync_tasks.errors import Json, Refusal, RefusedError
 from imapsync_tasks.projects import Project
@@ -113,7 +113,7 @@ def whole(name: str) -> Json:
     with store.locked():
         project = projectstore.needed(store.paths, name)
         states = runtime.states(store.paths, projectstore.members(store, name))
-        rows = [listing.row(store.paths, task, state, paused=False) for task, state in states.items()]
+        rows = [taskrow.row(store.paths, task, state, paused=False) for task, state in states.items()]
         audits = [runtime.audit(store.paths, task) for task in states]
         histories = [runtime.history(store.paths, task) for task in states]
     parts = [

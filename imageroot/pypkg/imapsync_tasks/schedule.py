@@ -136,6 +136,13 @@ def _template(fields: tuple[str, ...], variable: str, mail_host: str) -> str:
     return str(table.render()).replace("\n\n", "\n").lstrip("\n")
 
 
+def period_min(text: str) -> float:
+    """Give how often a schedule starts its task, in minutes, for an order; once and by hand come last."""
+    if not text or timetable.once(text):
+        return 1e6 if text else float("inf")
+    return 0.0 if text == LIVE else timetable.period_min(text)
+
+
 def delay_s(task_name: str) -> int:
     """Give how many seconds a scheduled start of this task waits: stable, spread, below SPREAD_S."""
     return zlib.crc32(task_name.encode()) % SPREAD_S

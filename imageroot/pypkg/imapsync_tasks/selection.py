@@ -1,14 +1,16 @@
-"""Some of the tasks: those that a search and a condition fit, in an order, a page of them. Pure."""
+"""Some of the tasks: those that a search and filters fit, in an order, a page of them. Pure."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import condition
+from imapsync_tasks import condition, schedule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Mapping
 
+    from imapsync_tasks.brief import Brief
     from imapsync_tasks.errors import Json
 
 #: Members that a search looks through.
@@ -18,17 +20,39 @@ CONDITIONS: Final = (
     *(condition.RUNNING, condition.SERVER, condition.WAITING, condition.INTERRUPTED),
     *(condition.FAILED, condition.PROBLEMS, condition.STOPPED, condition.DONE, condition.NEVER),
 )
-#: Members by which tasks can be ordered.
-SORTABLE: Final = (*_SEARCHED, "foldersynchronization", "condition", "last_sync_timestamp")
+#: Ends of a run: what wants to be looked at first.
+_RESULTS: Final = (condition.FAILED, condition.SERVER, condition.PROBLEMS, condition.NEVER, condition.DONE)
 #: Tasks of a page when none says so.
 _LENGTH: Final = 100
+
+
+def _text(name: str) -> Callable[[Brief], str]:
+    return lambda brief: str(getattr(brief, name)).casefold()
+
+
+#: Members by which tasks can be ordered -> what is compared.
+SORTABLE: Final[dict[str, Callable[[Brief], object]]] = {
+    **{name: _text(name) for name in (*_SEARCHED, "foldersynchronization")},
+    "cron": lambda brief: schedule.period_min(brief.cron),
+    "condition": lambda brief: CONDITIONS.index(brief.condition),
+    "result": lambda brief: (_RESULTS.index(brief.result), -brief.ended_at),
+    "last_sync_timestamp": lambda brief: brief.last_sync_timestamp,
+}
+
+
+class Found(NamedTuple):
+    """Names of the page's tasks in their order, how many fit in all, and how many would of each condition."""
+
+    tasks: list[str]
+    total: int
+    counts: dict[str, int]
 
 
 class Selection(NamedTuple):
     """What is asked for. Empty texts and page 0 ask for everything."""
 
     search: str = ""
-    condition: str = ""
+    condition: str | list[str] = ""
     project: str = ""
     sort: str = ""
     descending: bool = False
@@ -45,30 +69,28 @@ class Selection(NamedTuple):
             given.setdefault("page", 1)
         return cls(**given)  # type: ignore[arg-type]  # the schema has judged them
 
-    def fits(self, row: Json) -> bool:
-        """Tell whether a task of list-tasks is meant: each word of the search is somewhere in it."""
-        if self.condition and row["condition"] != self.condition:
-            return False
-        if self.project and row["project"] != self.project:
-            return False
-        text = "\n".join(str(row[name]) for name in _SEARCHED).casefold()
-        return all(word in text for word in self.search.casefold().split())
-
-    def of_rows(self, rows: Iterable[Json]) -> tuple[list[Json], int]:
-        """Give the tasks of the page, and how many fit in all."""
-        found = [row for row in rows if self.fits(row)]
+    def among(self, briefs: Mapping[str, Brief]) -> Found:
+        """Give those of these tasks that are asked for: each word of the search is somewhere in a task."""
+        words = self.search.casefold().split()
+        near = {
+            name: brief
+            for name, brief in briefs.items()
+            if (not self.project or brief.project == self.project) and _has(brief, words)
+        }
+        wanted = [self.condition] if isinstance(self.condition, str) else self.condition
+        fits = [name for name, brief in near.items() if not self.condition or brief.condition in wanted]
         if self.sort:
-            found.sort(key=self._value, reverse=self.descending)
-        total = len(found)
+            value = SORTABLE[self.sort]
+            order = {name: (value(near[name]), near[name].localuser, near[name].task_id) for name in fits}
+            fits.sort(key=order.__getitem__, reverse=self.descending)
         begin = (self.page - 1) * self.length
-        return (found[begin : begin + self.length] if self.page else found), total
+        shown = fits[begin : begin + self.length] if self.page else fits
+        counts = Counter(brief.condition for brief in near.values())
+        return Found(shown, len(fits), {word: counts[word] for word in CONDITIONS})
 
-    def _value(self, row: Json) -> tuple[str | int, str, str]:
-        value = row[self.sort]
-        if self.sort == "condition":
-            value = CONDITIONS.index(str(value))
-        elif self.sort == "last_sync_timestamp":
-            value = value if isinstance(value, int) else 0
-        else:
-            value = str(value).casefold()
-        return value, str(row["localuser"]), str(row["task_id"])
+
+def _has(brief: Brief, words: list[str]) -> bool:
+    if not words:
+        return True
+    text = "\n".join(getattr(brief, name) for name in _SEARCHED).casefold()
+    return all(word in text for word in words)

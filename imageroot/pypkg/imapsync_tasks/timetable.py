@@ -69,6 +69,16 @@ def fields(text: str) -> list[str] | None:
     ]
 
 
+def period_min(text: str) -> float:
+    """Give how often a weekly schedule or an interval comes, in minutes; by days: on average of a week."""
+    found = re.fullmatch(_WEEKLY, text)
+    if not found:
+        return float("inf")
+    if found["at"]:
+        return 24 * 60 * len(DAYS) / len(_days(found["days"]))
+    return float(int(found["step"]) * (1 if found["unit"] == "m" else 60))
+
+
 def _windows(begin: int, end: int, stride: int, days: list[int]) -> list[tuple[str, list[int]]]:
     """Give the hours of a window and their days: those before midnight, and those after it, a day later."""
     last = end if end > begin else end + _HOURS
