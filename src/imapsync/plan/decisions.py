@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.identity import UNIDENTIFIED
-from imapsync.plan.match import NONE, duplicate_rows, twins
+from imapsync.plan.match import NONE, duplicate_rows, is_gone, twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
@@ -35,19 +35,23 @@ class Rows(NamedTuple):
 class FolderPlan(NamedTuple):
     """What follows from the comparison of a folder pair: made once, then carried out.
 
-    copy: the messages to be copied. floor: the UID from which on everything in the destination folder is
-    newer than the comparison. found: source UIDs, and destination UIDs, of selected messages that are there.
-    found_as: digests and sizes of those source messages.
-    twins: source UIDs of duplicates, and of what they are duplicates of. duplicates: what is to be recorded
-    of them once it is known that these have a copy. crossing: rows of messages that another folder has
-    brought. ours: source UIDs that we have marked as deleted. flags: changes of flags on copies. flag_rows,
-    pairs: source UIDs and numbers of flags, and pairs, to be recorded once the copies have their flags.
-    doomed: destination UIDs to be deleted. beside: those of them that are extra beside copies of equal
-    identity -> these copies. lost: how many copies vanished together with their originals, or with what was
-    recorded of them. known: whether the journal knew the folder pair, and its UIDs are what they were.
+    copy: the messages to be copied. left, unread: source UIDs of those of them that were gone, or that their
+    server did not give, when their contents were to tell whether they have a copy: they are left for the next
+    run. floor: the UID from which on everything in the destination folder is newer than the comparison.
+    found: source UIDs, and destination UIDs, of selected messages that are there. found_as: digests and sizes
+    of those source messages. twins: source UIDs of duplicates, and of what they are duplicates of.
+    duplicates: what is to be recorded of them once it is known that these have a copy. crossing: rows of
+    messages that another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes
+    of flags on copies. flag_rows, pairs: source UIDs and numbers of flags, and pairs, to be recorded once the
+    copies have their flags. doomed: destination UIDs to be deleted. beside: those of them that are extra
+    beside copies of equal identity -> these copies. lost: how many copies vanished together with their
+    originals, or with what was recorded of them. known: whether the journal knew the folder pair, and its
+    UIDs are what they were.
     """
 
     copy: Rows = Rows(array("I"), array("Q"), array("Q"))
+    left: Collection[int] = frozenset()
+    unread: Collection[int] = frozenset()
     floor: int = 1
     found: tuple[array[int], array[int]] = (array("I"), array("I"))
     found_as: tuple[array[int], array[int]] = (array("Q"), array("Q"))
@@ -233,10 +237,14 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
     selected = [row for row in paired if source.uids[row] not in source.excluded]
     copies = [destination.uids[matching.partner[row]] for row in selected]
     rows, crossing = _without_crossing(source, matching.missing, case.crossing)
+    copy = _rows(source, rows)
+    gone = {uid for uid in source.contents if is_gone(source, uid)}
     exact = case.translator is not None and source.flags and destination.flags
     extra = doomed(case.rules, case.facts, compared, case.moved, case.identities)
     return FolderPlan(
-        copy=_rows(source, rows),
+        copy=copy,
+        left=gone.intersection(copy.uids) if gone else gone,
+        unread=source.unread.intersection(copy.uids) if source.unread else source.unread,
         floor=case.floor,
         found=(array("I", [source.uids[row] for row in selected]), array("I", copies)),
         found_as=(

@@ -50,7 +50,8 @@ class MessageIndex:
     uids, digests (`identity`), sizes (bytes, as the server says), flags (numbers of `flag_table`) and dates
     (internal dates, epoch seconds) run in parallel; columns that were not asked for stay empty. excluded:
     UIDs that are known but not selected for copying. contents: UID -> digest of the whole message, for the
-    few that nothing else tells apart. dropped: UIDs that stand in no column, because they are not selected
+    few that nothing else tells apart. unread: UIDs whose contents the server did not give though it lists
+    them. dropped: UIDs that stand in no column, because they are not selected
     and nobody needs to know more of them.
     """
 
@@ -66,6 +67,7 @@ class MessageIndex:
         "flags",
         "sizes",
         "uids",
+        "unread",
     )
 
     def __init__(self, flag_table: FlagTable | None = None) -> None:
@@ -76,6 +78,7 @@ class MessageIndex:
         self.flags = array("I")
         self.excluded: set[int] = set()
         self.contents: dict[int, int] = {}
+        self.unread: set[int] = set()
         self.dropped = array("I")
         self._highest = 0
         self._known: set[int] | None = None
@@ -117,6 +120,7 @@ class MessageIndex:
         kept = MessageIndex(self.flag_table)
         kept.excluded = self.excluded
         kept.contents = self.contents
+        kept.unread = self.unread
         kept.dropped = self.dropped
         kept._highest = self._highest
         for row, uid in enumerate(self.uids):

@@ -120,6 +120,11 @@ def unlike_any(uid: int, *, source: bool) -> int:
     return (1 << 63) | (uid << 1) | source
 
 
+def is_gone(source: MessageIndex, uid: int) -> bool:
+    """Tell whether a source message was gone before its content could be read."""
+    return source.contents.get(uid) == unlike_any(uid, source=True)
+
+
 def unclear_arrivals(
     source: MessageIndex, destination: MessageIndex, unsure: Collection[int]
 ) -> tuple[list[int], list[int]]:

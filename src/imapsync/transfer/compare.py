@@ -15,12 +15,12 @@ from imapsync.account.seen import FolderReplaced, numbers_of
 from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
 from imapsync.plan.decisions import NOTHING
 from imapsync.report import events
-from imapsync.report.events import Phase
-from imapsync.terms import Reason
+from imapsync.report.events import Phase, Skip
+from imapsync.terms import Reason, Side
 from imapsync.transfer import telling
 from imapsync.transfer.copylist import WAITING
 from imapsync.transfer.delta import DeltaComparison
-from imapsync.transfer.failures import message_failed
+from imapsync.transfer.failures import message_failed, message_skipped
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.job import Standing
 from imapsync.transfer.planning import Kept, wishes_of
@@ -88,6 +88,7 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
             telling.abandon(run, job)
             run.problem(error, f"folder {job.name} cannot be compared", folder=job.name, reason=Reason.SELECT)
         if not job.finished:
+            _leave_unread(run, job)
             _refuse_doubles(run, job)
             check_ceiling(run, job)
             working.append(job)
@@ -155,6 +156,24 @@ def _our_marks(run: Run, job: FolderJob, record: FolderRecord) -> frozenset[int]
     """Give the source UIDs that we have marked as deleted, if they are still those messages'."""
     same = job.source.numbers.uidvalidity == record.source.uidvalidity
     return frozenset(run.journal.marked(record.id)) if same and run.journal is not None else frozenset()
+
+
+def _leave_unread(run: Run, job: FolderJob) -> None:
+    """Make no copy of what nobody could hold against what lies there; the next run may.
+
+    It may be on the destination already; what its server gives the next time makes a second one.
+    """
+    plan, rows = job.plan, job.copying
+    if not plan.left and not plan.unread:
+        return
+    gone = [row for row in rows.rows(WAITING) if rows.uids[row] in plan.left]
+    if gone:
+        rows.vanished += len(gone)
+        message_skipped(run, job, gone, Skip.VANISHED)
+    for row in rows.rows(WAITING):
+        if rows.uids[row] in plan.unread:
+            text = "the server does not give the message, which has to be compared with others"
+            message_failed(run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
 
 
 def _refuse_doubles(run: Run, job: FolderJob) -> None:

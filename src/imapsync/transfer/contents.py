@@ -10,7 +10,7 @@ import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts, unlike_any
+from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts, is_gone, unlike_any
 from imapsync.plan.specialuse import is_for_drafts
 from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.terms import Side
@@ -145,9 +145,7 @@ async def tell_apart(
 
 async def _read_in_place(run: Run, job: FolderJob, source: MessageIndex, known: Mapping[int, int]) -> None:
     """Read the copies of known originals that left before they could be read."""
-    left = {
-        copy: uid for uid, copy in known.items() if source.contents.get(uid) == unlike_any(uid, source=True)
-    }
+    left = {copy: uid for uid, copy in known.items() if is_gone(source, uid)}
     if left and not run.settings.content.changes:
         folder = await run.destination.opened(job.destination)
         copies = await read_contents(folder, left, run.identity)
@@ -171,11 +169,9 @@ async def _read_both(run: Run, job: FolderJob, sides: Sides, uids: tuple[list[in
     here = [uid for uid in uids[0] if uid not in source.contents]
     there = [uid for uid in uids[1] if uid not in destination.contents]
     if here:
-        folder = await run.source.opened(job.source)
-        source.contents.update(await _read_if_there(folder, here, run.identity))
+        await _read_if_there(await run.source.opened(job.source), here, run.identity, source)
     if there:
-        folder = await run.destination.opened(job.destination)
-        destination.contents.update(await _read_if_there(folder, there, run.identity))
+        await _read_if_there(await run.destination.opened(job.destination), there, run.identity, destination)
     if here and run.settings.content.changes:
         copies = set(destination.contents.values())
         unlike = [uid for uid in here if source.contents.get(uid) not in copies]
@@ -184,16 +180,18 @@ async def _read_both(run: Run, job: FolderJob, sides: Sides, uids: tuple[list[in
             source.contents.update((uid, content) for uid, content in changed.items() if content in copies)
 
 
-async def _read_if_there(folder: OpenFolder, uids: list[int], identity: Identity) -> dict[int, int]:
-    """Read contents; a message that is no longer there is like no other."""
-    contents = await read_contents(folder, uids, identity)
-    unread = [uid for uid in uids if uid not in contents]
+async def _read_if_there(
+    folder: OpenFolder, uids: list[int], identity: Identity, index: MessageIndex
+) -> None:
+    """Read contents into an index; a message that is no longer there is like no other."""
+    index.contents.update(await read_contents(folder, uids, identity))
+    unread = {uid for uid in uids if uid not in index.contents}
     if unread:
         with contextlib.suppress(CommandRefused):
             there = set(await folder.uids())
             source = folder.side is Side.SOURCE
-            contents.update((uid, unlike_any(uid, source=source)) for uid in unread if uid not in there)
-    return contents
+            index.contents.update((uid, unlike_any(uid, source=source)) for uid in unread - there)
+        index.unread |= unread - index.contents.keys()
 
 
 def _all_alike(sides: Sides, found: Doubts, sample: set[int]) -> bool:

@@ -24,7 +24,7 @@ from imapsync.plan.decisions import (
 )
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
-from imapsync.plan.match import PairingRules, match
+from imapsync.plan.match import PairingRules, match, unlike_any
 from imapsync.plan.rules import DeletionRules, FlagRules
 
 if TYPE_CHECKING:
@@ -176,6 +176,16 @@ def test_a_folder_plan_follows_from_the_matching(
     assert [*plan.doomed] == doomed_uids
     assert [*plan.crossing] == crossing
     assert (plan.floor, plan.ours, plan.flags, [*plan.flag_rows]) == (7, {1}, {}, [])
+
+
+def test_what_nobody_could_compare_is_left_for_the_next_run() -> None:
+    source, destination = index_of([(A, 1), (B, 1), (C, 1)]), index_of([(A, 1), (B, 1)])
+    source.contents[1] = unlike_any(1, source=True)
+    source.unread.add(2)
+    destination.contents.update({1: 77, 2: 88})
+    plan = decide(compared(source, destination), Case(DeletionRules()))
+    assert [*plan.copy.uids] == [1, 2, 3]
+    assert (plan.left, plan.unread) == ({1}, {2})
 
 
 def test_what_is_not_selected_is_neither_copied_nor_found() -> None:

@@ -732,6 +732,18 @@ ALONE = Options(journal=False)
             ),
             id="the first of two duplicates leaves, and the run is killed before it is done",
         ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, Options(journal=False, delete1=True)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "keep_copy"),
+                    Event(2, 7, "edit"),
+                    Event(2, 11, "restore"),
+                ],
+            ),
+            id="a message is gone when it is compared and there again when it is copied",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.engine.rules.stopping import StopBefore
+from tests.servers.commands import Watch
 
 if TYPE_CHECKING:
     from tests.engine.rules.world import World
@@ -131,3 +133,26 @@ def test_a_duplicate_whose_first_left_before_a_kill_is_copied_beside_one_that_lo
     assert watch.stopped_at is not None
     world.good()
     assert world.names(2) == ["m1:one version", "m1:two version", "m2"]
+
+
+class PassesOverWhatIsCompared(Watch):
+    """Lets host1 give nothing when it is asked for whole messages, until they are to be copied."""
+
+    def rewritten(self, step: Step, raw: bytes) -> bytes:
+        whole = b" (UID BODY.PEEK[])"
+        return re.sub(rb"FETCH \S+" + re.escape(whole), b"FETCH 999" + whole, raw) if step.side == 1 else raw
+
+
+@pytest.mark.parametrize("state", [True, False], ids=["state", "nostate"])
+def test_a_message_that_could_not_be_compared_is_not_copied_beside_its_copy(
+    world: World, state: bool
+) -> None:
+    world.deliver(1, "INBOX", 1, 2)
+    world.deliver(2, "INBOX", 1)
+    ran = world.run("--delete1", state=state, watch=PassesOverWhatIsCompared())
+    assert world.names(2) == ["m1", "m2"]
+    assert ran.code != 0
+    assert world.names(1) == ["m1"]
+    world.good("--delete1", state=state)
+    assert world.names(2) == ["m1", "m2"]
+    assert world.names(1) == []

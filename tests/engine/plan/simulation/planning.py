@@ -5,11 +5,11 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING
 
-from tests.engine.plan.simulation.job import Row
+from tests.engine.plan.simulation.job import SKIPPED, Row
 
 from imapsync.plan.changes import without_our_marks
 from imapsync.plan.decisions import Compared, FolderFacts, beside, doomed, exact_flags
-from imapsync.plan.match import twins
+from imapsync.plan.match import is_gone, twins
 from imapsync.terms import Copy, Pair
 
 if TYPE_CHECKING:
@@ -155,3 +155,7 @@ def _note_found(job: Job, compared: Compared, paired: Iterable[int]) -> None:
 def _plan_rows(job: Job, source: MessageIndex, rows: Iterable[int]) -> None:
     digests = source.digests
     job.rows = [Row(source.uids[row], digests[row] if digests else 0, source.sizes[row]) for row in rows]
+    for row in job.rows:
+        if is_gone(source, row.uid):
+            job.vanished += 1
+            row.state = SKIPPED
