@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.measure import run
+from tests.engine import measuring
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,8 @@ def imapsync(folder: Path, *options: str, limit_s: int = 60) -> Ran:
         str(Path(sys.executable).with_name("imapsync")), *options,
         "--nolog", "--report", str(report), "--pidfile", str(folder / "pid"),
     )  # fmt: skip
-    cost = run(words, log=log, limit_s=limit_s)
+    measured = measuring.variables()
+    cost = run(words, log=log, limit_s=limit_s, env=measured)
     output = log.read_text(errors="replace")
     assert not cost.timed_out, f"still running after {limit_s} s:\n{output[-4000:]}"
     return Ran(
@@ -56,5 +58,5 @@ def imapsync(folder: Path, *options: str, limit_s: int = 60) -> Ran:
         output=output,
         report=json.loads(report.read_text()) if report.exists() else {},
         seconds=cost.wall_s,
-        peak_mib=cost.peak_mib,
+        peak_mib=cost.peak_mib - (measuring.COSTS_MIB if measured else 0),
     )

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.engine import measuring
 from tests.servers.base import DEFAULT_PASSWORD
 from tests.servers.client import NewMessage
 
@@ -139,7 +140,12 @@ class World:
             text=True,
             errors="replace",
             timeout=60,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(self.folder), "TMPDIR": str(self.folder)},
+            env={
+                "PATH": "/usr/bin:/bin",
+                "HOME": str(self.folder),
+                "TMPDIR": str(self.folder),
+                **measuring.variables(),
+            },
             check=False,
         )
         return Done(done.returncode, done.stdout + done.stderr)
