@@ -203,6 +203,8 @@ complete -c imapsync -l exitwhenover -x -d 'Stop once this many bytes were copie
 complete -c imapsync -l errorsmax -x -d 'Stop once this many errors happened.'
 complete -c imapsync -l sievedelivery2 -d 'Run the user\'s active Sieve script of host2 on the messages that were copied (FILTER=SIEVE), then expunge what it moved away.'
 complete -c imapsync -l nosievedelivery2 -d 'The opposite of --sievedelivery2.'
+complete -c imapsync -l lmtp2 -x -d 'Deliver what goes into host2\'s INBOX by LMTP to this HOST or HOST:PORT (24), as mail from outside is, in place of appending it: the user\'s Sieve script runs as a whole.'
+complete -c imapsync -l lmtpuser2 -x -d 'The recipient of --lmtp2.'
 complete -c imapsync -l syncacls -d 'Copy the access control lists of the folders.'
 complete -c imapsync -l nosyncacls -d 'The opposite of --syncacls.'
 complete -c imapsync -l id -d 'Tell the servers our name and version by the ID command, and ask for theirs.'

@@ -52,6 +52,7 @@ class Reason(enum.StrEnum):
     VIRUS = "virus"
     TOO_BIG = "too_big"
     FILTER = "filter"
+    DELIVERY = "delivery"
     TRANSFORM = "transform"
     TRANSFER_EXCEEDED = "transfer_exceeded"
     BRAKE_SOURCE_EMPTY = "brake_source_empty"

@@ -36,7 +36,7 @@ state_dir = {directory}/state
 instance_name = {name}
 log_path = {directory}/server.log
 listen = {host}
-protocols = imap
+protocols = imap{lmtp}
 mail_location = {mail_location}
 mail_uid = {uid}
 mail_gid = {uid}
@@ -80,6 +80,7 @@ service imap-login {{
   }}
   process_min_avail = 1
 }}
+{lmtp_service}
 service anvil {{
   chroot =
   {penalty}
@@ -96,6 +97,19 @@ plugin {{
 {quota}
 }}
 {extra_config}
+"""
+
+_LMTP = """
+service lmtp {{
+  inet_listener lmtp {{
+    port = {port}
+  }}
+}}
+protocol lmtp {{
+  mail_plugins = $mail_plugins sieve
+  postmaster_address = postmaster@example.org
+  hostname = mail.example.org
+}}
 """
 
 
@@ -124,6 +138,7 @@ class Dovecot(ImapServer):
     without: capabilities that it does not announce. announce: further ones, such as "LITERAL-". separator,
     prefix: of the private namespace. store: "maildir", "sdbox" or "mdbox". tls: False: no TLS at all.
     required: no plaintext passwords before TLS. certificate: its own is made when None. sieve: FILTER=SIEVE.
+    lmtp: take deliveries on lmtp_port, and run the users' Sieve scripts on them.
     quota_kib, quota_messages: limits a user, 0 for none. special_use: {"Sent": r"\Sent"}. penalty: keep
     Dovecot's growing delay after failed logins (off: tests are fast). extra_config: appended to the
     configuration. tokens: take access tokens of tests.servers.oauth. host: Dovecot takes clients from its own
@@ -145,6 +160,7 @@ class Dovecot(ImapServer):
         required: bool = False,
         certificate: Certificate | None = None,
         sieve: bool = False,
+        lmtp: bool = False,
         quota_kib: int = 0,
         quota_messages: int = 0,
         special_use: Mapping[str, str] | None = None,
@@ -169,6 +185,8 @@ class Dovecot(ImapServer):
         self.required = required
         self.certificate = certificate
         self.sieve = sieve
+        self.lmtp = lmtp
+        self.lmtp_port = 0
         self.quota_kib = quota_kib
         self.quota_messages = quota_messages
         self.special_use = dict(special_use or {})
@@ -197,6 +215,8 @@ class Dovecot(ImapServer):
         self.port = self.port or free_port(self.host)
         if self.tls:
             self.tls_port = self.tls_port or free_port(self.host)
+        if self.lmtp:
+            self.lmtp_port = self.lmtp_port or free_port(self.host)
         self.config_path.write_text(self._configuration())
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "TERM", "dovecot", "-F", "-c", str(self.config_path)],
@@ -276,6 +296,8 @@ class Dovecot(ImapServer):
                 "sdbox": "sdbox:~/sdbox",
                 "mdbox": "mdbox:~/mdbox",
             }[self.store],
+            lmtp=" lmtp" if self.lmtp else "",
+            lmtp_service=_LMTP.format(port=self.lmtp_port) if self.lmtp else "",
             uid=MAIL_UID,
             max_connections=self.max_connections,
             failure_delay="2 secs" if self.penalty else "0",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from imapsync.cli import sides
 from imapsync.cli.cache import state_path
+from imapsync.cli.delivery import delivery_of
 from imapsync.cli.errors import UsageError
 from imapsync.cli.retry import retry_of
 from imapsync.terms import Side
@@ -50,6 +51,7 @@ def settings(
     source = sides.endpoint(options, 1, home)
     destination = sides.endpoint(options, 2, home) if 2 in wanted else None
     rules = _Rules(options)
+    state = state_path(options) if mode in (Mode.SYNC, Mode.VERIFY) else options.text("state")
     wanted_run = Settings(
         source=source,
         destination=destination,
@@ -69,9 +71,10 @@ def settings(
         limits=rules.limits(),
         sizes_at_start=options.flag("foldersizes", default=True) or mode is Mode.SIZES,
         sizes_at_end=options.flag("foldersizesatend", default=options.flag("foldersizes", default=True)),
-        state=state_path(options) if mode in (Mode.SYNC, Mode.VERIFY) else options.text("state"),
+        state=state,
         state_hosts=(options.text("statehost1"), options.text("statehost2")),
         sieve_delivery=options.flag("sievedelivery2"),
+        delivery=delivery_of(options, destination, remembers=state is not None),
         provider=_provider(options),
         report_to=tuple(
             side

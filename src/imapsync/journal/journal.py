@@ -465,6 +465,31 @@ class Journal:
                 ((folder, uid) for uid in destination_uids),
             )
 
+    # -- handed to the user's local delivery
+
+    def delivery(self, message: int) -> bool | None:
+        """Tell whether the delivery of a message was answered; None when none was begun.
+
+        message: a digest of who it is and what it says.
+        """
+        with self._told():
+            row = self._connection.execute(
+                "SELECT answered FROM delivery WHERE message=?", (_signed(message),)
+            ).fetchone()
+            return None if row is None else bool(row[0])
+
+    def note_delivery(self, message: int, *, answered: bool) -> None:
+        """Note before it is done that a message is delivered, and after it that it was."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO delivery VALUES (?, ?)", (_signed(message), int(answered))
+            )
+
+    def forget_delivery(self, message: int) -> None:
+        """Note that a message was refused."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM delivery WHERE message=?", (_signed(message),))
+
     # -- flags
 
     def flags_number(self, flags: tuple[bytes, ...]) -> int:

@@ -99,6 +99,10 @@ CREATE TABLE IF NOT EXISTS believed (
     source_uid INTEGER NOT NULL,
     PRIMARY KEY (folder, source_uid)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS delivery (
+    message INTEGER PRIMARY KEY,
+    answered INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 """
 #: From version 1 to 2. Whether somebody had seen a copy before it went was not recorded, so what is gone is
 #: no proof: `Copy.KEPT`.

@@ -306,10 +306,7 @@ def _pair_other_sizes(
     """
     free = so_far.extra
     by_content = _Chains(
-        (
-            _mixed(destination.digests[row], destination.contents.get(destination.uids[row], 0))
-            for row in free
-        ),
+        (mixed(destination.digests[row], destination.contents.get(destination.uids[row], 0)) for row in free),
         free,
     )
     missing = array("I")
@@ -317,7 +314,7 @@ def _pair_other_sizes(
         content = source.contents.get(source.uids[row], 0)
         found = NONE
         if content or sizes_differ:
-            found = by_content.pop(_mixed(source.digests[row], content))
+            found = by_content.pop(mixed(source.digests[row], content))
         if found == NONE:
             missing.append(row)
         else:
@@ -339,11 +336,12 @@ def _exact_keys(index: MessageIndex) -> list[int]:
     keys = _keys(index)
     if index.contents:
         contents = index.contents
-        keys = [_mixed(key, contents.get(uid, 0)) for key, uid in zip(keys, index.uids, strict=True)]
+        keys = [mixed(key, contents.get(uid, 0)) for key, uid in zip(keys, index.uids, strict=True)]
     return keys
 
 
-def _mixed(key: int, content: int) -> int:
+def mixed(key: int, content: int) -> int:
+    """Give one number for an identity and what a message says."""
     return (key ^ (content * _SIZE_FACTOR)) & _MASK
 
 

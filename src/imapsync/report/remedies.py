@@ -82,6 +82,10 @@ REMEDIES: dict[Reason, tuple[str, str]] = {
     ),
     Reason.TOO_BIG: ("raise_size_limit", "Raise the largest message size of the destination server."),
     Reason.FILTER: ("check_sieve", "Check the user's Sieve script."),
+    Reason.DELIVERY: (
+        "check_delivery",
+        "Look at what the LMTP service answered; the message stays on host1 and is tried again.",
+    ),
     Reason.TRANSFORM: ("check_pattern", "Check the pattern or command that changes messages."),
     Reason.TRANSFER_EXCEEDED: ("run_again", "Run again to copy the rest."),
     Reason.BRAKE_SOURCE_EMPTY: (

@@ -206,7 +206,7 @@ async def _secure(link: Link, endpoint: Endpoint, judge: Judge) -> CertificateIn
         secured = await asyncio.get_running_loop().start_tls(
             transport,
             link,
-            _context(endpoint, verify=judge.verifies),
+            tls_context(endpoint, verify=judge.verifies),
             server_hostname=_server_name(endpoint.host),
             ssl_handshake_timeout=endpoint.connect_timeout_s or None,
         )
@@ -241,7 +241,8 @@ def _handshake_message(error: ssl.SSLError) -> str:
     return f"the TLS handshake failed: {reason}"
 
 
-def _context(endpoint: Endpoint, *, verify: bool) -> ssl.SSLContext:
+def tls_context(endpoint: Endpoint, *, verify: bool) -> ssl.SSLContext:
+    """Give the settings of a handshake with the endpoint; verify: whether authorities have to vouch."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with warnings.catch_warnings():
         # Python deprecates TLS below 1.2; who asks for it has a server that has nothing better.

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from imapsync.plan.decisions import Rows
     from imapsync.report.events import MessageFailed
 
-#: States of a row; the last three are final.
-WAITING, SENT, DONE, FAILED, SKIPPED = range(5)
+#: States of a row; the last four are final. DELIVERED: the user's local delivery has taken it, and has put it
+#: wherever it belongs.
+WAITING, SENT, DONE, FAILED, SKIPPED, DELIVERED = range(6)
+_FINAL = frozenset({DONE, FAILED, SKIPPED, DELIVERED})
 
 
 class CopyList:
@@ -99,7 +101,7 @@ class CopyList:
 
     def close(self, row: int, state: int) -> None:
         """Move a row to a final state."""
-        if self.states[row] not in (DONE, FAILED, SKIPPED):
+        if self.states[row] not in _FINAL:
             self.left -= 1
         self.failed = self.failed or state == FAILED
         self.states[row] = state
@@ -128,9 +130,14 @@ class CopyList:
             if copies:
                 self.name(row, copies[at])
 
+    def deliver(self, row: int) -> None:
+        """Note that the user's local delivery has taken a row: as filed as by the user's script."""
+        self.close(row, DELIVERED)
+        self.filed.add(self.uids[row])
+
     def refuse(self, failure: MessageFailed) -> bool:
         """Note a failure; tell whether it counts as an error of its own: of many before any arrives, one."""
-        if DONE in self.states:
+        if DONE in self.states or DELIVERED in self.states:
             return True
         self.refused += 1
         self.refusal = failure

@@ -19,7 +19,7 @@ from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer import recording, telling
 from imapsync.transfer.contents import read_contents
-from imapsync.transfer.copylist import DONE
+from imapsync.transfer.copylist import DELIVERED, DONE
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.steady import leave_unrecorded, still_there
@@ -86,7 +86,7 @@ async def _other_messages(
     """
     who = dict(zip(job.plan.found[0], zip(*job.plan.found_as, strict=True), strict=True))
     rows = job.copying
-    for row in rows.rows(DONE):
+    for row in (*rows.rows(DONE), *rows.rows(DELIVERED)):
         who[rows.uids[row]] = rows.digests[row] if rows.digests else 0, rows.sizes[row]
     who.update({uid: who[twin] for uid, twin in job.plan.twins.items() if twin in who})
     same = await still_there(folder, reading, who) if who else set()

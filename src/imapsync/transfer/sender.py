@@ -29,13 +29,14 @@ from imapsync.transfer.outcome import Stop
 from imapsync.wire.dates import epoch_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Sequence
 
     from imapsync.account import Account
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
     from imapsync.session.session import Appended, Message
     from imapsync.transfer.context import Run
+    from imapsync.transfer.delivering import Deliverer
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.work import Work
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 APPENDS_IN_FLIGHT = 4
 SINGLE_APPENDS_IN_FLIGHT = 100
 APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
+INBOX = "INBOX"
 #: Reasons behind which a keyword that the server does not take may hide.
 _PERHAPS_FLAGS = (Reason.APPEND, Reason.PROTOCOL)
 
@@ -101,6 +103,11 @@ class Sender:
         #: Messages that have to be asked for once more, to go out without keywords: (job, row, large).
         self.again: list[tuple[FolderJob, int, bool]] = []
         self._bare: set[tuple[int, int]] = set()
+        self._deliverer: Deliverer | None = None
+        if run.settings.delivery is not None:
+            from imapsync.transfer.delivering import deliverer
+
+            self._deliverer = deliverer(run, run.settings.delivery, self._count)
 
     @property
     def unanswered(self) -> bool:
@@ -113,6 +120,9 @@ class Sender:
 
     async def send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
         """Send a batch; flags: the journal's numbers of the originals' flags."""
+        if self._deliverer is not None and job.pair.destination.upper() == INBOX:
+            await self._deliverer.send(job, rows, messages, flags)
+            return
         messages = [self._fit(job, row, message) for row, message in zip(rows, messages, strict=True)]
         together = len(rows) if self._multi else 1
         together = min(together, self._destination.server.message_limit or together)
@@ -128,6 +138,9 @@ class Sender:
 
         form: its flags and date, without content. number: the journal's of the original's flags.
         """
+        if self._deliverer is not None and job.pair.destination.upper() == INBOX:
+            await self._deliverer.stream(job, row, body, number)
+            return True
         job.copying.send([row])
         form = self._fit(job, row, form)
         answer = await self._destination.open(job.destination).append_stream(body.size, body, form)
@@ -160,6 +173,8 @@ class Sender:
 
     async def take_all(self) -> None:
         """Wait for the answers to everything that was sent."""
+        if self._deliverer is not None:
+            await self._deliverer.close()
         while self._sent:
             with contextlib.suppress(SyncError):
                 await self._sent[0].answer
@@ -181,8 +196,6 @@ class Sender:
         dates: the first and the last internal date among them, where it is known.
         """
         run = self._run
-        run.errors += max(0, job.copying.refused - 1)
-        job.copying.refused = 0
         job.copying.arrive(rows, uids)
         source_uids = [job.copying.uids[row] for row in rows]
         if run.journal is not None and job.record is not None and uids:
@@ -192,7 +205,21 @@ class Sender:
             run.journal.commit()
         elif run.journal is not None:
             job.copying.flags.update(zip(source_uids, flags, strict=True))
+<<<<<<< HEAD
         run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids, dates))
+=======
+        await self._count(job, rows, sizes, uids)
+
+    async def _count(
+        self, job: FolderJob, rows: Sequence[int], sizes: Sequence[int], uids: Sequence[int] = ()
+    ) -> None:
+        """Tell and count that messages have arrived; StopRun when that is as much as may be copied."""
+        run = self._run
+        run.errors += max(0, job.copying.refused - 1)
+        job.copying.refused = 0
+        source_uids = [job.copying.uids[row] for row in rows]
+        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
+>>>>>>> 9e831be (Deliver into INBOX by LMTP with --lmtp2: the user's whole Sieve script runs, and the answer is the proof)
         size_bytes = sum(sizes)
         run.copied_messages += len(rows)
         run.copied_bytes += size_bytes

@@ -50,6 +50,13 @@ class Limits(NamedTuple):
     errors_max: int = 50  # --errorsmax
 
 
+class Delivery(NamedTuple):
+    """Where INBOX's messages are delivered by LMTP (--lmtp2), and to whom (--lmtpuser2)."""
+
+    endpoint: Endpoint
+    recipient: str
+
+
 class Settings(NamedTuple):
     """One run: two endpoints, the rules, the limits; to programs the front door's `Options`.
 
@@ -79,6 +86,7 @@ class Settings(NamedTuple):
     state: str | None = None  # --state
     state_hosts: tuple[str | None, str | None] = (None, None)  # --statehost1/2: in place of the addresses
     sieve_delivery: bool = False  # --sievedelivery2
+    delivery: Delivery | None = None  # --lmtp2, --lmtpuser2: deliver into INBOX in place of appending
     provider: str = "auto"  # --provider: whose facts count for host1; "none": nobody's for either side
     report_to: tuple[Side, ...] = ()  # --emailreport1/2: the INBOX of these sides gets the report
     compose_report: Callable[[Outcome], bytes] | None = None  # gives it as a message

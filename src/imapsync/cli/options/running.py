@@ -328,6 +328,25 @@ ROWS: tuple[Option, ...] = (
         fills="sieve_delivery",
     ),
     Option(
+        "lmtp2",
+        Kind.TEXT,
+        BEHAVIOUR,
+        "Deliver what goes into host2's INBOX by LMTP to this HOST or HOST:PORT (24), as mail from outside "
+        "is, in place of appending it: the user's Sieve script runs as a whole.",
+        ours=True,
+        note="needs --state, which holds what was delivered; flags and arrival dates are not carried",
+        fills="delivery",
+    ),
+    Option(
+        "lmtpuser2",
+        Kind.TEXT,
+        BEHAVIOUR,
+        "The recipient of --lmtp2.",
+        default="--user2",
+        ours=True,
+        fills="delivery",
+    ),
+    Option(
         "syncacls",
         Kind.FLAG,
         BEHAVIOUR,
