@@ -22,6 +22,7 @@ PASSWORD = "Password for the remote IMAP server, without NUL and line ends; empt
 #: What a task with a source need not have.
 FROM_SOURCE = {*OF_SOURCE, "remotepassword"}
 SET_SOURCE = ACTIONS / "set-source" / "validate-input.json"
+LMTP_PORT = "Port of the Mail instance's LMTP, for tasks that deliver by it"
 PARALLEL = "How many tasks of this instance run at the same time; the others wait in turn"
 
 
@@ -44,6 +45,7 @@ def definitions(document: dict[str, Any]) -> dict[str, Any]:
     rows |= {
         "remotepassword": (rules.PASSWORD, PASSWORD, "password"),
         "max_parallel": (rules.PARALLEL, PARALLEL, 4),
+        "lmtp_port": (rules.PORT, LMTP_PORT, 24),
     }
     found = document["definitions"]
     for name, (rule, meaning, default) in rows.items():

@@ -65,7 +65,10 @@ ACCOUNT = {
     *("source", "remoteusername", "remotehostname", "remoteport", "security", "tls_trust"),
     *("localuser", "task_id"),
 }
-IN_TABLE = {"foldersynchronization", "delete_local", "delete_remote", "delete_remote_older", "sieve_enabled"}
+IN_TABLE = {
+    *("foldersynchronization", "delete_local", "delete_remote", "delete_remote_older", "sieve_enabled"),
+    "delivery",
+}
 
 
 def task(**changes: object) -> Task:
@@ -84,6 +87,20 @@ def test_the_words_of_every_mode_and_deletion(row: tuple[str, bool, int | None, 
         sieve_enabled=sieve,
     )
     assert sorted(engine.run(made, SETTINGS, PATHS)) == sorted(ALWAYS + words + FILES)
+
+
+@pytest.mark.parametrize("sieve", [True, False])
+def test_new_mail_is_delivered_in_mode_inbox_only(sieve: bool) -> None:
+    for mode, days, words in (("inbox", None, INBOX), ("inbox", 0, INBOX + AT_ONCE), ("all", None, [])):
+        made = task(
+            foldersynchronization=mode, delivery="lmtp", sieve_enabled=sieve, delete_remote=days is not None
+        )
+        more = ["--lmtp2=10.5.4.1:24", "--lmtpuser2=foo"] if mode == "inbox" else []
+        assert sorted(engine.run(made, SETTINGS, PATHS)) == sorted(ALWAYS + words + more + FILES)
+    six = SETTINGS._replace(mail_host="fd00::1", lmtp_port=2400)
+    made = task(foldersynchronization="inbox", delivery="lmtp")
+    assert "--lmtp2=[fd00::1]:2400" in engine.run(made, six, PATHS)
+    assert not any("lmtp" in word for word in engine.run(made, SETTINGS, PATHS, Release(verify=True)))
 
 
 def test_the_days_mean_nothing_without_deletion() -> None:

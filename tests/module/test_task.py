@@ -102,6 +102,7 @@ TASKS = st.fixed_dictionaries(
         "delete_local": st.booleans(),
         "delete_remote": st.booleans(),
         "sieve_enabled": st.booleans(),
+        "delivery": st.sampled_from(rules.DELIVERY.words),
         "security": st.sampled_from(rules.SECURITY.words),
         "foldersynchronization": st.sampled_from(rules.FOLDER_MODE.words),
         "cron": st.sampled_from(["", "1m", "59m", "1h", "23h"]),

@@ -29,7 +29,7 @@ BATCH: Final = 25
 MAX_FAILURES: Final = 1000
 #: Members of a task that can be changed for many at once: no account, and nothing that a login depends on.
 CHANGEABLE: Final = (
-    *("cron", "foldersynchronization", "exclude", "sieve_enabled"),
+    *("cron", "foldersynchronization", "exclude", "sieve_enabled", "delivery"),
     *("delete_remote", "delete_remote_older"),
 )
 #: What became of each task of a batch: None, or why it failed.

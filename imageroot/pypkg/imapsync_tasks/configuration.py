@@ -26,6 +26,7 @@ def read(_request: Json) -> Json:
         "mail_host": settings.mail_host,
         "max_parallel": settings.max_parallel,
         "allowed_hosts": list(settings.allowed_hosts),
+        "lmtp_port": settings.lmtp_port,
         "schedules_paused": settings.schedules_paused,
         "mail_server_URL": [
             {
@@ -54,6 +55,8 @@ def save(request: Json) -> None:
     values = {"MAIL_SERVER": str(request["mail_server"]), "MAIL_HOST": str(request["mail_host"])}
     if "max_parallel" in request:
         values["MAX_PARALLEL"] = str(rules.PARALLEL.of(request, "max_parallel"))
+    if "lmtp_port" in request:
+        values[instance.LMTP_VARIABLE] = str(rules.PORT.of(request, "lmtp_port"))
     if "allowed_hosts" in request:
         values[instance.ALLOWED_VARIABLE] = ",".join(_allowed(request))
     steps.set_environment(values, unset=_PAUSE)
@@ -103,6 +106,7 @@ def apply(_request: Json) -> Json:
         "mail_host": settings.mail_host,
         "max_parallel": settings.max_parallel,
         "allowed_hosts": list(settings.allowed_hosts),
+        "lmtp_port": settings.lmtp_port,
     }
 
 

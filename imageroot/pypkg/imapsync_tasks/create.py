@@ -39,6 +39,8 @@ def check_many(
         try:
             task = _task(store, request)
             store.claim(task)
+            if task.delivery == "lmtp" and not mailserver.delivers(settings):
+                raise RefusedError(Refusal("lmtp_not_reachable", "delivery"))
             full = {**request, "remotepassword": _password(store, request, task)}
         except RefusedError as refused:
             yield index, list(refused.refusals)

@@ -116,6 +116,10 @@ def selection(task: Task) -> list[str]:
     return words
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 #: Words of a run about its files, which nobody else has to know.
 _FILES: Final = ("--pidfile=", "--logfile=", "--state=", "--statehost2=", "--progress=", "--report=")
 
@@ -142,7 +146,10 @@ def run(
         words.append("--verify")
     elif inbox:
         words += ["--search1=UNSEEN", "--setflag1=\\Seen", "--noresyncflags"]
-        if task.sieve_enabled:
+        if task.delivery == "lmtp":
+            words += [f"--lmtp2={_bracketed(settings.mail_host)}:{settings.lmtp_port}"]
+            words += [f"--lmtpuser2={task.localuser}"]
+        elif task.sieve_enabled:
             words.append("--sievedelivery2")
     elif task.delete_local:
         words += ["--delete2", "--delete2folders"]

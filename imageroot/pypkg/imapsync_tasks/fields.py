@@ -86,6 +86,12 @@ EXCLUDE: Final = Stored(
     lambda values: values.get("EXCLUDE", "").removeprefix(","),
 )
 
+#: Versions that know no such tasks append.
+DELIVERY: Final = Stored(
+    {"DELIVERY": lambda task: task.delivery if task.delivery != "append" else ""},
+    lambda values: values.get("DELIVERY") or "append",
+)
+
 
 def _delete_remote(task: Task) -> str:
     if not task.delete_remote:

@@ -21,6 +21,9 @@ PAUSED_BY_VARIABLE: Final = "SCHEDULES_PAUSED_BY"
 PAUSED_BY_ADMIN: Final = "admin"
 #: Host names, addresses and networks, separated by commas.
 ALLOWED_VARIABLE: Final = "ALLOWED_HOSTS"
+#: Where the Mail instance's LMTP listens, when it does.
+LMTP_VARIABLE: Final = "MAIL_LMTP_PORT"
+LMTP_PORT: Final = 24
 _PER_CPU: Final = 2
 _FEWEST, _MOST = 2, 16
 
@@ -37,6 +40,8 @@ class Settings(NamedTuple):
     #: The cluster's own network, as `10.5.4.0/24`, and hosts that an administrator allowed in spite of it.
     cluster_network: str = ""
     allowed_hosts: tuple[str, ...] = ()
+    #: At the Mail instance's address.
+    lmtp_port: int = LMTP_PORT
 
     @property
     def mail_trust(self) -> str:
@@ -62,6 +67,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         schedules_paused=environ.get(PAUSED_VARIABLE, "") == "1",
         paused_by_admin=environ.get(PAUSED_BY_VARIABLE, "") == PAUSED_BY_ADMIN,
         allowed_hosts=tuple(one for one in environ.get(ALLOWED_VARIABLE, "").split(",") if one),
+        lmtp_port=_lmtp_port(environ.get(LMTP_VARIABLE, "")),
     )
 
 
@@ -87,11 +93,18 @@ def published(paths: Paths) -> Settings:
         paused_by_admin=values.get("paused_by_admin") is True,
         cluster_network=str(values.get("cluster_network", "")),
         allowed_hosts=tuple(str(one) for one in allowed) if isinstance(allowed, list) else (),
+        lmtp_port=_lmtp_port(str(values.get("lmtp_port", ""))),
     )
 
 
 def _parallel(text: str) -> int:
-    low, high = rules.PARALLEL
-    if text.isascii() and text.isdigit() and low <= int(text) <= high:
-        return int(text)
-    return default_parallel()
+    return _number(text, rules.PARALLEL) or default_parallel()
+
+
+def _lmtp_port(text: str) -> int:
+    return _number(text, rules.PORT) or LMTP_PORT
+
+
+def _number(text: str, rule: rules.Number) -> int | None:
+    within = text.isascii() and text.isdigit() and rule.low <= int(text) <= rule.high
+    return int(text) if within else None

@@ -15,7 +15,10 @@ from imapsync_tasks.task import Task, from_request
 _ID_LETTERS: Final = string.ascii_lowercase + string.digits
 _ID_LENGTH: Final = 6
 #: Variables that a restored instance takes over.
-_COPIED: Final = ("MAIL_SERVER", "MAIL_HOST", "MAX_PARALLEL", instance.ALLOWED_VARIABLE)
+_COPIED: Final = (
+    *("MAIL_SERVER", "MAIL_HOST", "MAX_PARALLEL"),
+    *(instance.ALLOWED_VARIABLE, instance.LMTP_VARIABLE),
+)
 #: What NethServer 7's retrievers become: (port, security, may be scheduled). POP3 servers mostly speak IMAP
 #: too, but that is for an admin to try first.
 _RETRIEVERS: Final = {

@@ -57,7 +57,7 @@ def list_mailboxes(request: Json) -> Json:
     users, reason = mailserver.mailboxes(
         store.paths, steps.settings(), refresh=request.get("refresh") is True
     )
-    return _mailboxes(users, reason)
+    return _mailboxes(users, reason) | {"delivers": mailserver.delivers(steps.settings())}
 
 
 def facts(_request: Json) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -29,6 +30,8 @@ _RETRY_S: Final = 20.0
 #: asking every 5 seconds: after two such rounds a slip of the websocket cannot look like an absent Mail.
 _ANSWER_S: Final = 12.0
 _SECRET_S: Final = 10.0
+#: The LMTP of a server of the cluster answers at once, or is not there.
+_GREETING_S: Final = 2.0
 
 
 class Provider(NamedTuple):
@@ -92,6 +95,17 @@ def mailboxes(paths: Paths, settings: Settings, *, refresh: bool) -> tuple[list[
     with suppress(OSError):  # a missing or full state only means that Mail is asked again
         files.replace(paths.mailboxes, json.dumps(known), durable=False)
     return names, error
+
+
+def delivers(settings: Settings) -> bool:
+    """Tell whether Mail's LMTP answers where tasks would deliver."""
+    if not settings.mail_host:
+        return False
+    try:
+        with socket.create_connection((settings.mail_host, settings.lmtp_port), _GREETING_S) as connection:
+            return connection.recv(64).startswith(b"220")
+    except OSError:
+        return False
 
 
 def is_unknown(paths: Paths, localuser: str) -> bool:

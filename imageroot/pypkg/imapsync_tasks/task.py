@@ -132,6 +132,16 @@ class Task(NamedTuple):
             False,
         ),
     ] = False
+    delivery: Annotated[
+        str,
+        Field(
+            rules.DELIVERY,
+            fields.DELIVERY,
+            "Mode inbox: append new mails, or hand them to the Mail instance's LMTP as mail from outside is, "
+            "so that the local user's Sieve script runs as a whole (lmtp; sieve_enabled says nothing then)",
+            "append",
+        ),
+    ] = "append"
     tls_trust: Annotated[
         str,
         Field(

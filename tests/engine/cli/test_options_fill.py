@@ -28,6 +28,8 @@ BESIDE = {
     "maxlinelengthcmd": ["--maxlinelength", "9"],
     "usecache": ["--tmpdir", gettempdir()],
     "useuid": ["--tmpdir", gettempdir()],
+    "lmtp": ["--state", "x"],
+    "lmtpuser": ["--lmtp2", "x", "--state", "x"],
 }
 #: Values for options of which "1" or "x" says nothing, or is refused.
 VALUES = {

@@ -76,6 +76,7 @@ def test_a_new_file_is_private_marked_and_alone(path: Path) -> None:
             "name",
             "marked",
             "believed",
+            "delivery",
         }
     connection.close()
 

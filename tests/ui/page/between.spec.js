@@ -262,6 +262,7 @@ test("what is chosen becomes the same in many tasks, and a mistake is told at it
         foldersynchronization: "exclusion",
         exclude: "^Spam$,^Trash$",
         sieve_enabled: false,
+        delivery: "append",
       },
     },
   ]);

@@ -43,6 +43,7 @@ test("a new task sends exactly what create-task takes", async ({ node, open }) =
     cron: "5m",
     foldersynchronization: "exclusion",
     sieve_enabled: false,
+    delivery: "append",
   });
 });
 

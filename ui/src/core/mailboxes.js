@@ -8,7 +8,7 @@ const AGAIN_MS = 5_000;
  * The mailboxes, and why they may be missing. No list waits for this: Mail may take its time.
  *
  * @param {{refresh: boolean}} options do not take what the module remembers
- * @returns {Promise<{mailboxes: object[], error: string|null}>}
+ * @returns {Promise<{mailboxes: object[], error: string|null, delivers: boolean}>} delivers: by LMTP, too
  */
 export async function loadMailboxes({ refresh = false } = {}) {
   let answer = await runModuleAction("list-mailboxes", { refresh });
@@ -16,5 +16,6 @@ export async function loadMailboxes({ refresh = false } = {}) {
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     answer = await runModuleAction("list-mailboxes", { refresh: true });
   }
-  return { mailboxes: answer.enabled_mailboxes, error: answer.mailboxes_error };
+  const { enabled_mailboxes: mailboxes, mailboxes_error: error, delivers } = answer;
+  return { mailboxes, error, delivers };
 }

@@ -23,6 +23,7 @@ export const FORM_FIELDS = [
   "source",
   "exclude",
   "sieve_enabled",
+  "delivery",
   "delete_remote_older",
   "cron",
 ];
@@ -60,6 +61,7 @@ export function emptyForm() {
     project: "",
     foldersynchronization: "all",
     sieve_enabled: false,
+    delivery: "append",
     patterns: [],
     deletion: "none",
     delete_remote_older: String(DAYS.start),
@@ -89,6 +91,7 @@ export function formOfTask(task) {
     project: task.project || "",
     foldersynchronization: task.foldersynchronization,
     sieve_enabled: task.sieve_enabled,
+    delivery: task.delivery || "append",
     patterns: parseExclusions(task.exclude),
     deletion: older ? "older" : task.delete_remote ? "each" : "none",
     delete_local: task.delete_local,
@@ -158,6 +161,7 @@ export function taskInput(form) {
     ...(form.project ? { project: form.project } : {}),
     foldersynchronization: form.foldersynchronization,
     sieve_enabled: form.foldersynchronization === "inbox" && form.sieve_enabled,
+    delivery: form.foldersynchronization === "inbox" ? form.delivery : "append",
   };
 }
 
@@ -196,7 +200,7 @@ export function checkForm(form, isNew) {
 
 /** The parts of the form that stand for themselves: the members of create-task that are theirs. */
 export const PARTS = {
-  folders: ["foldersynchronization", "exclude", "sieve_enabled"],
+  folders: ["foldersynchronization", "exclude", "sieve_enabled", "delivery"],
   deletion: ["delete_remote", "delete_remote_older"],
   schedule: ["cron"],
 };
