@@ -13,6 +13,7 @@ from imapsync_tasks.task import Task, from_request
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from imapsync_tasks.instance import Settings
     from imapsync_tasks.store import Store
 
 #: How often a run of a removed task of the same name is asked to end.
@@ -39,8 +40,7 @@ def check_many(
         try:
             task = _task(store, request)
             store.claim(task)
-            if task.delivery == "lmtp" and not mailserver.delivers(settings):
-                raise RefusedError(Refusal("lmtp_not_reachable", "delivery"))
+            _deliverable(task, settings)
             full = {**request, "remotepassword": _password(store, request, task)}
         except RefusedError as refused:
             yield index, list(refused.refusals)
@@ -106,6 +106,12 @@ def _task(store: Store, request: Json) -> Task:
     if task.source:
         sourcestore.needed(store.paths, task.source)
     return store.resolved(task)
+
+
+def _deliverable(task: Task, settings: Settings) -> None:
+    """Refuse deliveries that nobody takes."""
+    if task.delivery == "lmtp" and not mailserver.delivers(settings):
+        raise RefusedError(Refusal("lmtp_not_reachable", "delivery"))
 
 
 def _password(store: Store, request: Json, task: Task) -> str:

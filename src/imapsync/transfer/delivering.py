@@ -16,13 +16,15 @@ import tempfile
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from imapsync.plan.identity import split_message
+from imapsync.plan.header import split_message
 from imapsync.plan.match import mixed
 from imapsync.session.errors import CommandRefused
 from imapsync.session.lmtp import Lmtp, NotDelivered, envelope_sender
 from imapsync.terms import Copy, Pair, Reason
+from imapsync.transfer import telling
 from imapsync.transfer.contents import read_contents
 from imapsync.transfer.failures import describe, message_failed
+from imapsync.wire.dates import epoch_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.settings import Delivery
 
-    #: Counts rows that have arrived: (job, rows, sizes).
-    Count = Callable[[FolderJob, Sequence[int], Sequence[int]], Awaitable[None]]
+    #: Counts rows that have arrived: (job, rows, sizes, no UIDs, first and last date).
+    Count = Callable[
+        [FolderJob, Sequence[int], Sequence[int], tuple[()], tuple[int, int] | None], Awaitable[None]
+    ]
 
 #: A larger message waits for its delivery in a file.
 IN_MEMORY_BYTES = 1024 * 1024
@@ -63,6 +67,7 @@ class _Letter:
     content: int
     name: int
     flags: int
+    date: bytes | None
 
 
 class Deliverer:
@@ -77,10 +82,15 @@ class Deliverer:
     async def send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
         """Deliver a batch."""
         for row, message, number in zip(rows, messages, flags, strict=True):
-            await self.stream(job, row, _once(message.content), number)
+            await self.stream(job, row, _once(message.content), message, number)
 
-    async def stream(self, job: FolderJob, row: int, body: AsyncIterable[bytes], number: int) -> None:
-        """Deliver one message that comes in pieces; number: the journal's of the original's flags."""
+    async def stream(
+        self, job: FolderJob, row: int, body: AsyncIterable[bytes], form: Message, number: int
+    ) -> None:
+        """Deliver one message that comes in pieces.
+
+        form: its date, whatever its content. number: the journal's of the original's flags.
+        """
         job.copying.send([row])
         whole = self._run.identity.whole()
         head, size = b"", 0
@@ -93,7 +103,7 @@ class Deliverer:
             file.seek(0)
             content = whole.digest()
             name = mixed(self._run.identity.of_header(split_message(head)[0]), content)
-            await self._deliver(_Letter(job, row, file, size, head, content, name, number))
+            await self._deliver(_Letter(job, row, file, size, head, content, name, number, form.internaldate))
 
     async def close(self) -> None:
         """End the connection."""
@@ -140,7 +150,8 @@ class Deliverer:
             journal.add(job.record.id, [pair])
         journal.commit()
         job.copying.deliver(row)
-        await self._count(job, [row], [letter.size])
+        dates = telling.span([epoch_of(letter.date)] if letter.date else [])
+        await self._count(job, [row], [letter.size], (), dates)
 
     def _failed(self, letter: _Letter, error: NotDelivered) -> None:
         text = str(error)

@@ -139,7 +139,7 @@ class Sender:
         form: its flags and date, without content. number: the journal's of the original's flags.
         """
         if self._deliverer is not None and job.pair.destination.upper() == INBOX:
-            await self._deliverer.stream(job, row, body, number)
+            await self._deliverer.stream(job, row, body, form, number)
             return True
         job.copying.send([row])
         form = self._fit(job, row, form)
@@ -205,21 +205,22 @@ class Sender:
             run.journal.commit()
         elif run.journal is not None:
             job.copying.flags.update(zip(source_uids, flags, strict=True))
-<<<<<<< HEAD
-        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids, dates))
-=======
-        await self._count(job, rows, sizes, uids)
+        await self._count(job, rows, sizes, uids, dates)
 
     async def _count(
-        self, job: FolderJob, rows: Sequence[int], sizes: Sequence[int], uids: Sequence[int] = ()
+        self,
+        job: FolderJob,
+        rows: Sequence[int],
+        sizes: Sequence[int],
+        uids: Sequence[int] = (),
+        dates: tuple[int, int] | None = None,
     ) -> None:
         """Tell and count that messages have arrived; StopRun when that is as much as may be copied."""
         run = self._run
         run.errors += max(0, job.copying.refused - 1)
         job.copying.refused = 0
         source_uids = [job.copying.uids[row] for row in rows]
-        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids))
->>>>>>> 9e831be (Deliver into INBOX by LMTP with --lmtp2: the user's whole Sieve script runs, and the answer is the proof)
+        run.sink(events.MessagesCopied(job.name, job.pair.destination, source_uids, sizes, uids, dates))
         size_bytes = sum(sizes)
         run.copied_messages += len(rows)
         run.copied_bytes += size_bytes

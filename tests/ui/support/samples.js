@@ -235,7 +235,6 @@ export function taskList(tasks, changes = {}) {
   return {
     enabled_mailboxes: mailboxes,
     mailboxes_error: null,
-    delivers: true,
     schedules_paused: false,
     user_properties: tasks,
     ...changes,
@@ -500,10 +499,10 @@ export function followers(listTasks) {
       never: tasks.filter((one) => !failed(one) && !one.result).length,
       schedules_paused: paused,
     })),
-    "list-mailboxes": from(({ enabled_mailboxes: mailboxes, mailboxes_error: error, delivers }) => ({
+    "list-mailboxes": from(({ enabled_mailboxes: mailboxes, mailboxes_error: error }) => ({
       enabled_mailboxes: mailboxes,
       mailboxes_error: error,
-      delivers,
+      delivers: true,
     })),
   };
 }
