@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,9 +17,6 @@ from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.waiting import until
 
 from imapsync_tasks import csvtable, files, interruption, runtime
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HEADER = "localusername,remoteusername,remotepassword,remotehostname,remoteport,security\n"
 ROW = "foo,user1@example.org,secret,imap.example.org,993,ssl\n"
@@ -279,6 +277,81 @@ def test_a_cancelled_import_says_which_rows_were_done(idle: Node, number: signal
     hanging(idle, 99)
     code, output = run(idle, ROWS)
     assert (code, "(5 created, 0 updated, 3 skipped)" in output, "cut off" in output) == (0, True, False)
+
+
+def importing(node: Node, given: str) -> subprocess.Popen[str]:
+    """Start the command in a group of its own."""
+    with (node.home / "told").open("w") as told:
+        process = subprocess.Popen(
+            ["env", "--default-signal", IMAGEROOT / "bin" / "import-csv-tasks"],
+            stdin=subprocess.PIPE,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            cwd=node.state,
+            env=node.environ,
+            text=True,
+            start_new_session=True,
+        )
+    assert process.stdin
+    process.stdin.write(given)
+    process.stdin.flush()
+    return process
+
+
+def told(node: Node) -> str:
+    """Give what the command has told so far."""
+    return (node.home / "told").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_import_that_waits_for_another_one_cannot_be_cancelled(idle: Node, number: signal.Signals) -> None:
+    hanging(idle, 99)
+    before = idle.paths.csv_import
+    before.write_text("of the other one")
+    with files.locked(idle.paths.import_lock), importing(idle, ROWS) as process:
+        assert process.stdin
+        process.stdin.close()
+        until(lambda: "Creating task for foo" in told(idle), 30)
+        os.killpg(process.pid, number)
+        assert process.wait(20) == interruption.INTERRUPTED
+    assert "✗ Cancelled. Rows done: none; rows not done: 2-9" in told(idle)
+    assert idle.store.names() == []
+    assert before.read_text() == "of the other one"
+
+
+def test_an_import_cancelled_while_its_file_is_read_ends_with_a_traceback(idle: Node) -> None:
+    with importing(idle, HEADER) as process:
+        until(lambda: _listens(process.pid), 30)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) == interruption.INTERRUPTED
+    assert told(idle) == "✗ Cancelled before anything was read or done.\n"
+
+
+def _listens(pid: int) -> bool:
+    """Tell whether a process has put handlers on the signals that end it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt")).split()[1], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_signal_while_the_created_tasks_start_costs_their_start_and_the_summary(idle: Node) -> None:
+    hanging(idle, 99)
+    podman = idle.home / "bin" / "podman"
+    wait = f'echo >"{idle.home}/starting"; until [ -e "{idle.home}/go" ]; do sleep 0.05; done'
+    gate = f'case "$*" in *restart*) {wait};; esac'
+    first, rest = podman.read_text().split("\n", 1)
+    podman.write_text(f"{first}\n{gate}\n{rest}")
+    with importing(idle, ROWS) as process:
+        assert process.stdin
+        process.stdin.close()
+        until((idle.home / "starting").exists, 60)
+        os.killpg(process.pid, signal.SIGTERM)
+        (idle.home / "go").touch()
+        assert process.wait(60) == 0
+    assert "8 successful, 0 failed (8 created, 0 updated, 0 skipped)" in told(idle)
+    with idle.store.locked():
+        states = runtime.states(idle.paths, idle.store.names())
+    assert all(state.state != "stopped" or runtime.result(idle.paths, name) for name, state in states.items())
 
 
 def test_the_rows_of_an_import_that_was_killed_are_told_by_the_next(idle: Node) -> None:

@@ -51,6 +51,8 @@ SHAPES = [
     b'{"exit_code": true, "started_at": false}',
     b'{"failures": 5, "total": "x"}',
     b'{"failures": [5, null], "total": 2}',
+    b'{"failures": [{"folder": 5, "reason": "append"}, {"folder": "INBOX"}], "total": true}',
+    b'{"failures": [{"folder": "INBOX", "reason": "append", "uid": "x", "subject": []}], "total": 1}',
     b'{"entries": [["../../x", 0], ["administrator_a0241w", NaN], 5, {}]}',
     b'{"mail_server": "uuid", "asked_at": "x", "mailboxes": 5, "error": 5}',
     b'{"mail_server": 5, "max_parallel": [], "allowed_hosts": {}, "schedules_paused": 1}',
@@ -123,6 +125,31 @@ def test_what_is_no_plain_file_costs_that_task_only(idle: Node, kind: str) -> No
     assert rows(idle).keys() == {"foo"}
 
 
+IN_PLACE_OF = [
+    *(".lock", ".pending", ".settings", ".queue", ".statistics", f"../cron/{NAME}.cron"),
+    *(f"{NAME}.{end}" for end in ("env", "pwd", "place", "lock", "json")),
+]
+
+
+@pytest.mark.parametrize("file", IN_PLACE_OF)
+def test_a_directory_in_the_place_of_a_file_stops_all_tasks_for_good(idle: Node, file: str) -> None:
+    """What is in it belongs to somebody: it is moved aside."""
+    idle.save()
+    other = idle.save(localuser="foo")
+    path = idle.paths.imapsync / file
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    (path / "mine").write_text("mine")
+    idle.save(cron="7m")
+    assert rows(idle).keys() == {"administrator", "foo"}
+    assert idle.store.load(NAME).cron == "7m"
+    started = idle.syncctl("start", "--detach", NAME, other)
+    assert started.returncode == 0, started
+    assert answered(idle, "delete-task", WHICH) == {"tasks": [NAME]}
+    assert rows(idle).keys() == {"foo"}
+    assert [found.read_text() for found in path.parent.rglob("mine")] == ["mine"]
+
+
 def test_other_actions_answer_whatever_is_damaged(idle: Node) -> None:
     idle.save()
     for file in FILES:
@@ -131,6 +158,10 @@ def test_other_actions_answer_whatever_is_damaged(idle: Node) -> None:
     answered(idle, "get-facts")
     answered(idle, "get-statistics")
     answered(idle, "get-log", WHICH)
+    for shape in SHAPES:
+        idle.paths.failures(NAME).write_bytes(shape)
+        if b"failures" in shape:
+            answered(idle, "list-failures", WHICH)
     assert answered(idle, "delete-task", WHICH) == {"tasks": [NAME]}
     assert rows(idle) == {}
 

@@ -107,7 +107,14 @@ def _names(command: str, words: list[str], tasks: Sequence[str]) -> int:
 
 def _run(words: list[str], given: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*_SYNCCTL, *words], input=given, capture_output=True, text=True, check=False, timeout=_LIMIT_S
+        [*_SYNCCTL, *words],
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=_LIMIT_S,
+        # A cancelled action and Ctrl-C signal the whole group: what is asked for here is done to its end.
+        start_new_session=True,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from imapsync_tasks import csvimport, csvtable, steps
 from imapsync_tasks.csvprogress import cut_off, ranges
 from imapsync_tasks.errors import RefusedError
-from imapsync_tasks.interruption import INTERRUPTED, Interruption
+from imapsync_tasks.interruption import INTERRUPTED, InterruptedWaitError, Interruption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,12 +85,18 @@ def main(words: Sequence[str]) -> int:
     except RefusedError:
         parser.error(f"argument --start: {options.start!r}: now, no, or a time to come (YYYY-MM-DD HH:MM)")
     try:
-        text = csvtable.decode(sys.stdin.buffer.read())
-        mark = _DELIMITERS.get(options.delimiter) or csvtable.separator(text)
-        plans = _validate(text, mark, check=options.check, update=options.update)
-        if options.check:
-            return int(any(one.status == csvimport.INVALID for one in plans))
-        return _import(plans, way)
+        with Interruption() as interruption:
+            with interruption.waiting():
+                given = sys.stdin.buffer.read()
+            text = csvtable.decode(given)
+            mark = _DELIMITERS.get(options.delimiter) or csvtable.separator(text)
+            plans = _validate(text, mark, check=options.check, update=options.update)
+            if options.check:
+                return int(any(one.status == csvimport.INVALID for one in plans))
+            return _import(plans, way, interruption)
+    except InterruptedWaitError:
+        _say("✗ Cancelled before anything was read or done.")
+        return INTERRUPTED
     except csvtable.CsvError as error:
         _say(f"✗ {error}")
     except RefusedError as refused:
@@ -142,7 +148,7 @@ def _say_duplicate(one: Plan, *, update: bool) -> None:
         _say(f"  Row {one.row.number}: the account of {user} appears twice in this file")
 
 
-def _import(plans: list[Plan], way: Way) -> int:
+def _import(plans: list[Plan], way: Way, interruption: Interruption) -> int:
     """Run the plans, telling each outcome."""
     before = cut_off(steps.store().paths)
     if before:
@@ -160,12 +166,11 @@ def _import(plans: list[Plan], way: Way) -> int:
             _say(f"Updating task for {user} (ID: {one.task_id})...")
     counts = dict.fromkeys(way.counted, 0)
     done = []
-    with Interruption() as interruption:
-        for outcome in csvimport.run(plans, way=way, interruption=interruption):
-            counts[outcome.status] += 1
-            if outcome.status != csvimport.NOT_DONE:
-                done.append(outcome.plan.row.number)
-                _say(_told(outcome))
+    for outcome in csvimport.run(plans, way=way, interruption=interruption):
+        counts[outcome.status] += 1
+        if outcome.status != csvimport.NOT_DONE:
+            done.append(outcome.plan.row.number)
+            _say(_told(outcome))
     left = {one.row.number for one in plans} - set(done)
     _say(_RULE)
     _say(_summary(counts))

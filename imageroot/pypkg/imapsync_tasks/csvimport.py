@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import (
@@ -183,11 +184,18 @@ def run(
 ) -> Iterator[Outcome]:
     """Create, update, verify or skip; an outcome a row as soon as it is known, not in the rows' order.
 
-    Asked to end, the rows that are left are `not_done`. The tasks start when no login is checked any more.
+    Asked to end, also while another import is waited for, the rows that are left are `not_done`. The tasks
+    start when no login is checked any more.
     """
     paths = steps.store().paths
     done = 0
-    with files.locked(paths.import_lock):
+    with ExitStack() as held:
+        try:
+            with interruption.waiting():
+                held.enter_context(files.locked(paths.import_lock))
+        except InterruptedWaitError:
+            yield from map(_not_done, plans)
+            return
         kept = Progress(paths, len(plans))
         for outcome in _outcomes(plans, way=way, interruption=interruption):
             tried = outcome.status in ("created", "updated", VERIFIED) or outcome.refusal is not None
@@ -241,8 +249,11 @@ def _work(plans: list[Plan], way: Way, interruption: Interruption) -> Iterator[O
     finally:
         if way.start == "now":
             create.start_many(saved)
-    for one in left.values():
-        yield Outcome(one, NOT_DONE, text="cancelled before this row")
+    yield from map(_not_done, left.values())
+
+
+def _not_done(one: Plan) -> Outcome:
+    return Outcome(one, NOT_DONE, text="cancelled before this row")
 
 
 def sentence(refusal: Refusal, account: str = "") -> str:

@@ -40,7 +40,11 @@ def replace(path: Path, content: str, *, mode: int = MODE, durable: bool = True)
             file.flush()
             if durable:
                 os.fsync(descriptor)
-        aside.rename(path)
+        try:
+            aside.rename(path)
+        except IsADirectoryError:
+            clear_way(path)
+            aside.rename(path)
     except BaseException:
         with suppress(FileNotFoundError):
             aside.unlink()
@@ -54,31 +58,33 @@ def make_directory(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file that may be gone already, or an empty directory in its place."""
+    """Remove a file that may be gone already, or a directory in its place."""
     try:
         path.unlink()
     except FileNotFoundError:
         return
     except IsADirectoryError:
-        path.rmdir()
+        clear_way(path)
 
 
-def is_plain(path: Path) -> bool:
-    """Tell whether a path is a plain file, or free to become one."""
+def clear_way(path: Path) -> None:
+    """Take away a directory that stands in the place of a file of ours; what is in it is moved aside.
+
+    A file that somebody has put there meanwhile stays.
+    """
     try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return True
-
-
-def remove_all(path: Path) -> None:
-    """Remove whatever stands there, a directory with all that is in it; links are not followed."""
-    if path.is_symlink() or not path.is_dir():
-        remove(path)
+        path.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            return
     else:
-        import shutil  # rarely needed
-
-        shutil.rmtree(path)
+        return
+    aside = path.with_name(f".{path.name}.aside-{time.time_ns()}")
+    aside.mkdir(mode=0o700)
+    try:
+        path.rename(aside)  # onto an empty directory: only a directory can take that place
+    except OSError:
+        aside.rmdir()
 
 
 def read(path: Path, limit: int = LARGEST) -> bytes:
@@ -173,7 +179,11 @@ def peek(path: Path) -> tuple[bool, bool]:
 
 def _open_lock(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+        except IsADirectoryError:
+            clear_way(path)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
     except OSError as error:
         if error.errno not in UNWRITABLE or not path.exists():
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -37,18 +38,24 @@ class Interruption:
             signal.signal(number, handler)
 
     def waits(self, items: Iterator[_T]) -> Iterator[_T]:
-        """Give the items; while one is waited for a signal ends that: InterruptedWaitError."""
+        """Give the items, none of which is None; a signal ends the wait for one: InterruptedWaitError."""
         while True:
-            try:
-                self._waiting = True
-                if self.asked:
-                    raise InterruptedWaitError
-                item = next(items)
-            except StopIteration:
+            with self.waiting():
+                item = next(items, None)
+            if item is None:
                 return
-            finally:
-                self._waiting = False
             yield item
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Let a signal end what is in this block, or what would begin: InterruptedWaitError."""
+        self._waiting = True
+        try:
+            if self.asked:
+                raise InterruptedWaitError
+            yield
+        finally:
+            self._waiting = False
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self.asked = True

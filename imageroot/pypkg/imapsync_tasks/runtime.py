@@ -253,13 +253,41 @@ def audit(paths: Paths, name: str) -> dict[str, int] | None:
     return numbers if len(numbers) == len(AUDIT) else None
 
 
+#: member of a failure -> its type; the first two are always there.
+_FAILURE: Final[dict[str, type]] = {
+    "folder": str,
+    "reason": str,
+    "message_id": str,
+    "subject": str,
+    "date": str,
+    "remedy": str,
+    "uid": int,
+    "uidvalidity": int,
+    "size_bytes": int,
+    "server_text": str,
+}
+_NEVER_NULL: Final = ("folder", "reason", "uidvalidity", "server_text", "remedy")
+
+
 def failures(paths: Paths, name: str) -> Json:
     """Give {failures, total} of the last run."""
     found = files.read_json(paths.failures(name)) or {}
     items = found.get("failures")
-    rows = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    rows = [item for item in items if _is_failure(item)] if isinstance(items, list) else []
     total = found.get("total")
-    return {"failures": rows, "total": total if isinstance(total, int) else len(rows)}
+    return {"failures": rows, "total": total if _fits(total, int) else len(rows)}
+
+
+def _is_failure(item: object) -> bool:
+    return (
+        isinstance(item, dict)
+        and {"folder", "reason"} <= item.keys()
+        and all(
+            _fits(value, _FAILURE[key]) or (value is None and key not in _NEVER_NULL)
+            for key, value in item.items()
+            if key in _FAILURE
+        )
+    )
 
 
 def log(paths: Paths, name: str) -> Json:

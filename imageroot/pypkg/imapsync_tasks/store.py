@@ -250,8 +250,8 @@ class Store:
         found = self.paths.files_of(name)
         if not found:
             return
-        if not files.is_plain(self.paths.lock(name)):  # no run of ours made it
-            files.remove_all(self.paths.lock(name))
+        if self.paths.lock(name).is_symlink():  # no run of ours made it
+            files.remove(self.paths.lock(name))
         lock = files.try_lock(self.paths.lock(name), patience_s=0.5)
         if lock is None:
             raise TaskBusyError(name)
