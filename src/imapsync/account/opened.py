@@ -135,6 +135,12 @@ class OpenFolder:
         criteria = "ALL" if wanted == ALL else f"UID {wanted.decode('ascii')}"
         return UidListing(self.search(criteria), self._manners)
 
+    def ask_uids_beside(self, among: bytes) -> UidListing:
+        """Ask which UIDs it has beside a SEARCH that is under way: only ESEARCH tells two answers apart."""
+        if self._session.has("ESEARCH"):
+            return self.ask_uids(among)
+        return UidListing(self.fetch(among, b"(UID)"), self._manners)
+
     async def uids(self, among: UidSet | bytes = ALL) -> UidSet:
         """List which UIDs it has, of all or of some."""
         return await self.ask_uids(among)

@@ -244,6 +244,7 @@ class Link(asyncio.BufferedProtocol):
         pending.tag = b"a%d" % self._tag_count
         pending.segments = deque(command.segments(pending.tag))
         pending.note_starving = self.gate.note_starving
+        pending.alone = self.breaking.suspects(pending)
         if not self.in_flight:
             self.counters.round_trips += 1
             self._head_takes_all = pending.takes_all

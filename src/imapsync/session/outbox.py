@@ -21,7 +21,9 @@ _JOINED_SEGMENTS = 64
 
 
 class Outbox:
-    """Queues commands; one may block the others until the server says "+" or its literal is written.
+    """Queues commands; one may block the others until the server says "+", or its literal is written.
+
+    One that goes alone does so until it is answered.
 
     send: writes bytes to the transport. trace: told of each segment.
     """
@@ -81,7 +83,7 @@ class Outbox:
     def continued(self, text: bytes) -> bool:
         """Go on after the server's "+"; false when nothing waits for it."""
         pending = self._blocked
-        if pending is None or self._turn is None:
+        if pending is None or self._turn is None or (pending.alone and pending.sent_at):
             return False
         if pending.on_continuation is not None:
             pending.on_continuation(text)
@@ -128,6 +130,9 @@ class Outbox:
                 goes_on = pending.streamed and segment.endswith(b"+}\r\n")
                 self._turn = None if goes_on else self._loop.create_future()
                 self._announce_change()
+            elif pending.alone:
+                self._blocked = pending
+                self._turn = self._loop.create_future()
         self._flush(ready)
 
     def _flush(self, ready: list[bytes]) -> None:

@@ -30,6 +30,7 @@ class Pending(Generic[T]):
         "_finish",
         "_result",
         "_waiters",
+        "alone",
         "answers",
         "code",
         "consume",
@@ -82,6 +83,8 @@ class Pending(Generic[T]):
         self.streamed = False
         #: The folder that it is about, as it was sent; empty for what is about messages, or about all.
         self.subject = b""
+        #: Whether nothing is sent behind it before it is answered.
+        self.alone = False
         #: Whether all mailbox data is this command's while it is the oldest in flight (SELECT).
         self.takes_all = False
         #: Handles continuation requests in place of the next segment (authentication).

@@ -82,6 +82,8 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
             if agrees:
                 job.destination.unread.append(job.copying.sizes[row])
             message_lost(run, job, row)
+        else:  # as many are there as should be, and this one is not shown: a later run must not copy it again
+            job.destination.unread.append(job.copying.sizes[row])
     _record(run, job, [row for row in rows if row in found])
     if job.copying.flags_open:
         await change_flags(run, job, await missing_flags(run, job))

@@ -126,11 +126,6 @@ async def _find_breaking(
 
 
 async def _again(run: Run, error: ConnectionFailed) -> None:
-    """Open both sides anew; what that raises is the end, and not tried once more by who called."""
     if not error.retryable:
         raise error
-    try:
-        await reconnect(run, error)
-    except ConnectionFailed as last:
-        last.retryable = False
-        raise
+    await reconnect(run, error)

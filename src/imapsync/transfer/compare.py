@@ -16,6 +16,7 @@ from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
 from imapsync.plan.decisions import NOTHING
 from imapsync.report import events
 from imapsync.report.events import Phase, Skip
+from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer import telling
 from imapsync.transfer.copylist import WAITING
@@ -85,14 +86,20 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
                 job.unsteady = True  # read anew, within one opening
                 working.append(job)
                 continue
-            telling.abandon(run, job)
-            run.problem(error, f"folder {job.name} cannot be compared", folder=job.name, reason=Reason.SELECT)
+            _give_up(run, job, error)
+        except CommandRefused as error:  # to a second question, or to open the folder for it
+            _give_up(run, job, error)
         if not job.finished:
             _leave_unread(run, job)
             _refuse_doubles(run, job)
             check_ceiling(run, job)
             working.append(job)
     return working
+
+
+def _give_up(run: Run, job: FolderJob, error: CommandRefused) -> None:
+    telling.abandon(run, job)
+    run.problem(error, f"folder {job.name} cannot be compared", folder=job.name, reason=Reason.SELECT)
 
 
 async def _conclude(run: Run, comparison: FullComparison | DeltaComparison, reading: Reading) -> None:

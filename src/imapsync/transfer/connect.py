@@ -108,7 +108,7 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
     """Replace both sessions after one was lost: the other may be in the middle of an answer.
 
     Tries for --maxlost; what the servers ask to wait does not count. Raises the last error when nothing came
-    of it, and Parked.
+    of it, which nobody is to try once more, and Parked.
     """
     run.source.server.abort()
     run.destination.server.abort()
@@ -126,6 +126,7 @@ async def reconnect(run: Run, cause: errors.SyncError) -> None:
         except errors.SyncError as error:
             run.source.server.abort()
             if not error.retryable or loop.time() - began_at >= run.settings.limits.max_lost_s:
+                error.retryable = False
                 raise
             last = error
             continue

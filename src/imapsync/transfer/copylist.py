@@ -31,11 +31,13 @@ class CopyList:
     error; refusal: the last of them. flags_open: the copies' flags are to be looked at once more, because
     they may not have stayed. seen_flags: flags that were looked at whether they stay. after: the
     destination's numbers when all copies were seen to be there. odd: rows whose copies nobody named and
-    some servers cannot read: they are looked for although the numbers say that they are there.
+    some servers cannot read: they are looked for although the numbers say that they are there. breaking: how
+    many broke the connection each time, one after the other.
     """
 
     __slots__ = (
         "after",
+        "breaking",
         "copies",
         "digests",
         "failed",
@@ -70,6 +72,7 @@ class CopyList:
         self.seen_flags: set[bytes] = set()
         self.after: Numbers | None = None
         self.odd: set[int] = set()
+        self.breaking = 0
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -125,6 +128,7 @@ class CopyList:
 
     def arrive(self, rows: Sequence[int], copies: Sequence[int]) -> None:
         """Note that rows are on the destination; copies: their UIDs there, none when nobody told."""
+        self.breaking = 0
         for at, row in enumerate(rows):
             self.close(row, DONE)
             if copies:

@@ -64,20 +64,34 @@ def refuses_everything(run: Run, job: FolderJob) -> bool:
     return job.copying.refused >= (run.settings.limits.errors_max or MOST_REFUSED)
 
 
-def give_up_rest(run: Run, job: FolderJob, rows: list[int]) -> None:
+def give_up_refused(run: Run, job: FolderJob, rows: list[int]) -> None:
     """Report messages of a folder of which everything failed so far; they are not tried."""
     last = job.copying.refusal
     text = f"not tried: {job.copying.refused} messages of the folder failed before and none arrived"
+    reason, side = (last.reason, last.side) if last is not None else (Reason.APPEND, Side.DESTINATION)
+    give_up_rest(run, job, rows, reason=reason, text=text, side=side)
+
+
+def give_up_rest(
+    run: Run,
+    job: FolderJob,
+    rows: list[int],
+    *,
+    reason: Reason,
+    text: str,
+    side: Side = Side.DESTINATION,
+) -> None:
+    """Report messages that are not tried, because of what happened to others of their folder."""
     for row in rows:
         job.copying.close(row, FAILED)
         run.sink(
             events.MessageFailed(
                 job.name,
                 job.copying.uids[row],
-                last.reason if last is not None else Reason.APPEND,
+                reason,
                 text,
                 size_bytes=job.copying.sizes[row],
-                side=last.side if last is not None else Side.DESTINATION,
+                side=side,
                 uidvalidity=job.source.uidvalidity,
             )
         )

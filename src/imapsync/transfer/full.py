@@ -17,19 +17,21 @@ from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import tell_apart
-from imapsync.transfer.halving import all_from, lacks, read_pieces, read_rest
+from imapsync.transfer.halving import all_from, lacks, list_all, read_pieces, read_rest
 from imapsync.transfer.originals import older_than
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import Kept
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from imapsync.account import IndexReader, OpenFolder
+    from imapsync.account.opened import UidListing
     from imapsync.plan.decisions import FolderPlan
     from imapsync.session.fetch import FetchStream
     from imapsync.session.pending import Pending
+    from imapsync.session.session import Selected
     from imapsync.terms import FolderRecord
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -76,6 +78,8 @@ class FullComparison:
         self._source_stream: FetchStream | None = None
         self._destination_stream: FetchStream | None = None
         self._source_search: Pending[UidSet] | None = None
+        self._source_listing: UidListing | None = None
+        self._source_shown = 0
         self._destination_search: Pending[UidSet] | None = None
         self._source = MessageIndex(reading.table)
         self._destination = MessageIndex(reading.table)
@@ -118,6 +122,8 @@ class FullComparison:
         reading = self._reading
         if reading.searches:
             self._source_search = source.search(reading.source_search(self.job.name))
+        if reading.counts_besides:
+            self._source_listing = source.ask_uids_beside(all_from(1, self.job.source.breaking))
         if not reading.searches or reading.mirrors:
             self._source_stream = self._source_reader.ask(source, all_from(1, self.job.source.breaking))
 
@@ -147,6 +153,9 @@ class FullComparison:
 
     async def _take_source(self) -> None:
         self._selected, self._source_refused = await _found(self._source_search)
+        if self._source_listing is not None:
+            shown, _ = await _found(self._source_listing)
+            self._source_shown = len(shown or ()) + len(self.job.source.breaking)
         if self._source_refused is not None:
             error = self._source_refused
             telling.abandon(self._run, self.job)
@@ -280,6 +289,8 @@ class FullComparison:
             if left:
                 folder = await run.source.opened(job.source)
                 await read_pieces(run, job, folder, self._source_reader, index, missing=left)
+            if self._source_listing is not None and self._source_shown < _count(job.source.opened):
+                await list_all(run, job, await run.source.opened(job.source))
             return
         if self._source_refused is not None or (
             self._source_stream is not None and lacks(index, job.source.opened)
@@ -297,7 +308,11 @@ class FullComparison:
             self.invalid = True
 
 
-async def _found(search: Pending[UidSet] | None) -> tuple[UidSet | None, CommandRefused | None]:
+def _count(selected: Selected | None) -> int:
+    return selected.exists if selected is not None else 0
+
+
+async def _found(search: Awaitable[UidSet] | None) -> tuple[UidSet | None, CommandRefused | None]:
     if search is None:
         return None, None
     try:

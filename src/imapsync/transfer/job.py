@@ -65,6 +65,11 @@ class FolderJob:
         return self.standing is not Standing.OPEN
 
     @property
+    def given_up(self) -> bool:
+        """Whether nothing more is done with it, and nothing may be concluded from it."""
+        return self.standing is Standing.ABANDONED
+
+    @property
     def unchanged(self) -> bool:
         """Whether nothing was opened, because nothing has changed."""
         return self.standing is Standing.UNCHANGED

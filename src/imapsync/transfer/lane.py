@@ -27,7 +27,7 @@ from imapsync.session.session import Message
 from imapsync.terms import Reason, Side
 from imapsync.transfer.content import Content, ContentError
 from imapsync.transfer.copylist import SENT, WAITING
-from imapsync.transfer.failures import give_up_rest, message_failed, message_skipped, refuses_everything
+from imapsync.transfer.failures import give_up_refused, message_failed, message_skipped, refuses_everything
 from imapsync.transfer.flagging import tell_keyword
 from imapsync.transfer.measure import measured
 from imapsync.transfer.planning import translator_of
@@ -155,7 +155,7 @@ class Lane:
             if piece[0].position in work.set_aside:
                 continue
             if refuses_everything(self._run, piece[0]):
-                give_up_rest(self._run, *piece)
+                give_up_refused(self._run, *piece)
                 continue
             if self._comes_too_early(*piece):
                 self._next = piece
@@ -231,7 +231,7 @@ class Lane:
             return False
         if refuses_everything(self._run, job):
             _discard(batch)
-            give_up_rest(self._run, job, batch.rows)
+            give_up_refused(self._run, job, batch.rows)
             return False
         return True
 

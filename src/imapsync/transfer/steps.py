@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from imapsync.account.seen import FolderReplaced
 from imapsync.plan.folders import select_folders
 from imapsync.report import events
 from imapsync.report.events import Phase
-from imapsync.session.errors import AskedToWait, ConnectionFailed, TimedOut
-from imapsync.terms import Copy, Reason, Side
+from imapsync.session.errors import AskedToWait, ConnectionFailed
+from imapsync.terms import Copy, Side
 from imapsync.transfer.anew import copy_anew
 from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.careful import compare_in_spite
 from imapsync.transfer.compare import groups
-from imapsync.transfer.connect import STEP_ATTEMPTS, reconnect
-from imapsync.transfer.copylist import SENT, WAITING
+from imapsync.transfer.connect import reconnect
+from imapsync.transfer.copying import Copying
 from imapsync.transfer.creating import create_folders
 from imapsync.transfer.deletions import Deletions
 from imapsync.transfer.emptied import delete_empty_source_folders
-from imapsync.transfer.failures import message_failed, message_skipped
+from imapsync.transfer.failures import message_skipped
 from imapsync.transfer.finish import confirm_numbers, finish
 from imapsync.transfer.judging import judge_vanished
-from imapsync.transfer.lanes import MAX_STRIKES, Copier
+from imapsync.transfer.lanes import Copier
 from imapsync.transfer.originals import change_source
+from imapsync.transfer.persistence import Persistence
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
 from imapsync.transfer.recording import note_copies, note_lost, note_present
-from imapsync.transfer.resolve import arrived_unseen, claim_arrivals, find_copies, wait_until_quiet
+from imapsync.transfer.resolve import claim_arrivals
 from imapsync.transfer.settings import Mode
-from imapsync.transfer.sizelimit import refuse_too_large
 from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
-from imapsync.transfer.steady import note_replaced
+from imapsync.transfer.telling import leave
 from imapsync.transfer.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from imapsync.session.errors import SyncError
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.labels import LabelSync
 
-#: Lost connections in a row without any message settled: enough to single out one that breaks connections.
-FRUITLESS_LIMIT = 9
 #: Times that sizes are asked for when the connection is lost over it.
 SIZE_ATTEMPTS = 2
 T = TypeVar("T")
@@ -58,6 +55,8 @@ class Steps:
         self.jobs: list[FolderJob] = []
         self._copier: Copier | None = None
         self._sizes_told = True
+        self._persistence = Persistence(run)
+        self._persist = self._persistence.whole
 
     async def work(self) -> None:
         """Go as far as the mode says."""
@@ -77,7 +76,7 @@ class Steps:
         if mode is Mode.VERIFY:
             from imapsync.transfer.verify import verify
 
-            await verify(state, self.jobs, Reading(state), self._persist)
+            await verify(state, self.jobs, Reading(state), self._persistence.spared)
             return
         if state.settings.deletion.destination and state.settings.deletion.empties_source:
             state.warn(
@@ -142,6 +141,7 @@ class Steps:
             note_lost(state, jobs)
         throttle = Throttle(state.settings.limits, state.clock)
         copier = self._copier = Copier(state, throttle, reading)
+        copying = Copying(state, copier, reading, self._persistence)
         labels = self._labels(reading)
         for group in groups(jobs):
             working = await self._persist(partial(compare_in_spite, state, group, reading))
@@ -149,24 +149,52 @@ class Steps:
                 _skip_all(state, working)
             elif any(job.copying.left for job in working):
                 steady = [job for job in working if not job.unsteady]
-                await self._persist(partial(claim_arrivals, state, steady, reading))
+                await self._each(
+                    steady, partial(claim_arrivals, state), reading, "looked into before the copying"
+                )
+                steady = [job for job in steady if not job.finished]
                 state.sink(events.PhaseChanged(Phase.COPYING))
-                await self._copy(steady, copier, reading)
+                await copying.copy(steady)
                 steady = [job for job in steady if not job.unsteady]
-                await self._persist(partial(check_arrivals, state, steady, reading))
+                await self._each(
+                    steady, partial(check_arrivals, state), reading, "looked into after the copying"
+                )
             for job in working:
                 if job.unsteady and not state.dry:
                     self._copier = Copier(state, throttle, reading, lanes=1)
-                    await copy_anew(state, job, reading, self._copier)
+                    anew = partial(copy_anew, state, job, reading, self._copier)
+                    await self._for_folder(job, anew, "copied", repeats=False)
                     self._copier = copier
                 else:
-                    await self._persist(partial(finish, state, job, reading))
+                    await self._for_folder(job, partial(finish, state, job, reading), "finished")
             await self._carry_over(labels, working)
         await self._carry_over(labels, [job for job in jobs if job.unchanged])
         await self._persist(partial(judge_vanished, state, jobs, reading))
         if state.settings.changes_source:
             for job in jobs:
-                await self._persist(partial(change_source, state, job, reading))
+                await self._for_folder(job, partial(change_source, state, job, reading), "changed")
+
+    async def _for_folder(
+        self, job: FolderJob, step: Callable[[], Awaitable[None]], what: str, *, repeats: bool = True
+    ) -> None:
+        """Carry out a step about a folder pair; one that cannot be done is told, and no other follows."""
+        if not job.given_up:
+            error = await self._persistence.spared(step, repeats=repeats)
+            if error is not None:
+                self._give_up(what, job, error)
+
+    async def _each(
+        self,
+        jobs: list[FolderJob],
+        step: Callable[[list[FolderJob], Reading], Awaitable[None]],
+        reading: Reading,
+        what: str,
+    ) -> None:
+        await self._persistence.each(jobs, lambda some: step(some, reading), partial(self._give_up, what))
+
+    def _give_up(self, what: str, job: FolderJob, error: SyncError) -> None:
+        leave(self._run, job)
+        self._run.problem(error, f"folder {job.name} cannot be {what}", folder=job.name)
 
     def _labels(self, reading: Reading) -> LabelSync | None:
         """Give what carries Gmail labels over, None when nobody wants that."""
@@ -179,7 +207,7 @@ class Steps:
     async def _carry_over(self, labels: LabelSync | None, jobs: list[FolderJob]) -> None:
         if labels is not None:
             for job in jobs:
-                await self._persist(partial(labels.carry_over, job))
+                await self._for_folder(job, partial(labels.carry_over, job), "given its labels")
 
     def _tell_doubted(self) -> None:
         """Say how many copies vanished together, in this run or an earlier one, and are still in doubt."""
@@ -210,54 +238,6 @@ class Steps:
         journal.settle(done)
         journal.commit()
 
-    async def _copy(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
-        """Copy, and go on after a lost connection as long as that moves the work forward."""
-        state = self._run
-        await self._persist(partial(refuse_too_large, state, jobs), counts=False)
-        fruitless = 0
-        while True:
-            before = _settled_rows(jobs)
-            try:
-                await copier.copy([job for job in jobs if not job.unsteady])
-                return
-            except ConnectionFailed as error:
-                if _settled_rows(jobs) != before:
-                    fruitless = 0
-                    state.patience.progressed()
-                asked = isinstance(error, AskedToWait)
-                fruitless += not asked
-                if fruitless > FRUITLESS_LIMIT:
-                    raise
-                copier.lost(jobs, blame=not asked)
-                await reconnect(state, error)
-            # That is no progress: only copied messages are.
-            await self._persist(partial(self._resolve, jobs, copier, reading), counts=False)
-
-    async def _resolve(self, jobs: list[FolderJob], copier: Copier, reading: Reading) -> None:
-        """Find out what became of the messages whose APPEND was not answered."""
-        state = self._run
-        for job in jobs:
-            rows = job.copying.rows(SENT)
-            if rows:
-                await asyncio.sleep(copier.strays_until - asyncio.get_running_loop().time())
-                await wait_until_quiet(state, job)
-                # Copies that the server confirmed without naming them must not be taken for the lost ones.
-                wanted = job.copying.unnamed() + rows
-                try:
-                    found = await find_copies(state.source, state.destination, job, wanted, reading)
-                except FolderReplaced as error:
-                    note_replaced(job, error)
-                    continue
-                for row in rows:
-                    if row in found:
-                        arrived_unseen(state, job, row, found[row])
-                    else:
-                        job.copying.wait(row)
-            for row in job.copying.rows(WAITING):
-                if copier.strikes(job, row) > MAX_STRIKES:
-                    text = "the connection broke each time this message was on its way"
-                    message_failed(state, job, row, None, reason=Reason.CONNECTION, server_text=text)
-
     async def _tell_sizes(self, step: Callable[[], Awaitable[T]]) -> T | None:
         """Ask for sizes that only people read; a server that hangs up over them is not asked again."""
         losses = 0
@@ -276,32 +256,6 @@ class Steps:
                 self._sizes_told = False
                 self._run.warn("the sizes of folders are not told: a server hangs up when asked for them")
         return None
-
-    async def _persist(self, step: Callable[[], Awaitable[T]], *, counts: bool = True) -> T:
-        """Carry out a step that may be repeated as a whole, again after a lost connection.
-
-        counts: whether its end moves the work forward.
-        """
-        losses, given_up = 0, self._run.given_up
-        while True:
-            try:
-                result = await step()
-            except ConnectionFailed as error:
-                losses += not isinstance(error, AskedToWait)
-                if losses == STEP_ATTEMPTS or not error.retryable:
-                    raise
-                await reconnect(self._run, error)
-                if self._run.given_up != given_up and not isinstance(error, TimedOut):
-                    losses, given_up = 0, self._run.given_up
-                    self._run.patience.progressed()
-            else:
-                if counts:
-                    self._run.patience.progressed()
-                return result
-
-
-def _settled_rows(jobs: list[FolderJob]) -> int:
-    return sum(len(job.copying) - job.copying.left for job in jobs)
 
 
 def _skip_all(state: Run, jobs: list[FolderJob]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.plan.decisions import NOTHING
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Reason, Side
@@ -21,13 +22,20 @@ if TYPE_CHECKING:
 
 
 def abandon(run: Run, job: FolderJob) -> None:
-    """Give a folder pair up: nothing more is done with it, and nothing may be concluded from its absence."""
-    job.standing = Standing.ABANDONED
-    job.trouble = True
-    run.incomplete_listing = True
+    """Give up a folder pair that could not be compared: none of its messages will arrive."""
+    leave(run, job)
     listed = job.source.listed
     if listed is not None and listed.messages and not job.copying:
         run.sink(events.WorkPlanned(listed.messages, listed.size or 0))  # and none of them will arrive
+
+
+def leave(run: Run, job: FolderJob) -> None:
+    """Do nothing more with a folder pair; nothing may be concluded from its absence."""
+    job.standing = Standing.ABANDONED
+    job.trouble = True
+    run.incomplete_listing = True
+    if job.plan.doomed:
+        job.plan = job.plan._replace(doomed=NOTHING.doomed)
 
 
 def withdrawn(run: Run, job: FolderJob) -> None:

@@ -20,7 +20,7 @@ from imapsync.transfer.bodies import Bodies, Meter, Pair
 from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.full import ALL
-from imapsync.transfer.halving import read_pieces, read_rest
+from imapsync.transfer.halving import list_all, read_pieces, read_rest
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import translator_of
 from imapsync.transfer.provided import check_ceiling
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from imapsync.account import IndexReader, OpenFolder
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
+    from imapsync.session.errors import SyncError
     from imapsync.transfer.bodies import Unlike
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
     from imapsync.wire.uidset import UidSet
 
-    Persist = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
+    Spared = Callable[[Callable[[], Awaitable[None]]], Awaitable[SyncError | None]]
 
 #: Internal dates may differ by this much: some servers keep minutes only or round.
 DATE_TOLERANCE_S = 1
@@ -45,18 +46,17 @@ DATE_TOLERANCE_S = 1
 _REMOVED = (Copy.REMOVED, Copy.VANISHED, Copy.UNSEEN, Copy.MISSED, Copy.KEPT)
 
 
-async def verify(run: Run, jobs: list[FolderJob], reading: Reading, persist: Persist) -> None:
+async def verify(run: Run, jobs: list[FolderJob], reading: Reading, spared: Spared) -> None:
     """Check every folder pair and tell the sink each exception.
 
-    persist: carries a step out, again after a lost connection.
+    spared: carries a step about one folder out, again after a lost connection; gives what stood against it.
     """
     run.sink(events.PhaseChanged(Phase.VERIFYING))
     meter = Meter(run) if run.settings.verify_content else None
     for job in jobs:
         run.sink(events.FolderStarted(job.name, job.pair.destination, job.position, run.folders_total))
-        try:
-            await persist(partial(_verify_folder, run, job, reading, Bodies(), meter))
-        except CommandRefused as error:
+        error = await spared(partial(_verify_folder, run, job, reading, Bodies(), meter))
+        if error is not None:
             held = job.source.opened.exists if job.source.opened else job.source.messages
             run.sink(events.Verified(job.name, job.pair.destination, 0, 0, unproven=held, refused=True))
             run.problem(error, f"folder {job.name} cannot be verified", folder=job.name, reason=Reason.VERIFY)
@@ -71,6 +71,8 @@ async def _verify_folder(
     uids: UidSet | bytes = ALL
     if reading.searches:
         uids = await here.search(reading.source_search(job.name))
+        if len(uids) < here.exists:
+            await list_all(run, job, here)
     source = reading.new_index()
     if held:
         await _read(run, job, here, reading.verifier(selected=True), index=source, uids=uids)

@@ -8,7 +8,7 @@ import pytest
 from tests.engine.session.helpers import INBOX, greet, open_scripted
 from tests.engine.session.scripted import Peer, ScriptedServer
 
-from imapsync.session.breaking import LOST_OVER, Breaking
+from imapsync.session.breaking import Breaking
 from imapsync.session.errors import CommandRefused, ConnectionFailed
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.responses import StatusItems
@@ -33,7 +33,7 @@ async def test_what_is_asked_of_a_folder_that_is_not_opened_reaches_no_other() -
     """The command was answered from the folder that was open before."""
 
     async def script(peer: Peer) -> None:
-        if len(server.peers) <= LOST_OVER:
+        if len(server.peers) <= 2:
             await hang_up_at_work(peer)
             return
         await greet(peer)
@@ -50,7 +50,7 @@ async def test_what_is_asked_of_a_folder_that_is_not_opened_reaches_no_other() -
     breaking = Breaking()
     server = ScriptedServer(script)
     async with server:
-        for _ in range(LOST_OVER):
+        for _ in range(2):
             await lose(server, breaking)
         assert breaking.untold() == ["SELECT of Work"]
         async with await open_scripted(server) as session:
@@ -88,17 +88,38 @@ async def test_a_search_over_a_connection_that_is_gone_ends() -> None:
                 await asyncio.wait_for(lost, 10)
 
 
+async def test_the_folder_whose_answer_was_lost_is_not_taken_for_the_one_that_breaks_the_connection() -> None:
+    """What stands before a server takes its last answers along: the first in the line was blamed."""
+
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect('STATUS "INBOX" .*')
+        if len(server.peers) == 2:
+            await peer.answer(b"OK done", b"* STATUS INBOX (MESSAGES 4)")
+            await peer.expect('STATUS "Work" .*')
+
+    breaking = Breaking()
+    server = ScriptedServer(script)
+    async with server:
+        for _ in range(2):
+            async with await open_scripted(server) as session:
+                session.share(breaking)
+                answers = [session.status(name, ("MESSAGES",)) for name in (INBOX, WORK)]
+                await asyncio.gather(*answers, return_exceptions=True)
+        assert breaking.untold() == ["STATUS of Work"]
+
+
 async def test_one_answer_in_between_says_that_it_was_the_network() -> None:
     async def script(peer: Peer) -> None:
         await hang_up_at_work(peer)
-        if len(server.peers) == LOST_OVER:
+        if len(server.peers) == 2:
             await peer.answer(b"OK done", b"* 3 EXISTS", b"* OK [UIDVALIDITY 7] valid")
             await peer.until_closed()
 
     breaking = Breaking()
     server = ScriptedServer(script)
     async with server:
-        for _ in range(LOST_OVER - 1):
+        for _ in range(1):
             await lose(server, breaking)
         async with await open_scripted(server) as session:
             session.share(breaking)
