@@ -17,12 +17,14 @@ HEADERS: dict[str, tuple[bytes, bool]] = {
     "nothing": (b"", True),
     "no header": (b"\r\ntext\r\n", True),
     "no empty line": (b"Subject: a\r\n", True),
+    "no line": (b"Subject: a", True),
     "words": (b"Just words\r\nand more\r\n", True),
     "a line that is no field": (b"Subject: a\r\nwords\r\nFrom: b\r\n\r\n", True),
     "a name with a blank": (b">From anna Mon 00:00:00\r\nSubject: a\r\n\r\n", True),
     "an 8-bit name": (b"S\xe4: a\r\n\r\n", True),
     "a folded line at first": (b" b\r\nSubject: a\r\n\r\n", True),
     "bare line feeds": (b"Subject: a\n\ntext\n", True),
+    "a bare line feed between fields": (b"Subject: a\nFrom: b\r\n\r\n", True),
     "a bare carriage return": (b"Subject: a\rb\r\n\r\n", True),
 }
 

@@ -16,6 +16,11 @@ WITH_ID = FailedMessage("INBOX", 7, 11, "<a@b.example>", 500)
         (WITH_ID._replace(uidvalidity=0), 11, Lookup(frozenset({7}), (), ())),
         (WITH_ID, 12, Lookup(frozenset(), ('HEADER Message-Id "<a@b.example>"',), ())),
         (WITH_ID, 0, Lookup(frozenset(), ('HEADER Message-Id "<a@b.example>"',), ())),
+        (
+            WITH_ID._replace(uidvalidity=0),
+            0,
+            Lookup(frozenset(), ('HEADER Message-Id "<a@b.example>"',), ()),
+        ),
         (WITH_ID._replace(message_id=""), 12, Lookup(frozenset(), ("LARGER 499 SMALLER 501",), ())),
         (
             WITH_ID._replace(message_id='<"@b> UID 1:*'),

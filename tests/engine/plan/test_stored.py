@@ -36,9 +36,22 @@ def test_what_the_numbers_say(now: Numbers, confirmed: int, nothing_else: bool, 
     assert all_there(BEFORE, now, confirmed) is there
 
 
-@pytest.mark.parametrize("before", [numbers(None, 11), numbers(10, None)])
-def test_nothing_is_there_for_certain_where_nobody_knows_what_was(before: Numbers) -> None:
-    assert not all_there(before, numbers(15, 16), 5)
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (numbers(None, 11), numbers(15, 16)),
+        (numbers(None, 11), numbers(4, 16)),
+        (numbers(10, None), numbers(15, 16)),
+        (numbers(10, None), numbers(15, 5)),
+    ],
+    ids=["no count", "no count, though the numbers fit", "no UIDNEXT", "no UIDNEXT, though the numbers fit"],
+)
+def test_nothing_is_there_for_certain_where_nobody_knows_what_was(before: Numbers, now: Numbers) -> None:
+    assert not all_there(before, now, 5)
+
+
+def test_all_is_there_of_what_came_into_an_empty_folder() -> None:
+    assert all_there(numbers(0, 1), numbers(5, 6), 5)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ POLL_S = 60.0
         (Seen(1, None, 4), Seen(1, None, 3), False),
         (Seen(1, 5, 4), Seen(1, None, 5), True),
         (Seen(None, 5, 4), Seen(None, 5, 4), False),
+        (Seen(1, None, 3), Seen(1, None, 3), False),
+        (Seen(1, None, 3), Seen(1, 9, 3), False),
+        (Seen(1, None, 3), Seen(1, 9, 4), True),
     ],
 )
 def test_what_is_news(before: Seen | None, now: Seen, news: bool) -> None:
@@ -64,7 +67,11 @@ def test_an_idle_that_was_given_up_gets_one_more_chance_now_and_then() -> None:
         assert ears.way(offered=True) is Way.POLL
         ears = ears.after_poll()
     assert ears.way(offered=True) is Way.IDLE
-    assert ears.after_look(found=True).way(offered=True) is Way.POLL
+    lost = ears.after_look(found=True)
+    for _ in range(watching.LOOKS_UNTIL_CHANCE):  # as many as before
+        assert lost.way(offered=True) is Way.POLL
+        lost = lost.after_poll()
+    assert lost.way(offered=True) is Way.IDLE
     assert ears.after_told().after_look(found=True).way(offered=True) is Way.IDLE
 
 
