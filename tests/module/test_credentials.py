@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.module.conftest import Node, request
@@ -11,6 +15,11 @@ from tests.module.test_actions import refused
 
 from imapsync_tasks import instance, reach
 from imapsync_tasks.engine import Remote
+from syncctl import probe
+from syncctl.context import Context
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STORED = {"remotehostname": "imap.foo.com", "remoteport": 143, "security": "tls", "tls_trust": "tofu"}
 WHICH = {"localuser": "administrator", "task_id": "a0241w"}
@@ -201,21 +210,80 @@ def test_each_look_at_an_account_is_bound_to_the_address_that_was_judged(idle: N
         seen.unlink()
 
 
-def test_ports_inside_answer_alike_whether_closed_silent_or_of_something_else(idle: Node) -> None:
+USELESS = [
+    {"code": "connection", "cause": "refused", "text": "Connection refused"},
+    {"code": "timeout", "text": "timed out"},
+    {"code": "protocol", "server_text": "SSH-2.0-OpenSSH_9.2"},
+]
+#: Until when a silent port would be waited for; nothing here takes as long.
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def asked(idle: Node, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Give what syncctl answers to each way to look at a server inside, and assert that none came early."""
+    for name, value in idle.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(probe, "CHECK_S", PATIENCE_S)
+    monkeypatch.setattr(probe, "LOGIN_S", PATIENCE_S)
+    slept: list[float] = []
+    clock = SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=slept.append)
+    monkeypatch.setattr(probe, "time", clock)
+    context = Context.from_environment()
+    where: dict[str, object] = {"remotehostname": "127.0.0.1", "remoteport": 143, "security": "tls"}
+    source: dict[str, object] = {
+        "source": "inside",
+        "auth": "master",
+        "master_user": "m",
+        "master_password": "p",
+        **where,
+    }
+    assert idle.action("set-source", source).exit_code == 0
+    users: dict[str, object] = {
+        "source": "inside",
+        "remoteusernames": [f"user{number}" for number in range(40)],
+    }
+    remote = account(remotepassword="x", **where)
+
+    def checked() -> object:
+        lines = [{"id": number, "task": request(**where), "timeout_s": PATIENCE_S} for number in (1, 2)]
+        answers = io.StringIO()
+        given = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        probe.check_all(context, io.BytesIO(given), answers)
+        return sorted(answers.getvalue().splitlines())
+
+    def told() -> list[str]:
+        answers = []
+        for look in (
+            checked,
+            lambda: probe.test_remote(context, remote),
+            lambda: probe.list_remote_folders(context, remote),
+            lambda: probe.test_source(context, users),
+        ):
+            slept.clear()
+            began = time.monotonic()
+            answers.append(json.dumps(look()))
+            assert time.monotonic() - began + min(slept) >= PATIENCE_S
+        return answers
+
+    return told
+
+
+def test_ports_inside_answer_alike_whether_closed_silent_or_of_something_else(
+    idle: Node, asked: Callable[[], list[str]]
+) -> None:
     answers = set()
-    for error in (
-        {"code": "connection", "cause": "refused", "text": "Connection refused"},
-        {"code": "timeout", "text": "timed out"},
-        {"code": "protocol", "server_text": "SSH-2.0-OpenSSH_9.2"},
-    ):
+    for error in USELESS:
         reporting(idle, error)
-        step = idle.action("create-task", request(remotehostname="127.0.0.1"))
-        looked = idle.action("test-remote", account(remotehostname="127.0.0.1", remotepassword="x"))
-        answers.add(json.dumps([step.exit_code, step.output, looked.output]))
-        assert "SSH" not in step.error + looked.error
+        answers.add(tuple(asked()))
     assert len(answers) == 1
-    assert "check_hostname_or_tcp_port" in answers.pop()
-    reporting(idle, {"code": "protocol", "server_text": "SSH-2.0-OpenSSH_9.2"})
+    told = "".join(answers.pop())
+    assert told.count("check_hostname_or_tcp_port") == 2 + 1 + 1 + 40
+    assert "SSH" not in told
+
+
+def test_a_server_that_is_allowed_tells_at_once_what_it_is(idle: Node) -> None:
+    reporting(idle, USELESS[-1])
     idle.publish(allowed_hosts=("127.0.0.1",))
     step = idle.action("test-remote", account(remotehostname="127.0.0.1", remotepassword="x"))
     assert step.output["server_text"] == "SSH-2.0-OpenSSH_9.2"

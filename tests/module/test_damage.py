@@ -125,6 +125,15 @@ def test_what_is_no_plain_file_costs_that_task_only(idle: Node, kind: str) -> No
     assert rows(idle).keys() == {"foo"}
 
 
+@pytest.mark.parametrize("letter", ["a", "ü"])
+def test_a_name_too_long_for_a_file_ends_an_action_with_a_traceback(idle: Node, letter: str) -> None:
+    which = {"localuser": letter * 128, "task_id": letter * 128}
+    with idle.store.locked():
+        assert not idle.store.exists("_".join(which.values()))
+    for action in ("delete-task", "list-failures"):
+        refused(idle.action(action, which), "localuser" if letter == "ü" else "task_id", "invalid_value", 10)
+
+
 IN_PLACE_OF = [
     *(".lock", ".pending", ".settings", ".queue", ".statistics", f"../cron/{NAME}.cron"),
     *(f"{NAME}.{end}" for end in ("env", "pwd", "place", "lock", "json")),

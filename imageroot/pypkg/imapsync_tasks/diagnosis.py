@@ -54,8 +54,10 @@ _LOCAL: Final = {"login_dropped": "mailbox_not_found", "authentication": "master
 _CERTIFICATE: Final = ("subject", "issuer", "expires", "fingerprint", "trusted")
 
 
-#: How a port fails where nothing usable answers.
-_NOTHING_THERE: Final = ("connection", "timeout", "protocol")
+#: How a port fails where nothing usable answers, and all that is told of it inside the cluster.
+_USELESS: Final = ("connection", "timeout", "protocol")
+_NOTHING: Final[Json] = {"side": "host1", "code": "connection"}
+NOTHING_THERE: Final[Json] = {"errors": [_NOTHING]}
 
 
 def guarded(report: Json) -> Json:
@@ -66,13 +68,20 @@ def guarded(report: Json) -> Json:
     told: list[Json] = []
     for error in _errors(report):
         code = error.get("code")
-        if error.get("side") == "host1" and code in _NOTHING_THERE:
-            told.append({"side": "host1", "code": "connection"})
+        if error.get("side") == "host1" and code in _USELESS:
+            told.append(_NOTHING)
         elif error.get("side") == "host1" and code == "tls":
             told.append({"side": "host1", "code": "tls"})
         else:
             told.append(error)
+    if report.get("late") and not told and not _logged_in(report, "host1"):
+        told.append(_NOTHING)
     return report | {"errors": told}
+
+
+def is_nothing_there(report: Json) -> bool:
+    """Tell whether a guarded report says that nothing usable answers."""
+    return _NOTHING in _errors(report)
 
 
 def refusals(report: Json, *, both: bool) -> list[Refusal]:

@@ -7,6 +7,7 @@ together. A task exists when its .env does.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -66,8 +67,13 @@ class Store:
         return self.paths.task_names()
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is such a task."""
-        return self.paths.env(name).exists()
+        """Tell whether there is such a task; of a name that no file can have there is none."""
+        try:
+            return self.paths.env(name).exists()
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            return False
 
     def load(self, name: str) -> Task:
         """Read one task, with the server of its source. NoSuchTaskError.
