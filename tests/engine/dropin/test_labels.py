@@ -10,7 +10,8 @@ import pytest
 from tests.engine.command import Ran, imapsync, side
 from tests.servers.gmail import GmailServer
 from tests.servers.hoodiecrow import HoodiecrowGmail
-from tests.servers.memory import COUNTING, RICH, MemoryServer
+from tests.servers.hostile import Drop
+from tests.servers.memory import COUNTING, RICH, MemoryServer, Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,6 +152,28 @@ def test_copies_that_nobody_named_stay_without_labels(tmp_path: Path) -> None:
         Pair(source, destination, tmp_path).run("--folder", "INBOX", "--synclabels")
         assert destination.labels(letter(1)) == {b"\\Inbox", b"Work"}
         assert destination.labels(letter(2)) == {b"\\Inbox"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [b"FETCH (UID 1 X-GM-LABELS", b"OK stored"])
+def test_a_connection_that_is_lost_over_labels_costs_them(
+    gmail: tuple[GmailServer, GmailServer], tmp_path: Path, options: tuple[str, ...], after: bytes
+) -> None:
+    source, destination = gmail
+    source.deliver(letter(1), b"\\Inbox", b"Work", b"Home")
+    lost: list[int] = []
+
+    def bend(said: Said) -> bytes:
+        if after in said.response and not lost:
+            lost.append(said.number)
+            raise Drop
+        return said.response
+
+    destination.bend = bend
+    Pair(source, destination, tmp_path).run(*options, "--folder", "INBOX", "--synclabels")
+    assert lost
+    assert destination.labels(letter(1)) == {b"\\Inbox", b"Work", b"Home"}
+    assert destination.contents()[b"INBOX"] == [letter(1)]
 
 
 @pytest.mark.parametrize("lacks", ["host1", "host2"])

@@ -245,7 +245,7 @@ ROWS: tuple[Option, ...] = (
         LABELS,
         "Make the Gmail labels of messages that host2 has already those of host1; others are taken away.",
         negatable=True,
-        note="on with --gmail1 and --gmail2 together",
+        note="on with --gmail1 and --gmail2 together; all labels of both sides are read in each run",
         fills="labels.present",
     ),
     Option(
