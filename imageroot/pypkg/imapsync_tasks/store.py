@@ -309,7 +309,7 @@ class Store:
             if content is None:
                 files.remove(path)
             elif key in change:
-                files.replace(path, str(content))
+                files.replace(path, str(content), durable=key != "place")  # lost, it is found out anew
         files.sync_directory(self.paths.cron)
         files.sync_directory(self.paths.imapsync)
         files.remove(self.paths.pending)
