@@ -14,8 +14,9 @@ from tests.module.test_actions import refused
 from tests.module.test_damage import WHICH, Disk
 
 from imapsync_tasks import bulk, files, live, runtime
+from imapsync_tasks.brief import Brief
 from imapsync_tasks.errors import RefusedError
-from imapsync_tasks.history import DamagedHistoryError, History
+from imapsync_tasks.history import DamagedHistoryError, History, Looks
 from imapsync_tasks.interruption import InterruptedWaitError, Interruption
 
 if TYPE_CHECKING:
@@ -138,11 +139,13 @@ def test_a_read_only_state_without_its_lock_still_lists(idle: Node) -> None:
         disk.leave()
 
 
-def test_a_lock_that_is_no_file_is_an_error_and_never_taken_for_held(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError), files.locked(tmp_path):
-        pytest.fail("nobody holds a directory's lock")
-    with pytest.raises(IsADirectoryError):
-        files.try_lock(tmp_path)
+def test_a_directory_in_a_lock_s_place_is_never_taken_for_held(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    (lock / "kept").mkdir(parents=True)
+    assert not files.is_locked(lock)
+    with files.locked(lock):
+        assert files.try_lock(lock) is None
+    assert [path.name for path in tmp_path.rglob("kept")] == ["kept"]
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
         files.is_locked(tmp_path / "file" / "lock")
@@ -168,6 +171,10 @@ def test_a_signal_ends_the_waiting_at_once_or_before_it_begins() -> None:
     assert interruption.asked
 
 
+IN_BRIEF = Brief("foo", "a1", "u", "h.example", "all", "", "", "", "done", 1, "done", 2)
+LOOKS = Looks(lambda _name: IN_BRIEF, lambda _brief: "")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -183,7 +190,7 @@ def test_a_signal_ends_the_waiting_at_once_or_before_it_begins() -> None:
 def test_a_memory_of_the_tasks_of_another_form_begins_anew(tmp_path: Path, change: dict[str, object]) -> None:
     kept = tmp_path / "changes"
     history = History()
-    history.observe({"foo_a1": "x"}, "", lambda _name: "done")
+    history.observe({"foo_a1": "x"}, "", LOOKS)
     history.write(kept)
     assert History.read(kept).token == history.token
     head, _, body = kept.read_text().partition("\n")
@@ -197,7 +204,7 @@ def test_a_memory_of_the_tasks_of_another_form_begins_anew(tmp_path: Path, chang
 def test_a_damaged_second_line_is_noticed_when_it_is_needed(tmp_path: Path, body: str) -> None:
     kept = tmp_path / "changes"
     history = History()
-    history.observe({"foo_a1": "x"}, "", lambda _name: "done")
+    history.observe({"foo_a1": "x"}, "", LOOKS)
     history.write(kept)
     kept.write_text(kept.read_text().partition("\n")[0] + "\n" + body)
     read = History.read(kept)
@@ -229,12 +236,14 @@ def test_a_task_that_was_created_again_is_not_cleared_away(node: Node) -> None:
     assert node.paths.log(name).exists()
 
 
-def test_a_schedule_that_is_a_directory_is_not_taken_for_a_removed_one(node: Node) -> None:
+def test_a_directory_in_a_schedule_s_place_is_moved_aside(node: Node) -> None:
     name = node.save()
     node.paths.cron_file(name).unlink()
     (node.paths.cron_file(name) / "kept").mkdir(parents=True)
-    with node.store.locked(), pytest.raises(OSError, match="not empty"):
+    with node.store.locked():
         node.store.forget(name)
+    assert not node.paths.cron_file(name).exists()
+    assert [path.name for path in node.paths.cron.rglob("kept")] == ["kept"]
     with pytest.raises(RefusedError):
         node.store.named({"localuser": "../x", "task_id": "a"})
 
