@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imapsync_tasks import runtime, schedule
 from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
-from imapsync_tasks.queue import Release
+from imapsync_tasks.queue import METHODS, Release
 from syncctl import exitcodes
 from syncctl.context import Context
 
@@ -21,7 +21,7 @@ USAGE = """\
 usage: syncctl start [--detach] TASK...    start tasks, or queue them; without --detach follow the (one) run
              [--maxdelete2=N] [--maxvanished2=N]   release a brake for this run of one task
              [--retryfailed]                       try only what did not arrive in the last run
-             [--verify]                            copy nothing, compare both accounts
+             [--verify[=content]]                  copy nothing, compare both accounts
        syncctl restart TASK...             stop, then start --detach
        syncctl resume                      go on with what ran and waited when the container ended
        syncctl stop TASK...                end runs, take tasks out of the queue
@@ -49,7 +49,8 @@ exit codes: 0 done (also when there was nothing to do) · 1 failed · 64 usage �
 #: The engine's options that release a brake -> what they are here.
 _RELEASES = {"--maxdelete2": "deleted", "--maxvanished2": "vanished"}
 _RETRY = "--retryfailed"
-_VERIFY = "--verify"
+#: How both accounts are compared.
+_VERIFY = {"--verify": METHODS[0]} | {f"--verify={method}": method for method in METHODS}
 #: A very busy machine may need more than one stop until a killed run is settled.
 _RESTART_ATTEMPTS = 3
 
@@ -102,14 +103,15 @@ def _release(options: list[str]) -> Release | None:
     """Read what is wanted of this run alone; None when that cannot be understood."""
     allowed = {"deleted": 0, "vanished": 0}
     for option in options:
-        if option in (_RETRY, _VERIFY):
+        if option in (_RETRY, *_VERIFY):
             continue
         name, _, number = option.partition("=")
         if name not in _RELEASES or not (number.isascii() and number.isdigit()) or len(number) > 10:
             return None
         allowed[_RELEASES[name]] = int(number)
+    methods = [_VERIFY[option] for option in options if option in _VERIFY]
     return Release(
-        allowed["deleted"], allowed["vanished"], retry=_RETRY in options, verify=_VERIFY in options
+        allowed["deleted"], allowed["vanished"], retry=_RETRY in options, verify=(methods or [""])[-1]
     )
 
 

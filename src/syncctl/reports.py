@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 _FOLDER: Final = (
     *("source", "destination", "messages", "copied", "already", "left_out", "removed", "failed"),
-    *("different", "bytes"),
+    *("different", "extra", "unproven", "verified", "bytes", "first_date", "last_date"),
 )
+#: What a comparison of both accounts says of a folder.
+_FOUND: Final = ("different", "extra", "unproven", "verified", "first_date", "last_date")
 _FAILURE: Final = ("folder", "uid", "message_id", "subject", "date", "size_bytes", "reason", "server_text")
 _DIFFERENCE: Final = ("folder", "uid", "message_id", "kind", "expected", "found")
 #: Longest report of the engine that is read: a hundred thousand failures have room.
@@ -66,7 +68,8 @@ def _page(context: Context, task: Task, content: bytes, language: str, *, subjec
                 "--reportsubjects" if subjects else "--noreportsubjects",
                 *(f"--host1={task.remotehostname}", f"--user1={task.remoteusername}"),
                 *(f"--host2={settings.mail_host}", f"--user2={task.localuser}"),
-                *engine.chosen(task, settings, context.paths),
+                # Of a run that did not tell its options: those that the task has now.
+                *engine.for_people(engine.run(task, settings, context.paths)),
             ],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -81,9 +84,13 @@ def _page(context: Context, task: Task, content: bytes, language: str, *, subjec
 
 
 def _compared(folders: list[Json], verified: list[Json]) -> list[Json]:
-    """Give the rows of the last run with how many differences the last comparison found in each."""
-    different = {row.get("source"): row.get("different") for row in verified}
-    return [row | {"different": different.get(row.get("source"), row.get("different"))} for row in folders]
+    """Give the rows of the last run with what the last comparison says of each folder, and its own rows."""
+    told = {row.get("source"): row for row in verified}
+    rows = [
+        row | {name: value for name, value in told.pop(row.get("source"), {}).items() if name in _FOUND}
+        for row in folders
+    ]
+    return [*rows, *told.values()]
 
 
 def _table(facts: Json, *, subjects: bool) -> str:

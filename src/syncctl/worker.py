@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
 import time
 from contextlib import suppress
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync_tasks import engine, files, runtime, sourcestore
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
-from imapsync_tasks.queue import UNRELEASED, Release
+from imapsync_tasks.queue import METHODS, UNRELEASED, Release
 from imapsync_tasks.reach import Reach
 from syncctl import budget, holder, summaries, systemlog, tokens
 from syncctl.context import engine_environment
@@ -43,6 +45,16 @@ class Job(NamedTuple):
     project: Project | None = None
 
 
+class Ended(NamedTuple):
+    """How the engine ended: its exit code as a shell would give it, None when it was not to begin.
+
+    options: those of the run, for people.
+    """
+
+    exit_code: int | None
+    options: str = ""
+
+
 def work(context: Context, job: Job, finished: Finished) -> None:
     """Run the job's task, then what `finished` (called under the instance lock) gives, until that is None.
 
@@ -51,17 +63,17 @@ def work(context: Context, job: Job, finished: Finished) -> None:
     current: Job | None = job
     while current is not None:
         began = time.time()
-        exit_code = _run(context, current, began)
+        ended = _run(context, current, began)
         with context.store.locked():
-            summary = _settle(context, current, began, exit_code)
+            summary = _settle(context, current, began, ended)
             current, launch = finished(context, current)
         launch()
         if summary:
             systemlog.write(summary)
 
 
-def _run(context: Context, job: Job, began: float) -> int | None:
-    """Run the engine to its end and give its exit code as a shell would; None when it was not to begin."""
+def _run(context: Context, job: Job, began: float) -> Ended:
+    """Run the engine to its end."""
     reach = Reach(context.store, context.settings())
     with suppress(NoSuchTaskError, TaskFileError, OSError):  # below they count
         reach.settle(context.store.load(job.task))
@@ -69,29 +81,36 @@ def _run(context: Context, job: Job, began: float) -> int | None:
         files.remove(context.paths.report(job.task))
         me = Process.of(os.getpid())
         if holder.read(context.paths, job.task).stop:
-            return None
+            return Ended(None)
         try:
             task = context.store.load(job.task)
-            left = None if job.release.verify else budget.left(context.paths, task, began)
+            left = None if job.release.verify == METHODS[0] else budget.left(context.paths, task, began)
             if left is not None and left <= 0:
-                return budget.PARKED
-            child = _spawn(context, task, job, reach.bounds(task), left)
+                return Ended(budget.PARKED)
+            words = _words(context, task, job)
+            child = _spawn(context, task, job, [*reach.bounds(task), *words], left)
         except NoSuchTaskError:
-            return None
+            return Ended(None)
         except TaskFileError as error:
             systemlog.write(f"task {job.task}: settings: {error}")
-            return summaries.EX_CONFIG
+            return Ended(summaries.EX_CONFIG)
         except OSError as error:
             systemlog.write(f"task {job.task}: {context.engine}: {error.strerror}")
-            return summaries.EX_UNAVAILABLE
+            return Ended(summaries.EX_UNAVAILABLE)
         with suppress(ProcessLookupError):  # it has ended already
             holder.write(job.lock, holder.Holder(me, Process.of(child.pid), began=began, release=job.release))
     code = child.wait()
-    return code if code >= 0 else 128 - code
+    return Ended(code if code >= 0 else 128 - code, shlex.join(engine.for_people(words)))
 
 
-def _spawn(context: Context, task: Task, job: Job, bounds: list[str], most_bytes: int | None) -> Run:
-    """Start the engine; `bounds`: where it may not go; `most_bytes` may be read today, None: no limit.
+def _words(context: Context, task: Task, job: Job) -> list[str]:
+    """Give the words that say what the run does."""
+    further = job.project.words if job.project else ()
+    return engine.run(task, context.settings(), context.paths, job.release, further)
+
+
+def _spawn(context: Context, task: Task, job: Job, wanted: list[str], most_bytes: int | None) -> Run:
+    """Start the engine; `wanted`: what it does; `most_bytes` may be read today, None: no limit.
 
     It inherits the task's lock: while it lives, the task runs, whatever happens to us.
     """
@@ -103,9 +122,8 @@ def _spawn(context: Context, task: Task, job: Job, bounds: list[str], most_bytes
             login_words(paths, task, str(paths.pwd(task.name))),
             str(paths.trust(task.name)),
         ),
-        *bounds,
         *engine.destination(task.localuser, context.settings(), context.paths, context.mail_port),
-        *engine.run(task, context.settings(), paths, job.release, job.project.words if job.project else ()),
+        *wanted,
         *([] if most_bytes is None else [f"--exitwhenover={most_bytes}"]),
     ]
     loaded = context.resident
@@ -130,16 +148,15 @@ def _spawn(context: Context, task: Task, job: Job, bounds: list[str], most_bytes
         os.close(log)
 
 
-def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> str:
+def _settle(context: Context, job: Job, began: float, ended: Ended) -> str:
     """Make the run the last result, unless somebody stopped it; give the line for the system log."""
-    paths = context.paths
+    paths, exit_code = context.paths, ended.exit_code
     stopped = holder.read(paths, job.task).stop
     report = files.read_json(paths.report(job.task)) or {}
     _spend(context, job.task, report, began)
-    if report and not job.release.retry and not stopped:
-        kept = paths.verified(job.task) if job.release.verify else paths.told(job.task)
+    if exit_code is not None and not stopped and context.store.exists(job.task):
         with suppress(OSError):  # a full disk costs the report for people
-            os.replace(paths.report(job.task), kept)
+            _keep(paths, job, report, ended)
     for path in (paths.progress(job.task), paths.report(job.task), paths.pidfile(job.task)):
         files.remove(path)
     if stopped or exit_code is None or not context.store.exists(job.task):
@@ -157,12 +174,26 @@ def _settle(context: Context, job: Job, began: float, exit_code: int | None) -> 
     return line
 
 
+def _keep(paths: Paths, job: Job, report: Json, ended: Ended) -> None:
+    """Keep the report of a whole run or of a comparison, with the options of the run. OSError."""
+    if report:
+        report |= {"options": ended.options}
+    if job.release.verify:
+        runtime.keep_verification(paths, job.task, report, job.release.verify, ended.exit_code or 0)
+    elif report and not job.release.retry:
+        files.replace(paths.told(job.task), json.dumps(report, indent=1), durable=False)
+
+
 def _spend(context: Context, name: str, report: Json, began: float) -> None:
     """Count what a run has read, also one that was stopped, for the day on which it began."""
-    size = report.get("bytes_transferred")
+    verify = report.get("verify")
+    sizes = (
+        report.get("bytes_transferred"),
+        verify.get("bytes_read") if isinstance(verify, dict) else 0,
+    )
+    read = sum(size for size in sizes if isinstance(size, int))
     with suppress(NoSuchTaskError, TaskFileError, OSError):
-        task = context.store.load(name)
-        budget.spend(context.paths, task, size if isinstance(size, int) else 0, began)
+        budget.spend(context.paths, context.store.load(name), read, began)
 
 
 def _publish(context: Context, job: Job, report: Json, began: float, exit_code: int) -> str:

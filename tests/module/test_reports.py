@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import html
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,20 @@ def test_the_report_of_a_mailbox_is_that_of_its_last_run(mail: Node, remote: Dov
         ("folder", "INBOX", "3"),
         ("folder", "<b>=1+1", "1"),
     ]
+    account = request(
+        **task, remotehostname=remote.host, remoteport=remote.port, security="", remoteusername="anna",
+        remotepassword="remote secret", exclude="Later", foldersynchronization="exclusion",
+    )  # fmt: skip
+    mail.save(**account)
+    told = html.unescape(got(mail, **task)["content"])
+    assert "Later" not in told  # the options of the run, not those of now
+    assert json.loads(machine)["options"] in told
+    assert "--exclude" not in json.loads(machine)["options"]
     mail.syncctl("start", "bob_a")
+    assert "Later" in got(mail, **task)["content"]
     assert json.loads(got(mail, **task, format="json")["content"])["messages_transferred"] == 0
+    facts = json.loads(mail.paths.told("bob_a").read_text())
+    mail.paths.told("bob_a").write_text(json.dumps(facts | {"options": ""}))  # of an earlier version
+    assert "Later" in got(mail, **task)["content"]
     mail.paths.told("bob_a").write_bytes(b"{")
     assert mail.action("get-report", task).output[0]["error"] == "report_not_found"

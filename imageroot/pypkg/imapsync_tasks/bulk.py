@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import container, control, files, listing, runtime, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
-from imapsync_tasks.queue import UNRELEASED, Release
+from imapsync_tasks.queue import Release
 from imapsync_tasks.selection import Selection
 from imapsync_tasks.task import FIELDS
 
@@ -166,19 +166,17 @@ def _work(request: Json) -> Callable[[list[str]], Outcomes]:
     if verb == "change":
         changes = _changes(request)
         return lambda names: _change(names, changes)
+    method = control.verification(request, wanted=verb == "verify")
     if verb in ("start", "verify"):
         control.require_configuration()
-    found = {"start": _start, "verify": _verify, "stop": _stop, "delete": _delete}.get(str(verb))
+        return lambda names: _start(names, Release(verify=method))
+    found = {"stop": _stop, "delete": _delete}.get(str(verb))
     if found is None:
         raise RefusedError(Refusal("invalid_value", "verb", verb))
     return found
 
 
-def _verify(names: list[str]) -> Outcomes:
-    return _start(names, Release(verify=True))
-
-
-def _start(names: list[str], release: Release = UNRELEASED) -> Outcomes:
+def _start(names: list[str], release: Release) -> Outcomes:
     try:
         container.start(names, release)
     except NoSuchTaskError:  # one was deleted meanwhile; the others were started

@@ -30,7 +30,7 @@ def start(tasks: Sequence[str], release: Release = UNRELEASED) -> None:
     words = [f"--maxdelete2={release.deleted}"] if release.deleted else []
     words += [f"--maxvanished2={release.vanished}"] if release.vanished else []
     words += ["--retryfailed"] if release.retry else []
-    words += ["--verify"] if release.verify else []
+    words += [f"--verify={release.verify}"] if release.verify else []
     _names("start", ["--detach", *words], tasks)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from imapsync_tasks import container, rules, runtime, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError
-from imapsync_tasks.queue import UNRELEASED, Release
+from imapsync_tasks.queue import METHODS, UNRELEASED, Release
 
 _ATTEMPTS: Final = 3
 
@@ -95,10 +95,17 @@ def _release(request: Json) -> Release:
         for name in ("allow_deleted", "allow_vanished")
     )
     retry = rules.FLAG.of(request, "retry_failed", default=False)
-    verify = rules.FLAG.of(request, "verify", default=False)
-    if verify and (given or retry):
+    method = verification(request, wanted=rules.FLAG.of(request, "verify", default=False))
+    if method and (given or retry):
         raise RefusedError(Refusal("invalid_value", "verify", value=True))
-    return Release(deleted, vanished, retry, verify)
+    return Release(deleted, vanished, retry, method)
+
+
+def verification(request: Json, *, wanted: bool) -> str:
+    """Read by which method accounts are to be compared, "" when that is not wanted."""
+    if not wanted and "method" in request:
+        raise RefusedError(Refusal("invalid_value", "method", request["method"]))
+    return rules.Choice(METHODS).of(request, "method", METHODS[0]) if wanted else ""
 
 
 def _start(names: list[str], release: Release = UNRELEASED) -> Json:

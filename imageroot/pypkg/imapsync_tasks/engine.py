@@ -120,13 +120,15 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+#: What a comparison finds is what it is for: it goes to its end.
+_EXCEPTIONS: Final = 1_000_000_000
 #: Words of a run about its files, which nobody else has to know.
 _FILES: Final = ("--pidfile=", "--logfile=", "--state=", "--statehost2=", "--progress=", "--report=")
 
 
-def chosen(task: Task, settings: Settings, paths: Paths) -> list[str]:
-    """Give the words of a sync that say what it does, for people."""
-    return [word for word in run(task, settings, paths) if not word.startswith(_FILES)]
+def for_people(words: Sequence[str]) -> list[str]:
+    """Give those words of `run` that say what it does."""
+    return [word for word in words if not word.startswith(_FILES)]
 
 
 def run(
@@ -143,7 +145,7 @@ def run(
     inbox = task.foldersynchronization == "inbox"
     words = [*selection(task), *further, "--syncduplicates", "--nofoldersizes", "--nofoldersizesatend"]
     if release.verify:
-        words.append("--verify")
+        words += [f"--verify={release.verify}", f"--errorsmax={_EXCEPTIONS}"]
     elif inbox:
         words += ["--search1=UNSEEN", "--setflag1=\\Seen", "--noresyncflags"]
         if task.delivery == "lmtp":

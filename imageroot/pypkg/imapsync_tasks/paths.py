@@ -19,7 +19,7 @@ from imapsync_tasks import rules
 #: status, timestamp, pid: written by the existing module, read or removed only.
 _SUFFIXES: Final = (
     *("env", "pwd", "log", "json", "failures", "state", "trust", "progress", "report", "lock"),
-    *("status", "timestamp", "pid", "audit", "history", "told", "verified", "place"),
+    *("status", "timestamp", "pid", "audit", "history", "told", "verified", "place", "proof"),
 )
 #: Also what the engine keeps beside them: SQLite's files, journals that it moved aside. Each can be told from
 #: the file of a task whose id ends like one: that has one more ".env".
@@ -190,6 +190,10 @@ class Paths(NamedTuple):
     def verified(self, task: str) -> Path:
         """Give the engine's report of the last comparison of both accounts."""
         return self.imapsync / f"{task}.verified"
+
+    def proof(self, task: str) -> Path:
+        """Give what that report comes to, in a few numbers."""
+        return self.imapsync / f"{task}.proof"
 
     def history(self, task: str) -> Path:
         """Give the last runs in a few numbers each."""

@@ -20,23 +20,27 @@ if TYPE_CHECKING:
     from imapsync_tasks.paths import Paths
 
 
+#: How accounts are compared: by headers, size, date and flags, or also by all that messages say.
+METHODS: Final = ("headers", "content")
+
+
 class Release(NamedTuple):
     """What an administrator wants of one run and of no later one.
 
     deleted, vanished: what he allows although a brake holds: so many local mails may be deleted, so many
     local copies were removed on purpose; 0: the brakes judge. retry: only what did not arrive in the last run
-    is tried. verify: nothing is copied, both accounts are compared.
+    is tried. verify: nothing is copied, both accounts are compared, by one of `METHODS`; "": they are not.
     """
 
     deleted: int = 0
     vanished: int = 0
     retry: bool = False
-    verify: bool = False
+    verify: str = ""
 
     @property
     def is_no_sync(self) -> bool:
         """Whether the run does not bring all that is new."""
-        return self.retry or self.verify
+        return self.retry or bool(self.verify)
 
 
 #: A run as any other: the brakes judge.
@@ -92,7 +96,9 @@ def _release(more: list[object]) -> Release:
             return Release(deleted, vanished)
         case [[int(deleted), int(vanished), bool(retry)]]:
             return Release(deleted, vanished, retry)
-        case [[int(deleted), int(vanished), bool(retry), bool(verify)]]:
+        case [[int(deleted), int(vanished), bool(retry), bool(verify)]]:  # of an earlier version
+            return Release(deleted, vanished, retry, METHODS[0] if verify else "")
+        case [[int(deleted), int(vanished), bool(retry), str(verify)]] if verify in ("", *METHODS):
             return Release(deleted, vanished, retry, verify)
     return UNRELEASED
 

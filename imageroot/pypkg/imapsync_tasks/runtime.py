@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import condition, files, live, queue
+from imapsync_tasks.queue import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -214,24 +215,54 @@ def publish(paths: Paths, name: str, summary: Json, failures: list[Json] | None,
     files.replace(paths.history(name), json.dumps({"runs": runs[-MAX_RUNS:]}), durable=False)
 
 
-def verified(paths: Paths, name: str) -> dict[str, int] | None:
+def keep_verification(paths: Paths, name: str, report: Json, method: str, exit_code: int) -> None:
+    """Keep the engine's report of a comparison of both accounts, and what it comes to. OSError.
+
+    Without a report only that it was tried, and how it ended, is kept.
+    """
+    counted = {"at": int(time.time()), "checked": 0, "equal": 0, "differences": 0}
+    proof = _verification(report) or {**counted, "exit_code": exit_code, "method": method}
+    files.remove(paths.proof(name))  # what is told meanwhile comes from the report
+    if report:
+        files.replace(paths.verified(name), json.dumps(report, indent=1), durable=False)
+    files.replace(paths.proof(name), json.dumps(proof), durable=False)
+
+
+def verified(paths: Paths, name: str) -> Json | None:
     """Give what the last comparison of both accounts found; None: there was none.
 
     differences: exceptions of any kind; the exit code tells whether any of them is a fault.
     """
-    found = files.read_json(paths.verified(name)) or {}
-    counts = found.get("verify")
+    told = _proof(files.read_json(paths.proof(name)) or {})
+    return told or _verification(files.read_json(paths.verified(name)) or {})
+
+
+def _verification(report: Json) -> Json | None:
+    """Give what a report of the engine says of a comparison, None when it says nothing of one."""
+    counts = report.get("verify")
     counts = counts if isinstance(counts, dict) else {}
-    ended = found.get("ended_at")
+    ended = report.get("ended_at")
+    return _proof(
+        {
+            "at": int(ended) if isinstance(ended, int | float) and _fits(float(ended), float) else None,
+            "checked": counts.get("checked"),
+            "equal": counts.get("equal"),
+            "differences": counts.get("exceptions_total"),
+            "exit_code": report.get("exit_code"),
+            "method": counts.get("method", METHODS[0]),
+        }
+    )
+
+
+def _proof(found: Json) -> Json | None:
+    """Give the members of a proof, None when one is missing or damaged."""
     numbers = {
-        "at": int(ended) if isinstance(ended, int | float) and _fits(float(ended), float) else None,
-        "checked": counts.get("checked"),
-        "equal": counts.get("equal"),
-        "differences": counts.get("exceptions_total"),
-        "exit_code": found.get("exit_code"),
+        key: value
+        for key in ("at", "checked", "equal", "differences", "exit_code")
+        if isinstance(value := found.get(key), int) and _fits(value, int)
     }
-    told = {key: value for key, value in numbers.items() if isinstance(value, int) and _fits(value, int)}
-    return told if len(told) == len(numbers) else None
+    method = found.get("method")
+    return {**numbers, "method": method} if len(numbers) == 5 and method in METHODS else None
 
 
 def history(paths: Paths, name: str) -> list[Json]:

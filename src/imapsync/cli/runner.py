@@ -379,6 +379,7 @@ class Runner:
             complete=self._complete,
             verify=mode is Mode.VERIFY,
             method=self._method,
+            options=shown_words(self._parser, self._words),
             list_folders=mode is Mode.SIZES,
             login_only=mode in (Mode.CONNECT, Mode.LOGIN),
             sides=self._sides,

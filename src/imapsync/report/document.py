@@ -30,7 +30,7 @@ class Ending:
     """How the process ends, and what kind of run it was.
 
     sides: those that the run was about. complete: it came to its end, whatever failed on the way. method: how
-    it verified, `HEADERS` or `CONTENT`.
+    it verified, `HEADERS` or `CONTENT`. options: its command line, without secrets.
     """
 
     exit_code: int
@@ -45,6 +45,7 @@ class Ending:
     list_folders: bool = False
     login_only: bool = False
     sides: tuple[Side, ...] = ()
+    options: str = ""
 
 
 def document(counters: Counters, ending: Ending) -> dict[str, object]:
@@ -52,6 +53,7 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
     result: dict[str, object] = {
         "version": 1,
         "engine": __version__,
+        "options": ending.options,
         "started_at": round(ending.started_at, 3),
         "ended_at": round(ending.ended_at, 3),
         "seconds": round(ending.ended_at - ending.started_at, 3),

@@ -30,7 +30,10 @@ _COLUMNS: Final = ("messages", "copied", "already", "left_out", "removed", "fail
 
 
 class Who(NamedTuple):
-    """Whose report it is: both accounts as user and server, and the options, without secrets."""
+    """Whose report it is: both accounts as user and server, and the options, without secrets.
+
+    options: of a run whose report does not tell them.
+    """
 
     source: str
     destination: str
@@ -66,7 +69,7 @@ def page(report: bytes, who: Who, language: str, *, subjects: bool) -> str:
     return template.render(
         language=language,
         t=texts,
-        who=Who(*(printable(text) for text in who)),
+        who=Who(*(printable(text) for text in who._replace(options=facts.get("options") or who.options))),
         run={
             "engine": facts["engine"],
             "began": _moment(facts["started_at"]),
