@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import time
 from email import message_from_bytes
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from tests.engine.report.test_html import Cells
 from tests.module.cluster import redis_of
 from tests.servers.base import free_port
 
-from imapsync_tasks import notices, projectstore, runtime
+from imapsync_tasks import letters, notices, projectstore, runtime
 from imapsync_tasks.errors import RefusedError
 from imapsync_tasks.notices import Told
 from imapsync_tasks.projects import Project
@@ -109,8 +111,11 @@ def an_hour_later(node: Node) -> None:
     )
 
 
-def text_of(mail: EmailMessage) -> str:
-    return str(mail.get_content()).replace("\r\n", "\n")
+def text_of(mail: EmailMessage, kind: str = "plain") -> str:
+    """Give one of the two forms of a mail; it has both, the text first."""
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+    (part,) = [part for part in mail.iter_parts() if part.get_content_subtype() == kind]
+    return str(part.get_content()).replace("\r\n", "\n")
 
 
 def refused(step: Step, key: str, field: str) -> None:
@@ -133,6 +138,7 @@ def test_a_failure_that_repeats_is_told_once_and_what_is_new_an_hour_later(node:
     assert (mail["From"], mail["Auto-Submitted"]) == ("ns@example.org", "auto-generated")
     assert mail["Subject"] == "[imapsync1] tasks fail again and again (1)"
     assert "- anna_a0241w: authentication\n" in text_of(mail)
+    assert ">anna_a0241w: authentication</li>" in text_of(mail, "html")
     for _ in range(2):
         ran(node, bob, 12, error=None)
     assert look(node) == 0
@@ -151,6 +157,27 @@ def test_a_failure_that_repeats_is_told_once_and_what_is_new_an_hour_later(node:
         ran(node, anna, 161, error="authentication")
     look(node)
     assert [("anna" in text_of(mail)) for mail in inbox.mail] == [True, False, True]
+
+
+HOSTILE = '<img src="http://x.example/x.png">{{ 7 * 7 }}\x1b[2J'
+
+
+@pytest.mark.parametrize(("language", "more"), [("en", "and 3 more"), ("it", "e altre 3")])
+def test_a_mail_says_the_same_as_html_and_what_it_names_stays_text(language: str, more: str) -> None:
+    items = [HOSTILE, "\ud800bad", *(f"anna_{number:03}: authentication" for number in range(51))]
+    made = letters.letter(notices.FAILING, items, 7, module="imapsync1", language=language)
+    page = Cells(made.html)
+    assert page.tags <= {"html", "head", "meta", "title", "body", "h1", "ul", "li", "p"}
+    assert page.asked == []
+    assert "\x1b" not in made.html + made.text
+    assert f'lang="{language}"' in made.html
+    shown = html.unescape(made.html)
+    remedy = made.text.rstrip().rpartition("\n")[2]
+    for words in (made.title, "{{ 7 * 7 }}", "?bad", "anna_047: authentication", more, "(7 ", remedy):
+        assert words in shown
+        assert words in made.title + made.text
+    assert "anna_048" not in made.html + made.text
+    made.html.encode()
 
 
 def test_a_wave_that_is_complete_and_a_source_without_a_sign_in_are_told_in_italian(
@@ -226,6 +253,8 @@ def test_a_test_message_goes_before_anything_is_changed(
     stored = {"addresses": [ADMIN], "sender": "", "language": "en", "hours": "08-18", "no_success_hours": 0}
     assert node.action("set-notices", wanted).output == stored
     assert inbox.mail[0]["Subject"] == "[imapsync1] test"
+    assert text_of(inbox.mail[0]) == "Mail arrives.\n"
+    assert "Mail arrives." in text_of(inbox.mail[0], "html")
     assert node.action("get-notices").output == stored | {"smarthost": True}
     cluster.delete("cluster/smarthost")
     refused(node.action("set-notices", wanted), "smarthost_missing", "addresses")
@@ -295,12 +324,12 @@ def test_hours_and_the_pause_of_an_hour() -> None:
 
 
 def test_of_very_many_tasks_a_mail_names_some_and_counts_all() -> None:
-    items = [f"task{number}" for number in range(notices.MAX_NAMED + 2)]
-    letter = notices.letter(notices.FAILING, items, 0, module="imapsync1", language="en")
-    assert letter.title.endswith(f"({notices.MAX_NAMED + 2})")
+    items = [f"task{number}" for number in range(letters.MAX_NAMED + 2)]
+    letter = letters.letter(notices.FAILING, items, 0, module="imapsync1", language="en")
+    assert letter.title.endswith(f"({letters.MAX_NAMED + 2})")
     assert "and 2 more\n" in letter.text
     assert "task51" not in letter.text
-    assert "more" not in notices.letter(notices.FAILING, items[:50], 0, module="m", language="en").text
+    assert "more" not in letters.letter(notices.FAILING, items[:50], 0, module="m", language="en").text
 
 
 @pytest.mark.parametrize(

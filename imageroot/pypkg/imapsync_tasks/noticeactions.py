@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from imapsync_tasks import (
     files,
+    letters,
     notices,
     projectactions,
     projectstore,
@@ -23,7 +24,7 @@ from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, 
 from imapsync_tasks.notices import Settings, Told
 
 if TYPE_CHECKING:
-    from imapsync_tasks.notices import Letter
+    from imapsync_tasks.letters import Letter
     from imapsync_tasks.paths import Paths
     from imapsync_tasks.store import Store
 
@@ -40,7 +41,7 @@ def set_notices(request: Json) -> Json:
     if request.get("test") is True:
         if not changed.addresses:
             raise RefusedError(Refusal("value_required", "addresses"))
-        letter = notices.test_letter(_module(), changed.language)
+        letter = letters.test_letter(_module(), changed.language)
         smarthost.send(letter, changed.addresses, changed.sender)
     files.make_directory(paths.imapsync)
     files.replace(paths.notices, json.dumps(changed.as_json()))
@@ -70,7 +71,7 @@ def _send_due(store: Store, settings: Settings, now: float) -> int:
     failed = 0
     for subject, new in notices.due(found, told, now).items():
         known = told.get(subject, Told())
-        letter = notices.letter(subject, new, len(known.items), module=_module(), language=settings.language)
+        letter = letters.letter(subject, new, len(known.items), module=_module(), language=settings.language)
         # The hour in which none follows begins on the disk before the mail goes: where this process dies in
         # between, or nothing can be written, nobody gets the same mail every five minutes.
         _remember(store.paths, told | {subject: known._replace(at=now)})

@@ -6,13 +6,12 @@ told at most once an hour.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import condition, projects, rules
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from imapsync_tasks.errors import Json
 
@@ -26,8 +25,6 @@ SUBJECTS: Final = (FAILING, NO_SUCCESS, SIGN_IN, WAVE_DONE)
 PAUSE_S: Final = 3600.0
 #: So many runs in a row have to fail: one alone may be a server that was away for a moment.
 REPEATED: Final = 2
-#: Items that a mail names; the others are counted.
-MAX_NAMED: Final = 50
 MAX_ADDRESSES: Final = 20
 LANGUAGES: Final = ("en", "it")
 #: What an HTML form takes for an address, ASCII alone: it goes to every SMTP server.
@@ -146,68 +143,3 @@ def told_from_json(found: Json) -> dict[str, Told]:
 def told_as_json(told: Mapping[str, Told]) -> Json:
     """Give what was told as it is stored."""
     return {subject: {"items": sorted(known.items), "at": known.at} for subject, known in told.items()}
-
-
-class Letter(NamedTuple):
-    """A mail: its subject line and its text."""
-
-    title: str
-    text: str
-
-
-_TITLES: Final = {
-    "en": {
-        FAILING: "tasks fail again and again",
-        NO_SUCCESS: "tasks without a successful run",
-        SIGN_IN: "somebody has to sign in",
-        WAVE_DONE: "a wave is complete",
-    },
-    "it": {
-        FAILING: "attività che continuano a fallire",
-        NO_SUCCESS: "attività senza un'esecuzione riuscita",
-        SIGN_IN: "è necessario un accesso",
-        WAVE_DONE: "un'ondata è completa",
-    },
-}
-_REMEDIES: Final = {
-    "en": {
-        FAILING: "Their last two runs failed. The page Tasks tells of each what to do.",
-        NO_SUCCESS: "Look at the page Tasks for the reason, and whether the service runs.",
-        SIGN_IN: "Until somebody signs in at the page Sources, their tasks do not run.",
-        WAVE_DONE: "Each of its mailboxes has all mail of the stage. The report is made by get-report.",
-    },
-    "it": {
-        FAILING: "Le ultime due esecuzioni sono fallite. La pagina Attività dice per ognuna cosa fare.",
-        NO_SUCCESS: "Cercare il motivo nella pagina Attività e verificare che il servizio sia attivo.",
-        SIGN_IN: "Finché qualcuno non accede dalla pagina Sorgenti, le loro attività non partono.",
-        WAVE_DONE: "Ogni casella ha tutta la posta della fase. Il rapporto si ottiene con get-report.",
-    },
-}
-_WORDS: Final = {
-    "en": {"more": "and {} more", "before": "{} told of before", "test": "test", "works": "Mail arrives."},
-    "it": {"more": "e altre {}", "before": "{} già segnalate", "test": "prova", "works": "La posta arriva."},
-}
-
-
-def letter(subject: str, new: Sequence[str], known: int, *, module: str, language: str) -> Letter:
-    """Give the mail about new items of a subject; `known`: how many were told of before and still stand."""
-    words = _WORDS[language]
-    lines = [f"- {rules.printable(item)}" for item in new[:MAX_NAMED]]
-    if len(new) > MAX_NAMED:
-        lines.append(words["more"].format(len(new) - MAX_NAMED))
-    if known:
-        lines.append(f"({words['before'].format(known)})")
-    return Letter(
-        f"[{module}] {_TITLES[language][subject]} ({len(new)})",
-        _text([*lines, "", _REMEDIES[language][subject]]),
-    )
-
-
-def test_letter(module: str, language: str) -> Letter:
-    """Give the mail that shows that mail arrives."""
-    return Letter(f"[{module}] {_WORDS[language]['test']}", _text([_WORDS[language]["works"]]))
-
-
-def _text(lines: Iterable[str]) -> str:
-    # Lone surrogates stand for bytes of a file name that are no text.
-    return re.sub("[\ud800-\udfff]", "?", "\n".join(lines)) + "\n"

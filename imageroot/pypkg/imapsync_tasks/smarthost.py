@@ -1,4 +1,4 @@
-"""The cluster's mail relay (smart host): a text mail goes to it, or it is said why not."""
+"""The cluster's mail relay (smart host): a mail goes to it, or it is said why not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imapsync_tasks.errors import Refusal, RefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imapsync_tasks.notices import Letter
+    from imapsync_tasks.letters import Letter
 
 _PATIENCE_S: Final = 30.0
 
@@ -42,6 +42,7 @@ def send(letter: Letter, addresses: Sequence[str], sender: str = "") -> None:
     message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=origin.rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5: nobody answers it
     message.set_content(letter.text)
+    message.add_alternative(letter.html, subtype="html")
     try:
         with _connected(relay) as client:
             refused = client.send_message(message, origin, list(addresses))
