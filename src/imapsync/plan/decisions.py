@@ -194,6 +194,14 @@ def beside(compared: Compared, doomed: Sequence[int], known: Iterable[Pair] = ()
     return {uid: copies[who[uid]] for uid in doomed if who[uid] in copies}
 
 
+def alike(extra: Collection[int], believed: Iterable[Pair]) -> list[Pair]:
+    """Give pairs that only identity and size speak for, and beside whose copies something alike lies.
+
+    extra: digests of messages without a partner: one of them may be the true copy.
+    """
+    return [pair for pair in believed if pair.copy > 0 and pair.digest in extra]
+
+
 def still_extra(
     doomed: Iterable[int], beside: Mapping[int, Collection[int]], present: Container[int]
 ) -> array[int]:

@@ -143,6 +143,28 @@ async def tell_apart(
     return sizes_differ
 
 
+async def unlike_copies(run: Run, job: FolderJob, uids: Iterable[int]) -> set[int]:
+    """Give originals whose copies only identity and size spoke for, and that turn out to be other messages.
+
+    uids: source UIDs of known pairs. Contents are compared; those that are the same are noted as proven.
+    """
+    journal, record = run.journal, job.record
+    if journal is None or record is None or run.settings.content.changes:
+        return set()
+    believed = journal.believed(record.id).intersection(uids)
+    copies = {uid: pair.copy for uid, pair in journal.find(record.id, believed).items()}
+    if not copies:
+        return set()
+    folder = await run.destination.opened(job.destination)
+    there = await read_contents(folder, copies.values(), run.identity)
+    folder = await run.source.opened(job.source)
+    here = await read_contents(folder, copies, run.identity)
+    same = {uid for uid, copy in copies.items() if uid in here and here[uid] == there.get(copy)}
+    if not run.dry:
+        journal.remove_believed(record.id, same)
+    return copies.keys() - same
+
+
 async def _read_in_place(run: Run, job: FolderJob, source: MessageIndex, known: Mapping[int, int]) -> None:
     """Read the copies of known originals that left before they could be read."""
     left = {copy: uid for uid, copy in known.items() if is_gone(source, uid)}

@@ -160,7 +160,9 @@ class DeltaComparison:
             return NOTHING
         telling.oversized(self._run, self.job, self._reading)
         qresync = self._asked.flags is FlagsAsked.CHANGED and self._run.source.tells_vanished
-        return await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
+        plan = await self._plan.conclude(self._source_reader, self._destination_reader, qresync=qresync)
+        self.invalid = self._plan.mistaken
+        return plan
 
     def _is_put_back(self) -> bool:
         """Tell whether the opened folders are not those that are recorded, though the listed ones were."""

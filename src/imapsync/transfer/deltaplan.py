@@ -22,14 +22,14 @@ from imapsync.plan.changes import (
     without_original,
     without_our_marks,
 )
-from imapsync.plan.decisions import NOTHING, Compared, merged
+from imapsync.plan.decisions import NOTHING, Compared, alike, merged
 from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.index import MessageIndex, canonical_flags
 from imapsync.plan.match import NONE, PairingRules
 from imapsync.report.events import Skip
 from imapsync.terms import GONE, Copy, Pair
 from imapsync.transfer import planning, telling
-from imapsync.transfer.contents import read_contents, tell_apart
+from imapsync.transfer.contents import read_contents, tell_apart, unlike_copies
 from imapsync.transfer.flagging import flags_of
 from imapsync.transfer.halving import list_all, read_pieces
 from imapsync.transfer.pairing import pair_job
@@ -58,7 +58,8 @@ class DeltaPlan:
     vanished: source UIDs that are gone. new: source messages the journal does not know. listed: source UIDs
     that are selected now, when they had to be listed. destination_new: messages on the destination since the
     last run. wanted: what the numbers of the opened folders ask for. absent_here, absent_there: whether one
-    of the last pairs was missed, whatever the numbers say.
+    of the last pairs was missed, whatever the numbers say. mistaken: a known pair turned out to be two
+    messages, and nothing was decided.
     """
 
     def __init__(self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord) -> None:
@@ -68,6 +69,7 @@ class DeltaPlan:
         self.destination_new = MessageIndex(reading.table)
         self.wanted: Questions | None = None
         self.absent_here = self.absent_there = False
+        self.mistaken = False
         self._run = run
         self._job = job
         self._reading = reading
@@ -397,6 +399,9 @@ class DeltaPlan:
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
         matching = await pair_job(run, job, (new, loose), rules)
+        if run.settings.deletion.destination and await self._is_mistaken(loose, matching):
+            self.mistaken = True
+            return NOTHING
         planning.take_off_marks(new, journal.marked(record.id))
         if reading.resync:
             await self._read_flags(loose, matching)
@@ -406,6 +411,16 @@ class DeltaPlan:
         plan = planning.plan_known(run, job, Compared(new, loose, matching), reading, self._highest)
         flags = merged(self._flag_changes, plan.flags)
         return plan._replace(flags=flags, flag_rows=list(self._flag_rows.items()), lost=self._lost)
+
+    async def _is_mistaken(self, loose: MessageIndex, matching: Matching) -> bool:
+        """Tell whether what is extra may be the true copy of an original that is paired with a look-alike."""
+        extra = {loose.digests[row] for row in matching.extra}
+        if not extra:
+            return False
+        journal, record = self._journal, self._record
+        uids = journal.believed(record.id) - self.vanished - self._marks.keys()
+        doubtful = alike(extra, journal.find(record.id, uids).values())
+        return bool(await unlike_copies(self._run, self._job, [pair.source_uid for pair in doubtful]))
 
     async def _read_unselected(self, reader: IndexReader, new: MessageIndex) -> None:
         """Read what the options leave out on the source: it may be what lies loose on the destination."""

@@ -18,7 +18,7 @@ from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer import recording, telling
-from imapsync.transfer.contents import read_contents
+from imapsync.transfer.contents import unlike_copies
 from imapsync.transfer.copylist import DELIVERED, DONE
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.planning import UIDS_PER_QUESTION
@@ -27,7 +27,7 @@ from imapsync.wire.dates import epoch_of, search_date
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from imapsync.account import OpenFolder
     from imapsync.plan.index import MessageIndex
@@ -157,35 +157,15 @@ async def _proven(
         copies = await reading.identified(folder, vouched, reading.plain())
         altered = run.settings.content.alters_headers
         seen = sights(originals, present, {} if altered else index.digests_by_uid(), copies.digests_by_uid())
-        for uid in await _unlike(run, job, [uid for uid, sight in seen.items() if sight is Sight.ALIVE]):
+        for uid in await unlike_copies(
+            run, job, [uid for uid, sight in seen.items() if sight is Sight.ALIVE]
+        ):
             seen[uid] = Sight.OTHER
     others = [uid for uid, sight in seen.items() if sight is Sight.OTHER]
     if others:
         telling.others_there(run, job, len(others))
         recording.give_up(run, job)
     return proven(originals, seen)
-
-
-async def _unlike(run: Run, job: FolderJob, alive: Iterable[int]) -> set[int]:
-    """Give originals whose copies only identity and size spoke for, and that turn out to be other messages.
-
-    Their contents are compared; those that are the same are noted as proven.
-    """
-    journal, record = run.journal, job.record
-    if journal is None or record is None or run.settings.content.changes:
-        return set()
-    believed = journal.believed(record.id).intersection(alive)
-    copies = {uid: pair.copy for uid, pair in journal.find(record.id, believed).items()}
-    if not copies:
-        return set()
-    folder = await run.destination.opened(job.destination)
-    there = await read_contents(folder, copies.values(), run.identity)
-    folder = await run.source.opened(job.source)
-    here = await read_contents(folder, copies, run.identity)
-    same = {uid for uid, copy in copies.items() if uid in here and here[uid] == there.get(copy)}
-    if not run.dry:
-        journal.remove_believed(record.id, same)
-    return copies.keys() - same
 
 
 async def present_of(folder: OpenFolder, uids: Collection[int]) -> set[int]:

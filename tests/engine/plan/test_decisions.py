@@ -14,6 +14,7 @@ from imapsync.plan.decisions import (
     Compared,
     FolderFacts,
     FolderPlan,
+    alike,
     crossing_rows,
     decide,
     decide_all,
@@ -26,6 +27,7 @@ from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
 from imapsync.plan.match import PairingRules, match, unlike_any
 from imapsync.plan.rules import DeletionRules, FlagRules
+from imapsync.terms import Copy, Pair
 
 if TYPE_CHECKING:
     from imapsync.plan.index import MessageIndex
@@ -176,6 +178,11 @@ def test_a_folder_plan_follows_from_the_matching(
     assert [*plan.doomed] == doomed_uids
     assert [*plan.crossing] == crossing
     assert (plan.floor, plan.ours, plan.flags, [*plan.flag_rows]) == (7, {1}, {}, [])
+
+
+def test_beside_which_pairs_a_true_copy_may_lie() -> None:
+    pairs = [Pair(1, 11, 0, A, 5), Pair(2, Copy.REMOVED, 0, A, 5), Pair(3, 13, 0, B, 5)]
+    assert alike({A}, pairs) == pairs[:1]
 
 
 def test_what_nobody_could_compare_is_left_for_the_next_run() -> None:

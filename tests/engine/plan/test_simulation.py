@@ -744,6 +744,18 @@ ALONE = Options(journal=False)
             ),
             id="a message is gone when it is compared and there again when it is copied",
         ),
+        pytest.param(
+            History(
+                [NOTHING, ALONE, DELETE2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "swap", 1),
+                    Event(2, 0, "deliver_lookalike", 0, 1),
+                    Event(2, 13, "bring_there", 1, 1),
+                ],
+            ),
+            id="a true copy is brought beside one that only looks like the original",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

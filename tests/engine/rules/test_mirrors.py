@@ -146,3 +146,14 @@ def test_a_source_that_lost_other_mail_with_its_trash_stops_the_mirror(world: Wo
     world.expunge(1, "INBOX", 1, 2)
     assert world.run("--delete2").code == 123
     assert world.names(2) == [f"m{number}" for number in range(1, 8)]
+
+
+def test_the_true_copy_stays_beside_one_that_only_looks_like_its_original(world: World) -> None:
+    """Identity and size spoke for the one that was there first; then somebody brings the message itself."""
+    one, other = world.letter(1, "one text  "), world.letter(1, "other text")
+    world.deliver(1, "INBOX", one, 2)
+    world.deliver(2, "INBOX", other)
+    world.good()
+    world.deliver(2, "INBOX", one)
+    world.good(*MIRROR)
+    assert "m1:one text  " in world.names(2)

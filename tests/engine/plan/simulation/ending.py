@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.context import FolderReplaced
 from tests.engine.plan.simulation.job import FAILED, SKIPPED
+from tests.engine.plan.simulation.planning import unlike_copies
 from tests.engine.plan.simulation.servers import DELETED
 
 from imapsync.plan.brakes import MirrorPlan, brake_of
@@ -270,7 +271,7 @@ def _proven(
             else:
                 sights[uid] = Sight.ALIVE
         alive = {uid: copies[uid] for uid, sight in sights.items() if sight is Sight.ALIVE}
-        for uid in (yield from _unlike(run, job, alive)):
+        for uid in (yield from unlike_copies(run, job, alive)):
             sights[uid] = Sight.OTHER
     if Sight.OTHER in sights.values():
         job.failed = True
@@ -280,26 +281,6 @@ def _proven(
             run.journal.commit()
             job.record = None
     return {uid for uid, copy in copies.items() if may_go(copy, sights.get(uid, Sight.UNKNOWN))}
-
-
-def _unlike(run: Context, job: Job, copies: dict[int, int]) -> Steps[set[int]]:
-    if run.journal is None or job.record is None:
-        return set()
-    believed = {uid: copies[uid] for uid in run.journal.read(job.name).believed if uid in copies}
-    if not believed:
-        return set()
-    yield
-    there = run.destination.fetch(believed.values())
-    yield from run.same_source(job)
-    yield
-    here = run.source.fetch(believed)
-    same = {
-        uid
-        for uid, copy in believed.items()
-        if uid in here and copy in there and here[uid].mail.content == there[copy].mail.content
-    }
-    run.journal.change(job.name).believed -= same
-    return believed.keys() - same
 
 
 def _carry_out(run: Context, job: Job, doomed: set[int], flagged: set[int]) -> Steps[None]:

@@ -6,7 +6,7 @@ from array import array
 from typing import TYPE_CHECKING
 
 from tests.engine.plan.simulation.job import opened_numbers
-from tests.engine.plan.simulation.planning import plan_known, take_off_marks
+from tests.engine.plan.simulation.planning import plan_known, take_off_marks, unlike_copies
 from tests.engine.plan.simulation.world import ordered
 
 from imapsync.plan.belief import (
@@ -36,7 +36,7 @@ from imapsync.plan.changes import (
     without_original,
     without_our_marks,
 )
-from imapsync.plan.decisions import Compared
+from imapsync.plan.decisions import Compared, alike
 from imapsync.plan.match import PairingRules, is_draft, match
 from imapsync.terms import GONE, Copy, Numbers, Pair
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tests.engine.plan.simulation.journal import Journal
 
     from imapsync.plan.index import MessageIndex
+    from imapsync.plan.match import Matching
     from imapsync.terms import FolderRecord
 
 
@@ -415,9 +416,22 @@ class KnownComparison:
         gone = {orphan.copy for orphan in self._orphans} | self._journal.moved(job.name)
         rules = PairingRules(run.options.duplicates, sizes_differ=sizes_differ, partners_gone=gone)
         matching = match(new, loose, rules)
+        if run.options.delete2 and (yield from self._is_mistaken(loose, matching)):
+            self.invalid = True
+            return
         yield from self._look_at_flags(Compared(new, loose, matching))
         self._write(late)
         plan_known(run, job, Compared(new, loose, matching), self._highest)
+
+    def _is_mistaken(self, loose: MessageIndex, matching: Matching) -> Steps[bool]:
+        extra = {loose.digests[row] for row in matching.extra}
+        if not extra:
+            return False
+        table = self._journal.read(self.job.name)
+        uids = table.believed - self._vanished - self._marks.keys()
+        doubtful = alike(extra, [table.pairs[uid] for uid in uids if uid in table.pairs])
+        copies = {pair.source_uid: pair.copy for pair in doubtful}
+        return bool((yield from unlike_copies(self._run, self.job, copies)))
 
     def _read_unselected(self, new: MessageIndex) -> Steps[None]:
         """Read what the options leave out on the source: it may be what lies loose on the destination."""

@@ -15,7 +15,7 @@ from imapsync.terms import Copy, Pair
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
-    from tests.engine.plan.simulation.context import Context
+    from tests.engine.plan.simulation.context import Context, Steps
     from tests.engine.plan.simulation.job import Job
 
     from imapsync.plan.index import MessageIndex
@@ -159,3 +159,24 @@ def _plan_rows(job: Job, source: MessageIndex, rows: Iterable[int]) -> None:
         if is_gone(source, row.uid):
             job.vanished += 1
             row.state = SKIPPED
+
+
+def unlike_copies(run: Context, job: Job, copies: dict[int, int]) -> Steps[set[int]]:
+    if run.journal is None or job.record is None:
+        return set()
+    believed = {uid: copies[uid] for uid in run.journal.read(job.name).believed if uid in copies}
+    if not believed:
+        return set()
+    yield from run.same_destination(job)
+    yield
+    there = run.destination.fetch(believed.values())
+    yield from run.same_source(job)
+    yield
+    here = run.source.fetch(believed)
+    same = {
+        uid
+        for uid, copy in believed.items()
+        if uid in here and copy in there and here[uid].mail.content == there[copy].mail.content
+    }
+    run.journal.change(job.name).believed -= same
+    return believed.keys() - same
