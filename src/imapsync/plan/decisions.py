@@ -212,6 +212,16 @@ def still_extra(
     return array("I", (uid for uid in doomed if all(copy in present for copy in beside.get(uid, ()))))
 
 
+def of_others(doomed: Iterable[int], who: Mapping[int, tuple[int, int]], others: Iterable[Pair]) -> set[int]:
+    """Give what of the doomed is another folder pair's copy: a moment ago the folder had that name.
+
+    who: destination UID -> (digest, size) of the doomed. others: pairs of other records whose destination has
+    this folder's UIDVALIDITY; folders may share one, so that the identity decides.
+    """
+    copies = {pair.copy: pair.digest for pair in others if pair.digest}
+    return {uid for uid in doomed if uid in copies and who.get(uid, (0, 0))[0] == copies[uid]}
+
+
 def lacked_by_all(candidates: Sequence[Iterable[int]]) -> array[int]:
     """Give what goes from a destination that several sources share: the UIDs that each of them lacks."""
     first, *others = (set(uids) for uids in candidates)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.decisions import lacked_by_all, still_extra
+from imapsync.plan.decisions import lacked_by_all, of_others, still_extra
 from imapsync.plan.mapping import name_all, users_of
 from imapsync.plan.spelling import caseless
 from imapsync.session.errors import CommandRefused
@@ -82,11 +82,29 @@ def _of_shared(run: Run, jobs: list[FolderJob]) -> dict[int, Sequence[int]]:
     return doomed
 
 
-async def still_doomed(folder: OpenFolder, job: FolderJob, uids: Sequence[int]) -> Sequence[int]:
-    """Give what goes of messages that are extra because copies of equal identity are there: still are."""
-    beside = job.plan.beside
+async def still_doomed(run: Run, folder: OpenFolder, job: FolderJob, doomed: Sequence[int]) -> Sequence[int]:
+    """Give what goes: no other folder pair's copies, and what is extra beside copies that are there still."""
+    beside, others = job.plan.beside, _of_others(run, job, doomed)
+    uids = array("I", (uid for uid in doomed if uid not in others)) if others else doomed
     copies = {copy for uid in uids for copy in beside.get(uid, ())}
     return still_extra(uids, beside, await present_of(folder, copies)) if copies else uids
+
+
+def _of_others(run: Run, job: FolderJob, doomed: Sequence[int]) -> set[int]:
+    """Give what the journal knows as copies of a folder that had another name when it was compared."""
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
+        return set()
+    sources = run.source.listing.by_name()
+    pairs = (
+        pair
+        for other in journal.folders().values()
+        if other.destination_name != record.destination_name
+        and other.destination.uidvalidity == record.destination.uidvalidity
+        and other.source_name in sources
+        for pair in journal.identified(other.id)
+    )
+    return of_others(doomed, journal.loose(record.id), pairs)
 
 
 async def _selected(run: Run, job: FolderJob, reading: Reading, uids: Sequence[int]) -> Sequence[int]:

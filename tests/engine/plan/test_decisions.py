@@ -22,6 +22,7 @@ from imapsync.plan.decisions import (
     exact_flags,
     lacked_by_all,
     merged,
+    of_others,
 )
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
@@ -178,6 +179,12 @@ def test_a_folder_plan_follows_from_the_matching(
     assert [*plan.doomed] == doomed_uids
     assert [*plan.crossing] == crossing
     assert (plan.floor, plan.ours, plan.flags, [*plan.flag_rows]) == (7, {1}, {}, [])
+
+
+def test_what_another_folder_pair_has_as_its_copy_does_not_go() -> None:
+    who = {11: (A, 5), 12: (B, 5), 13: (C, 5)}
+    others = [Pair(1, 11, 0, A, 5), Pair(2, 12, 0, C, 5), Pair(3, 13), Pair(4, 14, 0, A, 5)]
+    assert of_others([11, 12, 13, 14, 15], who, others) == {11}
 
 
 def test_beside_which_pairs_a_true_copy_may_lie() -> None:

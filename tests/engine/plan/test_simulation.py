@@ -756,6 +756,18 @@ ALONE = Options(journal=False)
             ),
             id="a true copy is brought beside one that only looks like the original",
         ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2, DELETE1],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver", 1),
+                    Event(1, 10, "swap", 1),
+                    Event(2, 0, "swap", 1),
+                ],
+            ),
+            id="a mirror meets a folder of host2 under the name of another",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

@@ -157,3 +157,29 @@ def test_the_true_copy_stays_beside_one_that_only_looks_like_its_original(world:
     world.deliver(2, "INBOX", one)
     world.good(*MIRROR)
     assert "m1:one text  " in world.names(2)
+
+
+def rename(world: World, old: str, new: str) -> None:
+    with world.client(2) as client:
+        client.command(f"RENAME {old} {new}".encode())
+
+
+def test_a_folder_that_has_the_name_of_another_for_a_moment_loses_no_copy_of_that_one(world: World) -> None:
+    """A is found as it was; then it has the name B on host2, until the next run."""
+    world.deliver(1, "A", 1, 2)
+    world.deliver(1, "B", 3)
+    world.good()
+
+    def swap() -> None:
+        rename(world, "B", "C")
+        rename(world, "A", "B")
+
+    watch = Before(2, r"^(SELECT|EXAMINE) \"?B", swap)
+    world.deliver(1, "B", 4)
+    world.run(*MIRROR, watch=watch)
+    assert watch.fired
+    rename(world, "B", "A")
+    rename(world, "C", "B")
+    world.good(*MIRROR)
+    assert {"m1", "m2"} <= set(world.names(2, "A"))
+    assert world.names(2, "B") == ["m3", "m4"]

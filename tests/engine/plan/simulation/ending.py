@@ -11,7 +11,7 @@ from tests.engine.plan.simulation.servers import DELETED
 
 from imapsync.plan.brakes import MirrorPlan, brake_of
 from imapsync.plan.changes import orphaned_twins, without_original
-from imapsync.plan.decisions import still_extra
+from imapsync.plan.decisions import of_others, still_extra
 from imapsync.plan.proof import Sight, judge, may_go, worth_looking
 from imapsync.plan.settling import Done, confirmed, settled
 from imapsync.terms import GONE, UNJUDGED, Copy, Held, Pair
@@ -360,7 +360,8 @@ def _delete_messages(run: Context, job: Job) -> Steps[None]:
         return
     yield
     present = run.destination.search()
-    doomed = still_extra(job.doomed, job.beside, present)
+    others = _of_others(run, job)
+    doomed = still_extra((uid for uid in job.doomed if uid not in others), job.beside, present)
     run.world.law.looked_at_there = {
         stored.mail.content for stored in run.destination.fetch(present.difference(job.doomed)).values()
     }
@@ -382,6 +383,20 @@ def _delete_messages(run: Context, job: Job) -> Steps[None]:
             job.record = job.record._replace(destination=there)
             run.journal.update(job.name, job.record)
         run.journal.commit()
+
+
+def _of_others(run: Context, job: Job) -> set[int]:
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
+        return set()
+    pairs = [
+        pair
+        for name, other in journal.records().items()
+        if name != job.name and other.destination.uidvalidity == record.destination.uidvalidity
+        for pair in journal.identified(name)
+    ]
+    who = {uid: row[:2] for uid, row in journal.read(job.name).loose.items()}
+    return of_others(job.doomed, who, pairs)
 
 
 def settle(run: Context, jobs: list[Job]) -> None:
