@@ -182,7 +182,7 @@ def _entries(context: Context, *, left: bool = False) -> dict[str, Entry]:
 
 def _serve(context: Context, entries: list[Entry]) -> tuple[list[Job], int | None]:
     """Give due entries to free slots and take the timer's lock when it is needed and free."""
-    context.paths.slots.mkdir(mode=0o700, exist_ok=True)
+    files.make_directory(context.paths.slots)
     left = queue.in_order(entries, time.time())
     jobs = []
     for number in range(context.settings().max_parallel):

@@ -81,7 +81,7 @@ class _Watcher:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
         try:
-            self._context.paths.starts.mkdir(mode=0o700, exist_ok=True)
+            files.make_directory(self._context.paths.starts)
             while not self._ended:
                 self._look()
                 self._start_scheduled()

@@ -159,6 +159,21 @@ def test_a_directory_in_the_place_of_a_file_stops_all_tasks_for_good(idle: Node,
     assert [found.read_text() for found in path.parent.rglob("mine")] == ["mine"]
 
 
+@pytest.mark.parametrize("kind", ["file", "loop", "pipe"])
+@pytest.mark.parametrize("name", [".slots", ".runs"])
+def test_what_is_no_directory_in_a_directory_s_place_lets_no_task_start(
+    idle: Node, name: str, kind: str
+) -> None:
+    idle.save()
+    path = idle.paths.imapsync / name
+    if path.exists():
+        path.rmdir()
+    (ODD | {"file": Path.touch})[kind](path)
+    started = idle.syncctl("start", "--detach", NAME)
+    assert started.returncode == 0, started
+    assert rows(idle)["administrator"]["state"] == "running"
+
+
 def test_other_actions_answer_whatever_is_damaged(idle: Node) -> None:
     idle.save()
     for file in FILES:

@@ -52,8 +52,13 @@ def replace(path: Path, content: str, *, mode: int = MODE, durable: bool = True)
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory for us alone, unless it is there."""
-    with suppress(FileExistsError):
+    """Make a directory for us alone, unless it is there; what stands in its place and is none goes."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if path.is_dir():
+            return
+        path.unlink()
         path.mkdir(mode=0o700)
 
 

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from imapsync_tasks import envfile, files, instance, places, projectstore, rules, schedule, sourcestore
@@ -47,8 +47,8 @@ class Store:
     def prepare(self) -> None:
         """Make the directories."""
         for directory in (self.paths.imapsync, self.paths.cron, self.paths.runs):
-            with suppress(FileExistsError), _writing():
-                directory.mkdir(mode=0o700)
+            with _writing():
+                files.make_directory(directory)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
