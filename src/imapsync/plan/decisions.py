@@ -261,8 +261,8 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
     extra = doomed(case.rules, case.facts, compared, case.moved, case.identities)
     return FolderPlan(
         copy=copy,
-        left=gone.intersection(copy.uids) if gone else gone,
-        unread=source.unread.intersection(copy.uids) if source.unread else source.unread,
+        left=gone.intersection(copy.uids),
+        unread=source.unread.intersection(copy.uids),
         floor=case.floor,
         found=(array("I", [source.uids[row] for row in selected]), array("I", copies)),
         found_as=(
