@@ -26,7 +26,7 @@ PARKED: Final = 124
 def left(paths: Paths, task: Task, now: float) -> int | None:
     """Give how many bytes may still be read today from the task's remote account; None: there is no limit."""
     allowed = daily_bytes(task.remotehostname)
-    return allowed - _spent(paths, now).get(_account(task), 0) if allowed else None
+    return allowed - _spent(paths, now).get(account(task), 0) if allowed else None
 
 
 def spend(paths: Paths, task: Task, size_bytes: int, now: float) -> None:
@@ -34,8 +34,8 @@ def spend(paths: Paths, task: Task, size_bytes: int, now: float) -> None:
     if size_bytes <= 0 or not daily_bytes(task.remotehostname):
         return
     spent = _spent(paths, now)
-    account = _account(task)
-    spent[account] = spent.get(account, 0) + size_bytes
+    name = account(task)
+    spent[name] = spent.get(name, 0) + size_bytes
     files.replace(paths.budgets, json.dumps({"day": _day(now), "spent": spent}))
 
 
@@ -76,5 +76,6 @@ def _day(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 
-def _account(task: Task) -> str:
+def account(task: Task) -> str:
+    """Give what stands for a task's remote account, over all tasks of it."""
     return f"{task.remoteusername} {task.remotehostname.lower().rstrip('.')}"

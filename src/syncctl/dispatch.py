@@ -16,10 +16,11 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import files, projectstore, queue, runtime, schedule, sourcestore
-from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
+from imapsync_tasks import files, projectstore, queue, runtime, schedule
+from imapsync_tasks.errors import NoSuchTaskError
 from imapsync_tasks.queue import UNRELEASED, Entry, Release
 from syncctl import daemon, holder, parking, worker
+from syncctl.limits import Limits
 from syncctl.worker import Job
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 _PROBE_PATIENCE_S: Final = 0.5
 #: A start that was meant once and missed is made up for within this time.
 _MISSED_S: Final = 24 * 3600.0
-#: What the engine of each task opens to its source.
-_CONNECTIONS: Final = 2
 #: How often the timer looks whether an earlier start was added.
 _TIMER_STEP_S: Final = 1.0
 
@@ -145,12 +144,13 @@ def finished(context: Context, job: Job) -> tuple[Job | None, Callable[[], None]
         parked = parking.entry_of(context.paths, job.task, job.release, job.place)
         waiting |= {job.task: parked} if parked else {}
     entries = queue.in_order(waiting.values(), time.time())
+    limits = Limits(context)
     following = None
     if job.number < context.settings().max_parallel:
-        following, entries = _take(context, entries, job.number, job.slot)
+        following, entries = _take(context, limits, entries, job.number, job.slot)
     if following is None:
         os.close(job.slot)
-    jobs, timer = _serve(context, entries)
+    jobs, timer = _serve(context, entries, limits)
     return following, lambda: _launch(context, jobs, timer)
 
 
@@ -180,18 +180,21 @@ def _entries(context: Context, *, left: bool = False) -> dict[str, Entry]:
     return found
 
 
-def _serve(context: Context, entries: list[Entry]) -> tuple[list[Job], int | None]:
+def _serve(
+    context: Context, entries: list[Entry], limits: Limits | None = None
+) -> tuple[list[Job], int | None]:
     """Give due entries to free slots and take the timer's lock when it is needed and free."""
     files.make_directory(context.paths.slots)
     left = queue.in_order(entries, time.time())
     jobs = []
+    limits = limits or Limits(context)
     for number in range(context.settings().max_parallel):
         if not left or left[0].due > time.time():
             break
         slot = files.try_lock(context.paths.slot(number))
         if slot is None:
             continue
-        job, left = _take(context, left, number, slot)
+        job, left = _take(context, limits, left, number, slot)
         if job is None:
             os.close(slot)
             break
@@ -201,7 +204,9 @@ def _serve(context: Context, entries: list[Entry]) -> tuple[list[Job], int | Non
     return jobs, files.try_lock(context.paths.timer) if later else None
 
 
-def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tuple[Job | None, list[Entry]]:
+def _take(
+    context: Context, limits: Limits, entries: list[Entry], number: int, slot: int
+) -> tuple[Job | None, list[Entry]]:
     """Give the first due task whose lock can be had, and the entries that remain."""
     left = list(entries)
     held: list[Entry] = []
@@ -209,7 +214,7 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
         task, _, release, _ = entry = left.pop(0)
         if not context.store.exists(task):
             continue
-        if _at_limit(context, task):
+        if limits.hold(task):
             held.append(entry)
             continue
         project = _project(context, task)
@@ -218,36 +223,9 @@ def _take(context: Context, entries: list[Entry], number: int, slot: int) -> tup
             holder.write(lock, holder.Holder(release=release))
             with suppress(OSError):  # without it the run is seen as soon as the engine writes its own
                 files.replace(context.paths.progress(task), "", durable=False)
+            limits.began(task)
             return Job(task, number, slot, lock, release, entry.since, project), held + left
     return None, held + left
-
-
-def _at_limit(context: Context, task: str) -> bool:
-    """Tell whether a task has to wait for the end of another of its source or its project.
-
-    A source may have so many connections, a project so many tasks at a time.
-    """
-    store = context.store
-    project = _project(context, task)
-    if project and project.jobs and _running(context, store.project_of, project.project) >= project.jobs:
-        return True
-    name = store.source_of(task)
-    if not name:
-        return False
-    try:
-        most = sourcestore.load(context.paths, name).source.max_connections
-    except TaskFileError:  # the run says so
-        return False
-    running = _running(context, store.source_of, name) if most else 0
-    return bool(running) and (running + 1) * _CONNECTIONS > most
-
-
-def _running(context: Context, group_of: Callable[[str], str], group: str) -> int:
-    """Count the tasks of a group that run."""
-    return sum(
-        files.is_locked(context.paths.lock(task)) and group_of(task) == group
-        for task in context.paths.begun()
-    )
 
 
 def _project(context: Context, task: str) -> Project | None:

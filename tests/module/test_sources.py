@@ -317,6 +317,24 @@ def test_tasks_of_a_source_that_may_have_two_connections_run_one_after_the_other
     until(lambda: all(runtime.result(idle.paths, name) for name in names))
 
 
+def test_tasks_of_one_account_keep_to_the_connections_that_its_provider_has(idle: Node) -> None:
+    idle.publish(max_parallel=8)
+    apple = {"remotehostname": "imap.mail.me.com", "remoteport": 993, "security": "ssl"}  # two connections
+    anna = [idle.save(task_id=f"t{number}", remoteusername="anna", **apple) for number in range(3)]
+    others = [idle.save(task_id="b", remoteusername="bob", **apple), idle.save(task_id="c")]
+    idle.syncctl("start", "--detach", *anna, *others)
+
+    def states(names: list[str]) -> list[str]:
+        with idle.store.locked():
+            found = runtime.states(idle.paths, names)
+        return [found[name].state for name in names]
+
+    assert states(anna) == ["running", "queued", "queued"]
+    assert states(others) == ["running", "running"]
+    idle.syncctl("stop", anna[0])
+    until(lambda: states(anna) == ["stopped", "running", "queued"])
+
+
 # --- mail ---------------------------------------------------------------------------------------------------
 
 
