@@ -458,8 +458,11 @@ class Link(asyncio.BufferedProtocol):
         # Batches must be delivered before their command completes.
         pending = self.in_flight.get(tagged.tag)
         if pending is not None and pending.takes_all and pending is not next(iter(self.in_flight.values())):
-            # What came before is answered by now, or never (RFC 3501 §5.5): its words were not understood.
-            self.end(ConnectionFailed("the server left a command without an answer", side=self.side))
+            # What came before is answered by now, or never (RFC 3501 §5.5): its words were not understood. Or
+            # the answer is one of who stands before the server and throttles: then all is taken back.
+            code = "" if tagged.code is None else tagged.code.name
+            if tagged.status == "OK" or self._asked_to_wait(pending.verb, code, tagged.text) is None:
+                self.end(ConnectionFailed("the server left a command without an answer", side=self.side))
             return
         self.in_flight.pop(tagged.tag, None)
         if self.in_flight:

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.engine.hostile.conftest import FOLDERS, Pair
-from tests.servers.client import NewMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.engine.hostile.conftest import Pair
     from tests.servers.hostile import Intercept, Twist
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -114,54 +113,3 @@ def test_the_progress_says_until_when_and_why(pair: Pair) -> None:
 def test_a_message_that_is_never_available_parks_the_run_when_nobody_may_wait(pair: Pair) -> None:
     ran = pair.run_twisted(refuses(b"UID FETCH", 99, b"NO [UNAVAILABLE]"), "--maxwait", "0.01")
     assert ran.exit_code == 124
-
-
-MANY = 10_000
-ALL_WORDS = [
-    *WORDS,
-    b"NO [UNAVAILABLE] UID FETCH Server error - Please try again later (retry after 150 ms)",
-    b"NO [THROTTLED] Account exceeded command or bandwidth limits, retry after 100 ms",
-    b"NO [ALERT] Too many simultaneous connections, try again in 200 milliseconds",
-    b"BAD [INUSE] wait 120 ms",
-    b"NO [OVERQUOTA] wait 90 ms",
-]
-
-
-@pytest.mark.timeout(900)
-def test_ten_thousand_messages_arrive_once_through_a_server_that_throttles_at_random(pair: Pair) -> None:
-    text = "Message-Id: <many.{}@example.org>\r\nSubject: {}\r\n\r\nbody\r\n"
-    many = [NewMessage(text.format(n, n).encode(), (), 1_500_000_000) for n in range(MANY)]
-    pair.source.fill(pair.user, {"Archive": many})
-    pair.before = pair.source.snapshot(pair.user)
-    dice = random.Random(7)
-    quiet_until = [0.0]
-    waits = [0]
-    probes: list[int] = []
-
-    def connection() -> tuple[Twist | None, Intercept | None]:
-        """Refuse everything for a moment, now and then; count what a connection made meanwhile asks."""
-        probe = len(probes) if time.monotonic() < quiet_until[0] else None
-        if probe is not None:
-            probes.append(0)
-
-        def intercept(tag: bytes, line: bytes) -> bytes | None:
-            now = time.monotonic()
-            if b"LOGOUT" in line or (now >= quiet_until[0] and dice.random() > 0.06):
-                return None
-            if now >= quiet_until[0]:
-                waits[0] += 1
-                # Now and then longer than the words say.
-                quiet_until[0] = now + dice.choice((0.05, 0.05, 0.3))
-            elif probe is not None:
-                probes[probe] += 1
-            return tag + b" " + dice.choice(ALL_WORDS) + b"\r\n"
-
-        return None, intercept
-
-    ran = pair.run_twisted(connection, limit_s=800)
-    assert ran.exit_code == 0, ran.output[-3000:]
-    assert ran.report["failures_total"] == ran.report["errors_total"] == 0
-    assert ran.report["messages_transferred"] == MANY + sum(len(messages) for messages in FOLDERS.values())
-    assert waits[0] > 3
-    assert probes
-    assert max(probes) <= 1

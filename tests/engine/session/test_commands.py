@@ -325,6 +325,23 @@ async def test_a_refusal_for_now_is_none_of_the_message(side: Side, answer: byte
         assert caught.value.server_text in answer.decode()
 
 
+async def test_a_server_that_asks_to_wait_before_it_answers_what_came_first_is_waited_for() -> None:
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect("NOOP")
+        await peer.expect('EXAMINE "INBOX"')
+        await peer.answer(b"NO [THROTTLED] retry after 100 ms")
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        first = session.noop()
+        with pytest.raises(AskedToWait) as caught:
+            await session.select(INBOX, read_only=True)
+        assert caught.value.wait_s == 0.1
+        with pytest.raises(AskedToWait):
+            await first
+
+
 async def test_unsolicited_news_are_followed() -> None:
     async def script(peer: Peer) -> None:
         await greet(peer)
