@@ -30,7 +30,7 @@ PARTS = (
     Part("src/imapsync/plan", 100, UNIT),
     Part("src/imapsync/journal", 100, UNIT),
     Part("src/imapsync/transfer", 0, UNIT | {"servers"}),
-    Part("imageroot/pypkg/imapsync_tasks", 0, UNIT | {"servers"}),
+    Part("imageroot/pypkg/imapsync_tasks", 95, UNIT | {"servers"}),
 )
 
 
