@@ -73,6 +73,16 @@ def test_only_what_changed_is_told_and_what_has_gone(idle: Node) -> None:
     assert ask(idle, first["version"])["removed"] == []
 
 
+def test_a_verification_between_two_looks_is_told(idle: Node) -> None:
+    (idle.home / "seconds").write_text("0")
+    name = idle.save()
+    version = ask(idle)["version"]
+    with idle.store.locked():
+        runtime.keep_verification(idle.paths, name, {}, "content", 124)
+    (row,) = ask(idle, version)["tasks"]
+    assert row["verified"]["exit_code"] == 124
+
+
 def test_a_run_is_followed_from_its_start_to_its_result(idle: Node) -> None:
     (idle.home / "seconds").write_text("0.5")
     name = idle.save()

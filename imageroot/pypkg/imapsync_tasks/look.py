@@ -130,7 +130,7 @@ def _around(paths: Paths) -> Callable[[Brief], str]:
 def _sign(paths: Paths, name: str, state: State, *, paused: bool) -> str:
     """Give a short text that differs when the task's row would; its place in the queue is told apart."""
     live = [paths.progress(name)] if state.state == runtime.RUNNING else []
-    looked = [_stamp(path) for path in (paths.env(name), paths.result(name), *live)]
+    looked = [_stamp(path) for path in (paths.env(name), paths.result(name), paths.proof(name), *live)]
     shown = [
         state.state,
         state.mark,
