@@ -397,13 +397,13 @@ class Journal:
             return {row[0] for row in rows}
 
     def moved_identities(self) -> set[tuple[int, int]]:
-        """Give (digest, size) of all messages whose originals we have deleted, wherever they lie."""
+        """Give (digest, size) of messages whose originals we deleted, or a backup took, wherever they lie."""
         with self._told():
             rows = self._connection.execute("SELECT digest, size FROM loose WHERE moved=1 AND digest<>0")
             return {(digest % _WRAP, size) for digest, size in rows}
 
     def note_moved(self, identities: Iterable[tuple[int, int]]) -> None:
-        """Note by (digest, size) whose originals we have deleted, where nobody knows the copies' UIDs."""
+        """Note by (digest, size) who may have a last copy there, where nobody knows its UID."""
         with self._writing() as connection:
             connection.executemany(
                 _MOVED, ((_NOWHERE, _signed(digest), size) for digest, size in identities if digest)

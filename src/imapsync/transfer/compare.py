@@ -154,9 +154,10 @@ def _kept(run: Run, job: FolderJob, record: FolderRecord | None, *, replaced: bo
     last: set[int] = set()
     if which is not Spared.NOBODY:
         last |= run.journal.moved(record.id)
-    if which is Spared.KNOWN:
-        last.update(copy for copy in run.journal.pairs(record.id).destination_uids if copy > 0)
-    return Kept(_our_marks(run, job, record), frozenset(last), record.copies)
+    pairs = run.journal.all_pairs(record.id) if which is Spared.KNOWN else []
+    last.update(pair.copy for pair in pairs if pair.copy > 0)
+    who = frozenset((pair.digest, pair.size) for pair in pairs if pair.digest)
+    return Kept(_our_marks(run, job, record), frozenset(last), who, record.copies)
 
 
 def _our_marks(run: Run, job: FolderJob, record: FolderRecord) -> frozenset[int]:

@@ -91,7 +91,7 @@ async def still_doomed(run: Run, folder: OpenFolder, job: FolderJob, doomed: Seq
 
 
 def _of_others(run: Run, job: FolderJob, doomed: Sequence[int]) -> set[int]:
-    """Give what the journal knows as copies of a folder that had another name when it was compared."""
+    """Give what may be the last copy of a message, or is one in a folder that had another name before."""
     journal, record = run.journal, job.record
     if journal is None or record is None:
         return set()
@@ -104,7 +104,9 @@ def _of_others(run: Run, job: FolderJob, doomed: Sequence[int]) -> set[int]:
         and other.source_name in sources
         for pair in journal.identified(other.id)
     )
-    return of_others(doomed, journal.loose(record.id), pairs)
+    who = journal.loose(record.id)
+    last = {digest for digest, _ in journal.moved_identities()}
+    return of_others(doomed, who, pairs) | {uid for uid in doomed if who.get(uid, (0, 0))[0] in last}
 
 
 async def _selected(run: Run, job: FolderJob, reading: Reading, uids: Sequence[int]) -> Sequence[int]:

@@ -72,11 +72,14 @@ class Kept(NamedTuple):
     """What counts of a record although the folder pair is compared from scratch.
 
     ours: source UIDs that we have marked as deleted. last_copies: destination UIDs that --delete2 leaves
-    alone, because the journal knew that each may be the last copy. copies: how many copies there were.
+    alone, because the journal knew that each may be the last copy. identities: digests and sizes of all that
+    it knew, where the source was put back: what is filed elsewhere may be the last copy, too. copies: how
+    many copies there were.
     """
 
     ours: frozenset[int] = frozenset()
     last_copies: frozenset[int] = frozenset()
+    identities: frozenset[tuple[int, int]] = frozenset()
     copies: int = 0
 
 
@@ -91,6 +94,7 @@ def plan_copy_of_all(
         ours=remembered.ours,
     )
     recording.begin(run, job)
+    recording.note_filed(run, source, remembered.identities)
     plan = decide_all(source, case)._replace(lost=remembered.copies)
     _tell_work(run, job, source, plan)
     telling.compared(run, job, source=len(source), destination=0, to_copy=len(plan.copy.uids))
@@ -115,6 +119,7 @@ def plan_first(
     source, destination, matching = compared
     recording.begin(run, job)
     recording.note_found(run, job, compared, known)
+    recording.note_filed(run, source, remembered.identities)
     case = Case(
         run.settings.deletion,
         floor_of(job, max(destination.uids, default=0)),

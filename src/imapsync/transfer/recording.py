@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from imapsync.journal.journal import Journal
     from imapsync.plan.decisions import Compared
+    from imapsync.plan.index import MessageIndex
     from imapsync.plan.settling import Done
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -119,6 +120,13 @@ def last_copies(run: Run, job: FolderJob, compared: Compared, remembered: Collec
     rows = [row for row in compared.matching.extra if uids[row] in remembered]
     journal.add_loose(record.id, ((uids[row], digests[row], sizes[row]) for row in rows), moved=True)
     return {*remembered, *journal.moved(record.id)}
+
+
+def note_filed(run: Run, source: MessageIndex, identities: Iterable[tuple[int, int]]) -> None:
+    """Write down what a source that was put back lacks: wherever its copy is filed, it may be the last."""
+    if run.journal is not None and not run.dry:
+        here = set(source.digests)
+        run.journal.note_moved(who for who in identities if who[0] not in here)
 
 
 def note_restored(run: Run, record: FolderRecord) -> None:

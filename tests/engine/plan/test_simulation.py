@@ -768,6 +768,25 @@ ALONE = Options(journal=False)
             ),
             id="a mirror meets a folder of host2 under the name of another",
         ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, DELETE2],
+                [
+                    Event(0, 0, "keep_copy"),
+                    Event(1, 0, "deliver"),
+                    Event(2, 0, "file_there"),
+                    Event(2, 0, "restore"),
+                ],
+            ),
+            id="host1 is put back after a copy was filed in another folder",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, Options(journal=False, small=True)],
+                [Event(0, 0, "deliver", 0, 3), Event(1, 0, "flag_here")],
+            ),
+            id="what is not selected is flagged",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

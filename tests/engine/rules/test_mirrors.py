@@ -183,3 +183,18 @@ def test_a_folder_that_has_the_name_of_another_for_a_moment_loses_no_copy_of_tha
     world.good(*MIRROR)
     assert {"m1", "m2"} <= set(world.names(2, "A"))
     assert world.names(2, "B") == ["m3", "m4"]
+
+
+def test_a_copy_that_its_owner_filed_before_a_backup_took_its_original_is_not_mirrored_away(
+    world: World,
+) -> None:
+    world.deliver(1, "INBOX", 1, 2, 3)
+    world.deliver(1, "Archive", 4)
+    yesterday = world.save()
+    world.deliver(1, "INBOX", 5)
+    world.good("--delete2")
+    world.move(2, "INBOX", 5, "Archive")
+    world.restore(yesterday, 1)
+    for _ in range(2):
+        world.run("--delete2")
+        assert world.names(2, "Archive") == ["m4", "m5"]

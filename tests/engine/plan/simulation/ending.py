@@ -396,7 +396,8 @@ def _of_others(run: Context, job: Job) -> set[int]:
         for pair in journal.identified(name)
     ]
     who = {uid: row[:2] for uid, row in journal.read(job.name).loose.items()}
-    return of_others(job.doomed, who, pairs)
+    last = {digest for digest, _ in journal.moved_identities()}
+    return of_others(job.doomed, who, pairs) | {uid for uid in job.doomed if who.get(uid, (0, 0))[0] in last}
 
 
 def settle(run: Context, jobs: list[Job]) -> None:

@@ -130,5 +130,6 @@ def _come_to_rest(world: World, options: Options, *, duplicates: bool, marks: bo
     if complete and changed[-1]:
         raise BrokenLawError("a third undisturbed run still changes something")
     flags_follow = not marks and not empties and not last.unseen
-    if flags_follow and complete and world.law.other_flags():
-        raise BrokenLawError(f"flags differ: {world.law.other_flags()}")
+    other = world.law.other_flags(run.reader.wants)
+    if flags_follow and complete and other:
+        raise BrokenLawError(f"flags differ: {other}")

@@ -51,6 +51,7 @@ class Job:
         self.found: dict[int, int] = {}
         self.twins: dict[int, int] = {}
         self.last_copies: set[int] = set()
+        self.filed: set[tuple[int, int]] = set()
         self.ours: set[int] = set()
         self.doomed: array[int] = array("I")
         self.beside: dict[int, list[int]] = {}

@@ -282,14 +282,18 @@ class Law:
             ]
         return missing
 
-    def other_flags(self) -> list[str]:
-        """Give copies whose flags are not those of their only original."""
+    def other_flags(self, wants: Callable[[Stored], bool]) -> list[str]:
+        """Give copies whose flags are not those of their only original, if that is wanted."""
         other = []
         for name, box in self._here.boxes.items():
             here, copies = box.messages.values(), self._there.boxes[name].messages.values()
             counts = Counter(stored.mail.digest for stored in here)
             counts_there = Counter(stored.mail.digest for stored in copies)
-            flags = {stored.mail.content: stored.flags for stored in here if counts[stored.mail.digest] == 1}
+            flags = {
+                stored.mail.content: stored.flags
+                for stored in here
+                if counts[stored.mail.digest] == 1 and wants(stored)
+            }
             for stored in copies:
                 content = stored.mail.content
                 wanted = flags.get(content)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def plan_copy_of_all(run: Context, job: Job, source: MessageIndex) -> None:
     job.floor = _floor(job, 0)
     begin_record(run, job)
+    _note_filed(run, job, source)
     rows = [row for row, uid in enumerate(source.uids) if uid not in source.excluded]
     _plan_rows(job, source, rows)
 
@@ -44,6 +45,7 @@ def plan_first(run: Context, job: Job, compared: Compared, known: Container[int]
     job.floor = _floor(job, max(compared.destination.uids, default=0))
     job.gone_both = max(0, job.gone_both - len(compared.destination))
     begin_record(run, job)
+    _note_filed(run, job, compared.source)
     paired = compared.paired()
     run.note_pairs(job, compared, scratch=True)
     _record(run, job, compared, paired, believed=compared.believed(paired, known), extra=True)
@@ -90,6 +92,12 @@ def _moved_identities(run: Context) -> set[int]:
     if run.journal is None or not run.options.delete2:
         return set()
     return {digest for digest, _ in run.journal.moved_identities()}
+
+
+def _note_filed(run: Context, job: Job, source: MessageIndex) -> None:
+    if run.journal is not None:
+        here = set(source.digests)
+        run.journal.uprooted |= {who for who in job.filed if who[0] not in here}
 
 
 def _last_copies(run: Context, job: Job, compared: Compared) -> set[int]:

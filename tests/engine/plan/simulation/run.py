@@ -138,6 +138,7 @@ class Run(Context):
         if which is Spared.KNOWN:
             pairs = self.journal.read(job.name).pairs.values()
             job.last_copies.update(pair.copy for pair in pairs if pair.copy > 0)
+            job.filed = {(pair.digest, pair.size) for pair in pairs if pair.digest}
 
     def _keep_marks(self, job: Job, record: FolderRecord) -> None:
         same = job.source_numbers.uidvalidity == record.source.uidvalidity
