@@ -89,6 +89,7 @@ def test_of_a_server_inside_the_cluster_nothing_is_told_that_it_said() -> None:
             {"side": "host1", "code": "tls", "server_text": said},
             {"side": "host1", "code": "authentication", "text": "wrong"},
             {"side": "host2", "code": "connection", "text": "down"},
+            {"side": "host2", "code": "tls", "text": "no TLS"},
         )
     )
     assert told["errors"] == [
@@ -96,7 +97,38 @@ def test_of_a_server_inside_the_cluster_nothing_is_told_that_it_said() -> None:
         {"side": "host1", "code": "tls"},
         {"side": "host1", "code": "authentication", "text": "wrong"},
         {"side": "host2", "code": "connection", "text": "down"},
+        {"side": "host2", "code": "tls", "text": "no TLS"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, ""),
+        ({"text": "ours"}, "ours"),
+        ({"text": "ours", "server_text": "the server's"}, "the server's"),
+        ({"text": "ours", "server_text": ""}, "ours"),
+    ],
+    ids=["nothing", "our words", "the server's words", "an empty answer"],
+)
+def test_what_the_server_said_is_told_before_our_words(said: dict[str, str], told: str) -> None:
+    report = failed({"side": "host1", "code": "authentication", **said})
+    assert diagnosis.remote_login(report)["server_text"] == told
+    (one,) = diagnosis.refusals(report, both=True)
+    assert one.details["server_text"] == told
+
+
+def test_of_what_a_server_said_so_much_is_told_as_a_form_can_show() -> None:
+    (one,) = diagnosis.refusals(failed({"side": "host1", "code": "tls", "text": "x" * 600}), both=True)
+    assert one.details["server_text"] == "x" * 500
+
+
+def test_a_look_at_a_remote_account_blames_no_local_side() -> None:
+    late = failed(late=True, host1={"login": True})
+    assert diagnosis.remote_login(late)["error"] == "validation_failed"
+    answer = diagnosis.folders(late)["refusals"]
+    assert isinstance(answer, list)
+    assert [one["error"] for one in answer] == ["validation_failed"]
 
 
 def test_a_look_at_a_remote_account_tells_certificate_and_capabilities() -> None:
@@ -161,3 +193,14 @@ def test_informations_count_what_was_counted() -> None:
         "host1Folders": 2, "host1Messages": 30, "host1Sizes": 400,
         "host2Folders": 0, "host2Messages": 3, "host2Sizes": 0,
     }  # fmt: skip
+
+
+def test_a_certificate_that_is_not_accepted_is_shown_with_its_fingerprint() -> None:
+    changed = {"side": "host1", "code": "certificate_changed", **FOUND}
+    (one,) = diagnosis.refusals(failed(changed), both=True)
+    assert one.value == FOUND
+    (one,) = diagnosis.refusals(failed(changed | {"fingerprint": "ab"} | {"code": "tls"}), both=True)
+    assert one.value == FOUND
+    del changed["fingerprint"]
+    (one,) = diagnosis.refusals(failed(changed), both=True)
+    assert one.value == ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from imapsync_tasks import queue, rules, schedule
+from imapsync_tasks import queue, rules, schedule, timetable
 from imapsync_tasks.errors import RefusedError
 from imapsync_tasks.paths import Paths
 from imapsync_tasks.queue import UNRELEASED, Entry, Release
@@ -232,3 +232,35 @@ def test_an_empty_queue_has_no_file(tmp_path: Path) -> None:
     assert not paths.queue.exists()
     paths.queue.write_text('{"entries": 5}')
     assert queue.read(paths) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("live", 0.0),
+        ("1m", 1.0),
+        ("59m", 59.0),
+        ("2h", 120.0),
+        ("30m 20-06", 30.0),
+        ("mon-fri 2h 20-06", 120.0),
+        ("22:00", 1440.0),
+        ("mon 22:00", 10_080.0),
+        ("sat,sun 22:00", 5040.0),
+        ("2026-12-24 22:00", 1e6),
+        ("", float("inf")),
+    ],
+)
+def test_schedules_are_ordered_by_how_often_they_start(text: str, minutes: float) -> None:
+    assert schedule.period_min(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["59m 20-06", "23h 08-20", "1m 00-24", "1h 23-24"])
+def test_the_longest_intervals_and_windows_are_taken(text: str) -> None:
+    assert schedule.is_valid(text)
+
+
+def test_a_live_schedule_is_valid_and_no_date() -> None:
+    assert schedule.is_valid("live")
+    assert timetable.once("live") is None
+    assert timetable.once("2026-12-24 22:00 ") is None
+    assert timetable.once("2026-2-4 22:00") is None

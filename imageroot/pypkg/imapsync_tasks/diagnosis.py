@@ -93,9 +93,8 @@ def refusals(report: Json, *, both: bool) -> list[Refusal]:
         return []
     found = [_refusal(error) for error in _errors(report)]
     wanted = ("host1", "host2") if both else ("host1",)
-    known = {error.get("side") for error in _errors(report)}
     for side in wanted:
-        if report.get("late") and side not in known and not found and not _logged_in(report, side):
+        if report.get("late") and not found and not _logged_in(report, side):
             found.append(_silent(side))
     unique = {one.field: one for one in reversed(found)}
     return sorted(unique.values(), key=lambda one: one.field == "localuser") or [Refusal("validation_failed")]

@@ -19,6 +19,7 @@ from imapsync.plan.belief import (
     last_known,
     questions,
     same_messages,
+    shows_all,
     spared,
     trust,
 )
@@ -461,6 +462,7 @@ NEW = Numbers(3, 1, 0)
         pytest.param(LOST, NEW._replace(uidvalidity=0), False, id="no UIDVALIDITY told"),
         pytest.param(LOST, NEW._replace(messages=-1), False, id="no number told"),
         pytest.param(RECORD, NEW, False, id="there were no copies"),
+        pytest.param(LOST._replace(copies=0), None, False, id="there were no copies, and no folder any more"),
         pytest.param(
             LOST._replace(destination=THERE._replace(uidvalidity=0)),
             None,
@@ -500,3 +502,36 @@ def test_a_source_of_an_older_uidvalidity_came_back_with_a_backup_and_its_copies
     record = RECORD._replace(source=HERE._replace(uidvalidity=9))
     assert spared(record, HERE, THERE, replaced=False) is Spared.KNOWN
     assert spared(record, HERE._replace(uidvalidity=0), THERE, replaced=False) is Spared.MOVED
+
+
+@pytest.mark.parametrize(
+    ("listed", "uidnext", "messages", "expected"),
+    [
+        ([1, 2, 3], 4, 3, True),
+        ([1, 2], 4, 3, False),
+        ([1, 2, 4], 4, 3, False),
+        ([1, 2, 3, 4], 4, 3, True),
+        ([7, 8, 9], 0, 3, True),
+        ([7, 8], 0, 3, False),
+        ([], 1, 0, True),
+    ],
+    ids=[
+        *("all", "one is missing", "one came and one is missing", "all, and one came"),
+        *("no UIDNEXT", "no UIDNEXT, one is missing", "empty"),
+    ],
+)
+def test_a_list_shows_all_that_was_there(
+    listed: list[int], uidnext: int, messages: int, expected: bool
+) -> None:
+    assert shows_all(listed, Numbers(1, uidnext, messages)) is expected
+
+
+def test_one_draft_of_another_size_is_enough() -> None:
+    drafts = [Pair(1, 2, 0, 9, 10), Pair(3, 4, 0, 9, 10)]
+    assert drafts_stay(drafts, {1: 10, 3: 10})
+    assert not drafts_stay(drafts, {1: 10, 3: 11})
+
+
+def test_no_flags_are_known_of_a_folder_that_had_no_messages() -> None:
+    assert last_known(RECORD._replace(source=Numbers(1, 1, 0)), []) == 0
+    assert last_known(RECORD._replace(source=Numbers()), []) == 0

@@ -70,6 +70,8 @@ def measured(given: int, *, announced: int = 10_000, lines: int = 200, bare: int
         pytest.param(measured(9_950, bare=50), True, False, id="the bare line ends were counted as two"),
         pytest.param(measured(9_000), True, True, id="a tenth is missing"),
         pytest.param(measured(9_000), False, False, id="an estimate"),
+        pytest.param(measured(10_005), True, False, id="some bytes more than announced"),
+        pytest.param(measured(10_000, announced=9_000), True, False, id="whole, and announced anew as less"),
         pytest.param(measured(200), False, True, id="far from an estimate"),
         pytest.param(measured(9_998)._replace(mended=True), False, True, id="its line end may lack"),
         pytest.param(measured(10_000)._replace(mended=True), True, False, id="whole, a line end too many"),
@@ -88,3 +90,9 @@ def test_a_server_is_exact_until_more_than_a_tenth_of_its_sizes_differ(
     sizes = Sizes()
     sizes.note(seen, other)
     assert sizes.exact is exact
+
+
+@pytest.mark.parametrize("announced", [0, 2**31 - 1, 2**32 - 1, 2**63 - 1])
+def test_what_is_no_size_makes_no_body_doubtful(announced: int) -> None:
+    assert not stays_doubtful(announced, measured(500, announced=announced), exact=True)
+    assert not needs_second_look(announced, 500, exact=True)

@@ -12,6 +12,7 @@ from imapsync.plan.changes import (
     late_duplicates,
     originals_of,
     orphaned_twins,
+    perhaps_heirs,
     perhaps_put_back,
     put_back,
     removed_copies,
@@ -193,3 +194,60 @@ def test_a_duplicate_of_what_was_not_copied_is_taken_up_though_another_message_l
     assert without_original([left], [alike]) == []
     assert without_original([left], [alike], orphaned=orphaned_twins({2: 1}, {1})) == [left]
     assert without_original([left], [alike], orphaned=orphaned_twins({2: 1}, {9})) == []
+
+
+LEFT = Pair(7, 1, 0, 5, 50)
+
+
+@pytest.mark.parametrize(
+    ("gone", "without_copy", "expected"),
+    [
+        ([LEFT], [Pair(8, Copy.DUPLICATE, 0, 5, 50)], ([1], [8])),
+        ([LEFT], [Pair(8, Copy.DUPLICATE, 3, 5, 50)], ([1], [8])),
+        ([LEFT], [Pair(8, Copy.DUPLICATE, 0, 6, 50)], ([], [])),
+        ([LEFT], [Pair(8, Copy.DUPLICATE, 0, 5, 51)], ([], [])),
+        ([LEFT._replace(digest=0)], [Pair(8, Copy.DUPLICATE, 0, 0, 50)], ([], [])),
+        ([LEFT._replace(copy=Copy.DUPLICATE)], [Pair(8, Copy.DUPLICATE, 0, 5, 50)], ([], [])),
+        ([LEFT, Pair(9, 2, 0, 6, 60)], [Pair(8, -1, 0, 5, 50), Pair(10, -1, 0, 7, 70)], ([1], [8])),
+        ([LEFT, LEFT._replace(source_uid=9, copy=2)], [Pair(8, -1, 0, 5, 50)], ([1, 2], [8])),
+    ],
+    ids=[
+        *("alike", "with other flags", "another message", "another size", "nobody knows who it was"),
+        *("a duplicate of one", "some are alike", "two copies for one"),
+    ],
+)
+def test_who_may_inherit_a_copy_is_looked_at(
+    gone: list[Pair], without_copy: list[Pair], expected: tuple[list[int], list[int]]
+) -> None:
+    assert perhaps_heirs(gone, without_copy) == expected
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "expected"),
+    [
+        ({}, {}, [Heir(8, 1)]),
+        ({8: 77}, {1: 77}, [Heir(8, 1)]),
+        ({8: 66}, {1: 77}, [Heir(10, 1)]),
+        ({8: 66, 10: 66}, {1: 77}, []),
+        ({8: 66, 10: 77}, {1: 77}, [Heir(10, 1)]),
+        ({8: 66, 10: 66}, {}, [Heir(8, 1)]),
+        ({8: 66, 10: 66}, {1: 0}, [Heir(8, 1)]),
+        ({10: 66}, {1: 77}, [Heir(8, 1)]),
+    ],
+    ids=[
+        *("nothing was read", "the same", "the first is another", "both are others", "the second is it"),
+        *("the copy could not be read", "the copy has no content", "the first could not be read"),
+    ],
+)
+def test_a_copy_is_inherited_by_one_message_of_its_content(
+    here: dict[int, int], there: dict[int, int], expected: list[Heir]
+) -> None:
+    heirs = [Pair(8, Copy.DUPLICATE, 0, 5, 50), Pair(10, Copy.DUPLICATE, 0, 5, 50)]
+    assert take_over([LEFT], heirs, here, there) == expected
+
+
+def test_two_copies_are_inherited_by_two_messages() -> None:
+    gone = [LEFT, LEFT._replace(source_uid=9, copy=2)]
+    heirs = [Pair(8, Copy.DUPLICATE, 0, 5, 50), Pair(10, Copy.DUPLICATE, 0, 5, 50)]
+    assert take_over(gone, heirs) == [Heir(8, 1), Heir(10, 2)]
+    assert take_over(gone, heirs[:1]) == [Heir(8, 1)]
