@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.seen import FolderReplaced, numbers_of
 from imapsync.plan.belief import Belief, Spared, is_put_back, spared, trust
+from imapsync.plan.changes import Absence
 from imapsync.plan.decisions import NOTHING
 from imapsync.report import events
 from imapsync.report.events import Phase, Skip
@@ -27,6 +28,7 @@ from imapsync.transfer.job import Standing
 from imapsync.transfer.planning import Kept, wishes_of
 from imapsync.transfer.provided import check_ceiling
 from imapsync.transfer.recording import note_restored
+from imapsync.transfer.steady import what_is_unlisted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +83,8 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
         job = comparison.job
         try:
             await _conclude(run, comparison, reading)
+            if not job.finished:
+                await _leave_unread(run, job, reading)
         except FolderReplaced as error:
             if not run.dry:
                 job.unsteady = True  # read anew, within one opening
@@ -90,7 +94,6 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
         except CommandRefused as error:  # to a second question, or to open the folder for it
             _give_up(run, job, error)
         if not job.finished:
-            _leave_unread(run, job)
             _refuse_doubles(run, job)
             check_ceiling(run, job)
             working.append(job)
@@ -166,15 +169,21 @@ def _our_marks(run: Run, job: FolderJob, record: FolderRecord) -> frozenset[int]
     return frozenset(run.journal.marked(record.id)) if same and run.journal is not None else frozenset()
 
 
-def _leave_unread(run: Run, job: FolderJob) -> None:
+async def _leave_unread(run: Run, job: FolderJob, reading: Reading) -> None:
     """Make no copy of what nobody could hold against what lies there; the next run may.
 
-    It may be on the destination already; what its server gives the next time makes a second one.
+    It may be on the destination already; what its server gives the next time makes a second one. Where the
+    source has only given its messages other UIDs, the folder is read anew.
     """
     plan, rows = job.plan, job.copying
     if not plan.left and not plan.unread:
         return
     gone = [row for row in rows.rows(WAITING) if rows.uids[row] in plan.left]
+    if gone and not run.dry:
+        why, _ = await what_is_unlisted(await run.source.opened(job.source), job, reading)
+        job.unsteady = job.unsteady or why is Absence.RENUMBERED
+    if job.unsteady:
+        return
     if gone:
         rows.vanished += len(gone)
         message_skipped(run, job, gone, Skip.VANISHED)
