@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.terms import Copy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
     from imapsync.plan.flags import Flags, FlagTranslator
     from imapsync.terms import Pair
@@ -49,14 +49,19 @@ def vanished(pairs: Iterable[int], present: Collection[int]) -> set[int]:
 
 
 def removed_copies(
-    source_uids: Sequence[int], copies: Sequence[int], present: Collection[int], seen_below: int
+    source_uids: Sequence[int],
+    copies: Sequence[int],
+    present: Collection[int],
+    seen_below: int,
+    believed: Container[int] = (),
 ) -> dict[int, Copy]:
     """Give source UID -> mark for the pairs whose copy the destination no longer lists.
 
     seen_below: copies under this UID had been seen alive by a later run than the one that made them.
+    believed: source UIDs of pairs that only identity and size spoke for: nobody ever saw that message there.
     """
     return {
-        uid: Copy.VANISHED if copy < seen_below else Copy.UNSEEN
+        uid: Copy.VANISHED if copy < seen_below and uid not in believed else Copy.UNSEEN
         for uid, copy in zip(source_uids, copies, strict=True)
         if copy > 0 and copy not in present
     }

@@ -224,7 +224,11 @@ class DeltaPlan:
             self._present = set(shown.uids)
             pairs = self._known_pairs()
             self._marks = removed_copies(
-                pairs.source_uids, pairs.destination_uids, self._present, record.destination_seen
+                pairs.source_uids,
+                pairs.destination_uids,
+                self._present,
+                record.destination_seen,
+                journal.believed(record.id),
             )
             for uid in self.vanished:
                 self._lost += self._marks.pop(uid, None) is not None

@@ -48,6 +48,11 @@ def test_copies_that_the_destination_no_longer_lists(
     assert removed_copies([1], [copy], {5}, seen_below) == expected
 
 
+def test_nobody_has_seen_a_copy_that_only_identity_and_size_spoke_for() -> None:
+    marks = {1: Copy.UNSEEN, 2: Copy.VANISHED}
+    assert removed_copies([1, 2], [6, 7], {5}, 9, {1}) == marks
+
+
 @pytest.mark.parametrize(
     ("gone", "duplicates", "expected"),
     [

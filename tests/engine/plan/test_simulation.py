@@ -787,6 +787,18 @@ ALONE = Options(journal=False)
             ),
             id="what is not selected is flagged",
         ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE1],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver_lookalike", 0, 1),
+                    Event(0, 0, "bring_there", 0, 1),
+                    Event(0, 18, "remove_there", 1),
+                ],
+            ),
+            id="a message that only looked like the copy is removed",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

@@ -224,3 +224,15 @@ def test_a_store_that_is_lost_after_its_owner_had_filed_all_copies_keeps_the_ori
     ran = world.run(*deletion)
     assert (ran.code, world.names(1)) == (125, ["m1", "m2"])
     world.good(*deletion, "--maxvanished2", "2")
+
+
+def test_a_message_that_only_looked_like_the_copy_is_removed_and_the_original_stays(world: World) -> None:
+    """Identity and size spoke for it; nobody has ever seen the original's own copy."""
+    world.deliver(1, "INBOX", world.letter(1, "one text  "), *range(2, 9))
+    world.deliver(2, "INBOX", world.letter(1, "other text"))
+    world.good()
+    world.deliver(1, "INBOX", 9)
+    world.good()
+    world.expunge(2, "INBOX", 1)
+    world.run("--delete1")
+    assert world.names(1) == ["m1:one text  "]

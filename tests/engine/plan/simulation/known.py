@@ -274,7 +274,9 @@ class KnownComparison:
             if self._present is None:
                 return
             copies = [pair.copy for pair in pairs.values()]
-            self._marks = removed_copies(list(pairs), copies, self._present, record.destination_seen)
+            believed = journal.read(job.name).believed
+            seen = record.destination_seen
+            self._marks = removed_copies(list(pairs), copies, self._present, seen, believed)
             for uid in self._vanished:
                 job.gone_both += self._marks.pop(uid, None) is not None
             gone = [pair for pair in gone if pair.copy in self._present]
