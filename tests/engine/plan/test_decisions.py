@@ -15,6 +15,7 @@ from imapsync.plan.decisions import (
     FolderFacts,
     FolderPlan,
     alike,
+    beside,
     crossing_rows,
     decide,
     decide_all,
@@ -23,6 +24,7 @@ from imapsync.plan.decisions import (
     lacked_by_all,
     merged,
     of_others,
+    still_extra,
 )
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
@@ -261,3 +263,37 @@ def test_two_plans_of_changes_are_one() -> None:
 
 def test_an_index_tells_who_has_which_uid() -> None:
     assert index_of([(A, 1), (B, 2)]).digests_by_uid() == {1: A, 2: B}
+
+
+def test_what_is_extra_beside_copies_is_named_with_them() -> None:
+    both = compared(index_of([(A, 1), (B, 1)]), index_of([(A, 1), (A, 1), (B, 1), (C, 1)]))
+    assert beside(both, []) == {}
+    assert beside(both, [2, 4]) == {2: [1]}
+    assert beside(both, [4]) == {}
+
+
+def test_copies_that_were_not_compared_now_count_by_their_pairs() -> None:
+    both = compared(index_of([]), index_of([(A, 1), (C, 1)]))
+    known = [Pair(1, 11, 0, A, 5), Pair(2, 12, 0, A, 5), Pair(3, 13, 0, B, 5)]
+    gone = [Pair(4, copy, 0, C, 5) for copy in (Copy.REMOVED, Copy.DUPLICATE)]
+    assert beside(both, [1, 2], known + gone) == {1: [11, 12]}
+
+
+@pytest.mark.parametrize(
+    ("present", "left"),
+    [({11, 12}, [1, 2, 3]), ({11}, [1, 3]), ({12}, [3]), (set(), [3])],
+    ids=["all copies are there", "one of two has gone", "the only one has gone", "all have gone"],
+)
+def test_what_lies_beside_a_copy_that_has_gone_stays(present: set[int], left: list[int]) -> None:
+    assert [*still_extra([1, 2, 3], {1: [11], 2: [11, 12]}, present)] == left
+
+
+def test_a_mirror_names_the_copies_beside_which_it_deletes() -> None:
+    plan = decide(compared(index_of([(A, 1)]), index_of([(A, 1), (A, 1)])), Case(MIRROR))
+    assert ([*plan.doomed], plan.beside) == ([2], {2: [1]})
+
+
+def test_contents_that_nobody_could_read_are_unlike_all_others() -> None:
+    made = [unlike_any(uid, source=source) for uid in (1, 2, 3, 2**32 - 1) for source in (True, False)]
+    assert len(set(made)) == len(made)
+    assert all(2**63 <= content < 2**64 for content in made)

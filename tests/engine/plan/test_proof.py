@@ -53,6 +53,7 @@ def test_more_than_half_of_the_copies_at_once_is_an_accident(
         pytest.param(Held(5), Held(10), False, id="half"),
         pytest.param(Held(6), Held(10), True, id="more than half"),
         pytest.param(Held(6, 6), Held(10, 6), False, id="Trash was emptied"),
+        pytest.param(Held(3, 1), Held(5, 1), False, id="the one message of Trash, and half of the rest"),
         pytest.param(Held(8, 6), Held(10, 6), False, id="and half of the rest deleted"),
         pytest.param(Held(9, 6), Held(10, 6), True, id="and more than half of the rest went"),
         pytest.param(
