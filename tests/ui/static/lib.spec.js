@@ -1,6 +1,7 @@
 /** The page's pure functions. */
+import { readFileSync } from "node:fs";
 import { expect, test } from "@playwright/test";
-import { applyChanges, NOTHING } from "../../../ui/src/lib/changes.js";
+import { applyChanges, inOrder, isMoved, NOTHING } from "../../../ui/src/lib/changes.js";
 import { csvCell, csvText } from "../../../ui/src/lib/csv.js";
 import {
   exclusionMatcher,
@@ -10,8 +11,17 @@ import {
 } from "../../../ui/src/lib/exclusions.js";
 import { formatBytes, formatDuration, formatPartOfBytes } from "../../../ui/src/lib/format.js";
 import { pauseAfter } from "../../../ui/src/lib/pace.js";
-import { formatSchedule, parseSchedule, periodOf } from "../../../ui/src/lib/schedule.js";
-import { queryOfView, viewOfQuery } from "../../../ui/src/lib/table-view.js";
+import { formatSchedule, parseSchedule } from "../../../ui/src/lib/schedule.js";
+import {
+  countOf,
+  EVERY,
+  existing,
+  isSelected,
+  NONE,
+  requestOf,
+  select,
+} from "../../../ui/src/lib/selection.js";
+import { countOfState, queryOfView, STATES, viewOfQuery } from "../../../ui/src/lib/table-view.js";
 import { checkPart, emptyForm, formOfTask, taskInput } from "../../../ui/src/lib/task-form.js";
 import { decodeText } from "../../../ui/src/lib/text-file.js";
 import { task } from "../support/samples.js";
@@ -102,11 +112,6 @@ for (const cron of [
   });
 }
 
-test("schedules are ordered by how often a task runs", () => {
-  const order = ["5m", "30m 20-06", "1h", "22:00", "mon 22:00", "2026-12-24 22:00", ""];
-  expect([...order].sort((one, other) => periodOf(one) - periodOf(other))).toEqual(order);
-});
-
 for (const [name, values] of [
   ["no day", { schedule: "daily", at_days: [] }],
   ["no time", { schedule: "daily", at_time: "" }],
@@ -163,29 +168,109 @@ const answer = (more) => ({
   ...more,
 });
 
-test("changes are put together to the whole list, and what stayed is the same object", () => {
-  const first = applyChanges(NOTHING, answer({ full: true, tasks: [named("a"), named("b")] }));
+const conditions = JSON.parse(
+  readFileSync(
+    new URL("../../../imageroot/actions/list-tasks/validate-input.json", import.meta.url),
+  ),
+).properties.condition.items.enum;
+const page = (...users) => ({ tasks: users.map((user) => `${user}_x`), total: 9, counts: {} });
+const reader = { length: 3, kept: [] };
+
+test("changes are put together to what is shown, and what stayed is the same object", () => {
+  const first = applyChanges(
+    NOTHING,
+    answer({ full: true, tasks: [named("a"), named("b")], page: page("b", "a") }),
+    reader,
+  );
+  expect(first.order).toEqual(["b_x", "a_x"]);
   const second = applyChanges(
     first,
-    answer({ tasks: [named("b", { state: "running" }), named("c")], removed: ["a_x"] }),
+    answer({
+      tasks: [named("b", { state: "running" }), named("c"), named("d")],
+      removed: ["a_x"],
+      page: page("c", "b", "d"),
+    }),
+    reader,
   );
-  expect([...second.tasks.keys()]).toEqual(["b_x", "c_x"]);
+  // What is shown stays in its place, what is new comes last.
+  expect([second.order, isMoved(second)]).toEqual([["b_x", "c_x", "d_x"], true]);
   expect(second.tasks.get("b_x").state).toBe("running");
-  const third = applyChanges(second, answer());
+  const third = applyChanges(second, answer({ page: null }), reader);
   expect(third.tasks.get("b_x")).toBe(second.tasks.get("b_x"));
-  expect([...applyChanges(third, answer({ full: true })).tasks]).toEqual([]);
+  expect(isMoved(inOrder(third))).toBe(false);
+  const anew = applyChanges(third, answer({ full: true, page: page() }), reader);
+  expect([[...anew.tasks], anew.order]).toEqual([[], []]);
+});
+
+test("a page that is full takes no further rows, and what nobody sees is forgotten", () => {
+  const tasks = ["a", "b", "c"].map((user) => named(user));
+  const first = applyChanges(
+    NOTHING,
+    answer({ full: true, tasks, page: page("a", "b", "c") }),
+    reader,
+  );
+  const more = answer({ tasks: [named("0")], page: page("0", "a", "b") });
+  const second = applyChanges(first, more, reader);
+  expect(second.order).toEqual(["a_x", "b_x", "c_x"]);
+  expect([...second.tasks.keys()].sort()).toEqual(["0_x", "a_x", "b_x", "c_x"]);
+  const third = applyChanges(inOrder(second), answer({ page: null }), reader);
+  expect([...third.tasks.keys()].sort()).toEqual(["0_x", "a_x", "b_x"]);
+  const kept = applyChanges(inOrder(second), answer({ page: null }), { ...reader, kept: ["c_x"] });
+  expect(kept.tasks.has("c_x")).toBe(true);
 });
 
 test("the queue moves up without its tasks being told again", () => {
   const waiting = ["a", "b", "c"].map((user) => named(user, { state: "queued" }));
   const queue = ["a_x", "b_x", "c_x"];
-  const first = applyChanges(NOTHING, answer({ full: true, tasks: waiting, queue }));
+  const first = applyChanges(
+    NOTHING,
+    answer({ full: true, tasks: waiting, queue, page: page("a", "b", "c") }),
+    reader,
+  );
   expect([...first.tasks.values()].map((one) => one.queue_position)).toEqual([1, 2, 3]);
   const second = applyChanges(
     first,
     answer({ tasks: [named("a", { state: "running" })], queue: ["b_x", "c_x"] }),
+    reader,
   );
   expect([...second.tasks.values()].map((one) => one.queue_position)).toEqual([null, 1, 2]);
+});
+
+test("tasks are selected by name, or all but some of those that fit", () => {
+  const view = { search: " x ", state: "failed" };
+  const tasks = new Map(
+    ["a", "b"].map((user) => [`${user}_x`, named(user, { condition: "failed" })]),
+  );
+  const one = select(NONE, ["a_x"], true);
+  expect([isSelected(one, "a_x"), isSelected(one, "b_x"), countOf(one, 9)]).toEqual([
+    true,
+    false,
+    1,
+  ]);
+  expect(requestOf(one, tasks, view)).toEqual({ tasks: [{ localuser: "a", task_id: "x" }] });
+  expect(select(one, ["a_x"], false)).toEqual(NONE);
+  const others = select(EVERY, ["a_x"], false);
+  expect([isSelected(others, "a_x"), isSelected(others, "b_x"), countOf(others, 9)]).toEqual([
+    ...[false, true, 8],
+  ]);
+  expect(select(others, ["a_x", "b_x"], true)).toEqual(EVERY);
+  expect(requestOf(others, tasks, view)).toEqual({
+    filter: { search: "x", condition: ["failed", "problems"] },
+    except: [{ localuser: "a", task_id: "x" }],
+  });
+  // An exception that is not in the list any more is none.
+  tasks.set("a_x", named("a", { condition: "running" }));
+  expect(existing(others, tasks, "failed")).toEqual(EVERY);
+  tasks.delete("a_x");
+  expect(existing(one, tasks, "failed")).toEqual(NONE);
+});
+
+test("every task is in one state of the filter, and each condition in a state", () => {
+  const counts = Object.fromEntries(conditions.map((word, at) => [word, 2 ** at]));
+  const sums = STATES.filter((state) => state !== "all").map((state) =>
+    countOfState(counts, state),
+  );
+  expect(sums.reduce((sum, one) => sum + one, 0)).toBe(countOfState(counts, "all"));
 });
 
 test("the view of the tasks survives the address, and no address breaks it", () => {

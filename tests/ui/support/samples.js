@@ -444,6 +444,36 @@ export function lastImport(changes = {}) {
 
 const keyOf = (one) => `${one.localuser}_${one.task_id}`;
 
+const CONDITIONS = [
+  ...["running", "server", "waiting", "interrupted"],
+  ...["failed", "problems", "stopped", "done", "never"],
+];
+
+/** What a view of list-changes shows of some tasks, as far as tests look at it. */
+function pageOf(tasks, { search = "", condition = [], sort, descending, page = 1, length = 100 }) {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  const members = ["localuser", "remoteusername", "remotehostname", "task_id"];
+  const near = tasks.filter((one) => {
+    const text = members.map((name) => one[name].toLowerCase()).join("\n");
+    return words.every((word) => text.includes(word));
+  });
+  const wordOf = (one) => (one.error === null ? one.condition : "failed");
+  const valueOf = (one) =>
+    sort === "condition" ? CONDITIONS.indexOf(wordOf(one)) : String(one[sort]).toLowerCase();
+  const fit = near
+    .filter((one) => !condition.length || condition.includes(wordOf(one)))
+    .map((one) => [valueOf(one), keyOf(one)])
+    .sort(([a, keyA], [b, keyB]) => (a === b ? (keyA < keyB ? -1 : 1) : a < b ? -1 : 1))
+    .map(([, key]) => key);
+  return {
+    tasks: (descending ? fit.reverse() : fit).slice((page - 1) * length, page * length),
+    total: fit.length,
+    counts: Object.fromEntries(
+      CONDITIONS.map((word) => [word, near.filter((one) => wordOf(one) === word).length]),
+    ),
+  };
+}
+
 /**
  * The actions of a node that a page asks again and again, made from its list-tasks: what changed since a version, the
  * counts, the mailboxes.
@@ -480,15 +510,20 @@ export function followers(listTasks) {
         .map(keyOf);
       const moved = JSON.stringify(waiting) !== queue;
       queue = JSON.stringify(waiting);
+      const shown = new Set(data?.shown ?? []);
+      const page = data?.view && since !== version ? pageOf(tasks, data.view) : null;
+      const isTold = (one) =>
+        shown.has(keyOf(one))
+          ? known.get(keyOf(one)).version > since
+          : Boolean(page?.tasks.includes(keyOf(one)));
       return {
         version: `v${version}`,
         full: since < 0,
         schedules_paused: paused,
-        tasks: tasks.filter((one) => known.get(keyOf(one)).version > since),
-        removed: [...known]
-          .filter(([, entry]) => entry.gone && since >= 0 && entry.version > since)
-          .map(([key]) => key),
+        tasks: tasks.filter(isTold),
+        removed: since === version ? [] : [...shown].filter((key) => !present.has(key)),
         queue: since < 0 || moved ? waiting : null,
+        page,
       };
     }),
     "get-task-counts": from(({ user_properties: tasks, schedules_paused: paused }) => ({
@@ -547,7 +582,8 @@ export function actions(tasks = everyKindOfTask()) {
     "start-task": () => null,
     "stop-task": () => null,
     "delete-task": () => null,
-    "run-tasks": ({ verb, tasks: asked }) => bulkRun({ verb, total: asked.length }),
+    "run-tasks": ({ verb, tasks: asked, expected }) =>
+      bulkRun({ verb, total: asked?.length ?? expected }),
     "get-tasks-run": () => ({ run: null, running: false }),
     "start-all-tasks": () => null,
     "stop-all-tasks": () => null,

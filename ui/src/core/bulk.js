@@ -2,7 +2,6 @@
  * One action on many tasks, done by the node: the page may be left or closed meanwhile, and whoever opens it later sees
  * how far it is, or how it went, until somebody dismisses it. A mixin for the page Tasks.
  */
-import { taskIdentity } from "../lib/tasks";
 import { runModuleAction } from "./api";
 import { errorText, validationText } from "./errors";
 import { taskFeed } from "./task-feed";
@@ -87,15 +86,15 @@ export default {
     },
     /**
      * @param {string} verb start, stop, delete or change
-     * @param {object[]} tasks
+     * @param {number} total tasks
+     * @param {object} which members of run-tasks that say which
      * @param {object} changes members of create-task, with change
      */
-    async runBulk(verb, tasks, changes) {
+    async runBulk(verb, total, which, changes) {
       clearTimeout(this.bulkTimer);
       this.actionError = "";
-      const total = tasks.length;
       this.bulk = { run: { verb, total, done: 0 }, running: true };
-      const request = { verb, tasks: tasks.map(taskIdentity), ...(changes ? { changes } : {}) };
+      const request = { verb, ...which, ...(changes ? { changes } : {}) };
       const onProgress = (percent) => {
         this.bulk.run.done = Math.floor((percent * total) / 100);
       };
@@ -107,7 +106,7 @@ export default {
         await this.askBulk();
       }
       await taskFeed.refresh();
-      this.orderNumber += 1;
+      this.reorder();
     },
   },
 };

@@ -62,19 +62,6 @@ export function formatSchedule({ mode, count, unit, days, at, from, to, date }) 
   }
 }
 
-/** How often, in minutes, for an order; what runs once or by hand comes last. */
-export function periodOf(cron) {
-  const { mode, count, unit, days } = parseSchedule(cron);
-  const week = DAYS.length / (days.length || DAYS.length);
-  if (mode === "once" || mode === "manual") {
-    return mode === "once" ? 1e6 : Infinity;
-  }
-  if (mode === "live") {
-    return 0;
-  }
-  return mode === "daily" ? 1440 * week : count * (unit === "m" ? 1 : 60);
-}
-
 function everyDay() {
   return DAYS.map((_, day) => day);
 }

@@ -1,38 +1,46 @@
 /**
- * Which rows a table shows and in which order: search, filter and sort as pure functions.
+ * How the reader looks at the list of tasks: search, filter, sort, page. The node chooses and orders (list-changes).
  *
  * A table that refreshes itself must not move rows under the reader's eyes, so the order in use is kept by
  * `keepOrder` until the reader asks for another one.
  */
-import { periodOf } from "./schedule.js";
-import { hasState, STATES } from "./tasks.js";
 
-const RESULT_RANK = { error: 0, partial: 1, never: 2, success: 3 };
-/** What goes on, then what wants to be looked at, then what is well. */
-const CONDITIONS = [
-  ...["running", "server", "waiting", "interrupted"],
-  ...["failed", "problems", "stopped", "done", "never"],
-];
+/** Conditions (list-tasks) of each state by which the table can be filtered: each task has one. */
+const CONDITIONS = {
+  all: [],
+  running: ["running"],
+  queued: ["waiting"],
+  server: ["server"],
+  done: ["done"],
+  failed: ["failed", "problems"],
+  interrupted: ["interrupted"],
+  stopped: ["stopped"],
+  never: ["never"],
+};
 
-const text = (pick) => (row) => String(pick(row.task) ?? "").toLowerCase();
+/** The states by which the table can be filtered. */
+export const STATES = Object.keys(CONDITIONS);
 
-/** What each sortable column compares. */
-const SORT_VALUES = {
-  localuser: text((task) => task.localuser),
-  remoteusername: text((task) => task.remoteusername),
-  remotehostname: text((task) => task.remotehostname),
-  foldersynchronization: text((task) => task.foldersynchronization),
-  cron: (row) => periodOf(row.task.cron),
-  state: (row) => CONDITIONS.indexOf(row.task.condition),
-  result: (row) => RESULT_RANK[row.outcome.kind] * 1e11 - (row.outcome.at ?? 0),
-  task_id: text((task) => task.task_id),
+/** Columns -> the member of list-tasks' `sort`. */
+const SORTS = {
+  localuser: "localuser",
+  remoteusername: "remoteusername",
+  remotehostname: "remotehostname",
+  foldersynchronization: "foldersynchronization",
+  cron: "cron",
+  state: "condition",
+  result: "result",
+  task_id: "task_id",
 };
 
 /** Columns that can be sorted by. */
-export const SORTABLE = Object.keys(SORT_VALUES);
+export const SORTABLE = Object.keys(SORTS);
 
 /** Lengths of a page. */
 export const LENGTHS = [10, 25, 50, 100];
+
+/** What the node looks for at most. */
+const MAX_SEARCH = 256;
 
 /**
  * How the reader looks at the tasks, from members of the address. What no list can have becomes the default: addresses
@@ -64,42 +72,49 @@ export function queryOfView({ search, state, sort, descending, page, length }) {
   };
 }
 
-/**
- * The keys of the rows that fit, in order.
- *
- * @param {object[]} rows of `toRows`
- * @param {{search: string, state: string, sort: string, descending: boolean}} view
- */
-export function orderedKeys(rows, { search, state, sort, descending }) {
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const value = SORT_VALUES[sort] ?? SORT_VALUES.localuser;
-  const sign = descending ? -1 : 1;
-  return rows
-    .filter((row) => hasState(row.task, state) && words.every((word) => row.search.includes(word)))
-    .map((row) => [value(row), row.key])
-    .sort(([a, keyA], [b, keyB]) => {
-      if (a === b) {
-        return keyA < keyB ? -1 : 1;
-      }
-      return a < b ? -sign : sign;
-    })
-    .map(([, key]) => key);
+/** Which tasks a view is about: the `filter` of run-tasks. */
+export function filterOfView({ search, state }) {
+  const conditions = CONDITIONS[state];
+  return {
+    ...(search.trim() ? { search: search.trim().slice(0, MAX_SEARCH) } : {}),
+    ...(conditions.length ? { condition: conditions } : {}),
+  };
+}
+
+/** The `view` of list-changes. */
+export function requestOfView(view) {
+  const { sort, descending, page, length } = view;
+  return { ...filterOfView(view), sort: SORTS[sort], descending, page, length };
+}
+
+/** Whether two views look at the same. */
+export function isSameView(one, other) {
+  return Boolean(one && other) && Object.keys(one).every((name) => one[name] === other[name]);
+}
+
+/** Whether a task belongs to one of STATES. */
+export function hasState(task, state) {
+  return state === "all" || CONDITIONS[state].includes(task.condition);
+}
+
+/** How many tasks belong to one of STATES, of the node's `counts` by condition. */
+export function countOfState(counts, state) {
+  const conditions = state === "all" ? Object.keys(counts) : CONDITIONS[state];
+  return conditions.reduce((sum, condition) => sum + counts[condition], 0);
 }
 
 /**
- * The order to show after new data: what is shown stays in its place, what has gone leaves, what is new comes last.
+ * The order to show after new data: what is shown stays in its place, what has gone leaves, what is new comes last
+ * while there is room.
  *
  * @param {string[]} shown keys in their present order
  * @param {string[]} fresh keys as they would be ordered now
- * @param {Set<string>} existing keys of all tasks
- * @returns {{keys: string[], moved: boolean}} `moved`: the fresh order differs from what is shown
+ * @param {Map} existing tasks by key
+ * @param {number} length of a page
  */
-export function keepOrder(shown, fresh, existing) {
-  const known = new Set(shown);
-  const keys = [
-    ...shown.filter((key) => existing.has(key)),
-    ...fresh.filter((key) => !known.has(key)),
-  ];
-  const moved = keys.length !== fresh.length || keys.some((key, index) => key !== fresh[index]);
-  return { keys, moved };
+export function keepOrder(shown, fresh, existing, length) {
+  const stays = shown.filter((key) => existing.has(key));
+  const known = new Set(stays);
+  const room = Math.max(0, length - stays.length);
+  return [...stays, ...fresh.filter((key) => !known.has(key)).slice(0, room)];
 }

@@ -90,39 +90,6 @@ export function waitOf({ condition, state, progress, result }) {
   return Number.isFinite(until) ? { until, local: side === "host2" } : null;
 }
 
-/** The states by which the table can be filtered. A broken task file counts as failed. */
-export const STATES = [
-  ...["all", "running", "queued", "server", "done"],
-  ...["failed", "interrupted", "stopped", "never"],
-];
-
-/** Whether a task belongs to one of STATES. */
-export function hasState(task, state) {
-  switch (state) {
-    case "running":
-    case "queued":
-      return task.state === state;
-    case "server":
-    case "done":
-    case "interrupted":
-    case "stopped":
-      return task.error === null && task.condition === state;
-    case "failed":
-      return task.error !== null || ["error", "partial"].includes(outcomeOf(task).kind);
-    case "never":
-      return outcomeOf(task).kind === "never";
-    default:
-      return true;
-  }
-}
-
-/** What the search looks through, in lower case. */
-function searchText(task) {
-  return [task.localuser, task.remoteusername, task.remotehostname, task.task_id]
-    .join("\n")
-    .toLowerCase();
-}
-
 /**
  * The rows of the table. They are frozen: thousands of watched objects would make each refresh slow. A task that is
  * as it was keeps its row, so that only what changed is drawn again.
@@ -145,7 +112,6 @@ function makeRow(key, task) {
   return Object.freeze({
     key,
     task,
-    search: searchText(task),
     outcome: Object.freeze(outcomeOf(task)),
     percent: percentDone(task.progress),
     exclusions: parseExclusions(task.exclude).length,
