@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from importlib import resources
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from imapsync.report.events import FAULTS
 from imapsync.report.files import replace_file
 from imapsync.report.safe import printable
 
@@ -86,7 +87,7 @@ def page(report: bytes, who: Who, language: str, *, subjects: bool) -> str:
         | {"size": _size(facts["bytes_transferred"])},
         failures=[_failure(one, texts, subjects=subjects) for one in failures],
         problems=[_problem(one, texts) for one in problems],
-        not_shown=max(0, facts["errors_total"] - len(failures) - len(problems)),
+        not_shown=max(0, facts["errors_total"] - len(failures) - len(problems) - _faults(verify)),
         on_purpose=[
             {"why": texts["skips"].get(why, why), "count": count}
             for why, count in facts["skipped"].items()
@@ -163,6 +164,12 @@ def _verification(verify: Json, texts: Mapping[str, Mapping[str, str]]) -> dict[
             for one in (exceptions if isinstance(exceptions, list) else [])
         ],
     }
+
+
+def _faults(verify: Json | None) -> int:
+    """Give how many of the exceptions that a verification lists are errors of the run, too."""
+    listed = verify["exceptions"] if verify is not None else []
+    return sum(one["kind"] in FAULTS for one in (listed if isinstance(listed, list) else []))
 
 
 def _cell(text: object) -> str:

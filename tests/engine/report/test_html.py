@@ -179,6 +179,7 @@ def test_the_method_of_the_verification_and_what_it_could_not_prove_are_told(lan
     assert str(escape(words["verify_method"])) in headers
     for text in (content, headers):
         assert "<li>Locked</li>" in text
+        assert words["more"] not in text  # the exception is listed
         assert f"<dt>{words['found_counts']['extra']}</dt><dd>77</dd>" in text
         assert f"<dt>{words['found_counts']['unproven']}</dt><dd>66</dd>" in text
     assert ["INBOX", "4", words["kinds"]["content"], "sha256 a", "sha256 b"] in Cells(content).rows
