@@ -256,3 +256,8 @@ def test_two_copies_are_inherited_by_two_messages() -> None:
     heirs = [Pair(8, Copy.DUPLICATE, 0, 5, 50), Pair(10, Copy.DUPLICATE, 0, 5, 50)]
     assert take_over(gone, heirs) == [Heir(8, 1), Heir(10, 2)]
     assert take_over(gone, heirs[:1]) == [Heir(8, 1)]
+
+
+def test_one_copy_is_inherited_by_one_of_three() -> None:
+    heirs = [Pair(uid, Copy.DUPLICATE, 0, 5, 50) for uid in (8, 10, 12)]
+    assert take_over([LEFT], heirs) == [Heir(8, 1)]

@@ -274,9 +274,9 @@ def test_what_is_extra_beside_copies_is_named_with_them() -> None:
 
 def test_copies_that_were_not_compared_now_count_by_their_pairs() -> None:
     both = compared(index_of([]), index_of([(A, 1), (C, 1)]))
-    known = [Pair(1, 11, 0, A, 5), Pair(2, 12, 0, A, 5), Pair(3, 13, 0, B, 5)]
+    known = [Pair(1, 1, 0, A, 5), Pair(2, 12, 0, A, 5), Pair(3, 13, 0, B, 5)]
     gone = [Pair(4, copy, 0, C, 5) for copy in (Copy.REMOVED, Copy.DUPLICATE)]
-    assert beside(both, [1, 2], known + gone) == {1: [11, 12]}
+    assert beside(both, [1, 2], known + gone) == {1: [1, 12]}
 
 
 @pytest.mark.parametrize(
