@@ -3,8 +3,8 @@
 A server that ends the connection whenever it is asked for the STATUS of one folder, or to make or open one,
 would end each run at the same place. After a loss each command about a folder that had no answer is sent
 alone: nothing behind it before it is answered, because answers to others get lost with the connection. Who
-then is the oldest without an answer when the connection ends once more is refused by us, as a server might
-refuse it, and who asked does without or reports it.
+then is the oldest without an answer when the connection ends, twice in a row, is refused by us, as a server
+might refuse it, and who asked does without or reports it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     #: A verb, and the folder that the command is about.
     Subject = tuple[str, bytes]
 
+#: Connections that end over a command that was sent alone, before it is taken for its doing.
+LOST_OVER = 2
 #: Commands that are given up in a run; a server that hangs up at more is not to be helped.
 MOST_GIVEN_UP = 40
 #: Commands that are about the folder that is open.
@@ -46,6 +48,7 @@ class Breaking:
 
     def __init__(self) -> None:
         self._suspects: set[Subject] = set()
+        self._lost: dict[Subject, int] = {}
         self._untold: list[Subject] = []
         self._given_up: set[Subject] = set()
 
@@ -53,14 +56,18 @@ class Breaking:
         """Learn that a connection ended with these commands in flight, oldest first."""
         oldest = next(iter(in_flight.values()), None)
         if oldest is not None and oldest.alone and len(self._given_up) < MOST_GIVEN_UP:
-            self._given_up.add(_subject(oldest))
-            self._untold.append(_subject(oldest))
+            subject = _subject(oldest)
+            self._lost[subject] = self._lost.get(subject, 0) + 1
+            if self._lost[subject] == LOST_OVER:
+                self._given_up.add(subject)
+                self._untold.append(subject)
         self._suspects |= {_subject(pending) for pending in in_flight.values() if pending.subject}
 
     def answered(self, pending: Pending[Any]) -> None:
         """Learn that a command had an answer."""
         if self._suspects and pending.subject:
             self._suspects.discard(_subject(pending))
+            self._lost.pop(_subject(pending), None)
 
     def suspects(self, pending: Pending[Any]) -> bool:
         """Tell whether a command had no answer when a connection ended."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from imapsync.wire.responses import Unreadable
 
 #: Times that a step is begun anew after its connection was lost.
-STEP_ATTEMPTS = 5
+STEP_ATTEMPTS = 6
 #: How long saying goodbye may take.
 LOGOUT_TIMEOUT_S = 2.0
 #: Unreadable responses of one connection that are told one by one.
