@@ -295,4 +295,5 @@ def test_mailboxes_have_an_action_of_their_own(idle: Node) -> None:
     assert idle.action("list-mailboxes", {}, MAIL_SERVER="").output == {
         "enabled_mailboxes": [],
         "mailboxes_error": "not_configured",
+        "delivers": False,
     }

@@ -60,7 +60,8 @@ def test_a_stop_is_told_with_its_reason_and_numbers(
     assert idle.syncctl("start", NAME).returncode == code
     rows = answered(idle, "list-tasks", {})["user_properties"]
     assert answered(idle, "list-changes", {})["tasks"] == rows
-    assert answered(idle, "get-task-counts")["failed"] == 1
+    # A parked task goes on by itself: it waits for the server.
+    assert answered(idle, "get-task-counts")["failed"] == (code != 124)
     result = rows[0]["result"]
     assert (result["exit_code"], result["error"]) == (code, error)
     assert (result["brake_messages"], result["brake_of"]) == numbers
