@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import container, control, files, listing, runtime, steps
+from imapsync_tasks import container, control, files, listing, mailserver, runtime, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.queue import Release
 from imapsync_tasks.selection import Selection
@@ -204,6 +204,8 @@ def _delete(names: list[str]) -> Outcomes:
 
 
 def _change(names: list[str], changes: Json) -> Outcomes:
+    if changes.get("delivery") == "lmtp" and not mailserver.delivers(steps.settings()):
+        return dict.fromkeys(names, "lmtp_not_reachable")
     store = steps.store()
     outcomes: Outcomes = {}
     for name in names:

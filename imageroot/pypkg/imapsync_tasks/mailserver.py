@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
+import smtplib
 import sys
 import time
 from contextlib import suppress
@@ -32,6 +32,7 @@ _ANSWER_S: Final = 12.0
 _SECRET_S: Final = 10.0
 #: The LMTP of a server of the cluster answers at once, or is not there.
 _GREETING_S: Final = 2.0
+_SPOKEN: Final = 250
 
 
 class Provider(NamedTuple):
@@ -102,8 +103,8 @@ def delivers(settings: Settings) -> bool:
     if not settings.mail_host:
         return False
     try:
-        with socket.create_connection((settings.mail_host, settings.lmtp_port), _GREETING_S) as connection:
-            return connection.recv(64).startswith(b"220")
+        with smtplib.LMTP(settings.mail_host, settings.lmtp_port, timeout=_GREETING_S) as client:
+            return client.ehlo()[0] == _SPOKEN  # LHLO, which servers of SMTP refuse
     except OSError:
         return False
 

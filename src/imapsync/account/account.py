@@ -106,7 +106,7 @@ class Account:
         """
         manners = self._manners
         plainly = manners.listings_lost >= LISTINGS_LOST
-        told = Told()
+        told = Told(manners.namespaces)
         try:
             return await discover(
                 self._connection, sizes=sizes, numbers=numbers, plainly=plainly, told=told, cut=manners.cut
@@ -116,6 +116,8 @@ class Account:
             if manners.listings_lost == 2 * LISTINGS_LOST and not told.whole:
                 manners.cut = told
             raise
+        finally:
+            manners.namespaces = told.namespaces
 
     def open(self, folder: SeenFolder) -> OpenFolder:
         """Open a folder without waiting: `selected` of what is given tells how it went."""

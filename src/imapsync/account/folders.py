@@ -37,11 +37,15 @@ class FolderView(NamedTuple):
 
 
 class Told:
-    """What a server has told of its folders by now; whole: the list came to its end."""
+    """What a server has told of its folders by now.
 
-    def __init__(self) -> None:
+    whole: the list came to its end. namespaces: whose folders are whose, as it told now or before.
+    """
+
+    def __init__(self, namespaces: Namespaces | None = None) -> None:
         self.entries: dict[bytes, ListEntry] = {}
         self.whole = False
+        self.namespaces = namespaces
 
 
 class Listing(NamedTuple):
@@ -102,7 +106,7 @@ async def discover(
     items = status_items(server, sizes=sizes) if numbers else ()
     notes: list[str] = []
     if cut is not None:
-        entries, names, namespaces, known = list(cut.entries.values()), set[bytes](), None, False
+        entries, names, namespaces, known = list(cut.entries.values()), set[bytes](), told.namespaces, False
     else:
         entries, names, namespaces, known = await _listed(server, told, items, notes, plainly=plainly)
     told.whole = True
@@ -126,6 +130,7 @@ async def _listed(
     if plainly:
         notes.append("it hung up while folders were listed; they are listed by a plain LIST only")
     namespaces = await _optional(namespaces_answer, "NAMESPACE", notes)
+    told.namespaces = namespaces = namespaces or told.namespaces
     try:
         entries = await listing.folders
     except CommandRefused:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from imapsync.session.pending import Pending
     from imapsync.session.session import Appended, Message, Selected, Session
     from imapsync.terms import Side
-    from imapsync.wire.responses import Filtered
+    from imapsync.wire.responses import Filtered, Namespaces
 
     #: Opens the folder where it is not the one open; gives the session, and the answer of what opened it.
     Opener = Callable[[], tuple[Session, Pending[Selected]]]
@@ -36,13 +36,15 @@ class Manners:
 
     lists_by_fetch: whether UIDs are listed by FETCH, because the server hung up on a SEARCH. listings_lost:
     how often the connection ended while folders were listed. cut: what a plain LIST had told when it did so
-    again; it is not asked for any more. breaking: commands about folders at which it hung up.
+    again; it is not asked for any more. namespaces: what it had told of them before. breaking: commands about
+    folders at which it hung up.
     """
 
     def __init__(self) -> None:
         self.lists_by_fetch = False
         self.listings_lost = 0
         self.cut: Told | None = None
+        self.namespaces: Namespaces | None = None
         self.breaking = Breaking()
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: RFC 2033 has none of its own; LMTP servers listen here (IANA: 24, any private mail system).
 LMTP_PORT = 24
+#: What would end or change an address in RCPT TO.
+_NO_RECIPIENT = set(' <>,;:()[]"\\')
 
 
 def delivery_of(options: Parsed, destination: Endpoint | None, *, remembers: bool) -> Delivery | None:
@@ -29,13 +31,22 @@ def delivery_of(options: Parsed, destination: Endpoint | None, *, remembers: boo
         raise UsageError("Option --lmtp2: it needs --host2.", option="lmtp2")
     if not remembers:
         raise UsageError("Option --lmtp2: it needs --state, which holds what was delivered.", option="lmtp2")
+    if options.flag("delete2"):
+        raise UsageError(
+            "Option --lmtp2: not with --delete2, which cannot tell what was delivered from what is extra.",
+            option="lmtp2",
+        )
     if options.flag("sievedelivery2"):
         raise UsageError("Option --lmtp2: --sievedelivery2 would run the script once more.", option="lmtp2")
     from imapsync.transfer.settings import Delivery
 
     host, port = _host_and_port(told)
     recipient = options.text("lmtpuser2") or options.text("user2") or ""
-    if not recipient.isascii() or not recipient.isprintable() or any(char in recipient for char in " <>"):
+    if (
+        not recipient.isascii()
+        or not recipient.isprintable()
+        or any(char in recipient for char in _NO_RECIPIENT)
+    ):
         raise UsageError(f"Option --lmtpuser2: '{recipient}' is no recipient.", option="lmtpuser2")
     return Delivery(destination._replace(host=host, port=port, addresses=None), recipient)
 
@@ -47,6 +58,10 @@ def _host_and_port(told: str) -> tuple[str, int]:
         host, digits = told, str(LMTP_PORT)
     host = host.removeprefix("[").removesuffix("]")
     port = int(digits) if digits.isascii() and digits.isdigit() else 0
-    if not host or any(char.isspace() or not char.isprintable() for char in host) or not 1 <= port <= 65_535:
+    if (
+        not host
+        or any(char.isspace() or not char.isprintable() or char == "/" for char in host)
+        or not 1 <= port <= 65_535
+    ):
         raise UsageError(f"Option --lmtp2: '{told}' is no HOST or HOST:PORT.", option="lmtp2")
     return host, port

@@ -478,6 +478,11 @@ class Journal:
             ).fetchone()
             return None if row is None else bool(row[0])
 
+    def delivered(self) -> bool:
+        """Tell whether anything was ever handed to a local delivery."""
+        with self._told():
+            return self._connection.execute("SELECT 1 FROM delivery LIMIT 1").fetchone() is not None
+
     def note_delivery(self, message: int, *, answered: bool) -> None:
         """Note before it is done that a message is delivered, and after it that it was."""
         with self._writing() as connection:

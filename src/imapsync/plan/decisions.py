@@ -222,6 +222,14 @@ def of_others(doomed: Iterable[int], who: Mapping[int, tuple[int, int]], others:
     return {uid for uid in doomed if uid in copies and who.get(uid, (0, 0))[0] == copies[uid]}
 
 
+def of_failed(doomed: Iterable[int], who: Mapping[int, tuple[int, int]], failed: Container[int]) -> set[int]:
+    """Give what of the doomed may be the copy of a message that did not arrive, or is of nobody known.
+
+    who: destination UID -> (digest, size). failed: digests of those messages.
+    """
+    return {uid for uid in doomed if uid not in who or who[uid][0] in failed}
+
+
 def lacked_by_all(candidates: Sequence[Iterable[int]]) -> array[int]:
     """Give what goes from a destination that several sources share: the UIDs that each of them lacks."""
     first, *others = (set(uids) for uids in candidates)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 import smtplib
+import socket
 import ssl
-from email import message_from_bytes, policy
-from email.utils import parseaddr
 from typing import IO, TYPE_CHECKING
 
 from imapsync.session.certificate import describe
 from imapsync.session.connect import tls_context
+from imapsync.session.endpoint import Security
 from imapsync.session.errors import SyncError
 from imapsync.session.trust import Judge
 from imapsync.terms import Side
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
 PIECE_BYTES = 64 * 1024
 #: How long the answer to a message may take: the delivery runs the user's script before it answers.
 ANSWER_S = 600.0
-_HEADER_BYTES = 64 * 1024
-_ACCEPTED, _START_INPUT = 250, 354
+#: How long any other answer may take.
+COMMAND_S = 60.0
 _MOST_TEXT = 300
-#: Whom an answer to the message would go to, the surest first.
-_SENDERS = ("return-path", "sender", "from")
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_DOT = re.compile(rb"(?<=\n)\.")
+#: Where these are asked for, nothing goes in clear.
+_REQUIRED = (Security.TLS, Security.STARTTLS)
 
 
 class NotDelivered(Exception):  # noqa: N818 - what became of a message
@@ -47,100 +50,166 @@ class NotDelivered(Exception):  # noqa: N818 - what became of a message
         self.unknown = unknown
 
 
+class _LostBefore(Exception):  # noqa: N818 - a signal between two attempts, never seen outside
+    """A connection that had been used was lost before the message was complete."""
+
+
 class Lmtp:
     """One connection to an LMTP service, made when it is needed and made anew when it is lost.
 
-    STARTTLS is used where it is offered, and the certificate judged as the endpoint says. In clear text it
-    speaks only to this machine and to private networks.
+    STARTTLS is used where it is offered, and the certificate judged as the endpoint says. Without it only
+    this machine is spoken to, and private networks where the endpoint does not require TLS.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._client: smtplib.LMTP | None = None
+        self._ended = False
 
-    def deliver(self, sender: str, recipient: str, message: IO[bytes], size: int) -> str:
-        """Deliver one message of `size` bytes from where the file stands; give the server's words.
+    def deliver(self, sender: str, recipient: str, message: IO[bytes], size: int) -> None:
+        """Deliver one message of `size` bytes from where the file stands; the server has taken it then.
 
-        Raises NotDelivered; after a refusal the connection goes on.
+        sender, recipient: addresses without white space and brackets. Raises NotDelivered; after a refusal
+        the connection goes on.
         """
-        client = self._ready()
-        data_sent = False
+        start = message.tell()
+        used = self._client is not None
         try:
-            options = [f"SIZE={size}"] if client.has_extn("size") else []
-            options += ["BODY=8BITMIME"] if client.has_extn("8bitmime") else []
-            self._expect(client.mail(sender, options), _ACCEPTED)
-            self._expect(client.rcpt(recipient), _ACCEPTED)
-            self._expect(client.docmd("DATA"), _START_INPUT)
-            for piece in _dotted(message):
-                client.send(piece)
-            data_sent = True
-            client.send(b".\r\n")
-            return self._expect(client.getreply(), _ACCEPTED)
-        except (OSError, smtplib.SMTPServerDisconnected) as error:
-            self.abort()
-            raise NotDelivered(_words(error), unknown=data_sent) from None
+            self._deliver(sender, recipient, message, size)
+        except _LostBefore as lost:
+            # A server may close a connection that was at rest.
+            if not used:
+                raise NotDelivered(str(lost)) from None
+            message.seek(start)
+            try:
+                self._deliver(sender, recipient, message, size)
+            except _LostBefore as again:
+                raise NotDelivered(str(again)) from None
 
     def close(self) -> None:
         """End the connection."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(OSError, smtplib.SMTPException):
+            with contextlib.suppress(OSError):
                 client.quit()
 
     def abort(self) -> None:
-        """Drop the connection; a delivery under way in another thread ends."""
-        client, self._client = self._client, None
-        if client is not None:
+        """Let a delivery under way in another thread fail, and none begin any more."""
+        self._ended = True
+        client = self._client
+        if client is not None and client.sock is not None:
+            # Not close: whoever reads holds the stream. Not SSLSocket.shutdown: it leaves TLS first.
             with contextlib.suppress(OSError):
-                client.close()
+                socket.socket.shutdown(client.sock, socket.SHUT_RDWR)
 
-    def _expect(self, reply: tuple[int, bytes], wanted: int) -> str:
-        code, text = reply
-        words = text.decode("utf-8", "replace").replace("\n", " ")[:_MOST_TEXT]
-        if code == wanted:
-            return f"{code} {words}"
-        if self._client is not None:
-            with contextlib.suppress(OSError, smtplib.SMTPException):
-                self._client.rset()
-        raise NotDelivered(f"{code} {words}", code)
+    def _deliver(self, sender: str, recipient: str, message: IO[bytes], size: int) -> None:
+        client = self._ready()
+        try:
+            self._envelope(client, sender, recipient, size)
+            for piece in _dotted(message):
+                client.send(piece)
+            self._check_ended()
+        except OSError as error:
+            self._drop()
+            raise _LostBefore(_words(error)) from None
+        try:
+            assert client.sock is not None  # noqa: S101 - it has just been spoken over
+            client.sock.settimeout(ANSWER_S)
+            client.send(b".\r\n")
+            code, text = client.getreply()
+            if client.sock is not None:
+                client.sock.settimeout(COMMAND_S)
+        except OSError as error:
+            self._drop()
+            raise NotDelivered(_words(error), unknown=True) from None
+        if code // 100 == 2:
+            return
+        if code // 100 not in (4, 5):
+            self._drop()
+            raise NotDelivered(_told(code, text), unknown=True)
+        raise NotDelivered(_told(code, text), code)
+
+    def _envelope(self, client: smtplib.LMTP, sender: str, recipient: str, size: int) -> None:
+        """Go as far as the message itself; the words are ours, because the library rewrites addresses."""
+        options = f" SIZE={size}" * client.has_extn("size") + " BODY=8BITMIME" * client.has_extn("8bitmime")
+        code, text = client.docmd("MAIL", f"FROM:<{sender}>{options}")
+        if code // 100 == 5 and sender:
+            client.rset()
+            code, text = client.docmd("MAIL", f"FROM:<>{options}")
+        if code == 250:
+            code, text = client.docmd("RCPT", f"TO:<{recipient}>")
+        if code == 250:
+            code, text = client.docmd("DATA")
+        if code == 354:
+            return
+        if code in (421, -1):
+            raise ConnectionResetError(_told(code, text))
+        client.rset()
+        raise NotDelivered(_told(code, text), code)
 
     def _ready(self) -> smtplib.LMTP:
         if self._client is None:
             try:
+                self._check_ended()
                 self._client = self._connect()
-            except (OSError, smtplib.SMTPException, SyncError) as error:
+                self._check_ended()
+            except (OSError, SyncError) as error:
+                self._drop()
                 raise NotDelivered(f"no LMTP at {self._where}: {_words(error)}") from None
         return self._client
+
+    def _check_ended(self) -> None:
+        if self._ended:
+            raise ConnectionAbortedError("the run ends")
+
+    def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     @property
     def _where(self) -> str:
         return f"{self._endpoint.host}:{self._endpoint.port}"
 
     def _connect(self) -> smtplib.LMTP:
-        endpoint = self._endpoint
-        client = self._greeted(endpoint)
+        client = self._greeted()
         try:
             if not client.has_extn("starttls"):
-                assert client.sock is not None  # noqa: S101 - it has just been spoken over
-                peer = client.sock.getpeername()[0]
-                if not ipaddress.ip_address(peer.split("%")[0]).is_private:
-                    raise OSError("it offers no STARTTLS")  # noqa: TRY301 - ends as any other failure
+                self._check_clear(client)
                 return client
-            judge = Judge(endpoint, Side.DESTINATION)
+            judge = Judge(self._endpoint, Side.DESTINATION)
             while not self._secured(client, judge):
                 client.close()
-                client = self._greeted(endpoint)
+                client = self._greeted()
         except BaseException:
             client.close()
             raise
         return client
 
-    def _greeted(self, endpoint: Endpoint) -> smtplib.LMTP:
-        client = smtplib.LMTP(endpoint.host, endpoint.port, timeout=endpoint.connect_timeout_s or ANSWER_S)
-        assert client.sock is not None  # noqa: S101 - it is connected
-        client.sock.settimeout(ANSWER_S)
-        client.ehlo_or_helo_if_needed()
+    def _greeted(self) -> smtplib.LMTP:
+        endpoint = self._endpoint
+        client = smtplib.LMTP(endpoint.host, endpoint.port, timeout=endpoint.connect_timeout_s or COMMAND_S)
+        try:
+            assert client.sock is not None  # noqa: S101 - it is connected
+            client.sock.settimeout(COMMAND_S)
+            self._greet(client)
+        except BaseException:
+            client.close()
+            raise
         return client
+
+    @staticmethod
+    def _greet(client: smtplib.LMTP) -> None:
+        """Say LHLO. A server of SMTP refuses it, and what it takes is only queued."""
+        code, text = client.ehlo()
+        if code != 250:
+            raise ConnectionRefusedError(f"it does not speak LMTP: {_told(code, text)}")
+
+    def _check_clear(self, client: smtplib.LMTP) -> None:
+        assert client.sock is not None  # noqa: S101 - it has just been spoken over
+        peer = ipaddress.ip_address(client.sock.getpeername()[0].split("%")[0])
+        if not peer.is_loopback and (self._endpoint.security in _REQUIRED or not peer.is_private):
+            raise ConnectionRefusedError("it offers no STARTTLS")
 
     def _secured(self, client: smtplib.LMTP, judge: Judge) -> bool:
         """Begin TLS and have the certificate judged; false: connect again and look the other way."""
@@ -152,46 +221,25 @@ class Lmtp:
         assert isinstance(client.sock, ssl.SSLSocket)  # noqa: S101 - what STARTTLS has made
         if judge.accept(describe(client.sock.getpeercert(binary_form=True) or b"")) is None:
             return False
-        client.ehlo_or_helo_if_needed()
+        self._greet(client)
         return True
-
-
-def envelope_sender(head: bytes) -> str:
-    """Give the address an answer would go to (RFC 5321 §4.4 Return-Path, else who wrote it), "" for nobody.
-
-    head: the beginning of the message. An address that is not US-ASCII is nobody's.
-    """
-    header = message_from_bytes(head[:_HEADER_BYTES], policy=policy.compat32)
-    for name in _SENDERS:
-        value = header.get(name)
-        if value is None:
-            continue
-        address = parseaddr(str(value))[1]
-        usable = address.isascii() and address.isprintable() and not any(char in address for char in " <>")
-        return address if usable and ("@" in address or not address) else ""
-    return ""
 
 
 def _dotted(message: IO[bytes]) -> Iterator[bytes]:
     """Give a message as DATA wants it (RFC 5321 §4.5.2): lines end with CRLF, a first dot is doubled."""
-    pieces: list[bytes] = []
-    size, begins, last = 0, True, b""
-    while line := message.readline(PIECE_BYTES):
-        if begins and line.startswith(b"."):
-            line = b"." + line
-        before = line[-2:-1] or last
-        last = line[-1:]
-        begins = last == b"\n"
-        if begins and before != b"\r":
-            line = line[:-1] + b"\r\n"
-        pieces.append(line)
-        size += len(line)
-        if size >= PIECE_BYTES:
-            yield b"".join(pieces)
-            pieces, size = [], 0
+    begins = True
+    while piece := message.read(PIECE_BYTES):
+        if piece.endswith(b"\r"):
+            piece += message.read(1)
+        piece = _DOT.sub(b"..", _LINE_END.sub(b"\r\n", piece))
+        yield b"." + piece if begins and piece.startswith(b".") else piece
+        begins = piece.endswith(b"\n")
     if not begins:
-        pieces.append(b"\r\n")
-    yield b"".join(pieces)
+        yield b"\r\n"
+
+
+def _told(code: int, text: bytes) -> str:
+    return f"{code} {text.decode('utf-8', 'replace')}".replace("\n", " ")[:_MOST_TEXT]
 
 
 def _words(error: Exception) -> str:

@@ -13,7 +13,7 @@ from imapsync.session.errors import AskedToWait, ConnectionFailed
 from imapsync.transfer import telling
 from imapsync.transfer.arrivals import check_arrivals
 from imapsync.transfer.connect import STEP_ATTEMPTS, reconnect
-from imapsync.transfer.copylist import DONE
+from imapsync.transfer.copylist import DELIVERED, DONE
 from imapsync.transfer.finish import finish
 from imapsync.transfer.full import FullComparison
 from imapsync.transfer.resolve import wait_until_quiet
@@ -38,7 +38,7 @@ async def copy_anew(run: Run, job: FolderJob, reading: Reading, copier: Copier) 
                 FullComparison(run, job, reading, lambda: remembered), run, reading, copier
             )
         except ConnectionFailed as error:
-            losses = 0 if DONE in job.copying.states else losses
+            losses = 0 if {DONE, DELIVERED} & set(job.copying.states) else losses
             losses += not isinstance(error, AskedToWait)
             if losses == STEP_ATTEMPTS or not error.retryable:
                 raise

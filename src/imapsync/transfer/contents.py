@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts, is_gone, unlike_any
 from imapsync.plan.specialuse import is_for_drafts
@@ -143,26 +143,34 @@ async def tell_apart(
     return sizes_differ
 
 
-async def unlike_copies(run: Run, job: FolderJob, uids: Iterable[int]) -> set[int]:
-    """Give originals whose copies only identity and size spoke for, and that turn out to be other messages.
+class Unlike(NamedTuple):
+    """Source UIDs of known pairs: others turned out to be two messages, unread could not be compared."""
 
-    uids: source UIDs of known pairs. Contents are compared; those that are the same are noted as proven.
+    others: set[int]
+    unread: set[int]
+
+
+async def unlike_copies(run: Run, job: FolderJob, uids: Iterable[int]) -> Unlike:
+    """Compare the contents of originals with those of copies that only identity and size spoke for.
+
+    uids: source UIDs of known pairs. Those that are the same are noted as proven.
     """
     journal, record = run.journal, job.record
     if journal is None or record is None or run.settings.content.changes:
-        return set()
+        return Unlike(set(), set())
     believed = journal.believed(record.id).intersection(uids)
     copies = {uid: pair.copy for uid, pair in journal.find(record.id, believed).items()}
     if not copies:
-        return set()
+        return Unlike(set(), set())
     folder = await run.destination.opened(job.destination)
     there = await read_contents(folder, copies.values(), run.identity)
     folder = await run.source.opened(job.source)
     here = await read_contents(folder, copies, run.identity)
-    same = {uid for uid, copy in copies.items() if uid in here and here[uid] == there.get(copy)}
+    read = {uid for uid, copy in copies.items() if uid in here and copy in there}
+    same = {uid for uid in read if here[uid] == there[copies[uid]]}
     if not run.dry:
         journal.remove_believed(record.id, same)
-    return copies.keys() - same
+    return Unlike(read - same, copies.keys() - read)
 
 
 async def _read_in_place(run: Run, job: FolderJob, source: MessageIndex, known: Mapping[int, int]) -> None:

@@ -55,6 +55,10 @@ class Run:
     incomplete_listing: bool = False
     #: What we moved from host1 is known by other headers than this run's: it cannot be told from the rest.
     moved_unknown: bool = False
+    #: Messages came to host2 by LMTP, in this run or an earlier one: nobody knows which those are.
+    delivered: bool = False
+    #: Deliveries that were begun in this run, by the journal's names of messages.
+    deliveries: set[int] = field(default_factory=set)
     folders_total: int = 0
     #: How many commands were given up because the connection broke each time: the next try goes further.
     given_up: int = 0

@@ -136,6 +136,7 @@ class CopyList:
 
     def deliver(self, row: int) -> None:
         """Note that the user's local delivery has taken a row: as filed as by the user's script."""
+        self.breaking = 0
         self.close(row, DELIVERED)
         self.filed.add(self.uids[row])
 

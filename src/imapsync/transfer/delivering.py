@@ -10,25 +10,29 @@ is nowhere: never lost, and twice only if the script sent the first one away.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import tempfile
 from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.utils import parseaddr
 from typing import IO, TYPE_CHECKING
 
 from imapsync.plan.header import split_message
 from imapsync.plan.match import mixed
+from imapsync.plan.specialuse import special_use
 from imapsync.session.errors import CommandRefused
-from imapsync.session.lmtp import Lmtp, NotDelivered, envelope_sender
+from imapsync.session.lmtp import Lmtp, NotDelivered
 from imapsync.terms import Copy, Pair, Reason
 from imapsync.transfer import telling
 from imapsync.transfer.contents import read_contents
-from imapsync.transfer.failures import describe, message_failed
+from imapsync.transfer.failures import message_failed
 from imapsync.wire.dates import epoch_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
+    from imapsync.account import Account
+    from imapsync.journal.journal import Journal
     from imapsync.session.session import Message
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
@@ -42,13 +46,26 @@ if TYPE_CHECKING:
 #: A larger message waits for its delivery in a file.
 IN_MEMORY_BYTES = 1024 * 1024
 _HEAD_BYTES = 64 * 1024
+#: Whom an answer to the message would go to, the surest first, and how long a field may be.
+_SENDERS = ("return-path", "sender", "from")
+_MOST_ADDRESS = 1000
+#: When a run ends, an answer that comes within this time is still taken.
+LAST_ANSWER_S = 1.5
+#: A delivery that a killed run had begun may still be under way for this long.
+SETTLE_S = 2.0
+#: So many messages in a row without an answer: the others are not tried.
+MOST_LOST = 3
+#: What a message is searched by, the surest first.
+_TELLING = ("Message-ID", "Date", "Subject")
+_MOST_SEARCHED = 500
 _TOO_BIG_CODE = 552
+_SENT = "\\Sent"
 _QUOTA = re.compile(r"quota|mailbox (is )?full", re.IGNORECASE)
 
 
-def deliverer(run: Run, delivery: Delivery, count: Count) -> Deliverer:
-    """Give what delivers for one lane; count is told of each message that arrived."""
-    return Deliverer(run, Lmtp(delivery.endpoint), delivery.recipient, count)
+def deliverer(run: Run, account: Account, delivery: Delivery, count: Count) -> Deliverer:
+    """Give what delivers for one lane; account: its destination. count is told of what arrived."""
+    return Deliverer(run, account, Lmtp(delivery.endpoint), delivery.recipient, count)
 
 
 @dataclass(slots=True)
@@ -65,6 +82,7 @@ class _Letter:
     size: int
     head: bytes
     content: int
+    identity: int
     name: int
     flags: int
     date: bytes | None
@@ -73,9 +91,11 @@ class _Letter:
 class Deliverer:
     """Delivers one message after the other; rows end as DELIVERED or FAILED."""
 
-    def __init__(self, run: Run, client: Lmtp, recipient: str, count: Count) -> None:
+    def __init__(self, run: Run, account: Account, client: Lmtp, recipient: str, count: Count) -> None:
         self._run = run
+        self._account = account
         self._client = client
+        self._lost = 0
         self._recipient = recipient
         self._count = count
 
@@ -93,17 +113,29 @@ class Deliverer:
         """
         job.copying.send([row])
         whole = self._run.identity.whole()
-        head, size = b"", 0
+        head, size, full = b"", 0, ""
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as file:
             async for piece in body:
-                file.write(piece)
                 whole.update(piece)
                 size += len(piece)
                 head += bytes(piece[: max(0, _HEAD_BYTES - len(head))])
+                if not full:
+                    try:
+                        file.write(piece)
+                    except OSError as error:
+                        full = f"it cannot be held in {tempfile.gettempdir()}: {error.strerror}"
+            if full:
+                message_failed(
+                    self._run, job, row, None, reason=Reason.DELIVERY, server_text=full, content=head
+                )
+                return
             file.seek(0)
             content = whole.digest()
-            name = mixed(self._run.identity.of_header(split_message(head)[0]), content)
-            await self._deliver(_Letter(job, row, file, size, head, content, name, number, form.internaldate))
+            identity = self._run.identity.of_header(split_message(head)[0])
+            name = mixed(identity, content)
+            await self._deliver(
+                _Letter(job, row, file, size, head, content, identity, name, number, form.internaldate)
+            )
 
     async def close(self) -> None:
         """End the connection."""
@@ -112,29 +144,68 @@ class Deliverer:
     async def _deliver(self, letter: _Letter) -> None:
         journal = self._run.journal
         assert journal is not None  # noqa: S101 - --lmtp2 without --state is refused
-        begun = journal.delivery(letter.name)
-        if begun or (begun is False and await self._lies_somewhere(letter)):
+        before = answered = journal.delivery(letter.name)
+        if answered is False or (answered and self._doubts_answers(journal)):
+            # A delivery that this run has begun may still be under way.
+            there = None if letter.name in self._run.deliveries else await self._lies_somewhere(letter)
+            if there is None:
+                text = "it may have been delivered, and cannot be looked for now; the next run does"
+                self._failed(letter, NotDelivered(text))
+                return
+            answered = there
+        if answered:
             uid = letter.job.copying.uids[letter.row]
             self._run.note(f"{letter.job.name}: message {uid} was delivered before")
             await self._delivered(letter)
-            return
+        elif self._lost >= MOST_LOST:
+            self._failed(letter, NotDelivered("not tried: the LMTP service does not answer"))
+        else:
+            await self._hand_over(letter, journal, known=before is not None)
+
+    def _doubts_answers(self, journal: Journal) -> bool:
+        """Tell whether what was delivered may be gone: host2 was put back or lost, or it is wanted again."""
+        return bool(journal.restored() or journal.lost() or self._run.settings.deletion.recopy_deleted)
+
+    async def _hand_over(self, letter: _Letter, journal: Journal, *, known: bool) -> None:
+        """Deliver; known: whether an earlier run had begun to, so that a refusal says nothing about that."""
+        sender = sender_of(letter.head)
+        self._run.deliveries.add(letter.name)
         journal.note_delivery(letter.name, answered=False)
         journal.commit()
-        sender = envelope_sender(letter.head)
+        delivery = asyncio.ensure_future(
+            asyncio.to_thread(self._client.deliver, sender, self._recipient, letter.file, letter.size)
+        )
         try:
-            await asyncio.to_thread(self._client.deliver, sender, self._recipient, letter.file, letter.size)
+            await asyncio.shield(delivery)
         except asyncio.CancelledError:
-            self._client.abort()  # the thread would go on
+            await self._take_last(letter, delivery)
             raise
         except NotDelivered as error:
-            if not error.unknown:
+            self._lost = 0 if error.code else self._lost + 1
+            if not error.unknown and not known:
                 journal.forget_delivery(letter.name)
                 journal.commit()
             self._failed(letter, error)
             return
+        self._lost = 0
         await self._delivered(letter)
 
+    async def _take_last(self, letter: _Letter, delivery: asyncio.Future[None]) -> None:
+        """Write down an answer that still comes while the run ends; then let the thread end."""
+        await asyncio.wait({delivery}, timeout=LAST_ANSWER_S)
+        if delivery.done() and delivery.exception() is None:
+            self._note_delivered(letter)
+        else:
+            self._client.abort()
+            delivery.add_done_callback(lambda done: done.exception())
+
     async def _delivered(self, letter: _Letter) -> None:
+        self._note_delivered(letter)
+        letter.job.copying.deliver(letter.row)
+        dates = telling.span([epoch_of(letter.date)] if letter.date else [])
+        await self._count(letter.job, [letter.row], [letter.size], (), dates)
+
+    def _note_delivered(self, letter: _Letter) -> None:
         job, row, journal = letter.job, letter.row, self._run.journal
         assert journal is not None  # noqa: S101 - as above
         journal.note_delivery(letter.name, answered=True)
@@ -144,14 +215,11 @@ class Deliverer:
                 rows.uids[row],
                 Copy.REMOVED,
                 letter.flags,
-                rows.digests[row] if rows.digests else 0,
+                rows.digests[row] if rows.digests else letter.identity,
                 rows.sizes[row],
             )
             journal.add(job.record.id, [pair])
         journal.commit()
-        job.copying.deliver(row)
-        dates = telling.span([epoch_of(letter.date)] if letter.date else [])
-        await self._count(job, [row], [letter.size], (), dates)
 
     def _failed(self, letter: _Letter, error: NotDelivered) -> None:
         text = str(error)
@@ -166,24 +234,68 @@ class Deliverer:
             self._run, letter.job, letter.row, None, reason=reason, server_text=text, content=letter.head
         )
 
-    async def _lies_somewhere(self, letter: _Letter) -> bool:
-        """Tell whether a message whose delivery was begun lies in some folder of the destination."""
-        name = describe(letter.head).get("message-id", "")
-        if not name or not name.isascii():
+    async def _lies_somewhere(self, letter: _Letter) -> bool | None:
+        """Tell whether a message whose delivery was begun lies in some folder of the destination.
+
+        None: some folder did not say, or a message was not given.
+        """
+        question = _search_for(letter.head)
+        if question is None:
             return False
-        quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        layout = self._run.destination.listing.layout
-        for view in self._run.destination.listing.folders:
-            if not view.folder.selectable or layout.is_foreign(view.folder.name):
+        found = await self._look(letter, question)
+        if found is False:
+            await asyncio.sleep(SETTLE_S)
+            found = await self._look(letter, question)
+        return found
+
+    async def _look(self, letter: _Letter, question: str) -> bool | None:
+        listing = self._run.destination.listing
+        for view in listing.folders:
+            if not view.folder.selectable or listing.layout.is_foreign(view.folder.name):
                 continue
-            with contextlib.suppress(CommandRefused):
-                self._run.destination.anew()
-                folder = self._run.destination.look(view.mailbox)
-                uids = await folder.search(f'HEADER Message-ID "{quoted}"')
-                contents = await read_contents(folder, uids, self._run.identity)
-                if letter.content in contents.values():
-                    return True
+            if special_use(view.folder) == _SENT:  # the user's own message is there without any delivery
+                continue
+            self._account.anew()
+            folder = self._account.look(view.mailbox)
+            try:
+                uids = set(await folder.search(question))
+            except CommandRefused:
+                return None
+            contents = await read_contents(folder, uids, self._run.identity)
+            if letter.content in contents.values():
+                return True
+            if contents.keys() != uids:
+                return None
         return False
+
+
+def sender_of(head: bytes) -> str:
+    """Give the address an answer would go to (RFC 5321 §4.4 Return-Path, else who wrote it), "" for nobody.
+
+    head: the beginning of the message. An address that is not US-ASCII is nobody's.
+    """
+    try:
+        header = message_from_bytes(split_message(head)[0], policy=policy.compat32)
+        value = next((str(header[name]) for name in _SENDERS if header[name] is not None), "")
+        address = parseaddr(value[:_MOST_ADDRESS])[1]
+    except Exception:  # noqa: BLE001  # anybody can write a field that the library does not bear
+        return ""
+    usable = address.isascii() and address.isprintable() and not any(char in address for char in " <>")
+    return address if usable and "@" in address else ""
+
+
+def _search_for(head: bytes) -> str | None:
+    """Give what finds a message: its Message-Id, else another field that servers do not change."""
+    try:
+        header = message_from_bytes(split_message(head)[0], policy=policy.compat32)
+        told = [(name, str(header.get(name, "")).strip()) for name in _TELLING]
+    except Exception:  # noqa: BLE001  # as above
+        return None
+    for name, value in told:
+        if value and value.isascii() and value.isprintable() and len(value) <= _MOST_SEARCHED:
+            quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+            return f'HEADER {name} "{quoted}"'
+    return None
 
 
 async def _once(content: bytes) -> AsyncIterable[bytes]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from imapsync.plan.decisions import FlagChanges, FolderPlan
     from imapsync.plan.match import Matching
     from imapsync.terms import FolderRecord, Numbers
+    from imapsync.transfer.contents import Unlike
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -403,7 +404,8 @@ class DeltaPlan:
         gone = {orphan.copy for orphan in self._orphans} | journal.moved(record.id)
         rules = PairingRules(reading.sync_duplicates, sizes_differ=sizes_differ, partners_gone=gone)
         matching = await pair_job(run, job, (new, loose), rules)
-        if run.settings.deletion.destination and await self._is_mistaken(loose, matching):
+        unlike = await self._unlike(loose, matching) if run.settings.deletion.destination else None
+        if unlike is not None and unlike.others:
             self.mistaken = True
             return NOTHING
         planning.take_off_marks(new, journal.marked(record.id))
@@ -414,17 +416,20 @@ class DeltaPlan:
         telling.left_out(run, job, self.new, late, Skip.DUPLICATE)
         plan = planning.plan_known(run, job, Compared(new, loose, matching), reading, self._highest)
         flags = merged(self._flag_changes, plan.flags)
+        if unlike is not None and unlike.unread and plan.doomed:
+            telling.unclear(run, job)
+            plan = plan._replace(doomed=NOTHING.doomed)
         return plan._replace(flags=flags, flag_rows=list(self._flag_rows.items()), lost=self._lost)
 
-    async def _is_mistaken(self, loose: MessageIndex, matching: Matching) -> bool:
-        """Tell whether what is extra may be the true copy of an original that is paired with a look-alike."""
+    async def _unlike(self, loose: MessageIndex, matching: Matching) -> Unlike | None:
+        """Look whether what is extra may be the true copy of an original that is paired with a look-alike."""
         extra = {loose.digests[row] for row in matching.extra}
         if not extra:
-            return False
+            return None
         journal, record = self._journal, self._record
         uids = journal.believed(record.id) - self.vanished - self._marks.keys()
         doubtful = alike(extra, journal.find(record.id, uids).values())
-        return bool(await unlike_copies(self._run, self._job, [pair.source_uid for pair in doubtful]))
+        return await unlike_copies(self._run, self._job, [pair.source_uid for pair in doubtful])
 
     async def _read_unselected(self, reader: IndexReader, new: MessageIndex) -> None:
         """Read what the options leave out on the source: it may be what lies loose on the destination."""

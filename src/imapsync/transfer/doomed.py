@@ -10,19 +10,20 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.decisions import lacked_by_all, of_others, still_extra
+from imapsync.plan.decisions import lacked_by_all, of_failed, of_others, still_extra
 from imapsync.plan.mapping import name_all, users_of
 from imapsync.plan.spelling import caseless
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason
 from imapsync.transfer import telling
+from imapsync.transfer.copylist import FAILED
 from imapsync.transfer.originals import present_of
 from imapsync.transfer.planning import UIDS_PER_QUESTION
 from imapsync.transfer.prepare import accounts
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from imapsync.account import OpenFolder
     from imapsync.transfer.context import Run
@@ -41,7 +42,17 @@ async def doomed_now(run: Run, jobs: list[FolderJob], reading: Reading, done: se
     """Give what of the plans may go; done: positions of jobs of which it has gone."""
     planned = {job.position: job.plan.doomed for job in jobs} | _of_shared(run, jobs)
     uids = {at: doomed for at, doomed in planned.items() if doomed and at not in done}
+    if uids and run.source.listing.cut:
+        run.warn("no message is deleted on host2: host1 has not listed all of its folders")
+        return Doomed({}, set(uids))
     spared = set()
+    names = _names(run) if uids and run.journal is not None else {}
+    for job in jobs:
+        if doomed := uids.get(job.position):
+            kept = _of_others(run, job, doomed, names) | _of_failed(run, job, doomed)
+            if kept:
+                uids[job.position] = array("I", (uid for uid in doomed if uid not in kept))
+                spared.add(job.position)
     if reading.destination_search or reading.destination_ages.active:
         for job in jobs:
             doomed = uids.get(job.position, ())
@@ -82,31 +93,51 @@ def _of_shared(run: Run, jobs: list[FolderJob]) -> dict[int, Sequence[int]]:
     return doomed
 
 
-async def still_doomed(run: Run, folder: OpenFolder, job: FolderJob, doomed: Sequence[int]) -> Sequence[int]:
-    """Give what goes: no other folder pair's copies, and what is extra beside copies that are there still."""
-    beside, others = job.plan.beside, _of_others(run, job, doomed)
-    uids = array("I", (uid for uid in doomed if uid not in others)) if others else doomed
-    copies = {copy for uid in uids for copy in beside.get(uid, ())}
-    return still_extra(uids, beside, await present_of(folder, copies)) if copies else uids
+async def still_doomed(folder: OpenFolder, job: FolderJob, doomed: Sequence[int]) -> Sequence[int]:
+    """Give what goes at this moment: what is extra beside copies goes only while these are there."""
+    beside = job.plan.beside
+    copies = {copy for uid in doomed for copy in beside.get(uid, ())}
+    return still_extra(doomed, beside, await present_of(folder, copies)) if copies else doomed
 
 
-def _of_others(run: Run, job: FolderJob, doomed: Sequence[int]) -> set[int]:
-    """Give what may be the last copy of a message, or is one in a folder that had another name before."""
+def _names(run: Run) -> dict[str, str]:
+    """Give source folder -> its folder on the destination, for all that the source has now."""
+    source, destination = accounts(run)
+    named = name_all(source, destination, run.settings.folders, run.renamed)
+    return {name: one.name for name, one in named.items()}
+
+
+def _of_others(run: Run, job: FolderJob, doomed: Sequence[int], names: Mapping[str, str]) -> set[int]:
+    """Give what may be the last copy of a message, or is one in a folder that had another name before.
+
+    names: which folder pairs there are; records of others are of the past.
+    """
     journal, record = run.journal, job.record
     if journal is None or record is None:
         return set()
-    sources = run.source.listing.by_name()
     pairs = (
         pair
         for other in journal.folders().values()
-        if other.destination_name != record.destination_name
+        if other.source_name != record.source_name
+        and other.destination_name != record.destination_name
+        and names.get(other.source_name) == other.destination_name
         and other.destination.uidvalidity == record.destination.uidvalidity
-        and other.source_name in sources
         for pair in journal.identified(other.id)
     )
     who = journal.loose(record.id)
     last = {digest for digest, _ in journal.moved_identities()}
     return of_others(doomed, who, pairs) | {uid for uid in doomed if who.get(uid, (0, 0))[0] in last}
+
+
+def _of_failed(run: Run, job: FolderJob, doomed: Sequence[int]) -> set[int]:
+    """Give what may be the copy of a message that did not arrive: an older version, or one not compared."""
+    rows = job.copying
+    failed = rows.rows(FAILED)
+    if not failed:
+        return set()
+    if run.journal is None or job.record is None or not rows.digests:
+        return set(doomed)
+    return of_failed(doomed, run.journal.loose(job.record.id), {rows.digests[row] for row in failed})
 
 
 async def _selected(run: Run, job: FolderJob, reading: Reading, uids: Sequence[int]) -> Sequence[int]:

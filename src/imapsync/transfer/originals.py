@@ -157,15 +157,29 @@ async def _proven(
         copies = await reading.identified(folder, vouched, reading.plain())
         altered = run.settings.content.alters_headers
         seen = sights(originals, present, {} if altered else index.digests_by_uid(), copies.digests_by_uid())
-        for uid in await unlike_copies(
-            run, job, [uid for uid, sight in seen.items() if sight is Sight.ALIVE]
-        ):
-            seen[uid] = Sight.OTHER
+        alive = [uid for uid, sight in seen.items() if sight is Sight.ALIVE]
+        unlike = await unlike_copies(run, job, alive)
+        seen.update(dict.fromkeys(unlike.others, Sight.OTHER))
+        seen.update(dict.fromkeys(unlike.unread, Sight.UNKNOWN))
     others = [uid for uid, sight in seen.items() if sight is Sight.OTHER]
     if others:
         telling.others_there(run, job, len(others))
         recording.give_up(run, job)
-    return proven(originals, seen)
+    return proven(originals, seen) - _exchanged(run, job, originals, index)
+
+
+def _exchanged(run: Run, job: FolderJob, originals: Originals, index: MessageIndex) -> set[int]:
+    """Give originals without a copy to look at that are not who they were: their UIDs were given twice."""
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
+        return set()
+    removed = [uid for uid, copy in originals.known.items() if copy == Copy.REMOVED]
+    who = index.digests_by_uid() if removed else {}
+    return {
+        uid
+        for uid, pair in journal.find(record.id, removed).items()
+        if pair.digest and who.get(uid) and who[uid] != pair.digest
+    }
 
 
 async def present_of(folder: OpenFolder, uids: Collection[int]) -> set[int]:

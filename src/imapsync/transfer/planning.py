@@ -217,7 +217,7 @@ def _facts(run: Run, job: FolderJob, *, complete: bool) -> FolderFacts:
     return FolderFacts(
         shared=job.pair.shared,
         foreign=layout.is_foreign(job.pair.destination),
-        complete=complete and not job.failed and not run.moved_unknown,
+        complete=complete and not job.failed and not run.moved_unknown and not run.delivered,
     )
 
 

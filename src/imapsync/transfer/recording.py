@@ -9,6 +9,7 @@ from imapsync.plan.belief import is_lost
 from imapsync.plan.proof import is_accident, went_by_accident
 from imapsync.plan.settling import settled
 from imapsync.terms import NONE_HELD, Copy, FolderRecord, Held, Numbers, Pair
+from imapsync.transfer.copylist import DELIVERED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Sequence
@@ -185,7 +186,8 @@ def note_present(run: Run, jobs: Sequence[FolderJob]) -> None:
     if run.settings.deletion.empties_source and (there := _messages_there(run)) is not None:
         bins = run.destination.listing.bins
         copied = sum(len(job.copying.done) for job in jobs if job.pair.destination in bins)
-        held = Held(there.messages + run.copied_messages, there.in_bins + copied)
+        delivered = sum(len(job.copying.rows(DELIVERED)) for job in jobs)  # wherever, if anywhere
+        held = Held(there.messages + run.copied_messages - delivered, there.in_bins + copied)
     run.journal.note_present(held)
 
 

@@ -133,6 +133,7 @@ class _Engine:
         now = identifying(state.settings.identity)
         before = journal.identity() or identifying(IdentityRules())
         state.moved_unknown = now != before and bool(journal.moved_identities())
+        state.delivered = journal.delivered()
         if not state.moved_unknown and not state.dry and state.settings.mode is Mode.SYNC:
             journal.note_identity(now)
 

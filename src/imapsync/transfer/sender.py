@@ -107,7 +107,7 @@ class Sender:
         if run.settings.delivery is not None:
             from imapsync.transfer.delivering import deliverer
 
-            self._deliverer = deliverer(run, run.settings.delivery, self._count)
+            self._deliverer = deliverer(run, destination, run.settings.delivery, self._count)
 
     @property
     def unanswered(self) -> bool:

@@ -87,6 +87,11 @@ class Steps:
                 "nothing is deleted on host2: what came from host1 and was deleted there is known by other"
                 " headers than this run's (--useheader)"
             )
+        if state.settings.deletion.destination and state.delivered:
+            state.warn(
+                "nothing is deleted on host2: messages were delivered there by LMTP (--lmtp2), and nobody"
+                " knows which those are"
+            )
         jobs = await self._persist(partial(create_folders, state, self.jobs))
         if state.settings.folders.acls:
             from imapsync.transfer.acls import copy_acls
@@ -165,9 +170,11 @@ class Steps:
                     anew = partial(copy_anew, state, job, reading, self._copier)
                     await self._for_folder(job, anew, "copied", repeats=False)
                     self._copier = copier
+                    await self._carry_over(labels, [job])
                 else:
+                    # Before it is written down that all of the folder is done.
+                    await self._carry_over(labels, [job])
                     await self._for_folder(job, partial(finish, state, job, reading), "finished")
-            await self._carry_over(labels, working)
         await self._carry_over(labels, [job for job in jobs if job.unchanged])
         await self._persist(partial(judge_vanished, state, jobs, reading))
         if state.settings.changes_source:

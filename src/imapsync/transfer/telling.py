@@ -29,6 +29,15 @@ def abandon(run: Run, job: FolderJob) -> None:
         run.sink(events.WorkPlanned(listed.messages, listed.size or 0))  # and none of them will arrive
 
 
+def unclear(run: Run, job: FolderJob) -> None:
+    """Say that nothing of a destination folder goes: it could not be read which message is whose copy."""
+    job.trouble = True
+    run.warn(
+        f"nothing is deleted in {job.pair.destination}: messages could not be read that tell which of equal"
+        " ones goes"
+    )
+
+
 def leave(run: Run, job: FolderJob) -> None:
     """Do nothing more with a folder pair; nothing may be concluded from its absence."""
     job.standing = Standing.ABANDONED

@@ -40,6 +40,7 @@ def test_where_mail_is_delivered(told: str, where: tuple[str, int]) -> None:
         ("--lmtp2 :24", "lmtp2", True),
         ("--lmtp2 host", "lmtp2", False),
         ("--lmtp2 host --sievedelivery2", "lmtp2", True),
+        ("--lmtp2 host --delete2", "lmtp2", True),
         ("--lmtp2 host --lmtpuser2 a>b", "lmtpuser2", True),
         ("--lmtpuser2 anna", "lmtpuser2", True),
     ],

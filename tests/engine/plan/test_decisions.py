@@ -23,6 +23,7 @@ from imapsync.plan.decisions import (
     exact_flags,
     lacked_by_all,
     merged,
+    of_failed,
     of_others,
     still_extra,
 )
@@ -297,3 +298,9 @@ def test_contents_that_nobody_could_read_are_unlike_all_others() -> None:
     made = [unlike_any(uid, source=source) for uid in (1, 2, 3, 2**32 - 1) for source in (True, False)]
     assert len(set(made)) == len(made)
     assert all(2**63 <= content < 2**64 for content in made)
+
+
+def test_what_may_be_the_copy_of_a_message_that_failed_does_not_go() -> None:
+    who = {5: (70, 900), 6: (80, 900)}
+    assert of_failed([5, 6, 7], who, {70}) == {5, 7}
+    assert of_failed([5, 6], who, set()) == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import queue
 import socket
 import threading
@@ -15,8 +16,10 @@ from tests.servers.dovecot import Dovecot
 
 from imapsync.journal.journal import Journal
 from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, SelectionRules
+from imapsync.session import lmtp
 from imapsync.session.endpoint import Endpoint, Trust
 from imapsync.terms import Reason, Side
+from imapsync.transfer.delivering import sender_of
 from imapsync.transfer.settings import Delivery
 
 if TYPE_CHECKING:
@@ -45,14 +48,14 @@ def delivering(servers: Servers) -> Iterator[Servers]:
 def inbox(servers: Servers, tmp_path: Path, port: int = 0, **options: Any) -> Settings:  # noqa: ANN401 - any field
     destination = servers[1]
     trust = Trust.parse(f"sha256:{destination.fingerprint}")
-    lmtp = Endpoint(destination.host, port or destination.lmtp_port, trust=trust, connect_timeout_s=5)
+    place = Endpoint(destination.host, port or destination.lmtp_port, trust=trust, connect_timeout_s=5)
     return settings(
         *servers,
         folders=FolderRules(only=("INBOX",)),
         selection=SelectionRules(source_search="UNSEEN"),
         flags=FlagRules(resync=False, set_on_source=("\\Seen",)),
         state=str(tmp_path / "state"),
-        delivery=Delivery(lmtp, "target"),
+        delivery=Delivery(place, "target"),
         **options,
     )
 
@@ -205,6 +208,79 @@ def test_messages_that_differ_in_nothing_but_their_message_id_are_both_delivered
     source.fill("source", {"INBOX": [one, other]})
     assert good(sync(inbox(delivering, tmp_path))).copied == 2
     assert len(destination.snapshot("target")["INBOX"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "sender"),
+    [
+        (b"Return-Path: <a@example.org>\r\nFrom: b@example.org\r\n", "a@example.org"),
+        (b"From: Anna <b@example.org>\r\n", "b@example.org"),
+        (b"Return-Path: <>\r\nFrom: b@example.org\r\n", ""),
+        (b"From: " + b"(" * 5000 + b"\r\n", ""),
+        (b"From: \xff@example.org\r\n", ""),
+        (b"From: a@example.org> SIZE=1\r\n", "a@example.org"),
+        (b"Subject: none\r\n", ""),
+        (b"Content-Type: message/rfc822\r\n" * 1500, ""),
+    ],
+)
+def test_nobody_can_write_a_sender_that_ends_the_run(header: bytes, sender: str) -> None:
+    body = b"\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 1500
+    assert sender_of(header + body) == sender
+
+
+def test_lines_end_as_they_should_and_no_dot_ends_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    for piece in (1, 2, 3, 64 * 1024):
+        monkeypatch.setattr(lmtp, "PIECE_BYTES", piece)
+        given = b".a\r\n.\r\nb\n.\n\r.\rc\r\n..d"
+        wanted = b"..a\r\n..\r\nb\r\n..\r\n\r\n..\r\nc\r\n...d\r\n"
+        assert b"".join(lmtp._dotted(io.BytesIO(given))) == wanted
+
+
+def test_a_server_of_smtp_is_no_delivery(servers: Servers, tmp_path: Path) -> None:
+    """What it takes is queued, and may come back to somebody else."""
+
+    class Queue:
+        async def handle_DATA(self, _server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802
+            return "250 queued"
+
+    port = free_port()
+    relay = Controller(Queue(), hostname="127.0.0.1", port=port)
+    relay.start()
+    try:
+        servers[0].fill("source", {"INBOX": [about(1, "plain")]})
+        ran = sync(inbox(servers, tmp_path, port, deletion=DeletionRules(source=True)))
+    finally:
+        relay.stop()
+    assert [failed.reason for failed in ran.failed] == [Reason.DELIVERY]
+    assert len(servers[0].snapshot("source")["INBOX"]) == 1
+
+
+def test_a_mirror_deletes_nothing_that_was_delivered(delivering: Servers, tmp_path: Path) -> None:
+    source, destination = delivering
+    source.fill("source", {"INBOX": [about(number, "plain") for number in range(4)]})
+    assert good(sync(inbox(delivering, tmp_path, deletion=DeletionRules(source=True)))).copied == 4
+    source.fill("source", {"INBOX": [about(number, "plain") for number in range(4, 20)]})
+    mirror = settings(*delivering, state=str(tmp_path / "state"), deletion=DeletionRules(destination=True))
+    ran = sync(mirror)
+    assert ran.deleted(Side.DESTINATION) == 0
+    assert len(destination.snapshot("target")["INBOX"]) == 20
+
+
+def test_copies_that_are_wanted_again_are_delivered_again(delivering: Servers, tmp_path: Path) -> None:
+    source, destination = delivering
+    source.fill("source", {"INBOX": [about(1, "plain")]})
+    assert good(sync(inbox(delivering, tmp_path))).copied == 1
+    destination.doveadm("expunge", "-u", "target", "mailbox", "INBOX", "all")
+    with source.client("source") as client:
+        client.command(b"SELECT INBOX")
+        client.command(b"UID STORE 1:* -FLAGS (\\Seen)")
+    good(sync(inbox(delivering, tmp_path)))
+    assert destination.snapshot("target")["INBOX"] == []
+    with source.client("source") as client:
+        client.command(b"SELECT INBOX")
+        client.command(b"UID STORE 1:* -FLAGS (\\Seen)")
+    good(sync(inbox(delivering, tmp_path, deletion=DeletionRules(recopy_deleted=True))))
+    assert len(destination.snapshot("target")["INBOX"]) == 1
 
 
 def test_a_state_file_from_before_takes_deliveries(tmp_path: Path) -> None:
