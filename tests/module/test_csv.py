@@ -349,9 +349,8 @@ def test_a_signal_while_the_created_tasks_start_costs_their_start_and_the_summar
         (idle.home / "go").touch()
         assert process.wait(60) == 0
     assert "8 successful, 0 failed (8 created, 0 updated, 0 skipped)" in told(idle)
-    with idle.store.locked():
-        states = runtime.states(idle.paths, idle.store.names())
-    assert all(state.state != "stopped" or runtime.result(idle.paths, name) for name, state in states.items())
+    until(lambda: all(runtime.result(idle.paths, name) for name in idle.store.names()), 60)
+    assert len(idle.store.names()) == 8
 
 
 def test_the_rows_of_an_import_that_was_killed_are_told_by_the_next(idle: Node) -> None:

@@ -7,7 +7,6 @@ together. A task exists when its .env does.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -67,13 +66,11 @@ class Store:
         return self.paths.task_names()
 
     def exists(self, name: str) -> bool:
-        """Tell whether there is such a task; of a name that no file can have there is none."""
-        try:
-            return self.paths.env(name).exists()
-        except OSError as error:
-            if error.errno != errno.ENAMETOOLONG:
-                raise
-            return False
+        """Tell whether there is such a task, be its file a link to nowhere.
+
+        Of a name that no file can have there is none.
+        """
+        return os.path.lexists(self.paths.env(name))
 
     def load(self, name: str) -> Task:
         """Read one task, with the server of its source. NoSuchTaskError.
