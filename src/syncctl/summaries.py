@@ -36,13 +36,13 @@ def summary(report: Json, began: float, ended: float, exit_code: int, *, whole: 
         code = "killed" if exit_code > 128 else "internal"
     return {
         "exit_code": exit_code,
-        "exit_name": str(report["exit_name"]) if complete else _exit_name(exit_code),
-        "exit_text": str(report.get("exit_text", "")) if complete else "",
+        "exit_name": (complete and _text(report.get("exit_name"))) or _exit_name(exit_code),
+        "exit_text": (complete and _text(report.get("exit_text"))) or "",
         "started_at": began,
         "ended_at": ended,
         "seconds": round(ended - began, 3),
         **{
-            key: int(str(report.get(key, 0)))
+            key: _whole(report.get(key))
             for key in ("messages_transferred", "messages_skipped", "messages_failed", "bytes_transferred")
         },
         **_here(report if whole else {}),
@@ -65,8 +65,7 @@ def _here(report: Json) -> Json:
     skipped, source = report.get("skipped"), report.get("host1")
     if not isinstance(skipped, dict):
         return {"messages_here": None, "bytes_here": None}
-    here = int(str(report.get("messages_transferred", 0)))
-    here += sum(int(str(skipped.get(why, 0))) for why in _PRESENT)
+    here = _whole(report.get("messages_transferred")) + sum(_whole(skipped.get(why)) for why in _PRESENT)
     whole = isinstance(source, dict) and source.get("messages") == here
     size = source.get("bytes") if whole and isinstance(source, dict) else None
     return {"messages_here": here, "bytes_here": size if isinstance(size, int) else None}
@@ -79,6 +78,11 @@ def _deciding(errors: object, exit_code: int) -> Json:
     found = [error for error in errors if isinstance(error, dict)]
     own = (error for error in found if error.get("code") == _DECIDING.get(exit_code))
     return next(own, found[0] if found else {})
+
+
+def _whole(value: object) -> int:
+    """Give a number of a report; a script in the engine's place may leave it out."""
+    return value if isinstance(value, int) else 0
 
 
 def _text(value: object) -> str | None:
