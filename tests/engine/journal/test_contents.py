@@ -506,3 +506,21 @@ def test_a_file_of_the_first_format_is_read_and_what_had_gone_is_no_proof(tmp_pa
         assert journal.loose(3) == {8: (LARGE - 1, 500)}
         assert journal.names() == {}
         journal.close()
+
+
+def test_a_state_file_from_before_takes_deliveries(tmp_path: Path) -> None:
+    path = str(tmp_path / "state")
+    Journal.open(path, "both", pytest.fail).close()
+    journal = Journal.open(path, "both", pytest.fail)
+    assert journal.delivery(2**64 - 1) is None
+    assert not journal.delivered()
+    journal.note_delivery(2**64 - 1, answered=False)
+    assert journal.delivery(2**64 - 1) is False
+    journal.note_delivery(2**64 - 1, answered=True)
+    journal.close()
+    journal = Journal.open(path, "both", pytest.fail)
+    assert journal.delivery(2**64 - 1) is True
+    assert journal.delivered()
+    journal.forget_delivery(2**64 - 1)
+    assert journal.delivery(2**64 - 1) is None
+    journal.close()

@@ -14,7 +14,6 @@ from tests.engine.transfer.harness import good, mail, settings, sync
 from tests.servers.base import free_port
 from tests.servers.dovecot import Dovecot
 
-from imapsync.journal.journal import Journal
 from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, SelectionRules
 from imapsync.session import lmtp
 from imapsync.session.endpoint import Endpoint, Trust
@@ -281,22 +280,6 @@ def test_copies_that_are_wanted_again_are_delivered_again(delivering: Servers, t
         client.command(b"UID STORE 1:* -FLAGS (\\Seen)")
     good(sync(inbox(delivering, tmp_path, deletion=DeletionRules(recopy_deleted=True))))
     assert len(destination.snapshot("target")["INBOX"]) == 1
-
-
-def test_a_state_file_from_before_takes_deliveries(tmp_path: Path) -> None:
-    path = str(tmp_path / "state")
-    Journal.open(path, "both", pytest.fail).close()
-    journal = Journal.open(path, "both", pytest.fail)
-    assert journal.delivery(2**64 - 1) is None
-    journal.note_delivery(2**64 - 1, answered=False)
-    assert journal.delivery(2**64 - 1) is False
-    journal.note_delivery(2**64 - 1, answered=True)
-    journal.close()
-    journal = Journal.open(path, "both", pytest.fail)
-    assert journal.delivery(2**64 - 1) is True
-    journal.forget_delivery(2**64 - 1)
-    assert journal.delivery(2**64 - 1) is None
-    journal.close()
 
 
 class _Cutting:
