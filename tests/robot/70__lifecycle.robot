@@ -120,7 +120,7 @@ A restored instance has the tasks and waits for an admin
     ${saved}=    Run on the node    tar tf /var/lib/devnode/$DEVNODE/backup/${backup}[id]/imapsync/${uuid.strip()}/*.tar
     ${saved}=    Evaluate    {name.removeprefix("state/imapsync/") for name in $saved.split() if "/life01" in name or "_life01" in name}
     # Settings and schedule, and what is told of its runs: nothing that a new run makes anew.
-    ${expected}=    Evaluate    {f"u7_life01.{kind}" for kind in ("env", "pwd", "json", "trust", "history", "told")} | {"state/cron/u7_life01.cron"}
+    ${expected}=    Evaluate    {f"u7_life01.{kind}" for kind in ("env", "pwd", "json", "trust", "history", "told", "place")} | {"state/cron/u7_life01.cron"}
     Should Be Equal    ${saved}    ${expected}
     ${answer}=    Run task    cluster/restore-module
     ...    {"repository": "${backup}[id]", "path": "imapsync/${uuid.strip()}", "snapshot": "latest", "replace": false}
