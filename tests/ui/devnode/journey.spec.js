@@ -348,7 +348,7 @@ test("many tasks are stopped, started and deleted together", async () => {
   await dialog.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(frame.getByText("No results")).toBeVisible({ timeout: 60_000 });
   await frame.getByRole("button", { name: "Show all tasks" }).click();
-  await frame.getByRole("button", { name: "All tasks" }).click();
+  await frame.getByRole("button", { name: "All tasks", exact: true }).click();
   await frame.getByRole("menuitem", { name: "Stop all tasks" }).click();
   await frame.getByLabel("Show", { exact: true }).selectOption("running");
   await expect(async () => {
