@@ -19,13 +19,15 @@ from imapsync.transfer import telling
 from imapsync.transfer.copylist import FAILED
 from imapsync.transfer.originals import present_of
 from imapsync.transfer.planning import UIDS_PER_QUESTION
-from imapsync.transfer.prepare import accounts
+from imapsync.transfer.prepare import accounts, named_folders
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from imapsync.account import OpenFolder
+    from imapsync.journal.journal import Journal
+    from imapsync.terms import FolderRecord, Pair
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -46,13 +48,11 @@ async def doomed_now(run: Run, jobs: list[FolderJob], reading: Reading, done: se
         run.warn("no message is deleted on host2: host1 has not listed all of its folders")
         return Doomed({}, set(uids))
     spared = set()
-    names = _names(run) if uids and run.journal is not None else {}
+    names = named_folders(run) if uids and run.journal is not None else {}
     for job in jobs:
-        if doomed := uids.get(job.position):
-            kept = _of_others(run, job, doomed, names) | _of_failed(run, job, doomed)
-            if kept:
-                uids[job.position] = array("I", (uid for uid in doomed if uid not in kept))
-                spared.add(job.position)
+        if (doomed := uids.get(job.position)) and (kept := _kept(run, job, doomed, names)):
+            uids[job.position] = array("I", (uid for uid in doomed if uid not in kept))
+            spared.add(job.position)
     if reading.destination_search or reading.destination_ages.active:
         for job in jobs:
             doomed = uids.get(job.position, ())
@@ -100,44 +100,34 @@ async def still_doomed(folder: OpenFolder, job: FolderJob, doomed: Sequence[int]
     return still_extra(doomed, beside, await present_of(folder, copies)) if copies else doomed
 
 
-def _names(run: Run) -> dict[str, str]:
-    """Give source folder -> its folder on the destination, for all that the source has now."""
-    source, destination = accounts(run)
-    named = name_all(source, destination, run.settings.folders, run.renamed)
-    return {name: one.name for name, one in named.items()}
-
-
-def _of_others(run: Run, job: FolderJob, doomed: Sequence[int], names: Mapping[str, str]) -> set[int]:
-    """Give what may be the last copy of a message, or is one in a folder that had another name before.
+def _kept(run: Run, job: FolderJob, doomed: Sequence[int], names: Mapping[str, str]) -> set[int]:
+    """Give what stays: the last copies of messages, copies of other pairs, and what may be one that failed.
 
     names: which folder pairs there are; records of others are of the past.
     """
-    journal, record = run.journal, job.record
+    journal, record, rows = run.journal, job.record, job.copying
+    failed = rows.rows(FAILED)
     if journal is None or record is None:
-        return set()
-    pairs = (
-        pair
-        for other in journal.folders().values()
-        if other.source_name != record.source_name
-        and other.destination_name != record.destination_name
-        and names.get(other.source_name) == other.destination_name
-        and other.destination.uidvalidity == record.destination.uidvalidity
-        for pair in journal.identified(other.id)
-    )
+        return set(doomed) if failed else set()
     who = journal.loose(record.id)
     last = {digest for digest, _ in journal.moved_identities()}
-    return of_others(doomed, who, pairs) | {uid for uid in doomed if who.get(uid, (0, 0))[0] in last}
-
-
-def _of_failed(run: Run, job: FolderJob, doomed: Sequence[int]) -> set[int]:
-    """Give what may be the copy of a message that did not arrive: an older version, or one not compared."""
-    rows = job.copying
-    failed = rows.rows(FAILED)
-    if not failed:
-        return set()
-    if run.journal is None or job.record is None or not rows.digests:
+    kept = {uid for uid in doomed if who.get(uid, (0, 0))[0] in last}
+    kept |= of_others(doomed, who, _pairs_of_others(journal, record, names))
+    if failed and not rows.digests:
         return set(doomed)
-    return of_failed(doomed, run.journal.loose(job.record.id), {rows.digests[row] for row in failed})
+    return kept | of_failed(doomed, who, {rows.digests[row] for row in failed}) if failed else kept
+
+
+def _pairs_of_others(journal: Journal, record: FolderRecord, names: Mapping[str, str]) -> Iterator[Pair]:
+    """Give the copies of other folder pairs in a folder that had another name before."""
+    for other in journal.folders().values():
+        if (
+            other.source_name != record.source_name
+            and other.destination_name != record.destination_name
+            and names.get(other.source_name) == other.destination_name
+            and other.destination.uidvalidity == record.destination.uidvalidity
+        ):
+            yield from journal.identified(other.id)
 
 
 async def _selected(run: Run, job: FolderJob, reading: Reading, uids: Sequence[int]) -> Sequence[int]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.labels import LabelNames
-from imapsync.plan.mapping import name_all
 from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer.planning import UIDS_PER_QUESTION
-from imapsync.transfer.prepare import MAX_NAME_BYTES, accounts
+from imapsync.transfer.prepare import MAX_NAME_BYTES, accounts, named_folders
 from imapsync.transfer.resolve import find_copies
 from imapsync.wire.mailbox import MailboxName
 from imapsync.wire.uidset import UidSet
@@ -52,10 +51,7 @@ class LabelSync:
         self._run = run
         self._reading = reading
         source, destination = accounts(run)
-        names = name_all(source, destination, run.settings.folders, run.renamed)
-        self._names = LabelNames(
-            source.folders, destination.folders, {name: named.name for name, named in names.items()}
-        )
+        self._names = LabelNames(source.folders, destination.folders, named_folders(run))
         self._met: set[str] = set()
         self._told: set[str] = set()
 

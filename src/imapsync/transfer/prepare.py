@@ -80,6 +80,13 @@ def accounts(run: Run) -> tuple[FolderTree, FolderTree]:
     )
 
 
+def named_folders(run: Run) -> dict[str, str]:
+    """Give source folder -> its name on the destination, for all that the source has now."""
+    source, destination = accounts(run)
+    named = name_all(source, destination, run.settings.folders, run.renamed)
+    return {name: one.name for name, one in named.items()}
+
+
 def make_jobs(run: Run) -> list[FolderJob]:
     """Choose and map the folders. Reports folders that were asked for and do not exist."""
     source, destination = accounts(run)
