@@ -29,7 +29,7 @@ from imapsync.transfer.failures import message_failed
 from imapsync.wire.dates import epoch_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 
     from imapsync.account import Account
     from imapsync.journal.journal import Journal
@@ -274,9 +274,8 @@ def sender_of(head: bytes) -> str:
 
     head: the beginning of the message. An address that is not US-ASCII is nobody's.
     """
+    value = next((text for _, text in _fields(head, _SENDERS)), "")
     try:
-        header = message_from_bytes(split_message(head)[0], policy=policy.compat32)
-        value = next((str(header[name]) for name in _SENDERS if header[name] is not None), "")
         address = parseaddr(value[:_MOST_ADDRESS])[1]
     except Exception:  # noqa: BLE001  # anybody can write a field that the library does not bear
         return ""
@@ -286,16 +285,21 @@ def sender_of(head: bytes) -> str:
 
 def _search_for(head: bytes) -> str | None:
     """Give what finds a message: its Message-Id, else another field that servers do not change."""
-    try:
-        header = message_from_bytes(split_message(head)[0], policy=policy.compat32)
-        told = [(name, str(header.get(name, "")).strip()) for name in _TELLING]
-    except Exception:  # noqa: BLE001  # as above
-        return None
-    for name, value in told:
+    for name, value in _fields(head, _TELLING):
         if value and value.isascii() and value.isprintable() and len(value) <= _MOST_SEARCHED:
             quoted = value.replace("\\", "\\\\").replace('"', '\\"')
             return f'HEADER {name} "{quoted}"'
     return None
+
+
+def _fields(head: bytes, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Give those of the fields that a message has, as name and text; head: the beginning of the message."""
+    try:
+        header = message_from_bytes(split_message(head)[0], policy=policy.compat32)
+        found = [(name, str(header[name]).strip()) for name in names if header[name] is not None]
+    except Exception:  # noqa: BLE001  # as above
+        return []
+    return found
 
 
 async def _once(content: bytes) -> AsyncIterable[bytes]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.flags import all_kept, system_flags, unpromised
+from imapsync.plan.folders import INBOX
 from imapsync.plan.odd import is_odd
 from imapsync.plan.stored import nothing_more
 from imapsync.report import events
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 APPENDS_IN_FLIGHT = 4
 SINGLE_APPENDS_IN_FLIGHT = 100
 APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
-INBOX = "INBOX"
 #: Reasons behind which a keyword that the server does not take may hide.
 _PERHAPS_FLAGS = (Reason.APPEND, Reason.PROTOCOL)
 
@@ -120,7 +120,7 @@ class Sender:
 
     async def send(self, job: FolderJob, rows: list[int], messages: list[Message], flags: list[int]) -> None:
         """Send a batch; flags: the journal's numbers of the originals' flags."""
-        if self._deliverer is not None and job.pair.destination.upper() == INBOX:
+        if self._deliverer is not None and is_delivered(job):
             await self._deliverer.send(job, rows, messages, flags)
             return
         messages = [self._fit(job, row, message) for row, message in zip(rows, messages, strict=True)]
@@ -138,7 +138,7 @@ class Sender:
 
         form: its flags and date, without content. number: the journal's of the original's flags.
         """
-        if self._deliverer is not None and job.pair.destination.upper() == INBOX:
+        if self._deliverer is not None and is_delivered(job):
             await self._deliverer.stream(job, row, body, form, number)
             return True
         job.copying.send([row])
@@ -381,6 +381,11 @@ class Sender:
         return nothing_more(
             job.copying.floor, Numbers(uidnext=status.uidnext or 0), job.copying.states.count(DONE)
         )
+
+
+def is_delivered(job: FolderJob) -> bool:
+    """Tell whether a folder gets its messages by local delivery where there is one."""
+    return job.pair.destination.upper() == INBOX
 
 
 class Peek:
