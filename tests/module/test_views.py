@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.module.conftest import IMAGEROOT, request
-from tests.module.test_changes import keys
+from tests.module.test_changes import keys, spent
 from tests.module.waiting import until
 
 from imapsync_tasks import envfile, runtime, schedule
@@ -182,23 +180,8 @@ def test_a_page_of_ten_thousand_tasks_comes_within_a_second(idle: Node) -> None:
         ("list-tasks, a page", {"page": 1, "length": 100}),
     ):
         action = "list-tasks" if "length" in data else "list-changes"
-        took = min(spent(idle, action, data) for _ in range(5))
+        program = str(IMAGEROOT / "actions" / action / "20read")
+        took = min(spent(idle, program, **data) for _ in range(5))
         sys.stdout.write(f"\n10,000 tasks, {what}: {1000 * took:.0f} ms of processor time\n")
         assert took < 1
     assert len(history_of_tasks.History.read(idle.paths.changes).entries) == 10_000
-
-
-def spent(node: Node, action: str, data: dict[str, Any]) -> float:
-    """Give the processor time of an action, the interpreter's own start included, s."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [sys.executable, str(IMAGEROOT / "actions" / action / "20read")],
-        input=json.dumps(data),
-        text=True,
-        capture_output=True,
-        check=True,
-        cwd=node.state,
-        env=node.environ,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
