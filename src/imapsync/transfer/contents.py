@@ -143,25 +143,25 @@ async def tell_apart(
     return sizes_differ
 
 
-class Unlike(NamedTuple):
+class Doubtful(NamedTuple):
     """Source UIDs of known pairs: others turned out to be two messages, unread could not be compared."""
 
     others: set[int]
     unread: set[int]
 
 
-async def unlike_copies(run: Run, job: FolderJob, uids: Iterable[int]) -> Unlike:
+async def unlike_copies(run: Run, job: FolderJob, uids: Iterable[int]) -> Doubtful:
     """Compare the contents of originals with those of copies that only identity and size spoke for.
 
     uids: source UIDs of known pairs. Those that are the same are noted as proven.
     """
     journal, record = run.journal, job.record
     if journal is None or record is None or run.settings.content.changes:
-        return Unlike(set(), set())
+        return Doubtful(set(), set())
     believed = journal.believed(record.id).intersection(uids)
     copies = {uid: pair.copy for uid, pair in journal.find(record.id, believed).items()}
     if not copies:
-        return Unlike(set(), set())
+        return Doubtful(set(), set())
     folder = await run.destination.opened(job.destination)
     there = await read_contents(folder, copies.values(), run.identity)
     folder = await run.source.opened(job.source)
@@ -170,7 +170,7 @@ async def unlike_copies(run: Run, job: FolderJob, uids: Iterable[int]) -> Unlike
     same = {uid for uid in read if here[uid] == there[copies[uid]]}
     if not run.dry:
         journal.remove_believed(record.id, same)
-    return Unlike(read - same, copies.keys() - read)
+    return Doubtful(read - same, copies.keys() - read)
 
 
 async def _read_in_place(run: Run, job: FolderJob, source: MessageIndex, known: Mapping[int, int]) -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from imapsync.plan.decisions import FlagChanges, FolderPlan
     from imapsync.plan.match import Matching
     from imapsync.terms import FolderRecord, Numbers
-    from imapsync.transfer.contents import Unlike
+    from imapsync.transfer.contents import Doubtful
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
@@ -421,7 +421,7 @@ class DeltaPlan:
             plan = plan._replace(doomed=NOTHING.doomed)
         return plan._replace(flags=flags, flag_rows=list(self._flag_rows.items()), lost=self._lost)
 
-    async def _unlike(self, loose: MessageIndex, matching: Matching) -> Unlike | None:
+    async def _unlike(self, loose: MessageIndex, matching: Matching) -> Doubtful | None:
         """Look whether what is extra may be the true copy of an original that is paired with a look-alike."""
         extra = {loose.digests[row] for row in matching.extra}
         if not extra:
