@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.base import ImapServer, free_port
+from tests.servers.base import START_TIMEOUT_S, ImapServer, free_port
 from tests.servers.certificates import Certificate, self_signed
+from tests.servers.client import Client, ClientError
 from tests.servers.oauth import local_validation
 
 if TYPE_CHECKING:
@@ -247,6 +248,22 @@ class Dovecot(ImapServer):
     def create_account(self, user: str, password: str) -> None:
         """Write the account's own passwd file: it exists from this moment."""
         self._write_account(f"users/{user.partition('@')[0].lower()}", user, password, home=True)
+
+    def change_password(self, user: str, password: str) -> None:
+        """Give an account another password; when this returns, no login takes the one before.
+
+        Dovecot looks at a file of passwords once a second at most, and takes the same time of change (whole
+        seconds) and size for the same file.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        self.passwords[user] = password
+        while True:
+            self.create_account(user, password)
+            with contextlib.suppress(ClientError), Client(self.host, self.port) as client:
+                client.login(user, password)
+                return
+            assert time.monotonic() < deadline, "the new password is not taken"
+            time.sleep(0.05)
 
     def remove_account(self, user: str) -> None:
         """Make the user unknown; the mail stays."""

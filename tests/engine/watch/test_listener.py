@@ -27,7 +27,7 @@ class Heard:
     """A listener at a scripted server, and what it told."""
 
     def __init__(self, server: ScriptedServer, poll_s: float = 0.2, *, wide: bool = False) -> None:
-        endpoint = Endpoint(server.host, server.port, Security.NONE, timeout_s=2)
+        endpoint = Endpoint(server.host, server.port, Security.NONE, timeout_s=PATIENCE_S)
         account = Watched(endpoint, Credentials("anna", Secret("word")), poll_s, wide)
         self.news = 0
         self.standings: list[Standing] = []
@@ -76,7 +76,7 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "LEAST_REST_S", 0.02)
     monkeypatch.setattr(watching, "FIRST_LOST_S", 0.02)
     monkeypatch.setattr(watching, "QUIET_S", 0.02)
-    monkeypatch.setattr(listening, "ANSWER_S", 0.5)
+    monkeypatch.setattr(listening, "ANSWER_S", PATIENCE_S)
 
 
 async def greet(peer: Peer, capabilities: bytes = b"IMAP4rev1 IDLE") -> None:
@@ -228,8 +228,12 @@ async def test_without_idle_the_folder_is_looked_at(how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["silent", "closed", "bye"])
-async def test_a_connection_that_is_gone_is_noticed_and_what_came_meanwhile_is_news(how: str) -> None:
+async def test_a_connection_that_is_gone_is_noticed_and_what_came_meanwhile_is_news(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     connections = 0
+    if how == "silent":
+        monkeypatch.setattr(listening, "ANSWER_S", 1)
 
     async def script(peer: Peer) -> None:
         nonlocal connections

