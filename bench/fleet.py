@@ -17,6 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.servers.proxy import Proxy
+
 from bench import corpus
 from bench.engines import Mbsync, Task
 from bench.stage import PASSWORD, Stage
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 
 FLEET = str(Path(sys.executable).with_name("imapsync-fleet"))
 LOOK_S = 0.25
-ROWS = ("many", "realistic")
+ROWS = ("many", "realistic", "slow")
+SLOW_BITS_PER_SECOND = 40_000_000
 
 
 class Cost(NamedTuple):
@@ -64,15 +67,29 @@ class Fleet:
         self._list = self._work / "list"
         self._list.write_text("".join(f"{self._work / user / 'mbsyncrc'}\n" for user in self.users))
 
-    def ours(self) -> Cost:
-        """Run the fleet once."""
+    def ours(self, *options: str, port: int = 0) -> Cost:
+        """Run the fleet once; port: of the way to the destination."""
         one, two = self._stage.source, self._target
         ends = []
-        for side, server in ((1, one), (2, two)):
-            ends += [f"--host{side}", server.host, f"--port{side}", str(server.port), f"--tls{side}"]
+        for side, server, at in ((1, one, one.port), (2, two, port or two.port)):
+            ends += [f"--host{side}", server.host, f"--port{side}", str(at), f"--tls{side}"]
             ends += [f"--trust{side}", f"sha256:{server.fingerprint}"]
-        words = [FLEET, "run", str(self._file), str(self._work / "fleet"), "--jobs", str(self._jobs)]
+        words = [
+            FLEET,
+            "run",
+            str(self._file),
+            str(self._work / "fleet"),
+            "--jobs",
+            str(self._jobs),
+            *options,
+        ]
         return measured([*words, "--", "--syncduplicates", *ends])
+
+    def ours_over_a_slow_link(self) -> Cost:
+        """Run the fleet once in one worker process, to a destination that takes little."""
+        target = self._target
+        with Proxy(target.host, target.port, bits_per_second=SLOW_BITS_PER_SECOND) as proxy:
+            return self.ours("--workers", "1", port=proxy.port)
 
     def mbsync(self) -> Cost:
         """Run mbsync once for each account, as many at a time."""
@@ -147,6 +164,16 @@ def _row(stage: Stage, mail: Corpus, count: int, jobs: int) -> bool:
     return good
 
 
+def _slow_row(stage: Stage) -> bool:
+    """Show what a process takes of memory for accounts with large messages that nobody takes quickly."""
+    fleet = Fleet(stage, corpus.realistic("slow", 60, large_every=20), 16, 16)
+    ours = fleet.ours_over_a_slow_link()
+    wrong = fleet.differences("f")
+    print(f"16 accounts, slow, 16 at a time in one process, {SLOW_BITS_PER_SECOND // 1_000_000} Mbit/s")
+    print(f"  imapsync-fleet: {ours}{f'; NOT EXACT: {wrong[:3]}' if wrong else ''}", flush=True)
+    return not wrong
+
+
 def main() -> int:
     """Measure; exit code 1 when an account was not exact."""
     parser = argparse.ArgumentParser(prog="scripts/bench fleet", description=__doc__)
@@ -160,6 +187,8 @@ def main() -> int:
             good &= _row(stage, corpus.small("many", 100, 3), options.accounts, 16)
         if "realistic" in rows:
             good &= _row(stage, corpus.realistic("ten-years", 2000), 50, 8)
+        if "slow" in rows:
+            good &= _slow_row(stage)
     return 0 if good else 1
 
 

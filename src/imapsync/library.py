@@ -41,7 +41,7 @@ from imapsync.session.errors import (
     TokenRefused,
 )
 from imapsync.terms import Side
-from imapsync.transfer import Limits, Mode, Settings, Stop, run
+from imapsync.transfer import Company, Limits, Mode, Settings, Stop, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,7 @@ __all__ = [
     "AuthenticationFailed",
     "CertificateChanged",
     "CertificateUntrusted",
+    "Company",
     "ConnectionFailed",
     "ContentRules",
     "Credentials",
@@ -145,8 +146,12 @@ async def sync_async(
     options: Options = Options(),  # noqa: B008 - an immutable value
     *,
     on_event: Callable[[Event], None] | None = None,
+    company: Company | None = None,
 ) -> Result:
-    """Do the same as `sync` in a running event loop; cancelling it ends the run in good order."""
+    """Do the same as `sync` in a running event loop; cancelling it ends the run in good order.
+
+    company: given to all runs that go on side by side, it divides memory and connections among them.
+    """
     counters = Counters()
 
     def sink(event: Event) -> None:
@@ -154,7 +159,7 @@ async def sync_async(
         if on_event is not None:
             on_event(event)
 
-    outcome = await run(_settings(source, destination, options), sink)
+    outcome = await run(_settings(source, destination, options), sink, company=company)
     if outcome.error is not None:
         raise outcome.error
     code = exit_of(outcome.stop, counters.reasons, missing=counters.missing, dry=options.dry)

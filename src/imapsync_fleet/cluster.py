@@ -19,6 +19,7 @@ from distributed import Client, Event, KilledWorker, Security, get_client, get_w
 
 from imapsync.cli.errors import InputError
 from imapsync.report.files import replace_file
+from imapsync.transfer import Company
 from imapsync_fleet.job import work
 from imapsync_fleet.local import WorkerLostError
 from imapsync_fleet.worker import TICK_S, numbers
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 #: Where workers tell how far their runs are.
 TOPIC: Final = "imapsync-fleet"
 CONNECT_TIMEOUT_S: Final = 20
+#: Of the runs that a worker process does side by side.
+_COMPANY: Final = Company()
 
 
 class Parcel:
@@ -141,7 +144,7 @@ async def _told(job: Job, folder: str) -> Result:
 
     telling = asyncio.ensure_future(tell())
     try:
-        return await work(job, folder, seen.append)
+        return await work(job, folder, seen.append, _COMPANY)
     finally:
         telling.cancel()
 

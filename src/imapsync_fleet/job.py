@@ -33,18 +33,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from imapsync.report.counters import Counters
-    from imapsync.transfer import Settings
+    from imapsync.transfer import Company, Settings
 
 #: What the engine does for each command of the fleet.
 MODES: Mapping[str, Mode] = {"run": Mode.SYNC, "check": Mode.LOGIN, "verify": Mode.VERIFY}
 _PARSER = Parser(TABLE)
 
 
-async def work(job: Job, folder: str, watch: Callable[[Counters], None] = lambda _counters: None) -> Result:
+async def work(
+    job: Job,
+    folder: str,
+    watch: Callable[[Counters], None] = lambda _counters: None,
+    company: Company | None = None,
+) -> Result:
     """Do the job with its files in `folder`; never raises for what a server or a wrong option does.
 
-    watch: gets the run's counters when it begins, to be looked at meanwhile. Cancel the task to end the run
-    in good order.
+    watch: gets the run's counters when it begins, to be looked at meanwhile. company: of the runs of this
+    process. Cancel the task to end the run in good order.
     """
     output = Output(shown=False)
     collector = Collector(output.write)
@@ -58,7 +63,7 @@ async def work(job: Job, folder: str, watch: Callable[[Counters], None] = lambda
             f"Options used: {' '.join(map(printable, masked_words(_PARSER, job.words)))}",
         )
         wanted = _settings(job, folder, await _passwords(job.commands))
-        outcome = await run(wanted, collector)
+        outcome = await run(wanted, collector, company=company)
         counters = collector.counters
         complete_run = outcome.stop is Stop.DONE
         ending = (

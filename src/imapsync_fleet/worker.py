@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from imapsync.cli.exitcodes import Exit
 from imapsync.cli.runner import GC_THRESHOLDS
+from imapsync.transfer import Company
 from imapsync_fleet.directory import Job
 from imapsync_fleet.job import work
 from imapsync_fleet.local import MAX_LINE
@@ -41,6 +42,7 @@ class Worker:
         self._counters: dict[str, Counters] = {}
         self._stopping = False
         self._ended = 0
+        self._company = Company()
 
     async def serve(self) -> None:
         """Work until nothing more is asked and all is done."""
@@ -56,7 +58,8 @@ class Worker:
         ticker.cancel()
 
     def _begin(self, job: Job, folder: str) -> None:
-        run = asyncio.create_task(work(job, folder, partial(self._counters.__setitem__, job.name)))
+        watch = partial(self._counters.__setitem__, job.name)
+        run = asyncio.create_task(work(job, folder, watch, self._company))
         self._runs[job.name] = run
         if self._stopping:
             run.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import signal
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.fleet.conftest import PASSWORD, Fleet
 
+from imapsync.transfer import Company
 from imapsync_fleet.accounts import read_accounts
 from imapsync_fleet.directory import Job, Result
 from imapsync_fleet.job import work
@@ -92,3 +94,34 @@ async def test_a_pattern_that_never_ends_stops_the_other_runs(make: Callable[...
     )
     assert results[1].exit_code == 0
     assert results[0].exit_code in (64, 111)
+
+
+def test_what_each_run_may_have_on_its_way_shrinks_with_their_number() -> None:
+    company = Company(memory_bytes=64 << 20)
+    with contextlib.ExitStack() as runs:
+        parts = []
+        for _ in range(64):
+            runs.enter_context(company.copying())
+            parts.append(company.part(9 << 20))
+    assert parts[:5] == [9 << 20] * 5
+    assert parts == sorted(parts, reverse=True)
+    assert all(part * number <= 64 << 20 for number, part in enumerate(parts, 1))
+    assert company.part(9 << 20) == 9 << 20  # they have ended
+
+
+def test_further_connections_are_taken_and_given_back() -> None:
+    company = Company(further=2)
+    assert [company.take_further() for _ in range(3)] == [True, True, False]
+    company.give_further(1)
+    assert [company.take_further() for _ in range(2)] == [True, False]
+    assert all(Company().take_further() for _ in range(100))
+
+
+async def test_runs_that_have_no_memory_left_copy_one_after_the_other_and_all(
+    make: Callable[..., Fleet],
+) -> None:
+    fleet = make(3, messages=20, size=120_000)
+    company = Company(memory_bytes=0, further=0)
+    works = (work(job, str(folder_of(fleet, job)), company=company) for job in jobs_of(fleet))
+    assert [result.exit_code for result in await asyncio.gather(*works)] == [0] * 3
+    assert fleet.is_exact()

@@ -136,6 +136,10 @@ class SessionBase:
 
         return self._send(self._command(b"ID").pairs(fields), consume=consume)
 
+    def bound_waiting(self, waiting_bytes: int) -> None:
+        """Read on only while fewer received bytes wait for who asked for them."""
+        self._link.gate.bound(waiting_bytes)
+
     async def drain(self) -> None:
         """Wait until little is left to be sent; call it between large appends."""
         await self._link.outbox.drain()

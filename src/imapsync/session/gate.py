@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-#: Received bytes that may wait for consumers before reading stops, and when it goes on.
+#: Received bytes that may wait for consumers before reading stops; it goes on at a part of them.
 READ_HIGH_BYTES = 2 * 1024 * 1024
-READ_LOW_BYTES = 512 * 1024
+READ_LOW = 4
 #: Bytes that may wait while a consumer needs something that comes behind them; beyond, bodies are given up.
 READ_MOST_BYTES = 24 * 1024 * 1024
 #: The idle clock is looked at this often per timeout.
@@ -34,7 +34,12 @@ class ReadGate:
         self._switch = switch
         self._waiting_bytes = 0
         self._starving = 0
+        self._high_bytes = READ_HIGH_BYTES
         self.open = True
+
+    def bound(self, waiting_bytes: int) -> None:
+        """Let fewer received bytes wait than READ_HIGH_BYTES: others need memory, too."""
+        self._high_bytes = min(waiting_bytes, READ_HIGH_BYTES)
 
     def note_waiting(self, delta_bytes: int) -> None:
         """Count received bytes that consumers have not taken yet."""
@@ -52,7 +57,7 @@ class ReadGate:
         return self._waiting_bytes > READ_MOST_BYTES
 
     def _regulate(self) -> None:
-        limit = READ_HIGH_BYTES if self.open else READ_LOW_BYTES
+        limit = self._high_bytes if self.open else self._high_bytes // READ_LOW
         should_be_open = self._waiting_bytes <= limit or self._starving > 0
         if should_be_open != self.open:
             self.open = should_be_open

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from imapsync.account import Account
 from imapsync.report import events
 from imapsync.terms import NONE_HELD, Held, Reason, Side
+from imapsync.transfer.company import Company
 from imapsync.transfer.outcome import Stop
 from imapsync.transfer.patience import Patience
 
@@ -37,6 +38,7 @@ class Run:
     settings: Settings
     sink: events.Sink
     clock: Callable[[], float]
+    company: Company = field(default_factory=Company)
     source: Account = field(init=False)
     destination: Account = field(init=False)
     identity: Identity = field(init=False)

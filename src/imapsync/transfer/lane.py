@@ -23,6 +23,7 @@ from imapsync.plan.index import canonical_flags
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.session.errors import CommandRefused, MessageGone
+from imapsync.session.gate import READ_HIGH_BYTES
 from imapsync.session.session import Message
 from imapsync.terms import Reason, Side
 from imapsync.transfer.content import Content, ContentError
@@ -139,7 +140,9 @@ class Lane:
 
     def _ask_ahead(self, pieces: Iterator[Piece]) -> None:
         work = self._work
-        limit = (READ_AHEAD_BYTES if self._multi else SINGLE_READ_AHEAD_BYTES) // work.lanes
+        self._source.server.bound_waiting(work.company.part(READ_HIGH_BYTES))
+        bound = READ_AHEAD_BYTES if self._multi else SINGLE_READ_AHEAD_BYTES
+        limit = work.company.part(bound) // work.lanes
         while not self._fetching or (
             work.whole
             and len(self._fetching) < READ_AHEAD_BATCHES

@@ -61,7 +61,7 @@ class Copier:
         self._run = run
         self._reading = reading
         limits = run.settings.limits
-        self._work = Work(throttle, Budget(limits.exit_when_over_bytes))
+        self._work = Work(throttle, Budget(limits.exit_when_over_bytes), run.company)
         alone = throttle.active or self._work.budget.active
         self._most_lanes = 1 if alone else lanes or most_connections(run)
         self._lanes: list[Lane] = []
@@ -76,6 +76,10 @@ class Copier:
 
         Raises ConnectionFailed when a connection is lost, and StopRun.
         """
+        with self._run.company.copying():
+            await self._copy(jobs)
+
+    async def _copy(self, jobs: list[FolderJob]) -> None:
         self._work.begin(jobs)
         self._work.budget.renew(self._run.copied_bytes)
         self._lanes.clear()
@@ -94,7 +98,7 @@ class Copier:
             raise error from None
         for account in self._further:
             await account.server.logout()
-        self._further.clear()
+        self._forget_further()
 
     async def take_all(self) -> None:
         """Wait for the answers to everything that was sent; ends with the further connections closed."""
@@ -107,7 +111,7 @@ class Copier:
         finally:
             for account in self._further:
                 account.server.abort()
-            self._further.clear()
+            self._forget_further()
 
     def lost(self, jobs: list[FolderJob], *, blame: bool) -> None:
         """Learn from a lost connection.
@@ -165,7 +169,7 @@ class Copier:
         #: When the first message had arrived, and what was sent by then.
         since: tuple[float, int] | None = None
         while self._most_lanes > 1:
-            began_at, sent_before, processor_before = loop.time(), self._sent_bytes(), time.process_time()
+            began_at, sent_before, processor_before = loop.time(), self._sent_bytes(), time.thread_time()
             await asyncio.sleep(LOOK_S)
             now, sent = loop.time(), self._sent_bytes()
             elapsed_s = now - began_at
@@ -183,7 +187,7 @@ class Copier:
                 work.sharing = copying_s > SHARING_AFTER_S and sent - since[1] < SHARED_BELOW * copying_s
             elif self._run.copied_messages > copied_before:
                 since = now, sent
-            waits = time.process_time() - processor_before < elapsed_s * BUSY_SHARE
+            waits = time.thread_time() - processor_before < elapsed_s * BUSY_SHARE
             if rate and waits and work.left_bytes > rate * WORTH_S and (work.untouched or work.sharing):
                 await self._add_lane(tasks)
                 rate_before = rate
@@ -196,9 +200,15 @@ class Copier:
         else:
             self._begin(tasks, *both)
 
+    def _forget_further(self) -> None:
+        self._run.company.give_further(len(self._further) // len(Side))
+        self._further.clear()
+
     async def _one_more(self) -> tuple[Account, Account] | None:
-        """Open one more connection to each side; None when a server does not want that."""
+        """Open one more connection to each side; None when a server or the company does not want that."""
         run = self._run
+        if not run.company.take_further():
+            return None
         try:
             source = await connect(run, Side.SOURCE, quiet=True)
             try:
@@ -206,7 +216,10 @@ class Copier:
             except BaseException:
                 source.abort()
                 raise
-        except SyncError as error:
+        except BaseException as error:
+            run.company.give_further(1)
+            if not isinstance(error, SyncError):
+                raise
             run.note(f"No further connection: {error}")
             return None
         run.note("One more connection to each side, because the copying waits for the servers")

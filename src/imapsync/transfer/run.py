@@ -16,6 +16,7 @@ from imapsync.report import events
 from imapsync.report.events import Phase
 from imapsync.session.errors import SyncError
 from imapsync.terms import Reason
+from imapsync.transfer.company import Company
 from imapsync.transfer.connect import connect_both, leave
 from imapsync.transfer.context import Run, StopRun, reason_of, side_of
 from imapsync.transfer.outcome import Outcome, Stop
@@ -33,16 +34,21 @@ WIND_DOWN_S = 1.5
 _ON_THEIR_WAY_S = 0.001
 
 
-async def run(settings: Settings, sink: events.Sink, clock: Callable[[], float] = time.time) -> Outcome:
+async def run(
+    settings: Settings,
+    sink: events.Sink,
+    clock: Callable[[], float] = time.time,
+    company: Company | None = None,
+) -> Outcome:
     """Carry out one run. Never raises for what a server, a message or the state file does.
 
     Cancel the task that awaits this to stop: what was sent is settled within WIND_DOWN_S, the journal is
-    written, and the outcome is Stop.SIGNAL.
+    written, and the outcome is Stop.SIGNAL. company: shared by the runs of a process that run side by side.
     """
     if settings.deletion.empties_source:
         # A mark on the source may be ours, of a run that was killed: it says nothing about the copy.
         settings = settings._replace(flags=settings.flags._replace(skip_deleted=True))
-    state = Run(settings, sink, clock)
+    state = Run(settings, sink, clock, company or Company())
     state.started_at = clock()
     engine = _Engine(state)
     try:

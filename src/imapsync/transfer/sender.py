@@ -162,7 +162,7 @@ class Sender:
         while self._sent and (
             self._sent[0].answer.done
             or len(self._sent) > limit
-            or self._append_bytes > APPEND_BYTES_IN_FLIGHT // self._work.lanes
+            or self._append_bytes > self._work.company.part(APPEND_BYTES_IN_FLIGHT) // self._work.lanes
         ):
             if not self._sent[0].answer.done:
                 awaited = 0 if self._multi else len(self._sent) // 2

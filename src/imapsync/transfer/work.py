@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from imapsync.transfer.budget import Budget
+    from imapsync.transfer.company import Company
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.throttle import Throttle
 
@@ -23,6 +24,8 @@ LARGE_BYTES = 512 * 1024
 #: lost with its connection has to be looked for.
 BATCH_MESSAGES = 250
 BATCH_BYTES = 1024 * 1024
+#: Among many runs, which have little memory each.
+LEAST_BATCH_BYTES = 256 * 1024
 #: By how much batches grow with each that arrives after a lost connection.
 RECOVERY = 4
 
@@ -36,9 +39,10 @@ class Work:
     may be at one folder. slowest_answer_s: the longest time that the destination took for an answer to an
     APPEND since the last loss of a connection. keywords_later: the destination refused messages for their
     keywords, so these are set when the messages are there. budget: what may be asked for before the run ends.
+    company: the runs beside this one, which have their part of the memory.
     """
 
-    def __init__(self, throttle: Throttle, budget: Budget) -> None:
+    def __init__(self, throttle: Throttle, budget: Budget, company: Company) -> None:
         self.batch_messages = BATCH_MESSAGES
         self.lanes = 1
         self.left_bytes = 0
@@ -48,6 +52,7 @@ class Work:
         self.keywords_later = False
         self.throttle = throttle
         self.budget = budget
+        self.company = company
         self._untouched: deque[Iterator[Piece]] = deque()
         self._under_way: list[Iterator[Piece]] = []
         self._begun: set[int] = set()
@@ -117,6 +122,11 @@ class Work:
         return self._strikes.get((job.position, row), 0)
 
     @property
+    def _batch_bytes(self) -> int:
+        """How many bytes go together now."""
+        return self.budget.within(max(LEAST_BATCH_BYTES, self.company.part(BATCH_BYTES)))
+
+    @property
     def _most(self) -> int:
         """How many messages may go together now."""
         most = 1 if self.throttle.active else self.throttle.most_messages
@@ -129,7 +139,7 @@ class Work:
         for row, size in enumerate(job.copying.sizes):
             if job.copying.states[row] != WAITING:
                 continue
-            full = size_bytes + size > self.budget.within(BATCH_BYTES)
+            full = size_bytes + size > self._batch_bytes
             if rows and (size > LARGE_BYTES or len(rows) >= self._most or full):
                 yield self._take(job, rows, size_bytes)
                 rows, size_bytes = [], 0
