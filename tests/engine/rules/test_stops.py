@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from tests.engine.rules.scenarios import FEW, SCENARIOS
 from tests.engine.rules.stopping import EndAfter, KillAt, StepByStep
+from tests.engine.rules.world import USERS
+from tests.engine.rules.zygote import Zygote
+from tests.servers.base import DEFAULT_PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,6 +50,13 @@ class Stop(NamedTuple):
 
     name: str
     watch: KillAt | EndAfter
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    """Start engines whose branches are not counted: thousands would tell the same again and again."""
+    with Zygote(((user, DEFAULT_PASSWORD) for user in USERS.values()), measured=False) as process:
+        yield process
 
 
 @pytest.mark.timeout(900)

@@ -72,17 +72,22 @@ class Running:
 class Zygote:
     """A process that has loaded the engine; use as a context manager. One engine at a time.
 
-    logins: (user, password) of the accounts that runs log in to.
+    logins: (user, password) of the accounts that runs log in to. measured: whether what the engines ran is
+    written down where the branches that tests take are counted.
     """
 
-    def __init__(self, logins: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, logins: Iterable[tuple[str, str]] = (), *, measured: bool = True) -> None:
         self._logins = list(logins)
+        self._measured = measured
         self._process: subprocess.Popen[str] | None = None
         self._under_way: Running | None = None
 
     def __enter__(self) -> Self:
-        # Hundreds of forks that each write down what they ran would tell the same again and again.
+        from tests.engine import measuring  # which this file does not find as a program
+
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+        if self._measured:
+            environment |= measuring.variables()
         self._process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", sys.executable, __file__],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
