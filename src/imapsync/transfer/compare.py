@@ -132,12 +132,12 @@ def _comparison(
     if record is not None and destination is not None and is_put_back(record.destination, destination):
         note_restored(run, record)
     job.record = record or known
-    if record is None or believed is Belief.NOTHING:
+    if record is None or run.journal is None or believed is Belief.NOTHING:
         return _from_scratch(run, job, reading, replaced=False)
     if believed is Belief.BEGUN:
         return FullComparison(run, job, reading, lambda: Kept(_our_marks(run, job, record)), record)
     if believed is Belief.KNOWN:
-        return DeltaComparison(run, job, reading, record)
+        return DeltaComparison(run, job, reading, record, run.journal)
     _unchanged(run, job, record)
     return None
 

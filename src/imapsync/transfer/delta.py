@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from imapsync.account import IndexReader, OpenFolder
+    from imapsync.journal.journal import Journal
     from imapsync.plan.decisions import FolderPlan
     from imapsync.plan.index import MessageIndex
     from imapsync.session.fetch import FetchStream
@@ -52,7 +53,9 @@ class DeltaComparison:
     replaced: others were seen under their UIDs.
     """
 
-    def __init__(self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord) -> None:
+    def __init__(
+        self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord, journal: Journal
+    ) -> None:
         self.job = job
         job.source.begin(record.source.uidvalidity)
         job.destination.begin(record.destination.uidvalidity)
@@ -61,20 +64,19 @@ class DeltaComparison:
         self._run = run
         self._reading = reading
         self._record = record
+        self._journal = journal
         self._wishes = planning.wishes_of(run, job, reading)
         self._source_reader = reading.source(identity=True, flags=True)
         self._destination_reader = reading.destination()
-        self._last = run.journal.last(record.id, PAIRS_LOOKED_AT) if run.journal is not None else []
+        self._last = journal.last(record.id, PAIRS_LOOKED_AT)
         self._asked = self._questions()
-        self._source_folder: OpenFolder | None = None
-        self._destination_folder: OpenFolder | None = None
         self._changes: FetchStream | None = None
         self._new: FetchStream | None = None
         self._listed: Awaitable[UidSet] | None = None
         self._source_look: FetchStream | None = None
         self._destination_new: FetchStream | None = None
         self._destination_look: FetchStream | None = None
-        self._plan = DeltaPlan(run, job, reading, record)
+        self._plan = DeltaPlan(run, job, reading, record, journal)
 
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
@@ -109,8 +111,6 @@ class DeltaComparison:
 
     async def _take(self) -> None:
         job, record = self.job, self._record
-        if self._source_folder is None or self._destination_folder is None:
-            return
         try:
             if not (await self._source_folder.selected()).uids_last:
                 self.invalid = True
@@ -147,8 +147,8 @@ class DeltaComparison:
 
     def _drafts(self, looked: MessageIndex) -> list[Pair]:
         """Give those of the last pairs that were or are drafts, by flag or by folder."""
-        journal, job = self._run.journal, self.job
-        if journal is None or is_for_drafts(job.pair.source, self._run.source.listing.layout):
+        journal = self._journal
+        if is_for_drafts(self.job.pair.source, self._run.source.listing.layout):
             return self._last
         now = {looked.uids[row] for row in drafts(looked, list(range(len(looked))))}
         return [pair for pair in self._last if pair.source_uid in now or is_draft(journal.flags(pair.flags))]
@@ -207,8 +207,6 @@ class DeltaComparison:
     async def _ask_again(self) -> None:
         """Ask what the listing had given no reason to ask, and the opened folders do."""
         job, before = self.job, self._asked
-        if job.source.opened is None or job.destination.opened is None:
-            return
         now = self._questions()
         self._asked = now
         more = Questions(

@@ -63,7 +63,9 @@ class DeltaPlan:
     messages, and nothing was decided.
     """
 
-    def __init__(self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord) -> None:
+    def __init__(
+        self, run: Run, job: FolderJob, reading: Reading, record: FolderRecord, journal: Journal
+    ) -> None:
         self.vanished: set[int] = set()
         self.new = MessageIndex(reading.table)
         self.listed: UidSet | None = None
@@ -75,6 +77,7 @@ class DeltaPlan:
         self._job = job
         self._reading = reading
         self._record = record
+        self._journal = journal
         self._changed: list[tuple[int, tuple[bytes, ...]]] = []
         self._flag_rows: dict[int, int] = {}
         self._flag_changes: FlagChanges = {}
@@ -92,12 +95,6 @@ class DeltaPlan:
         self._highest = 0
         self._lost = 0
         self._ours: set[int] | None = None
-
-    @property
-    def _journal(self) -> Journal:
-        if self._run.journal is None:
-            raise RuntimeError("a known folder pair needs the journal it is known from")
-        return self._run.journal
 
     def note_flags(self, rows: Iterable[tuple[int | None, tuple[bytes, ...] | None]]) -> None:
         """Take (source UID, flags now) of messages that may have changed."""
@@ -213,8 +210,6 @@ class DeltaPlan:
         """Find copies that the user removed on the destination, and originals that vanished."""
         job, record, journal = self._job, self._record, self._journal
         gone = [pair for pair in journal.find(record.id, self.vanished).values() if pair.copy > 0]
-        if job.destination.opened is None:
-            return
         now = job.destination.numbers
         wanted = self.wanted
         listed = self.absent_there or (wanted is not None and wanted.destination_list)
