@@ -101,8 +101,9 @@ class MemoryServer(Scripted):
         self.capabilities = capabilities
         self.bend = bend
         self.folders: dict[bytes, Folder] = {b"INBOX": self.folder()}
-        #: Called with each command before it is carried out; may raise Drop.
-        self.hears: Callable[[Heard], object] = lambda _: None
+        #: Called with each command before it is carried out; may raise Drop, or give the words of a tagged
+        #: answer (``b"NO not now"``): then it is not carried out.
+        self.hears: Callable[[Heard], bytes | None] = lambda _: None
         #: Called with each folder that is opened, before anything is told of it.
         self.opened: Callable[[Folder], object] = lambda _: None
         #: What an open folder shows is as it was until its client sends this: "NOOP", "SELECT"; "": as it is.
@@ -145,7 +146,10 @@ class Connection:
                 )
                 if verb.startswith(b"UID ") and not self.selected:
                     method = None
-                self.server.hears(Heard(verb, rest[len(verb) :].strip(b" \r\n"), self.selected))
+                refusal = self.server.hears(Heard(verb, rest[len(verb) :].strip(b" \r\n"), self.selected))
+                if refusal is not None:
+                    self.say(tag + b" " + refusal + b"\r\n")
+                    continue
                 with self.server.lock:
                     answers = list(method(rest[len(verb) :].strip(b" "), command)) if method else []
                 last = b"OK done" if method else b"BAD unknown command"

@@ -25,7 +25,7 @@ class Done(NamedTuple):
     expunged: how many messages our own filter took away again. touched: flags were changed there. removed,
     copies: what the journal counts now. complete: everything selected is there, and nothing is left to be
     deleted. seen: what a look at the destination told when all copies were there, before anything else was
-    changed.
+    changed. flags_left: copies did not get flags of their originals.
     """
 
     source: Numbers
@@ -39,6 +39,7 @@ class Done(NamedTuple):
     rules: str
     now: int
     seen: Numbers | None = None
+    flags_left: bool = False
 
 
 def settled(record: FolderRecord, done: Done) -> FolderRecord:
@@ -49,7 +50,8 @@ def settled(record: FolderRecord, done: Done) -> FolderRecord:
     contiguous = known and (not copied or max(copied) - floor + 1 == len(copied))
     untouched = not copied and not done.expunged and not done.touched
     after = record._replace(
-        source=done.source,
+        # Without a count of changes the next run reads all flags.
+        source=done.source._replace(modseq=0) if done.flags_left else done.source,
         destination=Numbers(
             before.uidvalidity or record.destination.uidvalidity,
             floor + len(copied) if contiguous else floor,

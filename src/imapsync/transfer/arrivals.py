@@ -86,10 +86,17 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
             job.destination.unread.append(job.copying.sizes[row])
     _record(run, job, [row for row in rows if row in found])
     if job.copying.flags_open:
-        await change_flags(run, job, await missing_flags(run, job))
-        job.copying.flags_open = False
+        await _set_open_flags(run, job)
     elif agrees:
         job.copying.after = now
+
+
+async def _set_open_flags(run: Run, job: FolderJob) -> None:
+    """Give copies the flags that they could not come with."""
+    changes = await missing_flags(run, job)
+    if not await change_flags(run, job, changes):
+        recording.flags_left(run, job, changes, job.copying.arrived())
+    job.copying.flags_open = False
 
 
 def _there(job: FolderJob) -> int:

@@ -36,6 +36,9 @@ async def finish(run: Run, job: FolderJob, reading: Reading) -> None:
     if not run.dry:
         if await change_flags(run, job, plan.flags):
             recording.flags_set(run, job)
+        else:
+            found = {} if plan.known else dict(zip(*plan.found, strict=True))
+            recording.flags_left(run, job, plan.flags, found)
         if run.settings.sieve_delivery:
             expunged = await deliver(run, job)
     elif plan.flags:
@@ -73,6 +76,7 @@ def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> Non
         rules=reading.rules,
         now=int(run.started_at),
         seen=job.copying.after,
+        flags_left=job.flags_left,
     )
     recording.settle(run, job, done)
 

@@ -34,7 +34,7 @@ class FolderJob:
     what the comparison decided. copying: how far the messages are that are to be copied. trouble: something
     could not be read or done, so nothing may be concluded from absence. unsteady: the source gives messages
     other UIDs at each opening, so that all is done within one and nothing is recorded. told: the comparison
-    was told before.
+    was told before. flags_left: copies lack flags of their originals, which the next run is to set.
     """
 
     pair: FolderPair
@@ -48,6 +48,7 @@ class FolderJob:
     trouble: bool = False
     unsteady: bool = False
     told: bool = False
+    flags_left: bool = False
 
     @property
     def name(self) -> str:

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.seen import numbers_of
 from imapsync.plan.belief import is_lost
+from imapsync.plan.index import canonical_flags
 from imapsync.plan.proof import is_accident, went_by_accident
 from imapsync.plan.settling import settled
 from imapsync.terms import NONE_HELD, Copy, FolderRecord, Held, Numbers, Pair
 from imapsync.transfer.copylist import DELIVERED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
     from imapsync.journal.journal import Journal
-    from imapsync.plan.decisions import Compared
+    from imapsync.plan.decisions import Change, Compared
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.settling import Done
     from imapsync.transfer.context import Run
@@ -81,6 +82,31 @@ def flags_set(run: Run, job: FolderJob) -> None:
     run.journal.set_flags(job.record.id, job.plan.flag_rows)
     run.journal.remove_loose(job.record.id, [pair.copy for pair in job.plan.pairs])
     run.journal.add(job.record.id, job.plan.pairs)
+
+
+def flags_left(
+    run: Run, job: FolderJob, changes: Mapping[Change, Sequence[int]], copies: Mapping[int, int]
+) -> None:
+    """Write down that copies did not get the flags of their originals, so that the next run sets them.
+
+    changes: what was to be done. copies: source UID -> copy of the pairs that are recorded with the flags of
+    their originals; of those they have only what was to be removed is kept.
+    """
+    job.flags_left = True
+    journal, record = run.journal, job.record
+    if journal is None or record is None:
+        return
+    lacking = {copy: remove for (_, remove), uids in changes.items() for copy in uids}
+    known = journal.find(record.id, [uid for uid, copy in copies.items() if copy in lacking])
+    found = [pair for pair in job.plan.pairs if pair.copy in lacking]
+    journal.remove_loose(record.id, [pair.copy for pair in found])
+    journal.add(
+        record.id,
+        [
+            pair._replace(flags=journal.flags_number(canonical_flags(lacking[pair.copy])))
+            for pair in (*known.values(), *found)
+        ],
+    )
 
 
 def _pairs(journal: Journal, compared: Compared, rows: Iterable[int]) -> Iterator[Pair]:

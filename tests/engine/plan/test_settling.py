@@ -42,6 +42,10 @@ def test_the_destinations_numbers_are_foreseen(done: Done, destination: Numbers)
     assert (record.removed, record.copies, record.rules, record.looked_at) == (1, 8, "r", 1_800_000_000)
 
 
+def test_where_flags_could_not_be_set_the_next_run_reads_all_of_them() -> None:
+    assert settled(RECORD, DONE._replace(flags_left=True)).source == HERE._replace(modseq=0)
+
+
 @pytest.mark.parametrize(
     ("copied", "complete", "expected"),
     [

@@ -235,6 +235,27 @@ def test_without_a_journal_the_flags_of_the_source_count(accounts: Accounts) -> 
     assert accounts.destination.flags(1) == {b"\\Seen"}
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["first", "later"])
+def test_flags_that_the_destination_refused_once_are_set_by_the_next_run(
+    accounts: Accounts, known: bool
+) -> None:
+    """They were never set: the journal had taken them for done."""
+    accounts.source.deliver(1, 2, flags=(b"\\Seen",))
+    accounts.destination.deliver(1, flags=(b"\\Answered",))
+    if known:
+        accounts.good()
+        accounts.source.deliver(3, flags=(b"\\Flagged",))
+        accounts.destination.deliver(3)
+        accounts.source.flag(1, b"\\Flagged")
+    there = accounts.destination.server
+    there.hears = lambda heard: b"NO not now" if heard.verb == b"UID STORE" else None
+    assert accounts.run().problems
+    there.hears = lambda _: None
+    accounts.good()
+    for number in accounts.source.letters():
+        assert accounts.destination.flags(number) == accounts.source.flags(number)
+
+
 # -- what is gone, on either side
 
 
