@@ -54,6 +54,19 @@ def test_new_mail_goes_through_the_users_whole_script(lmtp: Node, remote: Doveco
     assert local.snapshot("bob") == there
 
 
+def test_the_list_of_mailboxes_does_not_ask_for_lmtp_each_time(lmtp: Node, local: Dovecot) -> None:
+    def delivers(*, refresh: bool) -> bool:
+        return bool(lmtp.action("list-mailboxes", {"refresh": refresh}).output["delivers"])
+
+    local.shutdown()
+    assert delivers(refresh=False) is False
+    local.restart()
+    assert delivers(refresh=True) is True
+    local.shutdown()
+    assert delivers(refresh=False) is True
+    assert delivers(refresh=True) is False
+
+
 def test_delivery_where_mail_takes_none_is_refused_at_its_field(mail: Node, remote: Dovecot) -> None:
     mail.environ["MAIL_LMTP_PORT"] = "1"
     assert mail.action("list-mailboxes", {"refresh": True}).output["delivers"] is False

@@ -53,11 +53,11 @@ def selected(selection: Selection) -> list[Json]:
 
 def list_mailboxes(request: Json) -> Json:
     """Give the answer of list-mailboxes: who has a mailbox, without the tasks."""
-    store = steps.store()
-    users, reason = mailserver.mailboxes(
-        store.paths, steps.settings(), refresh=request.get("refresh") is True
-    )
-    return _mailboxes(users, reason) | {"delivers": mailserver.delivers(steps.settings())}
+    paths, settings = steps.store().paths, steps.settings()
+    refresh = request.get("refresh") is True
+    users, reason = mailserver.mailboxes(paths, settings, refresh=refresh)
+    delivers = mailserver.delivers_lately(paths, settings, refresh=refresh)
+    return _mailboxes(users, reason) | {"delivers": delivers}
 
 
 def facts(_request: Json) -> Json:

@@ -109,6 +109,22 @@ def delivers(settings: Settings) -> bool:
         return False
 
 
+def delivers_lately(paths: Paths, settings: Settings, *, refresh: bool) -> bool:
+    """Tell what `delivers` did, for a minute without asking again; `refresh` asks."""
+    place = [settings.mail_host, settings.lmtp_port]
+    known = files.read_json(paths.deliveries) or {}
+    asked = known.get("asked_at")
+    age = time.time() - asked if isinstance(asked, int | float) else _FRESH_S
+    answered = known.get("delivers") is True
+    if not refresh and known.get("place") == place and 0 <= age < (_FRESH_S if answered else _RETRY_S):
+        return answered
+    found = delivers(settings)
+    with suppress(OSError):  # as above
+        told = {"place": place, "asked_at": time.time(), "delivers": found}
+        files.replace(paths.deliveries, json.dumps(told), durable=False)
+    return found
+
+
 def is_unknown(paths: Paths, localuser: str) -> bool:
     """Tell whether Mail's last answer lacks this user."""
     return bool(unknown_among(paths, [localuser]))

@@ -286,6 +286,11 @@ class Paths(NamedTuple):
         return self.imapsync / ".mailboxes"
 
     @property
+    def deliveries(self) -> Path:
+        """Give whether Mail's LMTP answered when it was asked last."""
+        return self.imapsync / ".deliveries"
+
+    @property
     def changes(self) -> Path:
         """Give how each task looked when somebody asked last."""
         return self.imapsync / ".changes"

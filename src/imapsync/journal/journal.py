@@ -181,6 +181,7 @@ class Journal:
         """
         with self._writing() as connection:
             connection.execute("DELETE FROM pair WHERE folder=?", (folder,))
+            connection.execute("DELETE FROM handed WHERE folder=?", (folder,))
             connection.execute("DELETE FROM loose WHERE folder=? AND moved=0", (folder,))
 
     def update(self, record: FolderRecord) -> None:
@@ -335,6 +336,7 @@ class Journal:
         with self._writing() as connection:
             connection.executemany("DELETE FROM pair WHERE folder=? AND source_uid=?", rows)
             connection.executemany("DELETE FROM believed WHERE folder=? AND source_uid=?", rows)
+            connection.executemany("DELETE FROM handed WHERE folder=? AND source_uid=?", rows)
 
     def believed(self, folder: int) -> set[int]:
         """Give source UIDs of pairs that only identity and size speak for: nobody compared their contents."""
@@ -490,6 +492,20 @@ class Journal:
                 "INSERT OR REPLACE INTO delivery VALUES (?, ?)", (_signed(message), int(answered))
             )
 
+    def note_handed(self, folder: int, source_uid: int, message: int) -> None:
+        """Note which message of a source folder was delivered by name."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO handed VALUES (?, ?, ?)", (folder, source_uid, _signed(message))
+            )
+
+    def handed(self, folder: int, message: int, source_uid: int) -> int:
+        """Count the source messages of this name that were delivered and are still there, but for one UID."""
+        with self._told():
+            query = "SELECT count(*) FROM handed WHERE folder=? AND message=? AND source_uid<>?"
+            row = self._connection.execute(query, (folder, _signed(message), source_uid)).fetchone()
+            return int(row[0])
+
     def forget_delivery(self, message: int) -> None:
         """Note that a message was refused."""
         with self._writing() as connection:
@@ -548,7 +564,7 @@ class Journal:
             yield self._connection
 
     def _forget(self, folder: int, *, marked: bool = False, moved: bool = False) -> None:
-        for table in ("pair", "believed", "unfiltered", *(() if marked else ("marked",))):
+        for table in ("pair", "believed", "handed", "unfiltered", *(() if marked else ("marked",))):
             self._connection.execute(f"DELETE FROM {table} WHERE folder=?", (folder,))  # noqa: S608 - our own names
         if not moved:
             self._connection.execute(_UPROOT, (_NOWHERE, folder))

@@ -103,6 +103,13 @@ CREATE TABLE IF NOT EXISTS delivery (
     message INTEGER PRIMARY KEY,
     answered INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS handed (
+    folder INTEGER NOT NULL,
+    source_uid INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (folder, source_uid)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS handed_message ON handed (folder, message);
 """
 #: From version 1 to 2. Whether somebody had seen a copy before it went was not recorded, so what is gone is
 #: no proof: `Copy.KEPT`.

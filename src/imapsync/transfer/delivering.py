@@ -4,7 +4,8 @@ The user's Sieve script then runs as a whole and puts a message wherever it belo
 its place. What proves the delivery is the server's answer, and the journal holds it: before a message is
 handed over its content is noted, and after the answer that it was taken. A run that ended in between leaves
 a delivery without an answer; such a message is looked for in all folders, and handed over again only when it
-is nowhere: never lost, and twice only if the script sent the first one away.
+is nowhere: never lost, and twice only if the script sent the first one away. Messages that are equal in all
+are delivered as often as they lie in the source folder at one time, where duplicates are wanted.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class _Letter:
     """A message that is to be delivered. content: the digest of what it says. flags: number of its flags.
 
     name: by what the journal knows it: its identity and its content, so that neither new UIDs nor another
-    folder make it another message.
+    folder make it another message; and how many equal ones, that lie beside it, were delivered before it.
     """
 
     job: FolderJob
@@ -84,8 +85,14 @@ class _Letter:
     content: int
     identity: int
     name: int
+    before: int
     flags: int
     date: bytes | None
+
+    @property
+    def own_name(self) -> int:
+        """What tells it from its equals."""
+        return mixed(self.name, self.before)
 
 
 class Deliverer:
@@ -133,8 +140,11 @@ class Deliverer:
             content = whole.digest()
             identity = self._run.identity.of_header(split_message(head)[0])
             name = mixed(identity, content)
+            before = self._equals_before(job, row, name)
             await self._deliver(
-                _Letter(job, row, file, size, head, content, identity, name, number, form.internaldate)
+                _Letter(
+                    job, row, file, size, head, content, identity, name, before, number, form.internaldate
+                )
             )
 
     async def close(self) -> None:
@@ -144,10 +154,10 @@ class Deliverer:
     async def _deliver(self, letter: _Letter) -> None:
         journal = self._run.journal
         assert journal is not None  # noqa: S101 - --lmtp2 without --state is refused
-        before = answered = journal.delivery(letter.name)
+        before = answered = journal.delivery(letter.own_name)
         if answered is False or (answered and self._doubts_answers(journal)):
             # A delivery that this run has begun may still be under way.
-            there = None if letter.name in self._run.deliveries else await self._lies_somewhere(letter)
+            there = None if letter.own_name in self._run.deliveries else await self._lies_somewhere(letter)
             if there is None:
                 text = "it may have been delivered, and cannot be looked for now; the next run does"
                 self._failed(letter, NotDelivered(text))
@@ -162,6 +172,13 @@ class Deliverer:
         else:
             await self._hand_over(letter, journal, known=before is not None)
 
+    def _equals_before(self, job: FolderJob, row: int, name: int) -> int:
+        """Count the equal messages beside one that were delivered before it."""
+        journal = self._run.journal
+        if journal is None or job.record is None or not self._run.settings.identity.sync_duplicates:
+            return 0
+        return journal.handed(job.record.id, name, job.copying.uids[row])
+
     def _doubts_answers(self, journal: Journal) -> bool:
         """Tell whether what was delivered may be gone: host2 was put back or lost, or it is wanted again."""
         return bool(journal.restored() or journal.lost() or self._run.settings.deletion.recopy_deleted)
@@ -169,8 +186,8 @@ class Deliverer:
     async def _hand_over(self, letter: _Letter, journal: Journal, *, known: bool) -> None:
         """Deliver; known: whether an earlier run had begun to, so that a refusal says nothing about that."""
         sender = sender_of(letter.head)
-        self._run.deliveries.add(letter.name)
-        journal.note_delivery(letter.name, answered=False)
+        self._run.deliveries.add(letter.own_name)
+        journal.note_delivery(letter.own_name, answered=False)
         journal.commit()
         delivery = asyncio.ensure_future(
             asyncio.to_thread(self._client.deliver, sender, self._recipient, letter.file, letter.size)
@@ -183,7 +200,7 @@ class Deliverer:
         except NotDelivered as error:
             self._lost = 0 if error.code else self._lost + 1
             if not error.unknown and not known:
-                journal.forget_delivery(letter.name)
+                journal.forget_delivery(letter.own_name)
                 journal.commit()
             self._failed(letter, error)
             return
@@ -208,9 +225,10 @@ class Deliverer:
     def _note_delivered(self, letter: _Letter) -> None:
         job, row, journal = letter.job, letter.row, self._run.journal
         assert journal is not None  # noqa: S101 - as above
-        journal.note_delivery(letter.name, answered=True)
+        journal.note_delivery(letter.own_name, answered=True)
         if job.record is not None:
             rows = job.copying
+            journal.note_handed(job.record.id, rows.uids[row], letter.name)
             pair = Pair(
                 rows.uids[row],
                 Copy.REMOVED,
@@ -237,7 +255,8 @@ class Deliverer:
     async def _lies_somewhere(self, letter: _Letter) -> bool | None:
         """Tell whether a message whose delivery was begun lies in some folder of the destination.
 
-        None: some folder did not say, or a message was not given.
+        Its equals that were delivered before it lie there, too. None: some folder did not say, or a message
+        was not given.
         """
         question = _search_for(letter.head)
         if question is None:
@@ -250,6 +269,7 @@ class Deliverer:
 
     async def _look(self, letter: _Letter, question: str) -> bool | None:
         listing = self._run.destination.listing
+        found = 0
         for view in listing.folders:
             if not view.folder.selectable or listing.layout.is_foreign(view.folder.name):
                 continue
@@ -262,7 +282,8 @@ class Deliverer:
             except CommandRefused:
                 return None
             contents = await read_contents(folder, uids, self._run.identity)
-            if letter.content in contents.values():
+            found += list(contents.values()).count(letter.content)
+            if found > letter.before:
                 return True
             if contents.keys() != uids:
                 return None

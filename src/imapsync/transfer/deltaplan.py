@@ -30,6 +30,7 @@ from imapsync.report.events import Skip
 from imapsync.terms import GONE, Copy, Pair
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import read_contents, tell_apart, unlike_copies
+from imapsync.transfer.delivered import reused
 from imapsync.transfer.flagging import flags_of
 from imapsync.transfer.halving import list_all, read_pieces
 from imapsync.transfer.pairing import pair_job
@@ -114,6 +115,7 @@ class DeltaPlan:
         """Ask what is left to ask, match, and decide."""
         self._look_up_flags()
         await self._unknown_source(source_reader)
+        await self._take_reused(source_reader)
         await self._complete_source(source_reader, qresync=qresync)
         if self._job.finished:
             return NOTHING
@@ -169,6 +171,23 @@ class DeltaPlan:
             known = set(self._journal.find(self._record.id, self.new.uids))
             if known:
                 self.new = self.new.without(known)
+
+    async def _take_reused(self, reader: IndexReader) -> None:
+        """Treat messages as unknown that have the UIDs of delivered ones, and are others."""
+        selected = self.listed if self._reading.searches else None
+        uids = await reused(self._run, self._job, self._reading, self._record, selected)
+        await self._read_anew(uids, reader)
+
+    async def _read_anew(self, uids: set[int], reader: IndexReader) -> None:
+        """Read known messages as if they were not known."""
+        if not uids:
+            return
+        self._recopied |= uids
+        for uid in uids:
+            self._flag_rows.pop(uid, None)
+        folder = await self._run.source.opened(self._job.source)
+        for some in UidSet.of(uids).split(planning.UIDS_PER_QUESTION):
+            await reader.read(reader.ask(folder, some), self._reading.table, into=self.new)
 
     async def _complete_source(self, reader: IndexReader, *, qresync: bool) -> None:
         """Hold what is known of the source against its count; find what vanished and what is kept back."""
@@ -302,16 +321,12 @@ class DeltaPlan:
         uids = {
             uid for uid, copy in zip(pairs.source_uids, pairs.destination_uids, strict=True) if copy in GONE
         }
-        uids = (uids | set(self._marks)) - self.vanished
+        uids = (uids | set(self._marks)) - self.vanished - self._recopied
         self._marks.clear()
         if not uids:
             return
-        self._recopied = uids
-        for uid in uids:
-            self._flag_rows.pop(uid, None)
+        await self._read_anew(uids, reader)
         folder = await self._run.source.opened(job.source)
-        for some in UidSet.of(uids).split(planning.UIDS_PER_QUESTION):
-            await reader.read(reader.ask(folder, some), self._reading.table, into=self.new)
         left = uids.difference(self.new.uids, self.new.dropped)
         listed = await list_all(self._run, job, folder) if left else None
         if listed is not None:

@@ -523,4 +523,13 @@ def test_a_state_file_from_before_takes_deliveries(tmp_path: Path) -> None:
     assert journal.delivered()
     journal.forget_delivery(2**64 - 1)
     assert journal.delivery(2**64 - 1) is None
+    for uid in (1, 2, 3):
+        journal.note_handed(7, uid, 2**64 - 1)
+    journal.note_handed(7, 3, 5)  # another message has its UID now
+    assert journal.handed(7, 2**64 - 1, 9) == 2
+    assert journal.handed(7, 2**64 - 1, 1) == 1
+    journal.remove(7, [2])
+    assert journal.handed(7, 2**64 - 1, 9) == 1
+    journal.restart(7)
+    assert journal.handed(7, 2**64 - 1, 9) == 0
     journal.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import queue
+import shutil
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -12,9 +14,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from tests.engine.transfer.harness import good, mail, settings, sync
 from tests.servers.base import free_port
-from tests.servers.dovecot import Dovecot
+from tests.servers.dovecot import MAIL_UID, Dovecot
 
-from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, SelectionRules
+from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, IdentityRules, SelectionRules
 from imapsync.session import lmtp
 from imapsync.session.endpoint import Endpoint, Trust
 from imapsync.terms import Reason, Side
@@ -152,6 +154,38 @@ def test_new_numbers_on_the_source_deliver_nothing_again(delivering: Servers, tm
     assert unseen(source) == 0
 
 
+@pytest.mark.parametrize("search", ["UNSEEN", ""])
+def test_new_mail_under_uids_of_what_was_delivered_before_a_restore_is_delivered(
+    delivering: Servers, tmp_path: Path, search: str
+) -> None:
+    """Host1 was put back, and all numbers have grown past what they were before anybody looked."""
+    with Dovecot(without=["CONDSTORE", "QRESYNC"]) as source:
+        source.add_user("source")
+        destination = delivering[1]
+        source.fill("source", {"INBOX": [about(1, "plain")]})
+        wanted = inbox((source, destination), tmp_path)._replace(
+            selection=SelectionRules(source_search=search), flags=FlagRules(set_on_source=("\\Seen",))
+        )
+        good(sync(wanted))
+        home = source.home("source")
+        shutil.copytree(home, tmp_path / "yesterday")
+        source.fill("source", {"INBOX": [about(2, "plain"), about(3, "plain")]})
+        assert good(sync(wanted)).copied == 2
+        shutil.rmtree(home)
+        shutil.copytree(tmp_path / "yesterday", home)
+        for path in (home, *home.rglob("*")):
+            os.chown(path, MAIL_UID, MAIL_UID)
+        source.fill("source", {"INBOX": [about(number, "plain") for number in (4, 5, 6)]})
+        assert good(sync(wanted)).copied == 3
+        assert len(destination.snapshot("target")["INBOX"]) == 6
+        assert unseen(source) == 0
+        with source.client("source") as client:
+            client.command(b"SELECT INBOX")
+            client.command(b"UID STORE 2 -FLAGS (\\Seen)")  # she wants to see it once more
+        assert good(sync(wanted)).copied == 0
+        assert len(destination.snapshot("target")["INBOX"]) == 6
+
+
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_delivery_without_an_answer_is_looked_for_before_it_is_done_again(
     delivering: Servers, tmp_path: Path, arrived: bool
@@ -280,6 +314,29 @@ def test_copies_that_are_wanted_again_are_delivered_again(delivering: Servers, t
         client.command(b"UID STORE 1:* -FLAGS (\\Seen)")
     good(sync(inbox(delivering, tmp_path, deletion=DeletionRules(recopy_deleted=True))))
     assert len(destination.snapshot("target")["INBOX"]) == 1
+
+
+def test_equal_messages_are_delivered_as_often_as_they_lie_beside_each_other(
+    delivering: Servers, tmp_path: Path
+) -> None:
+    """All duplicates are wanted: none is lost, and none comes again under other UIDs."""
+    source, destination = delivering
+    wanted = inbox(delivering, tmp_path, identity=IdentityRules(sync_duplicates=True))
+    destination.set_sieve("target", SCRIPT)
+    source.fill("source", {"INBOX": [about(1, "filed"), about(2, "plain"), about(1, "filed")]})
+    assert good(sync(wanted)).copied == 3
+    assert len(destination.snapshot("target")["Lists"]) == 2
+    with source.client("source") as client:
+        client.command(b"CREATE Aside")
+        client.command(b"SELECT INBOX")
+        client.command(b"UID STORE 1:* -FLAGS (\\Seen)")
+        client.command(b"UID MOVE 1:* Aside")
+        client.command(b"SELECT Aside")
+        client.command(b"UID MOVE 1:* INBOX")
+    good(sync(wanted))
+    there = destination.snapshot("target")
+    assert (len(there["INBOX"]), len(there["Lists"])) == (1, 2)
+    assert unseen(source) == 0
 
 
 class _Cutting:
