@@ -81,6 +81,7 @@ ACTION_ERRORS: dict[str, list[str]] = {
         *FORM,
         "selection_changed",
         "invalid_schedule",
+        "source_not_found",
         "task_unreadable",
         "not_configured",
         "state_not_writable",

@@ -14,10 +14,12 @@ from tests.module.waiting import until
 from imapsync_tasks import bulk, files, runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tests.module.conftest import Node, Step
 
 
-def ask(node: Node, verb: str, users: str, **more: object) -> Step:
+def ask(node: Node, verb: str, users: Iterable[str], **more: object) -> Step:
     """Run run-tasks for the task of each user."""
     tasks = [{"localuser": user, "task_id": "a0241w"} for user in users]
     return node.action("run-tasks", {"verb": verb, "tasks": tasks, **more})

@@ -11,7 +11,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from imapsync_tasks import container, control, files, listing, mailserver, runtime, steps
+from imapsync_tasks import container, control, files, listing, mailserver, moves, runtime, sourcestore, steps
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.queue import Release
 from imapsync_tasks.selection import Selection
@@ -20,6 +20,7 @@ from imapsync_tasks.task import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from imapsync_tasks.moves import Outcomes
     from imapsync_tasks.paths import Paths
     from imapsync_tasks.store import Store
 
@@ -27,13 +28,11 @@ if TYPE_CHECKING:
 BATCH: Final = 25
 #: Failures that are remembered with their reasons; the others are counted.
 MAX_FAILURES: Final = 1000
-#: Members of a task that can be changed for many at once: no account, and nothing that a login depends on.
+#: Members of a task that can be changed for many at once: of what a login depends on, the source alone.
 CHANGEABLE: Final = (
-    *("cron", "foldersynchronization", "exclude", "sieve_enabled", "delivery"),
+    *("source", "cron", "foldersynchronization", "exclude", "sieve_enabled", "delivery"),
     *("delete_remote", "delete_remote_older"),
 )
-#: What became of each task of a batch: None, or why it failed.
-Outcomes = dict[str, str | None]
 
 
 class Asked(NamedTuple):
@@ -207,6 +206,8 @@ def _change(names: list[str], changes: Json) -> Outcomes:
     if changes.get("delivery") == "lmtp" and not mailserver.delivers(steps.settings()):
         return dict.fromkeys(names, "lmtp_not_reachable")
     store = steps.store()
+    if "source" in changes:
+        return moves.move(store, names, changes)
     outcomes: Outcomes = {}
     for name in names:
         try:
@@ -228,6 +229,8 @@ def _changes(request: Json) -> Json:
     unknown = [name for name in changes if name not in CHANGEABLE]
     if unknown or not changes:
         raise RefusedError(Refusal("invalid_value", unknown[0] if unknown else "changes"))
+    if "source" in changes:
+        sourcestore.needed(steps.store().paths, str(changes["source"]))
     return {name: FIELDS[name].rule.of(changes, name) for name in changes}
 
 

@@ -59,19 +59,23 @@ def check_many(
 def save(request: Json) -> bool:
     """Write the task; True when it is new."""
     store = steps.store()
-    task = from_request(request)
-    password = rules.PASSWORD.of(request, "remotepassword", "" if task.source else None) or None
     for _ in range(_ATTEMPTS):
         try:
             with store.locked():
-                task = _task(store, request)
-                store.claim(task)
-                _password(store, request, task)
-                _forget_certificates(store, task)
-                return store.save(task, password)
+                return put(store, request)
         except TaskBusyError:
-            container.stop([task.name])
+            container.stop([from_request(request).name])
     raise RefusedError(Refusal("task_still_running"))
+
+
+def put(store: Store, request: Json) -> bool:
+    """Write the task as `save` does; the caller holds the lock. TaskBusyError."""
+    task = _task(store, request)
+    store.claim(task)
+    _password(store, request, task)
+    _forget_certificates(store, task)
+    given = rules.PASSWORD.of(request, "remotepassword", "" if task.source else None)
+    return store.save(task, given or None)
 
 
 def save_step(request: Json) -> None:

@@ -77,7 +77,11 @@ class Store:
 
         TaskFileError with the reason when its file is no task, or its source is missing.
         """
-        return self.resolved(from_env(name, self._values(name)))
+        return self.resolved(self.stored(name))
+
+    def stored(self, name: str) -> Task:
+        """Read one task as its file has it. NoSuchTaskError; TaskFileError: its file is no task."""
+        return from_env(name, self._values(name))
 
     def resolved(self, task: Task) -> Task:
         """Give a task with the server of its source and the schedule of its project, if it names them.
@@ -99,14 +103,14 @@ class Store:
     def source_of(self, name: str) -> str:
         """Give the name of the source of a task, also of one that cannot be read otherwise; else nothing."""
         try:
-            return from_env(name, self._values(name)).source
+            return self.stored(name).source
         except (TaskFileError, NoSuchTaskError):
             return ""
 
     def project_of(self, name: str) -> str:
         """Give the name of the project of a task; nothing when it has none or cannot be read."""
         try:
-            return from_env(name, self._values(name)).project
+            return self.stored(name).project
         except (TaskFileError, NoSuchTaskError):
             return ""
 

@@ -268,6 +268,56 @@ test("what is chosen becomes the same in many tasks, and a mistake is told at it
   ]);
 });
 
+test("selected tasks are moved to a source, and who stays where it was is told", async ({
+  node,
+  open,
+}) => {
+  node.actions["list-sources"] = () => ({
+    sources: [{ source: "office", error: null }],
+  });
+  const tasks = [
+    { localuser: "dario", task_id: "good01" },
+    { localuser: "elena", task_id: "part01" },
+  ];
+  node.actions["run-tasks"] = () =>
+    bulkRun({
+      verb: "change",
+      total: 2,
+      failed: 1,
+      failures: [{ ...tasks[1], error: "bad_user_credentials" }],
+    });
+  const frame = await open("tasks");
+  for (const name of ["dario_good01", "elena_part01"]) {
+    await frame.getByRole("checkbox", { name: `Select ${name}` }).check();
+  }
+  await frame.getByRole("button", { name: "Change…" }).click();
+  const dialog = frame.getByRole("dialog");
+  const confirm = dialog.getByRole("button", { name: "Change 2 tasks" });
+  await dialog.getByRole("checkbox", { name: "Source" }).check();
+  await confirm.click();
+  await expect(dialog.getByText("Required", { exact: true })).toBeVisible();
+  await dialog.getByRole("combobox", { name: "Source" }).selectOption("office");
+  await confirm.click();
+  await expect(frame.getByText("1 task was changed")).toBeVisible();
+  await expect(frame.getByText("elena (part01): The remote server refused")).toBeVisible();
+  expect(node.inputsOf("run-tasks")).toEqual([
+    { verb: "change", tasks, changes: { source: "office" } },
+  ]);
+});
+
+test("selected tasks are verified by one call", async ({ node, open }) => {
+  const frame = await open("tasks");
+  await frame.getByRole("checkbox", { name: "Select dario_good01" }).check();
+  await frame
+    .getByRole("group", { name: "Selected tasks" })
+    .getByRole("button", { name: "Verify" })
+    .click();
+  await expect(frame.getByText("1 verification was started")).toBeVisible();
+  expect(node.inputsOf("run-tasks")).toEqual([
+    { verb: "verify", tasks: [{ localuser: "dario", task_id: "good01" }] },
+  ]);
+});
+
 for (const width of [1440, 390]) {
   test.describe(`${width} px`, () => {
     test.use({ viewport: { width, height: 844 } });

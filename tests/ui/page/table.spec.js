@@ -30,14 +30,22 @@ test("progress goes on by itself and the result appears", async ({ node, open })
       done < 4000
         ? task({
             state: "running",
-            progress: { ...progress, messages_done: done, messages_total: 5000 },
+            progress: {
+              ...progress,
+              ...{ messages_done: done, messages_total: 5000 },
+              ...{ eta_seconds: 600, eta_least_seconds: 60 * Number(done < 3000) || 600 },
+              eta_most_seconds: 600,
+            },
           })
         : task({
             result: result({ messages_transferred: 5000, messages_here: 5000, bytes_here: null }),
           }),
     ]);
   const app = await open("tasks");
+  // A range until the engine's figures agree.
+  await expect(app.getByText("1 min to 10 min left")).toBeVisible({ timeout: 15_000 });
   await expect(app.getByText(/^3,000 \/ 5,000/)).toBeVisible({ timeout: 15_000 });
+  await expect(app.getByText(/· 10 min left/)).toBeVisible();
   await expect(app.getByText("5,000 messages: all here")).toBeVisible({ timeout: 15_000 });
   expect(node.mostInFlight["list-changes"]).toBe(1);
 });

@@ -19,12 +19,13 @@ const IMAGE = process.env.IMAGE_URL ?? "ghcr.io/nethserver/imapsync:latest";
 /** The administrator of cluster-admin on every devnode. */
 export const ADMIN = { username: "admin", password: "Nethesis,1234" };
 
-/** Runs a program that finds `node`, `user`, `rest` (further arguments) and devnode's Mailbox. */
+/** What a program prints that finds `node`, `user`, `rest` (further arguments) and devnode's Mailbox. */
 async function python(program, ...args) {
   const head =
     "import sys; from devnode.imap_account import Mailbox; from devnode.settings import load\n" +
     "node, user, rest = load(sys.argv[1]), sys.argv[2], sys.argv[3:]\n";
-  await run(join(root, ".venv/bin/python"), ["-c", head + program, name, ...args], { cwd: root });
+  const words = ["-c", head + program, name, ...args];
+  return (await run(join(root, ".venv/bin/python"), words, { cwd: root })).stdout;
 }
 
 export class Devnode {
@@ -108,6 +109,88 @@ export class Devnode {
   /** Stops or starts the Mail module's server. */
   mail(verb) {
     return this.command("runagent", "-m", "mail1", "systemctl", "--user", verb, "dovecot");
+  }
+
+  /** Runs an action of an instance and gives its output. */
+  async action(id, action, data = {}) {
+    const words = ["run", `module/${id}/${action}`, "--data", JSON.stringify(data)];
+    return JSON.parse((await this.command("api-cli", ...words)) || "null");
+  }
+
+  /** Restarts, stops or starts the service of an instance. */
+  service(id, verb) {
+    return this.command("runagent", "-m", id, "systemctl", "--user", verb, "imapsync");
+  }
+
+  /** Ends every process of the container of an instance at once. */
+  killContainer(id) {
+    return this.command("runagent", "-m", id, "podman", "kill", "--signal", "KILL", "imapsync");
+  }
+
+  /** Takes the node down as a power cut does, and up again; what is on its disk stays. */
+  reboot() {
+    return python(
+      "from devnode import layout, lifecycle, managers\n" +
+        "for one in layout.module_ids(node): layout.manager(node, one).kill()\n" +
+        "managers.core(node).stop()\n" +
+        "lifecycle.up(node.name, None)",
+      "",
+    );
+  }
+
+  /** Gives each remote account `r…` so many messages of its own and nothing else, and empties all local mailboxes. */
+  fillInboxes(count) {
+    return python(
+      `
+from devnode.remote import ACCOUNTS, Remote
+from devnode.testbed import USERS, local_login
+for account in (one for one in ACCOUNTS if one[0] == "r" and one[1].isdigit()):
+    with Mailbox(Remote(node).login(account)) as mailbox:
+        mailbox.empty()
+        for number in range(int(rest[0])):
+            head = f"Message-ID: <{number}.{account}>\\r\\nSubject: {account} {number}\\r\\n"
+            mailbox.append(("INBOX",), f"{head}From: {account}\\r\\n\\r\\nHello.\\r\\n".encode())
+for one in USERS:
+    with Mailbox(local_login(node, one)) as mailbox:
+        mailbox.empty()
+`,
+      "",
+      String(count),
+    );
+  }
+
+  /** The subjects of the INBOX of each of these local users, sorted. */
+  async subjectsOf(users) {
+    const printed = await python(
+      `
+import json
+from devnode.testbed import local_login
+found = {}
+for one in rest:
+    with Mailbox(local_login(node, one)) as mailbox:
+        found[one] = mailbox.subjects(("INBOX",))
+print(json.dumps(found))
+`,
+      "",
+      ...users,
+    );
+    return JSON.parse(printed);
+  }
+
+  /** The exit codes of the runs that ended, by task. */
+  async endedRuns(id) {
+    const program =
+      "import glob, json; print(json.dumps({path: [run['exit_code'] for run in json.load(open(path))['runs']]" +
+      " for path in glob.glob('imapsync/*.history')}))";
+    return JSON.parse(await this.command("runagent", "-m", id, "python3", "-c", program));
+  }
+
+  /** How many messages the journals of all tasks hold. */
+  async journalled(id) {
+    const program =
+      "import glob, sqlite3; print(sum(sqlite3.connect(f'file:{path}?mode=ro', uri=True)" +
+      ".execute('SELECT count(*) FROM pair').fetchone()[0] for path in glob.glob('imapsync/*.state')))";
+    return Number(await this.command("runagent", "-m", id, "python3", "-c", program));
   }
 
   /** Every password there is: none may ever come back in a reply. */

@@ -119,6 +119,7 @@ export const test = base.extend({
       return app(page);
     });
     expect(faults).toEqual([]);
+    expect(node.problems).toEqual([]);
   },
 });
 

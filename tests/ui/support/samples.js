@@ -92,7 +92,7 @@ export const progress = {
   bytes_total: 5_432_109_876,
   messages_per_second: 431.2,
   bytes_per_second: 41_000_000,
-  eta_seconds: 102,
+  ...{ eta_seconds: 102, eta_least_seconds: 102, eta_most_seconds: 102 },
   failures: 0,
 };
 

@@ -6,6 +6,7 @@ import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { problemOfInput } from "./schemas.js";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const HOST = join(root, "devnode/cluster_admin/dist");
@@ -78,6 +79,8 @@ export class StubNode {
     this.serial = 0;
     /** Actions whose last message gets lost. */
     this.silent = new Set();
+    /** What a node would have refused by its schemas. */
+    this.problems = [];
   }
 
   async attach(page) {
@@ -110,6 +113,7 @@ export class StubNode {
 
   async queue(route, agent, task) {
     this.posted.push(task);
+    this.problems.push(...[problemOfInput(task.action, task.data)].filter(Boolean));
     const id = `00000000-0000-4000-8000-${String((this.serial += 1)).padStart(12, "0")}`;
     const path = `${agent}/task/${id}`;
     const context = { id, parent: "", queue: `${agent}/tasks`, ...task };

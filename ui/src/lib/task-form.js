@@ -194,12 +194,13 @@ export function checkForm(form, isNew) {
   return Object.assign(
     form.localuser ? {} : { localuser: { error: "required" } },
     checkRemote(form, isNew),
-    ...Object.keys(PARTS).map((part) => checkPart(part, form)),
+    ...["folders", "deletion", "schedule"].map((part) => checkPart(part, form)),
   );
 }
 
 /** The parts of the form that stand for themselves: the members of create-task that are theirs. */
 export const PARTS = {
+  source: ["source"],
   folders: ["foldersynchronization", "exclude", "sieve_enabled", "delivery"],
   deletion: ["delete_remote", "delete_remote_older"],
   schedule: ["cron"],
@@ -220,9 +221,15 @@ export function checkPart(part, form) {
 }
 
 /** The field at which a mistake of a part is shown. */
-const MISTAKEN = { folders: "exclude", deletion: "delete_remote_older", schedule: "cron" };
+const MISTAKEN = {
+  source: "source",
+  folders: "exclude",
+  deletion: "delete_remote_older",
+  schedule: "cron",
+};
 
 const PART_CHECKS = {
+  source: (form) => (form.source ? null : { error: "required" }),
   folders: (form) =>
     form.foldersynchronization === "exclusion" ? checkPatterns(form.patterns) : null,
   deletion: (form) =>
