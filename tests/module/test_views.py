@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.module.conftest import IMAGEROOT, request
-from tests.module.test_changes import keys, spent
+from tests.module.test_changes import keys, remembered, spent
 from tests.module.waiting import until
 
 from imapsync_tasks import envfile, runtime, schedule
-from imapsync_tasks import history as history_of_tasks
 from imapsync_tasks.task import from_request, to_env
 
 if TYPE_CHECKING:
@@ -155,8 +154,8 @@ def test_a_task_that_waits_for_a_server_while_it_runs_is_found_as_such(idle: Nod
 @pytest.mark.parametrize("entry", ['["1", 2, "failed"]', '["1", 2, []]', "7"])
 def test_a_memory_of_an_earlier_version_begins_anew(ended: Node, entry: str) -> None:
     ask(ended)
-    head, _, _ = ended.paths.changes.read_text().partition("\n")
-    ended.paths.changes.write_text(f'{head}\n{{"a_a0241w": {entry}}}\n')
+    kept = json.loads(ended.paths.changed_tasks.read_text())
+    ended.paths.changed_tasks.write_text(json.dumps(kept | {"tasks": {"a_a0241w": json.loads(entry)}}))
     assert pages(ended, condition="never") == ["a"]
 
 
@@ -184,4 +183,4 @@ def test_a_page_of_ten_thousand_tasks_comes_within_a_second(idle: Node) -> None:
         took = min(spent(idle, program, **data) for _ in range(5))
         sys.stdout.write(f"\n10,000 tasks, {what}: {1000 * took:.0f} ms of processor time\n")
         assert took < 1
-    assert len(history_of_tasks.History.read(idle.paths.changes).entries) == 10_000
+    assert len(remembered(idle).entries) == 10_000

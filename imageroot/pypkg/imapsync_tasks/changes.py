@@ -9,6 +9,8 @@ from imapsync_tasks.look import look
 from imapsync_tasks.selection import Selection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from imapsync_tasks.errors import Json
     from imapsync_tasks.history import History
     from imapsync_tasks.look import Look
@@ -26,7 +28,7 @@ def list_changes(request: Json) -> Json:
     """
     store = steps.store()
     view, names = request.get("view"), _seen(request)
-    seen = look(store, lambda history: history.since(request.get("since")) != history.version)
+    seen = look(store, lambda history: not history.knows_list(history.since(request.get("since"))))
     since = seen.history.since(request.get("since"))
     page = _page(seen, view, since)
     told = _news(seen.history, since, names)
@@ -66,23 +68,24 @@ def _seen(request: Json) -> list[str] | None:
 
 def _page(seen: Look, view: object, since: int | None) -> Found | None:
     """Give what the reader would see now; None when it is what it was, or nobody asked."""
-    if not isinstance(view, dict) or since == seen.history.version:
+    if not isinstance(view, dict) or seen.history.knows_list(since):
         return None
     return (Selection.of(view) or Selection()).among(seen.briefs)
 
 
 def _news(history: History, since: int | None, names: list[str] | None) -> list[str]:
     """Give which of these tasks, or of all, changed."""
-    if since == history.version:
-        return []
-    among = history.entries if names is None else [name for name in names if name in history.entries]
-    return [name for name in among if since is None or history.entries[name].version > since]
+    among: Iterable[str] = history.live if history.knows_list(since) else history.entries
+    wanted = among if names is None else [name for name in names if name in among]
+    return [name for name in wanted if history.is_news(name, since)]
 
 
 def _removed(history: History, since: int | None, names: list[str] | None) -> list[str]:
     """Give which of these tasks, or of all, have gone."""
+    if history.knows_list(since):
+        return []
     if names is not None:
-        return [] if since == history.version else [name for name in names if name not in history.entries]
+        return [name for name in names if name not in history.entries]
     return [name for name, version in history.removed.items() if since is not None and version > since]
 
 

@@ -17,7 +17,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import runtime, steps, taskrow
-from imapsync_tasks.history import DamagedHistoryError, History, Looks
+from imapsync_tasks.condition import condition
+from imapsync_tasks.history import DamagedHistoryError, History, Looks, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,7 +67,7 @@ def look(store: Store, entries: Callable[[History], bool] = _none, *, whole: boo
     """
     paused = steps.settings().schedules_paused
     with store.locked():
-        history = History.read(store.paths.changes)
+        history = History.read(store.paths.changes, store.paths.changed_tasks)
         try:
             return _looked(store, history, entries, paused=paused, whole=whole)
         except DamagedHistoryError:
@@ -87,15 +88,20 @@ def _looked(
     waiting = [name for name in runtime.waiting(paths) if name not in running and store.exists(name)]
     queue = _digest(waiting)
     signs = {name: _sign(paths, name, state, paused=paused) for name, state in states.items()}
-    live = {name: signs[name] for name in running}
-    if whole or live != history.live or queue != history.queue:
+    runs = {name: Run(signs[name], _stamp(paths.progress(name))) for name in sorted(running)}
+    known = {name: run.sign for name, run in history.live.items()}
+    listed = whole or known != {name: signs[name] for name in running}
+    if listed:
         closer = Looks(lambda name: taskrow.brief(paths, name, states[name]), _around(paths))
-        history.observe(signs, queue, closer, whole=whole)
-        history.surface, history.live = surface, live
+        history.observe(signs, closer, whole=whole)
+        history.surface = surface
         history.looked_at = time.time() if whole else history.looked_at
+    before = history.version
+    history.follow(runs, queue)
+    if listed or history.version != before:
         # Without room for it the reader gets everything again the next time, which is true as well.
         with suppress(OSError):
-            history.write(paths.changes)
+            history.write(paths.changes, paths.changed_tasks)
     if entries(history):
         _ = history.entries
     return Look(history, running, waiting, paused)
@@ -128,11 +134,12 @@ def _around(paths: Paths) -> Callable[[Brief], str]:
 
 
 def _sign(paths: Paths, name: str, state: State, *, paused: bool) -> str:
-    """Give a short text that differs when the task's row would; its place in the queue is told apart."""
-    live = [paths.progress(name)] if state.state == runtime.RUNNING else []
-    looked = [_stamp(path) for path in (paths.env(name), paths.result(name), paths.proof(name), *live)]
+    """Give a short text that differs when the task's row would, but for its progress and its place."""
+    looked = [_stamp(path) for path in (paths.env(name), paths.result(name), paths.proof(name))]
+    runs = state.state == runtime.RUNNING
     shown = [
         state.state,
+        condition(state, runtime.progress(paths, name), None).word if runs else "",
         state.mark,
         state.standing,
         paused,

@@ -292,8 +292,13 @@ class Paths(NamedTuple):
 
     @property
     def changes(self) -> Path:
-        """Give how each task looked when somebody asked last."""
+        """Give what was seen of the instance when somebody asked last."""
         return self.imapsync / ".changes"
+
+    @property
+    def changed_tasks(self) -> Path:
+        """Give how each task looked when somebody asked last."""
+        return self.imapsync / ".changes-tasks"
 
     @property
     def statistics(self) -> Path:
