@@ -151,10 +151,12 @@ class Screen:
         rate = float(str(facts["bytes_per_second"]))
         parts = [f"{failures} failed"] if failures else []
         parts += [_rate(rate)] if rate else []
-        eta = facts["eta_seconds"]
-        if eta is not None:
-            ends = time.strftime("%H:%M", time.localtime(time.time() + int(str(eta))))
-            parts.append(f"{_span(int(str(eta)))} left, until {ends}")
+        least, most = facts["eta_least_seconds"], facts["eta_most_seconds"]
+        if least is not None and least == most:
+            ends = time.strftime("%H:%M", time.localtime(time.time() + int(str(most))))
+            parts.append(f"{_span(int(str(most)))} left, until {ends}")
+        elif least is not None:
+            parts.append(f"{_span(int(str(least)))} to {_span(int(str(most)))} left")
         return "  ".join(parts)
 
 

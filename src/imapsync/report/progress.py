@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from imapsync.report.events import Phase
 from imapsync.report.files import replace_file
+from imapsync.report.remaining import Pace, time_left
 from imapsync.terms import Side
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Time between two writes.
 INTERVAL_S: Final = 1.0
-#: Rates are those of this last stretch, so that the time left follows what happens now.
+#: Rates are those of this last stretch, so that they follow what happens now.
 WINDOW_S: Final = 15.0
 #: Longest words of a server.
 MAX_WORDS: Final = 300
@@ -46,7 +47,9 @@ class Progress:
         self._started_at = wall()
         self._last_write = float("-inf")
         self._last_phase: Phase | None = None
+        #: When, messages, bytes.
         self._samples: deque[tuple[float, int, int]] = deque()
+        self._copying_from: tuple[float, int, int] | None = None
         self.failure: OSError | None = None
 
     def tick(self) -> None:
@@ -74,14 +77,12 @@ class Progress:
         """Give the progress as JSON values; `now` by the monotonic clock."""
         counters = self._counters
         done, bytes_done = counters.messages_done, counters.transferred_bytes + _settled_bytes(counters)
-        messages_rate, bytes_rate = self._rates(now, done, bytes_done)
         total = max(counters.planned_messages, done)
         bytes_total = max(counters.planned_bytes, bytes_done)
-        eta = None
-        if counters.phase is Phase.COPYING and messages_rate > 0:
-            by_messages = (total - done) / messages_rate
-            by_bytes = (bytes_total - bytes_done) / bytes_rate if bytes_rate > 0 else 0.0
-            eta = round(max(by_messages, by_bytes))
+        recent, whole = self._paces(now, done, bytes_done)
+        left = None
+        if counters.phase is Phase.COPYING:
+            left = time_left(total - done, bytes_total - bytes_done, recent, whole)
         return {
             "version": 1,
             "pid": self._pid,
@@ -95,23 +96,32 @@ class Progress:
             "messages_total": total,
             "bytes_done": bytes_done,
             "bytes_total": bytes_total,
-            "messages_per_second": round(messages_rate, 1),
-            "bytes_per_second": round(bytes_rate, 1),
-            "eta_seconds": eta,
+            "messages_per_second": _rate(recent.messages, recent.seconds),
+            "bytes_per_second": _rate(recent.size_bytes, recent.seconds),
+            "eta_seconds": left and left.likely,
+            "eta_least_seconds": left and left.least,
+            "eta_most_seconds": left and left.most,
             "failures": counters.errors,
             **_waiting(counters),
         }
 
-    def _rates(self, now: float, done: int, bytes_done: int) -> tuple[float, float]:
+    def _paces(self, now: float, done: int, bytes_done: int) -> tuple[Pace, Pace]:
+        """Give the pace of the last stretch, and of the copying as a whole."""
         samples = self._samples
         samples.append((now, done, bytes_done))
         while len(samples) > 2 and now - samples[0][0] > WINDOW_S:
             samples.popleft()
-        begin, done_then, bytes_then = samples[0]
-        elapsed = now - begin
-        if elapsed <= 0:
-            return 0.0, 0.0
-        return (done - done_then) / elapsed, (bytes_done - bytes_then) / elapsed
+        if self._copying_from is None and self._counters.phase is Phase.COPYING:
+            self._copying_from = samples[-1]
+        recent, whole = (
+            Pace(now - begin, done - messages, bytes_done - size_bytes)
+            for begin, messages, size_bytes in (samples[0], self._copying_from or samples[-1])
+        )
+        return recent, whole
+
+
+def _rate(done: int, seconds: float) -> float:
+    return round(done / seconds, 1) if seconds > 0 else 0.0
 
 
 def _waiting(counters: Counters) -> dict[str, object]:
