@@ -182,32 +182,32 @@ LOOKS = Looks(lambda _name: IN_BRIEF, lambda _brief: "")
         {"removed": {"a": "b"}},
         {"counts": []},
         {"live": {"a": 1}},
+        {"live": {"a": ["x", "y", "1"]}},
         {"extra": 1},
         {"floor": None},
     ],
     ids=str,
 )
 def test_a_memory_of_the_tasks_of_another_form_begins_anew(tmp_path: Path, change: dict[str, object]) -> None:
-    kept = tmp_path / "changes"
+    head, body = tmp_path / "changes", tmp_path / "tasks"
     history = History()
-    history.observe({"foo_a1": "x"}, "", LOOKS)
-    history.write(kept)
-    assert History.read(kept).token == history.token
-    head, _, body = kept.read_text().partition("\n")
-    kept.write_text(json.dumps(json.loads(head) | change) + "\n" + body)
-    assert History.read(kept).epoch != history.epoch
+    history.observe({"foo_a1": "x"}, LOOKS)
+    history.write(head, body)
+    assert History.read(head, body).token == history.token
+    head.write_text(json.dumps(json.loads(head.read_text()) | change))
+    assert History.read(head, body).epoch != history.epoch
 
 
 @pytest.mark.parametrize(
-    "body", ["", "[]", '{"foo_a1": ["x", 1]}', '{"foo_a1": ["x", "1", "done"]}', "[" * 9999]
+    "tasks", ["", "[]", '{"foo_a1": ["x", 1]}', '{"foo_a1": ["x", "1", "done"]}', "[" * 9999]
 )
-def test_a_damaged_second_line_is_noticed_when_it_is_needed(tmp_path: Path, body: str) -> None:
-    kept = tmp_path / "changes"
+def test_damaged_looks_of_the_tasks_are_noticed_when_they_are_needed(tmp_path: Path, tasks: str) -> None:
+    head, body = tmp_path / "changes", tmp_path / "tasks"
     history = History()
-    history.observe({"foo_a1": "x"}, "", LOOKS)
-    history.write(kept)
-    kept.write_text(kept.read_text().partition("\n")[0] + "\n" + body)
-    read = History.read(kept)
+    history.observe({"foo_a1": "x"}, LOOKS)
+    history.write(head, body)
+    body.write_text(f'{{"moment": "{history.token}", "tasks": {tasks}}}')
+    read = History.read(head, body)
     assert read.token == history.token
     with pytest.raises(DamagedHistoryError):
         read.entries  # noqa: B018 - reading it is what fails

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from imapsync_tasks import brief, files
 
@@ -184,13 +184,12 @@ def _sound(head: Json, model: Json) -> bool:
         and all(type(head[name]) is type(model[name]) for name in names)
         and _all(head["removed"], int)
         and _all(head["counts"], int)
-        and _all(head["live"], list)
-        and all([type(one) for one in run] == [str, str, int] for run in head["live"].values())
+        and _all(head["live"], list, lambda run: [type(one) for one in run] == [str, str, int])
     )
 
 
-def _all(values: object, kind: type) -> bool:
-    return isinstance(values, dict) and all(type(value) is kind for value in values.values())
+def _all(values: object, kind: type, fits: Callable[[Any], bool] = lambda _value: True) -> bool:
+    return isinstance(values, dict) and all(type(one) is kind and fits(one) for one in values.values())
 
 
 def _entries(body: Path | None, moment: str) -> dict[str, Entry]:
