@@ -306,7 +306,10 @@ class Noted(NamedTuple):
 
 
 class VerifyMismatch(NamedTuple):
-    """What `--verify` found. `kind`: one of `FAULTS`, or size, date, flags, deleted_by_user."""
+    """What `--verify` found. `kind`: one of `FAULTS`, or size, date, flags, deleted_by_user.
+
+    date: ISO 8601, of the header, else when it arrived; size_bytes: of the original.
+    """
 
     folder: str
     uid: int
@@ -314,6 +317,9 @@ class VerifyMismatch(NamedTuple):
     expected: str = ""
     found: str = ""
     message_id: str | None = None
+    subject: str | None = None
+    date: str | None = None
+    size_bytes: int | None = None
 
 
 #: Kinds of VerifyMismatch that count as errors: the message is not proven to be on the destination.

@@ -93,7 +93,7 @@ def page(report: bytes, who: Who, language: str, *, subjects: bool) -> str:
             for why, count in facts["skipped"].items()
             if why != "present"
         ],
-        verify=None if verify is None else _verification(verify, texts),
+        verify=None if verify is None else _verification(verify, texts, subjects=subjects),
         not_verified=[row["source"] for row in rows if row.get("verified") is False],
         verified_at=_moment(facts.get("verified_at") or facts["ended_at"]),
         digest=hashlib.sha256(report).hexdigest(),
@@ -124,11 +124,10 @@ def _folder(row: Json) -> dict[str, int]:
 
 def _failure(one: Json, texts: Mapping[str, Mapping[str, Json]], *, subjects: bool) -> dict[str, str]:
     reason = texts["reasons"][str(one["reason"])]
-    name = one["subject"] if subjects else None
     size = one["size_bytes"]
     return {
         "folder": _cell(one["folder"]),
-        "message": _cell(name or one["message_id"] or f"UID {one['uid']}"),
+        "message": _message(one, subjects=subjects),
         "date": _cell(one["date"]),
         "size": _size(size) if isinstance(size, int) else "",
         "why": str(reason["text"]),
@@ -147,7 +146,9 @@ def _problem(one: Json, texts: Mapping[str, Mapping[str, Json]]) -> dict[str, st
     }
 
 
-def _verification(verify: Json, texts: Mapping[str, Mapping[str, str]]) -> dict[str, object]:
+def _verification(
+    verify: Json, texts: Mapping[str, Mapping[str, str]], *, subjects: bool
+) -> dict[str, object]:
     exceptions = verify["exceptions"]
     return {
         "by_content": verify.get("method") == "content",
@@ -156,14 +157,29 @@ def _verification(verify: Json, texts: Mapping[str, Mapping[str, str]]) -> dict[
         "exceptions": [
             {
                 "folder": _cell(one["folder"]),
-                "uid": one["uid"],
+                "message": _message(one, subjects=subjects),
+                "date": _cell(one.get("date")),
+                "size": _size(one["size_bytes"]) if isinstance(one.get("size_bytes"), int) else "",
                 "kind": texts["kinds"].get(one["kind"], one["kind"]),
-                "expected": _cell(one["expected"]),
-                "found": _cell(one["found"]),
+                "expected": _compared(one["kind"], one["expected"]),
+                "found": _compared(one["kind"], one["found"]),
+                "remedy": texts["kind_remedies"].get(one["kind"], ""),
             }
             for one in (exceptions if isinstance(exceptions, list) else [])
         ],
     }
+
+
+def _message(one: Json, *, subjects: bool) -> str:
+    """Give what a message is called: by its subject only where that may be told."""
+    name = one.get("subject") if subjects else None
+    return _cell(name or one["message_id"] or f"UID {one['uid']}")
+
+
+def _compared(kind: object, value: object) -> str:
+    """Give what one side has; moments stand in the report as seconds."""
+    text = str(value or "")
+    return _moment(int(text)) if kind == "date" and text.isdecimal() and len(text) <= 11 else _cell(text)
 
 
 def _faults(verify: Json | None) -> int:

@@ -8,6 +8,7 @@ from imapsync.report import events
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Reason, Side
 from imapsync.transfer.copylist import FAILED, WAITING
+from imapsync.transfer.naming import Name, Names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,9 @@ async def refuse_too_large(run: Run, jobs: Sequence[FolderJob]) -> None:
         return
     limit = run.settings.limits.append_bytes or run.destination.append_limit
     if limit:
+        names = Names()
         for job in jobs:
-            _refuse(run, job, limit, f"host2 takes messages of up to {limit} bytes")
+            await _refuse(run, job, limit, f"host2 takes messages of up to {limit} bytes", names)
     elif run.destination.has("APPENDLIMIT"):
         await _refuse_by_folder(run, [job for job in jobs if WAITING in job.copying.states])
 
@@ -40,14 +42,11 @@ async def _refuse_by_folder(run: Run, jobs: Sequence[FolderJob]) -> None:
     server = run.destination.server
     asked = [(job, server.status(job.destination.mailbox, ("APPENDLIMIT",))) for job in jobs]
     limits = [(job, await _limit(answer)) for job, answer in asked]
+    names = Names()
     for job, limit in limits:
         if limit:
-            _refuse(
-                run,
-                job,
-                limit,
-                f"folder {job.pair.destination} of host2 takes messages of up to {limit} bytes",
-            )
+            text = f"folder {job.pair.destination} of host2 takes messages of up to {limit} bytes"
+            await _refuse(run, job, limit, text, names)
 
 
 async def _limit(answer: Pending[StatusItems]) -> int | None:
@@ -57,19 +56,25 @@ async def _limit(answer: Pending[StatusItems]) -> int | None:
         return None  # then the server decides on each message
 
 
-def _refuse(run: Run, job: FolderJob, limit: int, text: str) -> None:
-    for row in job.copying.rows(WAITING):
-        size = job.copying.sizes[row]
-        if size > limit:
-            job.copying.close(row, FAILED)
-            run.sink(
-                events.MessageFailed(
-                    job.name,
-                    job.copying.uids[row],
-                    Reason.TOO_BIG,
-                    text,
-                    size_bytes=size,
-                    side=Side.DESTINATION,
-                    uidvalidity=job.source.uidvalidity,
-                )
+async def _refuse(run: Run, job: FolderJob, limit: int, text: str, names: Names) -> None:
+    copying = job.copying
+    rows = [row for row in copying.rows(WAITING) if copying.sizes[row] > limit]
+    named = await names.of(run, job, (copying.uids[row] for row in rows))
+    for row in rows:
+        uid = copying.uids[row]
+        name = named.get(uid, Name())
+        copying.close(row, FAILED)
+        run.sink(
+            events.MessageFailed(
+                job.name,
+                uid,
+                Reason.TOO_BIG,
+                text,
+                message_id=name.message_id,
+                subject=name.subject,
+                date=name.date,
+                size_bytes=copying.sizes[row],
+                side=Side.DESTINATION,
+                uidvalidity=job.source.uidvalidity,
             )
+        )

@@ -7,12 +7,13 @@ that they say (then another size alone is no exception: line ends are counted ot
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imapsync.plan.match import NONE, PairingRules
 from imapsync.report import events
-from imapsync.report.events import Phase, Skip
+from imapsync.report.events import FAULTS, Phase, Skip, VerifyMismatch
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason
 from imapsync.transfer import telling
@@ -21,6 +22,7 @@ from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.full import ALL
 from imapsync.transfer.halving import list_all, read_pieces, read_rest
+from imapsync.transfer.naming import Name, Names
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import translator_of
 from imapsync.transfer.provided import check_ceiling
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from imapsync.account import IndexReader, OpenFolder
+    from imapsync.plan.flags import FlagTranslator
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
     from imapsync.session.errors import SyncError
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
 
 #: Internal dates may differ by this much: some servers keep minutes only or round.
 DATE_TOLERANCE_S = 1
+#: Kinds of exceptions about messages without a partner.
+_NO_PAIR = ("missing", "deleted_by_user")
 #: Copies that were there once and went one by one; those that went by an accident are missing.
 _REMOVED = (Copy.REMOVED, Copy.VANISHED, Copy.UNSEEN, Copy.MISSED, Copy.KEPT)
 
@@ -53,9 +58,10 @@ async def verify(run: Run, jobs: list[FolderJob], reading: Reading, spared: Spar
     """
     run.sink(events.PhaseChanged(Phase.VERIFYING))
     meter = Meter(run) if run.settings.verify_content else None
+    names = Names()
     for job in jobs:
         run.sink(events.FolderStarted(job.name, job.pair.destination, job.position, run.folders_total))
-        error = await spared(partial(_verify_folder, run, job, reading, Bodies(), meter))
+        error = await spared(partial(_verify_folder, run, job, reading, Bodies(), meter, names=names))
         if error is not None:
             held = job.source.opened.exists if job.source.opened else job.source.messages
             run.sink(events.Verified(job.name, job.pair.destination, 0, 0, unproven=held, refused=True))
@@ -64,7 +70,7 @@ async def verify(run: Run, jobs: list[FolderJob], reading: Reading, spared: Spar
 
 
 async def _verify_folder(
-    run: Run, job: FolderJob, reading: Reading, bodies: Bodies, meter: Meter | None
+    run: Run, job: FolderJob, reading: Reading, bodies: Bodies, meter: Meter | None, *, names: Names
 ) -> None:
     here = await run.source.opened(job.source)
     held = here.exists
@@ -90,6 +96,9 @@ async def _verify_folder(
         except StopRun:  # --exitwhenover
             _tell_unlike(run, job, bodies)
             raise
+    found = Found(job.name, _removed_by_user(run, job), source, destination, matching)
+    unlike = None if meter is None else bodies.unlike
+    named = await names.of(run, job, (one.uid for one in _exceptions(run, job, found, unlike)))
     telling.compared(
         run,
         job,
@@ -99,10 +108,7 @@ async def _verify_folder(
         extra=len(matching.extra),
     )
     telling.left_out(run, job, source, matching.duplicates, Skip.DUPLICATE)
-    _tell_missing(run, job, source, matching)
-    unequal = _tell_unequal(
-        run, job, (source, destination), matching, None if meter is None else bodies.unlike
-    )
+    unequal = _tell(run, _exceptions(run, job, found, unlike), named)
     checked = len(source) - len(matching.duplicates)
     unproven = sum(not unlike.proven for unlike in bodies.unlike.values())
     not_chosen = held - len(uids) if not isinstance(uids, bytes) else 0
@@ -134,17 +140,7 @@ def _tell_unlike(run: Run, job: FolderJob, bodies: Bodies) -> None:
     """Tell which pairs are known to be unlike when there is no time for more."""
     for uid, unlike in bodies.unlike.items():
         kind = "content" if unlike.proven else "unproven"
-        run.sink(events.VerifyMismatch(job.name, uid, kind, *unlike.as_texts()))
-
-
-def _tell_missing(run: Run, job: FolderJob, source: MessageIndex, matching: Matching) -> None:
-    removed = _removed_by_user(run, job)
-    for row in matching.missing:
-        if source.uids[row] in removed:
-            run.sink(events.VerifyMismatch(job.name, source.uids[row], "deleted_by_user"))
-        else:
-            run.sink(events.VerifyMismatch(job.name, source.uids[row], "missing"))
-            run.count_error()
+        run.sink(VerifyMismatch(job.name, uid, kind, *unlike.as_texts()))
 
 
 async def _opened_there(run: Run, job: FolderJob) -> OpenFolder | None:
@@ -198,42 +194,82 @@ async def _read(
     await reader.complete(folder, index)
 
 
-def _tell_unequal(
-    run: Run,
-    job: FolderJob,
-    sides: tuple[MessageIndex, MessageIndex],
-    matching: Matching,
-    unlike: Mapping[int, Unlike] | None,
-) -> int:
-    """Tell in what pairs differ; gives how many do, or are not proven.
+class Found(NamedTuple):
+    """What is on both sides of a folder pair. removed: UIDs of originals whose copies the user removed."""
+
+    folder: str
+    removed: set[int]
+    source: MessageIndex
+    destination: MessageIndex
+    matching: Matching
+
+
+def _exceptions(
+    run: Run, job: FolderJob, found: Found, unlike: Mapping[int, Unlike] | None
+) -> Iterator[VerifyMismatch]:
+    """Give each exception, those of a message one after the other: the missing, then those that differ.
 
     unlike: the pairs whose contents were not found equal, None where contents were not read.
     """
-    source, destination = sides
+    source = found.source
+    for row in found.matching.missing:
+        kind = "deleted_by_user" if source.uids[row] in found.removed else "missing"
+        yield _exception(found, row, kind)
     translator = translator_of(run, job)
+    for row, partner in enumerate(found.matching.partner):
+        if partner != NONE:
+            bodies = None if unlike is None else unlike.get(source.uids[row])
+            read = unlike is not None
+            for difference in _differences(found, row, partner, translator, bodies, read=read):
+                yield _exception(found, row, *difference)
+
+
+def _exception(found: Found, row: int, kind: str, expected: str = "", told: str = "") -> VerifyMismatch:
+    source = found.source
+    return VerifyMismatch(
+        found.folder,
+        source.uids[row],
+        kind,
+        expected,
+        told,
+        date=datetime.fromtimestamp(source.dates[row], UTC).isoformat() if source.dates[row] else None,
+        size_bytes=source.sizes[row],
+    )
+
+
+def _differences(
+    found: Found,
+    row: int,
+    partner: int,
+    translator: FlagTranslator,
+    bodies: Unlike | None,
+    *,
+    read: bool,
+) -> Iterator[tuple[str, str, str]]:
+    """Give in what a pair differs: (kind, expected, found). read: whether contents were compared."""
+    source, destination = found.source, found.destination
+    if bodies is not None:
+        yield "content" if bodies.proven else "unproven", *bodies.as_texts()
+    if source.sizes[row] != destination.sizes[partner] and (not read or bodies is not None):
+        yield "size", str(source.sizes[row]), str(destination.sizes[partner])
+    if abs(source.dates[row] - destination.dates[partner]) > DATE_TOLERANCE_S:
+        yield "date", str(source.dates[row]), str(destination.dates[partner])
     table = source.flag_table
-    unequal = 0
-    for row, partner in enumerate(matching.partner):
-        if partner == NONE:
-            continue
-        uid = source.uids[row]
-        bodies = None if unlike is None else unlike.get(uid)
-        differences = []
-        if bodies is not None:
-            differences.append(("content" if bodies.proven else "unproven", *bodies.as_texts()))
-        if source.sizes[row] != destination.sizes[partner] and (unlike is None or bodies is not None):
-            differences.append(("size", str(source.sizes[row]), str(destination.sizes[partner])))
-        if abs(source.dates[row] - destination.dates[partner]) > DATE_TOLERANCE_S:
-            differences.append(("date", str(source.dates[row]), str(destination.dates[partner])))
-        wanted = translator.translate(table.flags(source.flags[row]))
-        add, remove = translator.change(wanted, table.flags(destination.flags[partner]))
-        if add or remove:
-            expected = b" ".join(wanted).decode("utf-8", "replace")
-            found = b" ".join(table.flags(destination.flags[partner])).decode("utf-8", "replace")
-            differences.append(("flags", expected, found))
-        for kind, expected, found in differences:
-            run.sink(events.VerifyMismatch(job.name, uid, kind, expected, found))
-        if bodies is not None:
+    wanted = translator.translate(table.flags(source.flags[row]))
+    add, remove = translator.change(wanted, table.flags(destination.flags[partner]))
+    if add or remove:
+        expected = b" ".join(wanted).decode("utf-8", "replace")
+        yield "flags", expected, b" ".join(table.flags(destination.flags[partner])).decode("utf-8", "replace")
+
+
+def _tell(run: Run, exceptions: Iterator[VerifyMismatch], named: Mapping[int, Name]) -> int:
+    """Tell the exceptions, count those that are faults, once a message; give how many pairs differ."""
+    differing = last = 0
+    for one in exceptions:
+        name = named.get(one.uid, Name())
+        run.sink(one._replace(message_id=name.message_id, subject=name.subject, date=name.date or one.date))
+        if one.kind in FAULTS:
             run.count_error()
-        unequal += bool(differences)
-    return unequal
+        differing += one.kind not in _NO_PAIR and one.uid != last
+        last = one.uid
+    return differing

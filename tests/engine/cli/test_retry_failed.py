@@ -98,6 +98,18 @@ def test_a_refused_message_arrives_when_there_is_room_for_it(
 
 
 @pytest.mark.servers
+def test_a_message_over_the_limit_is_named_by_more_than_its_number(
+    servers: tuple[Dovecot, Dovecot], tmp_path: Path
+) -> None:
+    source, _ = servers
+    source.fill("anna", {"Work": INBOX})
+    run(tmp_path, servers, "--appendlimit", "5000")
+    (failed,) = json.loads((tmp_path / "report.json").read_text())["failures"]
+    assert failed["message_id"].encode() in LARGE.content
+    assert failed["subject"].encode() in LARGE.content
+    assert failed["date"]
+
+
 def test_in_a_folder_that_was_made_anew_the_message_is_found_by_who_it_is_or_named_as_lost(
     servers: tuple[Dovecot, Dovecot], tmp_path: Path
 ) -> None:
@@ -109,7 +121,7 @@ def test_in_a_folder_that_was_made_anew_the_message_is_found_by_who_it_is_or_nam
         client.append(b"Work", [mail(7), mail(8), mail(9), LARGE])
     report = json.loads((tmp_path / "report.json").read_text())
     known = report["failures"][0]
-    unknown = known | {"uid": 1, "size_bytes": None}
+    unknown = known | {"uid": 1, "size_bytes": None, "message_id": None}
     (tmp_path / "report.json").write_text(json.dumps(report | {"failures": [known, unknown]}))
     done = retry(tmp_path, servers)
     assert done.report["messages_transferred"] == 1, done.output

@@ -161,7 +161,28 @@ def test_the_verification_is_told() -> None:
         events.VerifyMismatch("INBOX", 4, "flags", "\\Seen", ""),
     )
     found = Cells(made(*told, ending=ended(0, "good", verify=True)))
-    assert ["INBOX", "4", "flags", "\\Seen", ""] in found.rows
+    remedies = texts("en")["kind_remedies"]
+    flags = "flagsOld: \\Seen; New: "
+    assert ["INBOX", "UID 4", "", "", flags, remedies["flags"]] in found.rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_a_verification_found_is_named_with_dates_that_people_read_and_what_helps(language: str) -> None:
+    lost = ("<4@x>", "Private matter", "2024-01-02T03:04:05+00:00", 70_000)
+    told = (
+        events.VerifyMismatch("INBOX", 4, "missing", "", "", *lost),
+        events.VerifyMismatch("INBOX", 5, "date", "1700000000", "1700000100", "<5@x>"),
+    )
+    words = texts(language)
+    text = made(*told, ending=ended(121, "bad", verify=True), language=language)
+    rows = Cells(text).rows
+    assert ["INBOX", "Private matter", lost[2], "68.4 KiB", words["kinds"]["missing"]] in [
+        row[:5] for row in rows
+    ]
+    (dates,) = [row for row in rows if "<5@x>" in row]
+    assert "2023-11-14 22:13:20 UTC" in dates[4]
+    assert dates[5] == words["kind_remedies"]["date"]
+    assert "Private matter" not in made(*told, ending=ended(121, "bad", verify=True), subjects=False)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -182,13 +203,17 @@ def test_the_method_of_the_verification_and_what_it_could_not_prove_are_told(lan
         assert words["more"] not in text  # the exception is listed
         assert f"<dt>{words['found_counts']['extra']}</dt><dd>77</dd>" in text
         assert f"<dt>{words['found_counts']['unproven']}</dt><dd>66</dd>" in text
-    assert ["INBOX", "4", words["kinds"]["content"], "sha256 a", "sha256 b"] in Cells(content).rows
+    (row,) = [row for row in Cells(content).rows if "UID 4" in row]
+    assert "sha256 a" in row[4]
+    assert row[5] == words["kind_remedies"]["content"]
 
 
 def test_a_report_of_an_earlier_version_is_still_a_page() -> None:
     facts = json.loads(as_bytes(Counters(), ended(0, "good", verify=True)))
     for name in ("method", "missing", "extra", "different", "left_out", "removed", "unproven", "bytes_read"):
         del facts["verify"][name]
+    short = {"folder": "INBOX", "uid": 4, "message_id": None, "kind": "date", "expected": "x", "found": None}
+    facts["verify"] |= {"exceptions": [short], "exceptions_total": 1}
     row = {"source": "INBOX", "destination": "INBOX", "messages": 1, "copied": 1, "bytes": 1, "already": 0}
     facts["folders"] = [row | {"left_out": 0, "removed": 0, "failed": 0, "different": 0}]
     found = Cells(page(json.dumps(facts).encode(), WHO, "en", subjects=True))

@@ -55,6 +55,23 @@ def test_missing_messages_and_other_flags_are_exceptions(servers: tuple[Dovecot,
     ]
 
 
+def test_an_exception_names_its_message_by_more_than_a_number(servers: tuple[Dovecot, Dovecot]) -> None:
+    source, destination = servers
+    source.fill("source", FOLDERS)
+    wanted = settings(*servers)
+    good(sync(wanted))
+    expunge(destination, "target", "INBOX", "4")
+    store(destination, "target", "INBOX", "5", "+FLAGS (\\Flagged)")
+    missing, flags = sync(wanted._replace(mode=Mode.VERIFY)).all(events.VerifyMismatch)
+    for found, text in ((missing, mail(3).content), (flags, mail(4).content)):
+        assert found.message_id
+        assert found.message_id.encode() in text
+        assert found.subject
+        assert found.subject.encode() in text
+        assert found.date
+        assert found.size_bytes == len(text)
+
+
 def test_what_the_user_removed_is_named_as_such(servers: tuple[Dovecot, Dovecot], tmp_path: Path) -> None:
     source, destination = servers
     source.fill("source", FOLDERS)
