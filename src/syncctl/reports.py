@@ -26,7 +26,10 @@ _FOLDER: Final = (
 #: What a comparison of both accounts says of a folder.
 _FOUND: Final = ("different", "extra", "unproven", "verified", "first_date", "last_date")
 _FAILURE: Final = ("folder", "uid", "message_id", "subject", "date", "size_bytes", "reason", "server_text")
-_DIFFERENCE: Final = ("folder", "uid", "message_id", "kind", "expected", "found")
+_DIFFERENCE: Final = (
+    *("folder", "uid", "message_id", "subject", "date", "size_bytes"),
+    *("kind", "expected", "found"),
+)
 #: Longest report of the engine that is read: a hundred thousand failures have room.
 _MAX_BYTES: Final = 64 << 20
 
@@ -96,8 +99,10 @@ def _compared(folders: list[Json], verified: list[Json]) -> list[Json]:
 def _table(facts: Json, *, subjects: bool) -> str:
     """Give folders, failures, then what a comparison found, in one table; the first column says which."""
     text = io.StringIO()
-    failure = tuple(name for name in _FAILURE if subjects or name != "subject")
-    columns = dict.fromkeys(("row", *_FOLDER, *failure, *_DIFFERENCE))
+    failure, difference = (
+        tuple(name for name in names if subjects or name != "subject") for names in (_FAILURE, _DIFFERENCE)
+    )
+    columns = dict.fromkeys(("row", *_FOLDER, *failure, *difference))
     table = csv.DictWriter(text, list(columns))
     table.writeheader()
     verify = facts.get("verify")
@@ -105,7 +110,7 @@ def _table(facts: Json, *, subjects: bool) -> str:
     for kind, names, rows in (
         ("folder", _FOLDER, _rows(facts, "folders")),
         ("failure", failure, _rows(facts, "failures")),
-        ("difference", _DIFFERENCE, differences),
+        ("difference", difference, differences),
     ):
         for row in rows:
             table.writerow({"row": kind} | {name: cell(row.get(name)) for name in names})

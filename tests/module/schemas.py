@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.module.actions_doc import ACTIONS, ROOT, load
 
-from imapsync_tasks import rules
+from imapsync_tasks import reports, rules
 from imapsync_tasks.sources import FIELDS as SOURCE_FIELDS
 from imapsync_tasks.sources import SECRETS
 from imapsync_tasks.task import DEFAULTS, FIELDS, OF_SOURCE
@@ -25,6 +25,8 @@ SET_SOURCE = ACTIONS / "set-source" / "validate-input.json"
 LMTP_PORT = "Port of the Mail instance's LMTP, for tasks that deliver by it"
 PARALLEL = "How many tasks of this instance run at the same time; the others wait in turn"
 
+WORDS = ROOT / "imageroot" / "pypkg" / "imapsync_tasks" / "words.json"
+
 
 def rendered() -> dict[Any, str]:
     """Give path -> content of each file."""
@@ -33,9 +35,34 @@ def rendered() -> dict[Any, str]:
         CREATE: create_input(load(CREATE)),
         LIST: list_output(load(LIST)),
         SET_SOURCE: source_input(load(SET_SOURCE)),
+        WORDS: {language: words(language) for language in reports.LANGUAGES},
     }
     return {
         path: json.dumps(document, indent=2, ensure_ascii=True) + "\n" for path, document in documents.items()
+    }
+
+
+def words(language: str) -> dict[str, Any]:
+    """Give the words of a project's report that the page and the engine's report say, too."""
+    page = load(ROOT / "ui" / "public" / "i18n" / language / "translation.json")
+    engine = load(ROOT / "src" / "imapsync" / "report" / "page" / f"{language}.json")
+    own = {
+        name.removeprefix("reason_"): {"text": text, "remedy": page["projects"][f"remedy_{name[7:]}"]}
+        for name, text in page["projects"].items()
+        if name.startswith("reason_")
+    }
+    return {
+        "outcomes": page["outcome"] | own,
+        "failures": page["failure"],
+        **{
+            group: {
+                name.removeprefix(prefix): text
+                for name, text in page["projects"].items()
+                if name.startswith(prefix)
+            }
+            for group, prefix in (("stages", "stage_"), ("states", "state_"), ("methods", "method_"))
+        },
+        **{group: engine[group] for group in ("kinds", "kind_remedies", "skips")},
     }
 
 

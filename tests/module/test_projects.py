@@ -176,6 +176,21 @@ def test_what_wants_attention_is_grouped_by_its_reason(node: Node) -> None:
     assert (answer["mailboxes_total"], answer["mailboxes_complete"], answer["not_counted"]) == (5, 1, 4)
     assert [row["task_id"] for row in answer["mailboxes"]] == ["t0", "t1"]
     assert [row["task_id"] for row in got(node, page=3, length=2)["mailboxes"]] == ["t4"]
+    refused = got(node, state="sign_in", length=1)
+    assert (refused["mailboxes_found"], [row["task_id"] for row in refused["mailboxes"]]) == (2, ["t1"])
+    assert refused["mailboxes_total"] == 5
+
+
+def test_a_verification_that_found_faults_wants_attention_until_the_next_run(node: Node) -> None:
+    project(node, stage="full")
+    task = node.save(project="wave1")
+    for ago, reasons in ((-5, ["verify"]), (5, [])):
+        with node.store.locked():
+            runtime.publish(node.paths, task, ended(0, None) | {"ended_at": 1e9 + ago}, [], 0)
+            found = {"checked": 5, "equal": 4, "exceptions_total": 1, "exceptions": []}
+            report = {"ended_at": 1e9, "exit_code": 121, "verify": found}
+            runtime.keep_verification(node.paths, task, report, "headers", 121)
+        assert [group["reason"] for group in got(node)["attention"]] == reasons
 
 
 def ended(code: int, error: str | None, stage: str | None = "full") -> dict[str, Any]:

@@ -7,11 +7,12 @@ import hashlib
 import html
 import io
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.report.test_html import Cells
-from tests.module.conftest import Node, request
+from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.test_projects import ended, project
 from tests.servers.client import NewMessage
 
@@ -20,6 +21,7 @@ from imapsync_tasks import runtime
 if TYPE_CHECKING:
     from tests.servers.dovecot import Dovecot
 
+WORDS = json.loads((IMAGEROOT / "pypkg" / "imapsync_tasks" / "words.json").read_text())
 HOSTILE = '=cmd|"/c calc"!A1 <script src="http://x.example/x.js"></script>{{ 7 * 7 }}'
 
 
@@ -42,20 +44,85 @@ def test_the_report_of_a_project_says_who_is_there_and_who_is_not(node: Node) ->
             runtime.publish(node.paths, name, ended(*end), [], 0)
     table = got(node, project="wave1", format="csv")
     assert (table["file_name"], table["media_type"]) == ("wave1.csv", "text/csv")
-    told = rows(table["content"])
+    *told, problem = rows(table["content"])
     assert [row["state"] for row in told] == ["in_step", "sign_in", "checked"]
     assert {row["remoteusername"] for row in told} == {f"'{HOSTILE}"}
+    assert [problem[key] for key in ("row", "localuser", "code")] == [
+        "problem",
+        "administrator",
+        "authentication",
+    ]
     for language, words in (("en", "1 of 3 Mailboxes complete"), ("it", "1 di 3 Caselle complete")):
         page = Cells(got(node, project="wave1", format="html", language=language)["content"])
         assert page.verdict == words
         assert page.asked == []
         assert "script" not in page.tags
-        assert [row[0] for row in page.rows if row[0] == HOSTILE] == [HOSTILE] * 3
-        assert [row for row in page.rows if row[0] == "authentication"] == [
-            ["authentication", "1", "administrator"]
-        ]
+        assert len([row for row in page.rows if row[0].startswith(HOSTILE)]) == 3
+        why = WORDS[language]["outcomes"]["authentication"]
+        assert [why["text"], "1", "administrator", why["remedy"]] in page.rows
+        assert ["administrator", "", why["text"], why["remedy"]] in page.rows
     facts = json.loads(got(node, project="wave1", format="json")["content"])
     assert (facts["mailboxes_total"], len(facts["mailboxes"])) == (3, 3)
+
+
+LOST = {
+    "folder": HOSTILE, "uid": 7, "message_id": "<7@x>", "subject": HOSTILE, "size_bytes": 70_000,
+    "date": "2024-01-02T03:04:05+00:00",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "it"])
+def test_the_report_of_a_project_names_every_exception_with_what_helps(node: Node, language: str) -> None:
+    project(node, stage="full")
+    large, odd, lost = (node.save(task_id=f"t{number}", project="wave1") for number in range(3))
+    failed = LOST | {"reason": "too_big", "server_text": "[TOOBIG]", "uidvalidity": 1, "remedy": "x"}
+    folder = {"side": "host2", "folder": "Odd", "code": "folder_create", "text": "no", "remedy": "x"}
+    missing = LOST | {"kind": "missing", "expected": "", "found": ""}
+    late = LOST | {
+        "uid": 8,
+        "message_id": None,
+        "kind": "date",
+        "expected": "1700000000",
+        "found": "1700000100",
+    }
+    counts = {"checked": 5, "equal": 3, "exceptions_total": 2, "method": "content"}
+    verified = {"ended_at": 2e9, "exit_code": 121, "verify": counts | {"exceptions": [missing, late]}}
+    with node.store.locked():
+        runtime.publish(node.paths, large, ended(0, None) | {"messages_failed": 1}, [failed], 1)
+        runtime.publish(node.paths, odd, ended(117, "folder_create"), [], 0)
+        runtime.publish(node.paths, lost, ended(0, None), [], 0)
+        runtime.keep_verification(node.paths, lost, verified, "content", 121)
+    told = {"engine": "1.0.0", "options": "--exclude Later", "exit_code": 117, "errors": [folder]}
+    node.paths.told(odd).write_text(json.dumps(told | {"skipped": {"present": 3, "size": 4}}))
+    page = got(node, project="wave1", language=language)["content"]
+    found, words = Cells(page), WORDS[language]
+    assert found.asked == []
+    assert "script" not in found.tags
+    too_big, create = words["failures"]["too_big"], words["outcomes"]["folder_create"]
+    last = ["administrator", HOSTILE, "<7@x>", LOST["date"], "68.4 KiB"]
+    assert [*last, too_big["text"] + "[TOOBIG]", too_big["remedy"]] in found.rows
+    assert ["administrator", "Odd", create["text"] + "no", create["remedy"]] in found.rows
+    assert [*last, words["kinds"]["missing"], words["kind_remedies"]["missing"]] in found.rows
+    (dates,) = [row for row in found.rows if "UID 8" in row]
+    assert "2023-11-14 22:13 UTC / 2023-11-14 22:15 UTC" in dates[5]
+    groups = [row[0] for row in found.rows if row[1:3] == ["1", "administrator"]]
+    reasons = ("folder_create", "messages_failed", "verify")
+    assert groups == [words["outcomes"][reason]["text"] for reason in reasons]
+    for text in ("imapsync 1.0.0", "--exclude Later", f"<dt>{words['skips']['size']}</dt><dd>4</dd>"):
+        assert text in html.unescape(page)
+    assert HOSTILE in html.unescape(got(node, project="wave1", subjects=True)["content"])
+    table = rows(got(node, project="wave1", format="csv")["content"])
+    assert [row["row"] for row in table][3:] == ["failure", "problem", "difference", "difference"]
+    assert "subject" not in table[0]
+
+
+def test_the_fingerprint_in_the_page_of_a_project_is_that_of_the_json_that_is_taken_later(node: Node) -> None:
+    project(node, stage="full")
+    node.save(project="wave1")
+    page = got(node, project="wave1")["content"]
+    time.sleep(1.1)  # the clock is not to be in it
+    machine = got(node, project="wave1", format="json")["content"]
+    assert f"SHA-256 {hashlib.sha256(machine.encode()).hexdigest()}" in page
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ STATES: Final = (SIGN_IN, CHECKED, PRE_STAGED, IN_STEP, FINAL_PASS, VERIFIED, CL
 #: A login was refused, or there is no token for it: somebody has to enter or to allow something.
 _LOGIN_ERRORS: Final = ("authentication", "password_missing", "sign_in_needed")
 _BROKEN: Final = (condition.FAILED, condition.PROBLEMS, condition.INTERRUPTED)
+#: Exit code of a comparison that found faults (docs/exit-codes.md).
+_EXIT_VERIFY: Final = 121
 #: Names in a group of what wants attention; the others are counted.
 MAX_NAMED: Final = 100
 #: A range that is narrower than this part of the time that is left is told as a moment.
@@ -76,11 +78,11 @@ def _is_verified(verified: object, result: Json) -> bool:
 
     The engine judges: what its owner has read or removed on the local side is told and no fault.
     """
-    return (
-        isinstance(verified, dict)
-        and verified["exit_code"] == 0
-        and verified["at"] >= int(float(str(result["ended_at"])))
-    )
+    return isinstance(verified, dict) and verified["exit_code"] == 0 and _is_latest(verified, result)
+
+
+def _is_latest(verified: Json, result: object) -> bool:
+    return not isinstance(result, dict) or int(str(verified["at"])) >= int(float(str(result["ended_at"])))
 
 
 #: Stages in which something is copied, in their order.
@@ -117,18 +119,38 @@ def part(stage: str, row: Json, audited: int | None) -> Part:
     return Part(total, min(done, total) if total is not None else done, complete)
 
 
+def reason_of(row: Json) -> str | None:
+    """Give why somebody has to look at a mailbox, None: nobody has to.
+
+    Where its run went well the last comparison counts, as long as no run has begun after it.
+    """
+    result = row["result"]
+    if row["error"]:
+        return "task_unreadable"
+    if row["condition"] in _BROKEN:
+        error = result["error"] if isinstance(result, dict) else None
+        interrupted = row["condition"] == condition.INTERRUPTED
+        return str(error) if error is not None else "interrupted" if interrupted else "messages_failed"
+    verified = row["verified"]
+    if not isinstance(verified, dict) or verified["exit_code"] != _EXIT_VERIFY:
+        return None
+    return "verify" if _is_latest(verified, result) else None
+
+
+def rate(rows: Iterable[Json]) -> int:
+    """Give how many bytes a second arrive now, by all runs together."""
+    going = [row["progress"] for row in rows if row["condition"] == condition.RUNNING]
+    rates = [found.get("bytes_per_second") for found in going if isinstance(found, dict)]
+    return round(sum(one for one in rates if isinstance(one, int | float) and one > 0))
+
+
 def attention(rows: Iterable[Json]) -> list[Json]:
     """Group what went wrong by its reason, the largest group first."""
     groups: dict[str, list[Json]] = {}
     for row in rows:
-        result = row["result"]
-        if row["condition"] not in _BROKEN and not row["error"]:
-            continue
-        error = result["error"] if isinstance(result, dict) else None
-        reason = "task_unreadable" if row["error"] else error
-        if reason is None:
-            reason = "interrupted" if row["condition"] == condition.INTERRUPTED else "messages_failed"
-        groups.setdefault(str(reason), []).append(row)
+        reason = reason_of(row)
+        if reason is not None:
+            groups.setdefault(reason, []).append(row)
     return [
         {
             "reason": reason,

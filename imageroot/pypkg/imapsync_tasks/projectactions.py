@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 #: Mailboxes of an answer when the request does not say.
 _LENGTH: Final = 100
 #: Members of list-tasks that a mailbox is shown with.
-_SHOWN: Final = ("localuser", "task_id", "remoteusername", "condition", "progress", "verified")
+_SHOWN: Final = (
+    *("localuser", "task_id", "remoteusername", "remotehostname", "condition", "progress", "verified"),
+)
 #: Mailboxes that are counted by one call: the largest take minutes.
 _BATCH: Final = 12
 
@@ -101,10 +103,14 @@ def audit_project(request: Json) -> Json:
 def get_project(request: Json) -> Json:
     """Give a project: its settings, how far it is, and a page of its mailboxes."""
     page, length = _page(request)
+    state = rules.Choice(("", *overview.STATES)).of(request, "state", "")
     facts = whole(rules.SOURCE.of(request, "project"))
     found = facts["mailboxes"]
-    mailboxes = found if isinstance(found, list) else []
-    return facts | {"mailboxes": mailboxes[(page - 1) * length : page * length]}
+    mailboxes = [one for one in found if state in ("", one["state"])] if isinstance(found, list) else []
+    return facts | {
+        "mailboxes_found": len(mailboxes),
+        "mailboxes": mailboxes[(page - 1) * length : page * length],
+    }
 
 
 def whole(name: str) -> Json:
@@ -130,6 +136,7 @@ def whole(name: str) -> Json:
         "bytes_done": sum(part.done for part in parts),
         "bytes_total": sum(part.total or 0 for part in parts),
         "not_counted": sum(part.total is None for part in parts),
+        "bytes_per_second": overview.rate(rows),
         "ends_between": _ends_between(project, rows, parts, now),
         "states": {state: counts[state] for state in overview.STATES},
         "attention": overview.attention(rows),
