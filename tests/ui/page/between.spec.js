@@ -1,6 +1,6 @@
 /** What administrators do between the pages: go away and come back, work in two browsers, on a slow node, in long lists. */
 import { readFile } from "node:fs/promises";
-import { app, expect, test } from "../support/fixtures.js";
+import { app, expect, expectAccessible, shoot, test } from "../support/fixtures.js";
 import { bulkRun, lastImport, manyTasks, result, task, taskList } from "../support/samples.js";
 import { Failure, HttpStatus, Refusal } from "../support/stub-node.js";
 
@@ -428,13 +428,33 @@ test("a task is verified, and its report taken away, from its menu", async ({
   const menu = frame.getByRole("row", { name: /elena/ }).getByRole("button", { name: /Actions/ });
   await menu.click();
   await frame.getByRole("menuitem", { name: "Verify" }).click();
+  await frame.getByRole("dialog").getByRole("button", { name: "Verify", exact: true }).click();
   await expect
     .poll(() => node.inputsOf("start-task"))
-    .toEqual([{ localuser: "elena", task_id: "part01", verify: true }]);
+    .toEqual([{ localuser: "elena", task_id: "part01", verify: true, method: "headers" }]);
   await menu.click();
   const coming = page.waitForEvent("download");
   await frame.getByRole("menuitem", { name: "Report" }).click();
   expect((await coming).suggestedFilename()).toBe("elena.html");
+});
+
+test("a selection is verified by the method that is chosen", async ({ page, node, open }) => {
+  node.actions["run-tasks"] = ({ verb }) => bulkRun({ verb, total: 2, done: 2 });
+  const frame = await open("tasks");
+  for (const row of [0, 1]) {
+    await frame.locator("[data-task]").nth(row).getByRole("checkbox").check();
+  }
+  const selection = frame.getByRole("group", { name: "Selected tasks" });
+  await selection.getByRole("button", { name: "Verify", exact: true }).click();
+  const dialog = frame.getByRole("dialog", { name: "Verify 2 mailboxes" });
+  await expect(dialog.getByRole("radio", { name: "By headers" })).toBeChecked();
+  await dialog.getByText("By content", { exact: true }).click();
+  await shoot(page, "verify");
+  await expectAccessible(page, "verify");
+  await dialog.getByRole("button", { name: "Verify", exact: true }).click();
+  await expect(frame.getByText("2 verifications were started")).toBeVisible();
+  const [asked] = node.inputsOf("run-tasks");
+  expect([asked.verb, asked.method, asked.tasks.length]).toEqual(["verify", "content", 2]);
 });
 
 test("verifications of many tasks have their own words", async ({ node, open }) => {

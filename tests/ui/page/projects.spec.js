@@ -28,6 +28,14 @@ const others = [
   { ...wave, project: "old", tasks: 3, error: "the file is damaged" },
 ];
 const result = { ended_at: 1795244400, error: null };
+const ran = {
+  started_at: 1795068000,
+  ended_at: 1795068300,
+  stage: "pre-stage",
+  messages_transferred: 0,
+  messages_failed: 0,
+  bytes_transferred: 60_000_000,
+};
 const mailbox = {
   localuser: "anna",
   task_id: "a0241w",
@@ -35,7 +43,14 @@ const mailbox = {
   condition: "done",
   progress: null,
   state: "pre_staged",
-  verified: null,
+  verified: {
+    at: 1795240800,
+    checked: 2800,
+    equal: 2798,
+    differences: 2,
+    exit_code: 121,
+    method: "content",
+  },
   audit: {
     at: 1,
     folders: 12,
@@ -45,7 +60,10 @@ const mailbox = {
     bytes_there: 0,
   },
   result,
-  runs: [],
+  runs: [
+    { ...ran, exit_code: 0, error: null, messages_transferred: 2800, messages_failed: 0 },
+    { ...ran, started_at: 1795154400, exit_code: 161, error: "authentication" },
+  ],
 };
 const facts = {
   project: { ...wave, schedule: "22:00" },
@@ -56,6 +74,7 @@ const facts = {
   bytes_done: 412_000_000_000,
   bytes_total: 600_000_000_000,
   not_counted: 0,
+  bytes_per_second: 4_200_000,
   ends_between: [1795250000, 1795253600],
   states: {
     sign_in: 2,
@@ -83,6 +102,7 @@ const facts = {
       tasks: [{ localuser: "eve", task_id: "e" }],
     },
   ],
+  mailboxes_found: 60,
   mailboxes: [
     mailbox,
     {
@@ -92,13 +112,18 @@ const facts = {
       state: "sign_in",
       audit: null,
       result: null,
+      verified: null,
+      runs: [],
     },
   ],
 };
 
 test.beforeEach(({ node }) => {
   node.actions["list-projects"] = () => ({ projects: [wave, ...others] });
-  node.actions["get-project"] = () => facts;
+  node.actions["get-project"] = ({ state }) => {
+    const mailboxes = facts.mailboxes.filter((one) => !state || one.state === state);
+    return { ...facts, mailboxes, mailboxes_found: state ? mailboxes.length : 60 };
+  };
 });
 
 test("projects are listed, and one is opened by its address", async ({ page, open }) => {
@@ -143,6 +168,9 @@ test("all of a project, or those with one reason, are started, verified, counted
   await app.getByRole("button", { name: "Start all" }).click();
   await expect(app.getByText("59 mailboxes were started.")).toBeVisible();
   await app.getByRole("button", { name: "Verify all" }).click();
+  const dialog = app.getByRole("dialog", { name: "Verify 60 mailboxes" });
+  await dialog.getByText("By content", { exact: true }).click();
+  await dialog.getByRole("button", { name: "Verify", exact: true }).click();
   await expect(app.getByText("59 verifications were started.")).toBeVisible();
   await app.getByRole("button", { name: "Try again: A server refused the login" }).click();
   await expect(app.getByText("59 mailboxes were started.")).toBeVisible();
@@ -150,9 +178,31 @@ test("all of a project, or those with one reason, are started, verified, counted
   await expect(app.getByText("59 mailboxes were counted, 1 could not be.")).toBeVisible();
   expect(node.inputsOf("run-tasks")).toEqual([
     { verb: "start", filter: { project: "wave1" } },
-    { verb: "verify", filter: { project: "wave1" } },
+    { verb: "verify", filter: { project: "wave1" }, method: "content" },
     { verb: "start", tasks: facts.attention[0].tasks },
   ]);
+});
+
+test("a count of a state shows its mailboxes, and a mailbox its history and what was verified", async ({
+  page,
+  node,
+  open,
+}) => {
+  const app = await open("projects", "&project=wave1");
+  await expect(app.getByText("4 MiB a second", { exact: false })).toBeVisible();
+  await expect(app.getByText(/by content: 2,798 of 2,800 equal, 2 exceptions/)).toBeVisible();
+  await app.getByRole("button", { name: "Login refused: 2" }).click();
+  await expect(app.getByText("Login refused: 1")).toBeVisible();
+  await expect(app.getByRole("cell", { name: /^anna/ })).toHaveCount(0);
+  expect(node.inputsOf("get-project").at(-1).state).toBe("sign_in");
+  await app.getByRole("button", { name: "All mailboxes" }).click();
+  await app.getByRole("button", { name: "History of anna" }).click();
+  const dialog = app.getByRole("dialog", { name: "History" });
+  await expect(dialog.getByRole("row", { name: /All arrived/ })).toContainText("2,800");
+  await expect(dialog.getByRole("row")).toHaveCount(3);
+  await expect(dialog.getByRole("row").nth(1)).toContainText("A server refused the login");
+  await shoot(page, "mailbox-history");
+  await expectAccessible(page, "mailbox-history");
 });
 
 test("the reports of a project and of a mailbox are files", async ({ page, node, open }) => {
@@ -172,6 +222,13 @@ test("the reports of a project and of a mailbox are files", async ({ page, node,
     expect(file.suggestedFilename()).toBe(name);
     expect(readFileSync(await file.path(), "utf8")).toBe("<p>all here</p>");
   }
+  await app.getByText("Name messages by subject in reports").click();
+  const coming = page.waitForEvent("download");
+  await app.getByRole("button", { name: "Report as JSON" }).click();
+  expect((await coming).suggestedFilename()).toBe("wave1.json");
+  expect(node.inputsOf("get-report")[2]).toEqual({
+    ...{ project: "wave1", format: "json", language: "en", subjects: true },
+  });
   expect(node.inputsOf("get-report")[1]).toEqual({
     localuser: "anna",
     task_id: "a0241w",

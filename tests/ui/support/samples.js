@@ -551,6 +551,10 @@ export function actions(tasks = everyKindOfTask()) {
     "configure-module": () => ({ ...configuration }),
     "get-statistics": () => statistics,
     "list-sources": () => ({ sources: [] }),
+    "get-notices": () => ({
+      ...{ addresses: ["admin@example.org"], sender: "", language: "en" },
+      ...{ hours: "08-18", no_success_hours: 48, smarthost: true },
+    }),
     "list-tasks": () => taskList(tasks),
     "list-informations": () => ({
       status: true,

@@ -85,16 +85,16 @@ export default {
       return this.askBulk({ dismiss: id });
     },
     /**
-     * @param {string} verb start, stop, delete or change
+     * @param {string} verb start, stop, verify, delete or change
      * @param {number} total tasks
      * @param {object} which members of run-tasks that say which
-     * @param {object} changes members of create-task, with change
+     * @param {object} how further members: `changes` of create-task, with change; `method`, with verify
      */
-    async runBulk(verb, total, which, changes) {
+    async runBulk(verb, total, which, how = {}) {
       clearTimeout(this.bulkTimer);
       this.actionError = "";
       this.bulk = { run: { verb, total, done: 0 }, running: true };
-      const request = { verb, ...which, ...(changes ? { changes } : {}) };
+      const request = { verb, ...which, ...how };
       const onProgress = (percent) => {
         this.bulk.run.done = Math.floor((percent * total) / 100);
       };

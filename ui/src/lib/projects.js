@@ -39,3 +39,18 @@ export function percentDone(facts) {
 export function statesOf(facts) {
   return Object.entries(facts.states).filter(([, count]) => count > 0);
 }
+
+/** The width and height of the chart of a mailbox's runs. */
+const CHART = { width: 336, height: 60, widest: 16 };
+
+/** A bar for each run, as high as the messages that it brought: `{x, width, height}`. */
+export function barsOf(runs) {
+  const highest = Math.max(1, ...runs.map((run) => run.messages_transferred));
+  const step = Math.min(CHART.widest, CHART.width / Math.max(1, runs.length));
+  return runs.map(({ messages_transferred: messages }, index) => ({
+    x: index * step + step * 0.1,
+    width: step * 0.8,
+    // A bar that stands for something is never invisible.
+    height: messages ? Math.max(2, (CHART.height * messages) / highest) : 0,
+  }));
+}
