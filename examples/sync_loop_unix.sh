@@ -9,7 +9,8 @@ file=${1:?the file with a line an account}
 shift
 failed=''
 
-while IFS=';' read -r host1 user1 password1 host2 user2 password2 more; do
+# The second half of the condition: an editor may leave the last line without an end.
+while IFS=';' read -r host1 user1 password1 host2 user2 password2 more || [ -n "$host1" ]; do
     case $host1 in '' | \#*) continue ;; esac
     echo "==== $user1 at $host1 to $user2 at $host2 ===="
     # shellcheck disable=SC2086 # the further options of a line are words

@@ -105,9 +105,9 @@ def same_name(one: str, other: str) -> bool:
 def select_folders(folders: Iterable[Folder], rules: FolderRules) -> Selection:
     """Give the source folders to work on.
 
-    Named folders (--folder, --folderrec), else subscribed ones (--subscribed), else all; then --include adds
-    nothing but narrows to what matches (first), --exclude removes; --skipemptyfolders needs counts and is
-    applied later. With --subfolder1 only what lies under that folder remains.
+    What --folder, --folderrec, --subscribed and --include choose adds up; without any of them it is all. Then
+    --exclude removes; --skipemptyfolders needs counts and is applied later. With --subfolder1 only what lies
+    under that folder remains.
     """
     selectable = [folder for folder in folders if folder.selectable]
     chosen, missing = _named(selectable, rules)
@@ -115,8 +115,6 @@ def select_folders(folders: Iterable[Folder], rules: FolderRules) -> Selection:
         chosen = [
             folder for folder in chosen if is_under(folder.name, rules.source_subfolder, folder.separator)
         ]
-    if rules.include:
-        chosen = [folder for folder in chosen if any(rule(folder.name) for rule in rules.include)]
     excluded = {folder.name: any(rule(folder.name) for rule in rules.exclude) for folder in chosen}
     chosen = [folder for folder in chosen if not excluded[folder.name]]
     gone = tuple(name for name, is_out in excluded.items() if is_out)
@@ -140,9 +138,7 @@ def is_under(name: str, parent: str, separator: str) -> bool:
 
 
 def _named(selectable: list[Folder], rules: FolderRules) -> tuple[list[Folder], tuple[str, ...]]:
-    if not rules.only and not rules.only_recursive:
-        if rules.subscribed_only:
-            return [folder for folder in selectable if folder.subscribed], ()
+    if not (rules.only or rules.only_recursive or rules.subscribed_only or rules.include):
         return selectable, ()
     chosen: dict[str, Folder] = {}
     missing = []
@@ -163,6 +159,8 @@ def _named(selectable: list[Folder], rules: FolderRules) -> tuple[list[Folder], 
             missing.append(wanted)
     if rules.subscribed_only:
         chosen.update((folder.name, folder) for folder in selectable if folder.subscribed)
+    for rule in rules.include:
+        chosen.update((folder.name, folder) for folder in selectable if rule(folder.name))
     return list(chosen.values()), tuple(missing)
 
 

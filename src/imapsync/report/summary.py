@@ -193,7 +193,7 @@ def verdict(counters: Counters, *, complete: bool, dry: bool, method: str = HEAD
         lines.append(
             f"There are {unidentified} unidentified messages on host1, recognised by all of their headers."
         )
-    else:
+    elif complete:
         lines.append("There is no unidentified message on host1.")
     return lines
 

@@ -82,9 +82,14 @@ def test_the_debian_package_does_not_run(tree: Path, tmp_path: Path) -> None:
     subprocess.run(["dpkg-deb", "-x", str(package), str(tmp_path)], check=True)
     for page in ("share/man/man1/imapsync.1.gz", PAGES[1]):
         assert (tmp_path / "usr" / page).is_file()
-    ran = subprocess.run(
-        ["/usr/bin/python3", str(tmp_path / "usr/bin/imapsync"), "--version"],
-        capture_output=True, text=True, check=False,
-        env={"PYTHONPATH": str(tmp_path / "usr/lib/python3/dist-packages"), "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    assert (ran.returncode, ran.stdout) == (0, f"{__version__}\n"), ran.stderr
+    for command, words in (("imapsync", ["--version"]), ("imapsync-fleet", ["--help"])):
+        ran = subprocess.run(
+            ["/usr/bin/python3", str(tmp_path / "usr/bin" / command), *words],
+            capture_output=True, text=True, check=False,
+            env={
+                "PYTHONPATH": str(tmp_path / "usr/lib/python3/dist-packages"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stdout.startswith(__version__ if words == ["--version"] else "usage: imapsync-fleet")

@@ -144,6 +144,18 @@ CHANGES = [
         "A: b\nReturn-Receipt-To: x\nC: d\n\nbody",
         "A: b\nC: d\n\nbody",
     ),
+    (
+        "s/.*?(?:(\\\\(?:Answered|Flagged|Deleted|Seen|Draft)\\s?)|$)/defined($1)?$1:q()/eg",
+        "\\Seen Foo \\Draft $Bar",
+        "\\Seen \\Draft ",
+    ),
+    ("s/(.*)/lc($1)/e", "SENT", "sent"),
+    ("s/a/b/ # one thing\n; s/b/c/g; # s/c/d/", "ab", "cc"),
+    ("s{(\\w+)$}{ ucfirst( lc( $1 ) ) }xe", "OLD SENT", "OLD Sent"),
+    ("s/(b)|(c)/defined $2 ? uc($2) . '-' : \"<$1>\"/ge", "abc", "a<b>C-"),
+    ("s/(b)(x)?/uc(lcfirst($1.$2)).q{\\\\}.$&/e", "ab", "aB\\b"),
+    ("s/(?<n>b)/qq($+{n}\\t).${1}.(q[x])/e", "ab", "ab\tbx"),
+    ("s'b'uc($&)'e", "ab", "aB"),
     ("s,(.{5}),$1\\r\\n,g", "aaaaabbbbbc", "aaaaa\r\nbbbbb\r\nc"),
 ]
 
@@ -224,6 +236,19 @@ def test_perl_agrees_with_generated_expressions(
     [
         ("s/a/b/e", "'e' would run Perl code"),
         ("s/a/b/ee", "'e' would run Perl code"),
+        ("s/a/system('x')/e", "'system' is not of the little"),
+        ("s/(a)/lc($1/e", "'its end' is not of the little"),
+        ("s/(a)/lc $1/e", "'$' is not of the little"),
+        ("s/(a)/$1 x 3/e", "'x' is not of the little"),
+        ("s/(a)/$h{1}/e", "'$' is not of the little"),
+        ("s/(a)/$1 ? 1 : 2/e", "'?' is not of the little"),
+        ('s/(a)/"@{[system 1]}".$x/e', "'$' is not of the little"),
+        ('s/(a)/"$x"/e', "Perl variable"),
+        ("s/(a)/$+{n}/e", "no group named"),
+        ("s/(a)/" + "(" * 60 + "$1" + ")" * 60 + "/e", "too deep"),
+        ("s/a/$`/", "Perl variable"),
+        ("s/a/$'/", "Perl variable"),
+        ("s/a/US$,/", "Perl variable"),
         ("s/a/b/r", "'r'"),
         ("s/a/b/z", "'z'"),
         ("s/(?{ system 'x' })/b/", "Perl code inside a pattern is never run"),
@@ -290,7 +315,9 @@ def test_the_documented_skipmess_example() -> None:
     assert matches("é".encode())
 
 
-@pytest.mark.parametrize("text", ["/^Junk$|^INBOX.Junk$/", "m{^Junk$}", "^Junk$", "/^junk$/i", "m'^Junk$'"])
+@pytest.mark.parametrize(
+    "text", ["/^Junk$|^INBOX.Junk$/", "m{^Junk$}", "qr/^Junk$/", "^Junk$", "/^junk$/i", "m'^Junk$'"]
+)
 def test_expressions_for_folders_to_delete(text: str) -> None:
     matches = expression_matcher(text)
     assert matches("Junk")

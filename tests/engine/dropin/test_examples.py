@@ -38,14 +38,17 @@ def start(world: World, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def accounts_file(world: World) -> str:
-    """Write a file as examples/file.txt is: one account that works, one with a wrong password."""
+    """Write a file as examples/file.txt is: one account that works, one with a wrong password.
+
+    An empty line is in it, and its last line has no end, as editors leave them.
+    """
     one, two = world.servers
     lines = [
         f"{one.host};{world.user};{password};{two.host};{world.user};{DEFAULT_PASSWORD};"
         f"--port1 {one.port} --port2 {two.port} --pidfile {world.folder}/{number}.pid"
         for number, password in enumerate((DEFAULT_PASSWORD, "wrong"))
     ]
-    (world.folder / "file.txt").write_text("# comment\n" + "\n".join(lines) + "\n")
+    (world.folder / "file.txt").write_text("# comment\n\n" + "\n".join(lines))
     return "file.txt"
 
 
@@ -88,12 +91,14 @@ def test_the_loop_stops_at_an_account_that_fails(world: World) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("parallel") is None, reason="GNU parallel is not installed")
 def test_several_accounts_at_once_stop_at_one_that_fails(world: World) -> None:
-    world.fill(1, {"INBOX": [mail("a")]})
-    done = start(world, "sh", str(EXAMPLES / "sync_parallel_unix.sh"), accounts_file(world), *COMMON)
+    world.fill(1, {"INBOX": [mail("a")], "Anna's old mail": [mail("b")]})
+    script = str(EXAMPLES / "sync_parallel_unix.sh")
+    done = start(world, "sh", script, accounts_file(world), *COMMON, "--exclude", "Anna's old")
     assert done.returncode == 1, done.stdout + done.stderr
     rows = (world.folder / "parallel.log").read_text().splitlines()[1:]
     assert sorted(row.split("\t")[6] for row in rows) == ["0", "161"]
     assert world.subjects(2) == ["a"]
+    assert sorted(world.look(2)) == ["INBOX"]
 
 
 @pytest.mark.slow

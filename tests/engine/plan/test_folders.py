@@ -74,6 +74,14 @@ def matching(pattern: str) -> Any:  # noqa: ANN401 - a callable as the command l
             {"include": (matching("a$"), matching("^T"))}, ["Trash", "work/a"], id="--include twice: either"
         ),
         pytest.param(
+            {"include": (matching("a$"),), "only": ("INBOX",), "subscribed_only": True},
+            ["INBOX", "Trash", "work", "work/a"],
+            id="--include adds to --folder and --subscribed",
+        ),
+        pytest.param(
+            {"include": (matching("^never$"),)}, [], id="--include that nothing matches takes nothing"
+        ),
+        pytest.param(
             {"exclude": (matching("^work"), matching("^shelf"))},
             ["INBOX", "Entwürfe", "Trash"],
             id="--exclude twice: both go",

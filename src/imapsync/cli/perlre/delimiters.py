@@ -31,13 +31,13 @@ def split_statements(text: str) -> list[Quoted]:
     while position < len(text):
         quoted, position = _read(text, position)
         found.append(quoted)
-        position = _skip_blanks(text, position)
+        position = _skip_comment(text, _skip_blanks(text, position))
         if position < len(text) and text[position] != ";":
             raise PatternError(
                 f"after the expression stands '{text[position : position + 20]}', which is not understood"
             )
         while position < len(text) and text[position] == ";":
-            position = _skip_blanks(text, position + 1)
+            position = _skip_comment(text, _skip_blanks(text, position + 1))
     if not found:
         raise PatternError("the expression is empty")
     return found
@@ -57,7 +57,7 @@ def _read(text: str, position: int) -> tuple[Quoted, int]:
     if position >= len(text) or text[position].isalnum() or text[position] in "_;\\":
         raise PatternError("the character that begins the parts is missing, as '/' does in s/this/that/")
     delimiter = text[position]
-    first, position = _part(text, position, kind)
+    first, position = read_part(text, position, kind)
     second = ""
     if kind != "m":
         if delimiter in _PAIRS:
@@ -66,14 +66,14 @@ def _read(text: str, position: int) -> tuple[Quoted, int]:
                 raise PatternError("the second part is missing")
         else:
             position -= 1  # the delimiter in the middle serves both parts
-        second, position = _part(text, position, kind)
+        second, position = read_part(text, position, kind)
     end = position
     while end < len(text) and text[end].isalnum():
         end += 1
     return Quoted(kind, first, second, text[position:end], raw=delimiter == "'"), end
 
 
-def _part(text: str, position: int, kind: str) -> tuple[str, int]:
+def read_part(text: str, position: int, kind: str) -> tuple[str, int]:
     """Read from the opening delimiter at `position`; give the inside and the place after the closing one."""
     opening = text[position]
     closing = _PAIRS.get(opening, opening)
@@ -96,6 +96,12 @@ def _part(text: str, position: int, kind: str) -> tuple[str, int]:
         out.append(char)
         index += 1
     raise PatternError(f"the closing '{closing}' is missing")
+
+
+def _skip_comment(text: str, position: int) -> int:
+    if text[position : position + 1] == "#" and text[position - 1] in " \t\r\n;":
+        return _skip_blanks(text, (text.find("\n", position) + 1) or len(text))
+    return position
 
 
 def _skip_blanks(text: str, position: int) -> int:

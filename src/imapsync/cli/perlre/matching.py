@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from imapsync.cli.perlre.delimiters import Quoted, split_statements
@@ -44,6 +45,7 @@ def header_matcher(text: str) -> Callable[[bytes], bool]:
 
 
 def _expression(text: str) -> Quoted:
+    text = re.sub(r"\Aqr(?=[^\w\s])", "m", text)
     begins_like_one = text.startswith("/") or (
         text.startswith("m") and len(text) > 1 and not text[1].isalnum() and text[1] not in " _.\\*+?^$|)]}>-"
     )

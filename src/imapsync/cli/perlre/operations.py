@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, AnyStr, TypeVar
 
 from imapsync.cli.perlre.charclass import Alphabet
 from imapsync.cli.perlre.delimiters import Quoted, split_statements
 from imapsync.cli.perlre.errors import PatternError
 from imapsync.cli.perlre.pattern import FLAGS, IDLE_FLAGS, compile_latin1, compile_text
-from imapsync.cli.perlre.replacement import Template, check_groups, parse_replacement
+from imapsync.cli.perlre.replacement import Known, Part, Template, parse_replacement
 from imapsync.cli.perlre.translit import transliteration
+from imapsync.cli.perlre.values import Values
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
@@ -42,7 +44,7 @@ def operations(text: str) -> Operations:
         if statement.kind == "m":
             raise PatternError("it must change something, as s/this/that/ or tr/this/that/ do")
         if statement.kind == "s":
-            check_flags(statement.flags, "gimsx" + IDLE_FLAGS)
+            check_flags(statement.flags.replace("e", "", 1), "gimsx" + IDLE_FLAGS)
             if position and not statement.first:
                 raise PatternError(
                     "an empty pattern would be the one before it, in Perl; write that one again"
@@ -75,15 +77,9 @@ def _text_function(statement: Quoted, variables: Mapping[str, str] | None) -> Ca
     if statement.kind == "tr":
         return transliteration(statement.first, statement.second, statement.flags, _TEXT.highest)
     pattern = compile_text(statement.first, statement.flags, variables)
-    parts = (
-        [("text", statement.second)]
-        if statement.raw
-        else parse_replacement(statement.second, _TEXT, variables)
-    )
-    check_groups(list(parts), pattern.groupindex)
-    template = Template(list(parts), str)
+    made = _replacement(statement, statement.second, Known(_TEXT, variables, pattern.groupindex), str)
     count = 0 if "g" in statement.flags else 1
-    return lambda text: pattern.sub(template, text, count=count)
+    return lambda text: pattern.sub(made, text, count=count)
 
 
 def _bytes_function(statement: Quoted) -> Callable[[bytes], bytes]:
@@ -93,12 +89,19 @@ def _bytes_function(statement: Quoted) -> Callable[[bytes], bytes]:
         )
         return lambda text: walk(text.decode("latin-1")).encode("latin-1")
     pattern = compile_latin1(statement.first, statement.flags)
-    narrow = _narrow(statement.second)
-    parts = [("text", narrow)] if statement.raw else parse_replacement(narrow, _BYTES, None)
-    check_groups(list(parts), pattern.groupindex)
-    template = Template(list(parts), lambda text: text.encode("latin-1"))
+    known = Known(_BYTES, None, pattern.groupindex)
+    made = _replacement(statement, _narrow(statement.second), known, lambda text: text.encode("latin-1"))
     count = 0 if "g" in statement.flags else 1
-    return lambda text: pattern.sub(template, text, count=count)
+    return lambda text: pattern.sub(made, text, count=count)
+
+
+def _replacement(
+    statement: Quoted, second: str, known: Known, encode: Callable[[str], AnyStr]
+) -> Callable[[re.Match[AnyStr]], AnyStr]:
+    if "e" in statement.flags:
+        return Values(second, known, encode).read()
+    parts: list[Part] = [("text", second)] if statement.raw else parse_replacement(second, known)
+    return Template(parts, encode)
 
 
 def _narrow(text: str) -> str:

@@ -3,7 +3,7 @@ r"""What an ``s///`` puts in: ``$1``, ``\1``, ``$&``, ``$+{name}``, escapes, and
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, AnyStr, Generic
+from typing import TYPE_CHECKING, AnyStr, Generic, NamedTuple
 
 from imapsync.cli.perlre.charclass import Alphabet, parse_number
 from imapsync.cli.perlre.errors import PatternError
@@ -13,28 +13,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _GROUP = re.compile(r"\$(?:\{(\d{1,4})\}|(\d{1,4})|(&)|\+\{(\w+)\})")
+#: With ``$`` before them the names of Perl's own variables; each of them would put in what nobody meant.
+_PUNCTUATION = frozenset("!\"#$%'()*+,-./:;<=>?@[\\]^`|~")
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "a": "\a", "b": "\b", "e": "\x1b"}
 
 Part = tuple[str, str | int]
 """("text", literal), ("group", number or name) or ("case", one of U L Q E u l)."""
 
 
-def parse_replacement(source: str, alphabet: Alphabet, variables: Mapping[str, str] | None) -> list[Part]:
+class Known(NamedTuple):
+    """What a replacement may name: characters, ``$variables`` with their values, the pattern's groups."""
+
+    alphabet: Alphabet
+    variables: Mapping[str, str] | None
+    groups: Mapping[str, int]
+
+
+def parse_replacement(source: str, known: Known) -> list[Part]:
     """Read the second half of ``s///``. Raises PatternError."""
     parts: list[Part] = []
     index = 0
     while index < len(source):
         char = source[index]
         if char == "$":
-            part, index = _dollar(source, index, variables)
+            part, index = _dollar(source, index, known.variables)
         elif char == "\\" and index + 1 < len(source):
-            part, index = _escape(source, index + 1, alphabet)
+            part, index = _escape(source, index + 1, known.alphabet)
         else:
             part, index = ("text", char), index + 1
         if part[0] == "text" and parts and parts[-1][0] == "text":
             parts[-1] = ("text", f"{parts[-1][1]}{part[1]}")
         else:
             parts.append(part)
+    check_groups(parts, known.groups)
     return parts
 
 
@@ -59,6 +70,10 @@ def _dollar(source: str, index: int, variables: Mapping[str, str] | None) -> tup
                 f"'{variable.group()}' stands for a Perl variable; write '\\$' for a dollar sign"
             )
         return ("text", variables[name]), variable.end()
+    if source[index + 1 : index + 2] in _PUNCTUATION:
+        raise PatternError(
+            f"'{source[index : index + 2]}' stands for a Perl variable; write '\\$' for a dollar sign"
+        )
     return ("text", "$"), index + 1
 
 
