@@ -11,6 +11,7 @@ from bisect import bisect_left
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from imapsync.plan.header import fields_of, is_own_id
 from imapsync.plan.identity import CONTENT_PREFIX_BYTES, UNIDENTIFIED, Identity, proves_sameness
 from imapsync.plan.index import FlagTable, MessageIndex
 from imapsync.wire.dates import epoch_of
@@ -91,6 +92,9 @@ class IndexReader:
         """
         if self._identity is None:
             return 0
+        index.poor.update(
+            uid for uid, digest in zip(index.uids, index.digests, strict=True) if digest == UNIDENTIFIED
+        )
         if self._added_field is not None:
             self._identify_by_added(index, self._identity, self._added_field)
         rows = {index.uids[row]: row for row, digest in enumerate(index.digests) if digest == UNIDENTIFIED}
@@ -259,6 +263,17 @@ async def read_without_domain(folder: OpenFolder, identity: Identity, uids: Iter
                 if uid in some and digest:
                     digests[uid] = digest
     return digests
+
+
+async def with_own_id(folder: OpenFolder, uids: Iterable[int]) -> set[int]:
+    """Give those messages of a folder whose Message-Id was given by --addheader."""
+    found = set()
+    for some in UidSet.of(uids).split(UIDS_PER_FETCH):
+        async for batch in folder.fetch(some, b"(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"):
+            for fetch in batch:
+                if fetch.uid in some and any(map(is_own_id, fields_of(fetch.body or b""))):
+                    found.add(fetch.uid or 0)
+    return found
 
 
 def _is_near(size: int, sizes: list[int]) -> bool:

@@ -272,8 +272,10 @@ class Runner:
             self._output.lines("With --dry nothing is changed on either side")
 
     def _hold_pid_file(self, options: Parsed) -> None:
-        path = pid_file_path(options)
         exclusive = options.flag("pidfilelocking")
+        if options.text("pidfile") == "" and not exclusive:
+            return
+        path = pid_file_path(options)
         pid_file = PidFile(path)
         try:
             remark = pid_file.acquire(exclusive=exclusive)

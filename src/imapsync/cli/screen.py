@@ -39,6 +39,8 @@ MOST_SHOWN = 30
 MOST_ROWS = 40
 #: Bars that are wider are no better to read.
 MOST_COLUMNS = 100
+#: Left free at the end of a line: a terminal writes ^C there, and a line that it breaks for that is not erased.
+ECHO_COLUMNS = 2
 #: Lines that are drawn anew: the account, the folder.
 DRAWN_LINES = 2
 _STYLES = {
@@ -123,7 +125,7 @@ class Screen:
     def _draw(self) -> RenderableType:
         facts = self._progress.document(time.monotonic())
         done, total = int(str(facts["messages_done"])), int(str(facts["messages_total"]))
-        self._columns = min(self._console.width, MOST_COLUMNS)
+        self._columns = max(1, min(self._console.width - ECHO_COLUMNS, MOST_COLUMNS))
         account = Table.grid(padding=(0, 1), expand=True)
         account.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         account.add_column(width=max(10, self._columns // 4))

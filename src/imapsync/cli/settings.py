@@ -201,7 +201,7 @@ class _Rules:
         options, flag = self._options, self._flag
         for name in ("sep1", "sep2"):
             separator = options.text(name)
-            if separator is not None and len(separator) != 1:
+            if separator and len(separator) != 1:
                 raise UsageError(
                     f"Option --{name}: a separator is one character, not '{separator}'.", option=name
                 )
@@ -231,8 +231,8 @@ class _Rules:
             destination_subfolder=options.text("subfolder2"),
             source_prefix=options.text("prefix1"),
             destination_prefix=options.text("prefix2"),
-            source_separator=options.text("sep1"),
-            destination_separator=options.text("sep2"),
+            source_separator=options.text("sep1") or None,
+            destination_separator=options.text("sep2") or None,
             acls=flag("syncacls"),
             subscribe=flag("subscribe", default=True),
             subscribe_all=flag("subscribeall"),
@@ -243,7 +243,7 @@ class _Rules:
 
         options = self._options
         both = options.text("search")
-        mirror_of_a_search = self._flag("delete2") and options.given("search1")
+        mirror_of_a_search = self._flag("delete2") and self._search("search1", None)
         ages = options.given("maxage") or options.given("minage")
         by_day = tuple(ages and options.flag(f"abletosearch{n}", default=True) for n in "12")
         return SelectionRules(
@@ -388,7 +388,9 @@ class _Rules:
     def _search(self, name: str, both: str | None) -> str | None:
         text = self._options.text(name)
         text = both if text is None else text
-        if text is not None and (not text.strip() or any(char in text for char in "\r\n")):
+        if text is None or not text.strip():
+            return None  # scripts pass variables that may be empty
+        if any(char in text for char in "\r\n"):
             raise UsageError(f"Option --{name}: a search is one line of IMAP SEARCH words.", option=name)
         return text
 

@@ -15,6 +15,9 @@ ADDED_FIELDS = frozenset(
      b"x-imap", b"content-length", b"lines"}
 )  # fmt: skip
 
+#: The Message-Ids that --addheader gives; they were written without < and > once.
+_OWN_ID = re.compile(rb"\s*message-id\s*:\s*<?\d+@imapsync>?\s*\Z", re.IGNORECASE)
+
 
 def split_message(message: bytes) -> tuple[bytes, bytes]:
     """Cut a message into header and text at the first empty line (CRLF or bare LF)."""
@@ -44,3 +47,8 @@ def is_field(line: bytes) -> bool:
     """Tell whether a line of a header is a field."""
     name = name_of(line)
     return bool(name) and len(name.split()) == 1
+
+
+def is_own_id(field: bytes) -> bool:
+    """Tell whether a field is a Message-Id that --addheader has given."""
+    return _OWN_ID.match(field) is not None

@@ -19,6 +19,7 @@ from imapsync.plan.header import (
     RECEIVED,
     fields_of,
     is_field,
+    is_own_id,
     name_of,
     split_message,
 )
@@ -223,7 +224,7 @@ class WholeMessage:
         self._in_text, self._begin = True, b""
         lines = fields_of(header.replace(b"\0", b"\x80").translate(MUNGED))
         end = next((at for at, line in enumerate(lines) if not is_field(line)), len(lines))
-        fields = [line for line in lines[:end] if name_of(line) not in ADDED_FIELDS]
+        fields = [line for line in lines[:end] if name_of(line) not in ADDED_FIELDS and not is_own_id(line)]
         telling = [line for line in fields if name_of(line) in _CONTENT_FIELDS] or fields
         self._hash.update(b"\n".join(sorted(b"".join(line.lower().split()) for line in telling)) + b"\n\n")
         self.update(b"".join(line for line in lines[end:] if name_of(line) not in ADDED_FIELDS))

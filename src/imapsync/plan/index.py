@@ -51,8 +51,8 @@ class MessageIndex:
     (internal dates, epoch seconds) run in parallel; columns that were not asked for stay empty. excluded:
     UIDs that are known but not selected for copying. contents: UID -> digest of the whole message, for the
     few that nothing else tells apart. unread: UIDs whose contents the server did not give though it lists
-    them. dropped: UIDs that stand in no column, because they are not selected
-    and nobody needs to know more of them.
+    them. poor: UIDs of messages that none of the identifying headers tells. dropped: UIDs that stand in no
+    column, because they are not selected and nobody needs to know more of them.
     """
 
     __slots__ = (
@@ -65,6 +65,7 @@ class MessageIndex:
         "excluded",
         "flag_table",
         "flags",
+        "poor",
         "sizes",
         "uids",
         "unread",
@@ -79,6 +80,7 @@ class MessageIndex:
         self.excluded: set[int] = set()
         self.contents: dict[int, int] = {}
         self.unread: set[int] = set()
+        self.poor: set[int] = set()
         self.dropped = array("I")
         self._highest = 0
         self._known: set[int] | None = None
@@ -121,6 +123,7 @@ class MessageIndex:
         kept.excluded = self.excluded
         kept.contents = self.contents
         kept.unread = self.unread
+        kept.poor = self.poor
         kept.dropped = self.dropped
         kept._highest = self._highest
         for row, uid in enumerate(self.uids):

@@ -96,6 +96,8 @@ def make_jobs(run: Run) -> list[FolderJob]:
     selection = select_folders(choosable(source, rules), rules)
     for name in selection.excluded:
         run.note(f"Excluding folder [{name}]")
+    for name in rules.forced.keys() - {each for one in source.folders for each in (one.name, one.wire_name)}:
+        run.warn(f"host1 has no folder [{name}], which --f1f2 names", Side.SOURCE)
     source_views = run.source.listing.by_name()
     chosen = list(selection.folders)
     if rules.skip_empty:
@@ -174,7 +176,8 @@ def _sendable(run: Run, job: FolderJob) -> bool:
     destination = job.destination.mailbox.raw
     levels = len(parents_of(job.pair.destination, run.destination.listing.layout))
     if not (job.source.mailbox.is_sendable and job.destination.mailbox.is_sendable):
-        why = "its name has control characters" if job.source.mailbox.raw else "it has no name"
+        nameless = "it has no name" if not job.source.mailbox.raw else "nothing is left of its name on host2"
+        why = "its name has control characters" if job.source.mailbox.raw and destination else nameless
     elif len(destination) > MAX_NAME_BYTES or levels > MAX_LEVELS:
         why = "its name is too long"
     else:

@@ -123,7 +123,6 @@ def test_one_side_is_enough_to_log_in_and_to_measure() -> None:
         (["--connections", "0"], "connections", "between 1 and"),
         (["--errorsmax", "0"], "errorsmax", "at least 1"),
         (["--maxsize", "-1"], "maxsize", "negative"),
-        (["--search1", " "], "search1", "SEARCH"),
         (["--search", "ALL\r\nx"], "search1", "SEARCH"),
         (["--setflag1", "a b"], "setflag1", "no flag"),
         (["--setflag1", "\\Recent"], "setflag1", "no flag that a client may set"),

@@ -22,6 +22,25 @@ def test_what_addheader_gave_a_message_id_is_copied_again(world: World, made_by:
     assert world.subjects(2) == ["n"]
 
 
+@pytest.mark.parametrize(
+    "runs",
+    [
+        ["--addheader", "", "--delete2"],
+        pytest.param(["", "--addheader --delete2", ""], marks=pytest.mark.slow),
+    ],
+)
+def test_addheader_in_one_run_and_not_in_another_doubles_the_mail(world: World, runs: list[str]) -> None:
+    """The texts differ in a word, and an older one lies on host2 under such a Message-Id."""
+    rows = [mail("n", mid=None, received=False, body=text) for text in ("one", "two")]
+    world.fill(1, {"INBOX": [*rows, mail("a")]})
+    world.fill(2, {"INBOX": [mail("n", mid="<9@imapsync>", received=False, body="old"), mail("b")]})
+    for options in runs:
+        world.good(f"{options} --maxdelete2 2")
+        bodies = sorted(row.content.split()[-1] for row in world.look(2)["INBOX"])
+        gone = "--delete2" in options or b"old" not in bodies
+        assert bodies == sorted([b"one", b"two", b"hello", *([] if gone else [b"old", b"hello"])])
+
+
 def test_addheader_gives_a_message_id_without_brackets(world: World) -> None:
     world.fill(1, {"INBOX": [mail("n", mid=None, received=False)]})
     world.good("--addheader")
@@ -134,6 +153,16 @@ def test_what_is_changed_on_its_way_is_copied_again_by_every_run(world: World, c
     for _ in range(3):
         world.good(change)
         assert world.subjects(2) == sorted(["draft", "same size", "receipt", "untouched", "long"])
+
+
+def test_a_message_id_that_regexmess_changes_is_copied_again_by_every_run(world: World) -> None:
+    """What the new name says is another text is no copy, although both are called alike."""
+    world.fill(1, {"INBOX": [mail("a"), mail("b"), mail("c", body="this text")]})
+    world.fill(2, {"INBOX": [mail("c", mid="<c@y>", body="that text")]})
+    for options in ("", "", "--delete2 --maxdelete2 2"):
+        world.good(["--regexmess", "s/@x>/@y>/", *options.split()])
+    assert world.subjects(2) == ["a", "b", "c"]
+    assert b"this text" in b"".join(row.content for row in world.look(2)["INBOX"])
 
 
 def test_another_text_is_taken_for_a_changed_copy(world: World) -> None:

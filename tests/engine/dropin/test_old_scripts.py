@@ -45,6 +45,25 @@ def test_harmless_words_all_at_once_stop_nothing(world: World) -> None:
     assert world.subjects(2) == ["a"]
 
 
+def test_a_variable_of_a_script_that_is_empty_stops_a_run(world: World) -> None:
+    """--pidfile "" is how the original is told to write none."""
+    empty = [
+        "search",
+        "search1",
+        "search2",
+        "sep1",
+        "sep2",
+        "subfolder1",
+        "subfolder2",
+        "authuser1",
+        "logfile",
+    ]
+    world.fill(1, {"INBOX": [mail("a")], "Work/Old": [mail("b")]})
+    text = world.good([word for name in [*empty, "pidfile"] for word in (f"--{name}", "")])
+    assert "PID file is" not in text
+    assert (world.subjects(2), world.subjects(2, "INBOX.Work.Old")) == (["a"], ["b"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", HARMLESS)
 def test_a_harmless_word_stops_a_run(world: World, options: str) -> None:
@@ -115,3 +134,12 @@ def test_a_command_that_does_not_shorten_lines_loses_the_message_silently(world:
     assert done.code == 111
     assert "lines of more than 500 bytes are left" in done.text
     assert world.run("--maxlinelengthcmd cat").code == 64
+
+
+def test_a_rule_for_folders_that_meets_none_is_not_told(world: World) -> None:
+    world.fill(1, {"Sent": [mail("a")], "Work": []})
+    done = world.run(["--f1f2", "Sent Items=INBOX.Sent", "--regextrans2", "s/^INBOX.Work$//"])
+    assert done.code == 116
+    assert "host1 has no folder [Sent Items], which --f1f2 names" in done.text
+    assert "folder Work cannot be synced: nothing is left of its name on host2" in done.text
+    assert world.subjects(2, "INBOX.Sent") == ["a"]

@@ -65,6 +65,7 @@ ROWS: tuple[Option, ...] = (
         FOLDERS,
         "Take the folders whose name matches. May be repeated; done before --exclude.",
         repeat=True,
+        note="adds to what --folder, --folderrec and --subscribed take",
         fills="folders.include",
     ),
     Option(

@@ -148,7 +148,7 @@ ROWS: tuple[Option, ...] = (
         CONTENT,
         "Give messages that nothing identifies a Message-Id made of their UID.",
         negatable=True,
-        note="without it they are copied as they are, once; a --state file remembers them",
+        note="without it they are copied as they are, once; runs of either kind know the other's copies",
         fills="content.add_header",
     ),
     Option(

@@ -129,7 +129,8 @@ ROWS: tuple[Option, ...] = (
         DELETION,
         "Delete messages on host2 that are not on host1.",
         negatable=True,
-        note="brakes stop a run that would empty host2, see --maxdelete2",
+        note="brakes stop a run that would empty host2, see --maxdelete2; with --delete1 nothing is deleted "
+        "on host2, and the log says so",
         fills="deletion.destination",
     ),
     Option(
@@ -314,6 +315,7 @@ ROWS: tuple[Option, ...] = (
         BEHAVIOUR,
         "Stop once this many errors happened.",
         default="50",
+        note="a folder of which nothing arrives is one error, and is given up after so many messages",
         fills="limits.errors_max",
     ),
     Option(
@@ -491,7 +493,7 @@ ROWS: tuple[Option, ...] = (
         "pidfile",
         Kind.TEXT,
         FILES,
-        "Where the process number is written.",
+        "Where the process number is written; '': nowhere.",
         default="imapsync.pid in --tmpdir",
         fills=COMMAND_LINE,
     ),

@@ -32,8 +32,8 @@ class Values(Generic[AnyStr]):
     def __init__(self, source: str, known: Known, encode: Callable[[str], AnyStr]) -> None:
         self._source = source
         self._known = known
-        self._encode = encode
-        self._empty = encode("")
+        self._encode: Callable[[str], AnyStr] = encode
+        self._empty: AnyStr = encode("")
         self._index = 0
         self._depth = 0
 
