@@ -39,7 +39,7 @@ MOST_SHOWN = 30
 MOST_ROWS = 40
 #: Bars that are wider are no better to read.
 MOST_COLUMNS = 100
-#: Left free at the end of a line: a terminal writes ^C there, and a line that it breaks for that is not erased.
+#: Left free at the end of a line: a terminal writes ^C there, and a line that it breaks for it is not erased.
 ECHO_COLUMNS = 2
 #: Lines that are drawn anew: the account, the folder.
 DRAWN_LINES = 2

@@ -567,6 +567,7 @@ class DeltaPlan:
         for uid in self._put_back:
             known.pop(uid, None)
         new = self.destination_new
+        loose.poor = new.poor
         known.update(
             (uid, (digest, size)) for uid, digest, size in zip(new.uids, new.digests, new.sizes, strict=True)
         )

@@ -96,6 +96,8 @@ def make_jobs(run: Run) -> list[FolderJob]:
     selection = select_folders(choosable(source, rules), rules)
     for name in selection.excluded:
         run.note(f"Excluding folder [{name}]")
+    if not selection.folders:
+        run.warn("the options choose no folder of host1", Side.SOURCE)
     for name in rules.forced.keys() - {each for one in source.folders for each in (one.name, one.wire_name)}:
         run.warn(f"host1 has no folder [{name}], which --f1f2 names", Side.SOURCE)
     source_views = run.source.listing.by_name()

@@ -143,3 +143,4 @@ def test_a_rule_for_folders_that_meets_none_is_not_told(world: World) -> None:
     assert "host1 has no folder [Sent Items], which --f1f2 names" in done.text
     assert "folder Work cannot be synced: nothing is left of its name on host2" in done.text
     assert world.subjects(2, "INBOX.Sent") == ["a"]
+    assert "the options choose no folder of host1" in world.good(["--include", "^INBOX.Work$"])
