@@ -92,9 +92,6 @@ class IndexReader:
         """
         if self._identity is None:
             return 0
-        index.poor.update(
-            uid for uid, digest in zip(index.uids, index.digests, strict=True) if digest == UNIDENTIFIED
-        )
         if self._added_field is not None:
             self._identify_by_added(index, self._identity, self._added_field)
         rows = {index.uids[row]: row for row, digest in enumerate(index.digests) if digest == UNIDENTIFIED}
@@ -108,6 +105,7 @@ class IndexReader:
     ) -> None:
         for row, digest in enumerate(index.digests):
             if digest == UNIDENTIFIED:
+                index.poor.add(index.uids[row])
                 index.digests[row] = identity.of_header(added_field(index.uids[row]))
 
     def _take(self, fetch: Fetch, index: MessageIndex, at_least: int) -> None:
@@ -156,6 +154,7 @@ async def identify_poor(
     end elsewhere does not show them. Messages that may differ in what was not looked at are counted, not
     taken for duplicates: the second of them has another digest than the first, on both sides.
     """
+    index.poor.update(rows)
     unproven: dict[tuple[int, int], int] = {}
     async for uid, content in _contents(folder, index, rows):
         row = rows[uid]

@@ -41,6 +41,21 @@ def test_addheader_in_one_run_and_not_in_another_doubles_the_mail(world: World, 
         assert bodies == sorted([b"one", b"two", b"hello", *([] if gone else [b"old", b"hello"])])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "head"), [("", "Message-Id: <2@imapsync>\r\n"), ("--addheader", "")])
+def test_what_another_tool_has_brought_since_is_copied_again_with_state(
+    world: World, options: str, head: str
+) -> None:
+    world.fill(1, {"INBOX": [mail("a")]})
+    world.good("--state s")
+    poor = mail("n", mid=None, received=False)
+    world.fill(1, {"INBOX": [poor]})
+    world.fill(2, {"INBOX": [poor._replace(content=head.encode() + poor.content)]})
+    for _ in range(2):
+        world.good(f"--state s {options}")
+        assert world.subjects(2) == ["a", "n"]
+
+
 def test_addheader_gives_a_message_id_without_brackets(world: World) -> None:
     world.fill(1, {"INBOX": [mail("n", mid=None, received=False)]})
     world.good("--addheader")
