@@ -97,6 +97,7 @@ class Counters:
     mismatches: Counter[str] = field(default_factory=Counter)
     mismatch_list: list[VerifyMismatch] = field(default_factory=list)
     folders: FolderRows = field(default_factory=FolderRows)
+    foreseen: events.Foreseen | None = None
 
     @property
     def messages_done(self) -> int:
@@ -208,6 +209,11 @@ def _(event: events.WorkPlanned, counters: Counters) -> None:
 def _(event: events.FolderStarted, counters: Counters) -> None:
     counters.folder = event.source
     counters.folders_total = max(counters.folders_total, event.total)
+
+
+@_count.register(events.Foreseen)
+def _(event: events.Foreseen, counters: Counters) -> None:
+    counters.foreseen = event
 
 
 @_count.register(events.FolderCompared)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HOST = {Side.SOURCE: "host1", Side.DESTINATION: "host2"}
 #: Methods of a verification.
 HEADERS, CONTENT = "headers", "content"
+#: Folders that get another name and are listed.
+MAX_RENAMED = 1_000
 #: Longest text copied from a server or a message into one member.
 MAX_TEXT = 2_000
 
@@ -88,6 +90,16 @@ def document(counters: Counters, ending: Ending) -> dict[str, object]:
         "errors": [_problem(problem) for problem in counters.problems],
         "errors_total": counters.errors,
     }
+    if counters.foreseen is not None:
+        result["foreseen"] = {
+            "renamed": [
+                {"source": _text(source), "destination": _text(destination)}
+                for source, destination in counters.foreseen.renamed[:MAX_RENAMED]
+            ],
+            "renamed_total": len(counters.foreseen.renamed),
+            "limit_bytes": counters.foreseen.limit_bytes,
+            "too_large": counters.foreseen.too_large,
+        }
     if ending.verify:
         result["verify"] = {
             "method": ending.method,

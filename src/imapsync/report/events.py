@@ -152,6 +152,18 @@ class FolderStarted(NamedTuple):
     total: int
 
 
+class Foreseen(NamedTuple):
+    """What a run would meet that has not begun.
+
+    renamed: folders that get another name, (source, destination). limit_bytes: the largest message that the
+    destination takes, None where it does not say; too_large: how many are larger.
+    """
+
+    renamed: tuple[tuple[str, str], ...]
+    limit_bytes: int | None = None
+    too_large: int | None = None
+
+
 class FolderCompared(NamedTuple):
     """Both sides of a folder pair were read and matched."""
 
@@ -367,6 +379,7 @@ Event = (
     | FoldersListed
     | WorkPlanned
     | FolderStarted
+    | Foreseen
     | FolderCompared
     | FolderFinished
     | MessagesCopied

@@ -136,6 +136,19 @@ def _(event: events.FolderStarted) -> list[str]:
     return [f"Folder {position:>9} {f'[{printable(event.source)}]':<35} -> [{printable(event.destination)}]"]
 
 
+@lines_of.register(events.Foreseen)
+def _(event: events.Foreseen) -> list[str]:
+    lines = [
+        f"Folder [{printable(source)}] of host1 will be called [{printable(destination)}] on host2"
+        for source, destination in event.renamed
+    ]
+    if event.too_large:
+        lines.append(
+            f"Messages larger than the {event.limit_bytes} bytes that host2 takes: {event.too_large}"
+        )
+    return lines
+
+
 @lines_of.register(events.FolderCompared)
 def _(event: events.FolderCompared) -> list[str]:
     name = printable(event.source)

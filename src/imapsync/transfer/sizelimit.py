@@ -28,25 +28,30 @@ async def refuse_too_large(run: Run, jobs: Sequence[FolderJob]) -> None:
     """
     if run.settings.content.changes:
         return
-    limit = run.settings.limits.append_bytes or run.destination.append_limit
-    if limit:
-        names = Names()
-        for job in jobs:
-            await _refuse(run, job, limit, f"host2 takes messages of up to {limit} bytes", names)
-    elif run.destination.has("APPENDLIMIT"):
-        await _refuse_by_folder(run, [job for job in jobs if WAITING in job.copying.states])
+    waiting = [job for job in jobs if WAITING in job.copying.states]
+    one_for_all = _of_all(run)
+    names = Names()
+    for job, limit in await limits(run, waiting):
+        if limit:
+            where = "host2" if one_for_all else f"folder {job.pair.destination} of host2"
+            await _refuse(run, job, limit, f"{where} takes messages of up to {limit} bytes", names)
 
 
-async def _refuse_by_folder(run: Run, jobs: Sequence[FolderJob]) -> None:
-    """Ask for the limit of each folder, all at once: a bare APPENDLIMIT says that each has its own."""
+async def limits(run: Run, jobs: Sequence[FolderJob]) -> list[tuple[FolderJob, int | None]]:
+    """Give for each folder pair the largest message that the destination takes, as far as it says so.
+
+    A bare APPENDLIMIT says that each folder has its own: they are asked all at once.
+    """
+    limit = _of_all(run)
+    if limit or not run.destination.has("APPENDLIMIT"):
+        return [(job, limit) for job in jobs]
     server = run.destination.server
     asked = [(job, server.status(job.destination.mailbox, ("APPENDLIMIT",))) for job in jobs]
-    limits = [(job, await _limit(answer)) for job, answer in asked]
-    names = Names()
-    for job, limit in limits:
-        if limit:
-            text = f"folder {job.pair.destination} of host2 takes messages of up to {limit} bytes"
-            await _refuse(run, job, limit, text, names)
+    return [(job, await _limit(answer)) for job, answer in asked]
+
+
+def _of_all(run: Run) -> int | None:
+    return run.settings.limits.append_bytes or run.destination.append_limit
 
 
 async def _limit(answer: Pending[StatusItems]) -> int | None:

@@ -67,7 +67,12 @@ class Steps:
             state.note("no message failed in the run whose report --retryfailed names")
             return
         await self._prepare()
-        if mode is Mode.SIZES or state.settings.destination is None:
+        if state.settings.destination is None:
+            return
+        if mode is Mode.SIZES:
+            from imapsync.transfer.foresight import foresee
+
+            await self._persist(partial(foresee, state, self.jobs))
             return
         if retry is not None:
             from imapsync.transfer.retry import narrow
