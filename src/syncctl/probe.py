@@ -13,7 +13,7 @@ from imapsync_tasks import diagnosis, engine, files, rules, runtime, sourcestore
 from imapsync_tasks import task as tasks
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.reach import Reach
-from syncctl import tokens, worker
+from syncctl import budget, tokens, worker
 from syncctl.oneshot import Engine, OneShot
 
 if TYPE_CHECKING:
@@ -140,33 +140,45 @@ def list_remote_folders(context: Context, request: Json) -> Json:
 def list_informations(context: Context, name: str) -> Json:
     """Give the counts of both sides of a task, or {"status": false}."""
     with Engine(context) as looker:
-        return _counted(context, looker, name)
+        return diagnosis.informations(_sizes(context, looker, name))
 
 
 def audit(context: Context, names: Sequence[str]) -> list[str]:
     """Count both sides of many tasks and keep the numbers; give the tasks of which it could not be done."""
     failed = []
     with Engine(context, _PARALLEL) as looker, ThreadPoolExecutor(_PARALLEL) as pool:
-        for name, found in zip(
-            names, pool.map(lambda name: _counted(context, looker, name), names), strict=True
+        for name, report in zip(
+            names, pool.map(lambda name: _sizes(context, looker, name), names), strict=True
         ):
+            found = diagnosis.informations(report)
             if found["status"] is not True:
                 failed.append(name)
                 continue
             numbers = [int(time.time()), *(found[key] for key in _AUDITED)]
             with context.store.locked():
                 if context.store.exists(name):
-                    content = dict(zip(runtime.AUDIT, numbers, strict=True))
+                    content = dict(zip(runtime.AUDIT, numbers, strict=True)) | diagnosis.foreseen(report)
+                    content["days"] = _days(context, name, int(str(content["bytes"])))
                     files.replace(context.paths.audit(name), json.dumps(content), durable=False)
     return failed
 
 
-def _counted(context: Context, looker: Engine, name: str) -> Json:
+def _days(context: Context, name: str, size_bytes: int) -> int | None:
+    """Give how many days the provider of the remote account lets its bytes take; None: it has no limit."""
+    try:
+        allowed = budget.daily_bytes(context.store.load(name).remotehostname)
+    except (NoSuchTaskError, TaskFileError):
+        return None
+    return max(1, -(-size_bytes // allowed)) if allowed else None
+
+
+def _sizes(context: Context, looker: Engine, name: str) -> Json:
+    """Give the report of a run that measures both sides of a task; an empty one where there is none."""
     try:
         task = context.store.load(name)
     except (NoSuchTaskError, TaskFileError) as error:
         sys.stderr.write(f"{name}: {error}\n")
-        return {"status": False}
+        return {}
     paths = context.paths
     reach = Reach(context.store, context.settings())
     reach.settle(task)
@@ -182,8 +194,7 @@ def _counted(context: Context, looker: Engine, name: str) -> Json:
             *engine.selection(task),
             "--justfoldersizes",
         ]
-        report = look.run(words, COUNT_S)
-    return diagnosis.informations(report)
+        return look.run(words, COUNT_S)
 
 
 def _look(context: Context, request: Json, *words: str, seconds: float) -> Json:

@@ -13,7 +13,7 @@ from tests.module.conftest import IMAGEROOT, Node, request
 from tests.module.waiting import until
 from tests.servers.client import NewMessage
 
-from imapsync_tasks import files, overview, projects, runtime
+from imapsync_tasks import diagnosis, files, overview, projects, runtime
 from imapsync_tasks.overview import Part
 
 if TYPE_CHECKING:
@@ -61,6 +61,35 @@ def test_a_wave_follows_its_project_from_stage_to_stage(node: Node) -> None:
     assert fields(node, other) == "*/5 * * * *"
     (row,) = node.action("list-projects").output["projects"]
     assert (row["stage"], row["cron"], row["before_days"], row["tasks"]) == ("closed", "30m", 30, 2)
+
+
+def test_an_audit_of_the_version_before_is_read_and_a_damaged_member_costs_only_itself(node: Node) -> None:
+    project(node)
+    task = node.save(project="wave1")
+    counts = dict.fromkeys(("at", "folders", "messages", "bytes", "messages_there", "bytes_there"), 7)
+    odd = {
+        "renamed": [{"source": "a", "destination": "b"}, 3],
+        "impossible": "x",
+        "days": "y",
+        "too_large": 2,
+    }
+    for more in ({}, odd):
+        node.paths.audit(task).write_text(json.dumps(counts | more))
+        (found,) = [row["audit"] for row in got(node)["mailboxes"]]
+        assert {key: found[key] for key in counts} == counts
+        assert (found["renamed_total"], found["too_large"]) == ((1, 2) if more else (0, None))
+        assert (found["impossible"], found["days"], found["limit_bytes"]) == ([], None, None)
+
+
+def test_a_folder_that_cannot_be_named_does_not_keep_the_others_from_being_counted() -> None:
+    side = {"folders": 2, "messages": 7, "bytes": 70}
+    odd = {"code": "folder_create", "folder": "a\\x00b"}
+    found = {"renamed": [], "renamed_total": 0, "limit_bytes": 5, "too_large": 1}
+    report: dict[str, Any] = {"exit_code": 117, "errors": [odd], "host1": side, "host2": side}
+    assert diagnosis.informations(report)["host1Messages"] == 7
+    assert diagnosis.foreseen(report | {"foreseen": found}) == found | {"impossible": ["a\\x00b"]}
+    for errors in ([odd, {"code": "select"}], [], None):
+        assert diagnosis.informations(report | {"errors": errors}) == {"status": False}
 
 
 def test_a_task_keeps_its_project_when_it_is_changed_and_is_its_own_without_one(node: Node) -> None:
@@ -332,6 +361,7 @@ def test_an_audit_counts_both_accounts_and_names_who_could_not_be(
     answer = got(mail)
     counted, not_counted = (row["audit"] for row in answer["mailboxes"])
     assert (counted["messages"], counted["messages_there"], not_counted) == (3, 0, None)
+    assert (counted["renamed"], counted["impossible"], counted["days"]) == ([], [], None)
     assert answer["bytes_total"] == counted["bytes"] > 0
     assert (answer["bytes_done"], answer["not_counted"]) == (0, 1)
     mail.syncctl("start", "bob_a")

@@ -144,7 +144,10 @@ def folders(report: Json) -> Json:
 def informations(report: Json) -> Json:
     """Give the answer of list-informations."""
     sides = _side(report, "host1"), _side(report, "host2")
-    if report.get("exit_code") != 0 or not all(sides):
+    errors = report.get("errors")
+    # What cannot be named is no reason not to count: the other folders are.
+    counted = isinstance(errors, list) and {_code(error) for error in errors} == {"folder_create"}
+    if (report.get("exit_code") != 0 and not counted) or not all(sides):
         return {"status": False}
     answer: Json = {"status": True}
     for word, key in (("Folders", "folders"), ("Messages", "messages"), ("Sizes", "bytes")):
@@ -152,6 +155,24 @@ def informations(report: Json) -> Json:
             value = side.get(key)
             answer[f"host{number}{word}"] = value if isinstance(value, int) else 0
     return answer
+
+
+def foreseen(report: Json) -> Json:
+    """Give what an audit keeps of what a run would meet: members of `runtime.FORESEEN`."""
+    found, errors = report.get("foreseen"), report.get("errors")
+    told = found if isinstance(found, dict) else {}
+    impossible = [
+        error.get("folder")
+        for error in (errors if isinstance(errors, list) else [])
+        if _code(error) == "folder_create"
+    ]
+    return {key: told.get(key) for key in ("limit_bytes", "too_large", "renamed", "renamed_total")} | {
+        "impossible": impossible
+    }
+
+
+def _code(error: object) -> object:
+    return error.get("code") if isinstance(error, dict) else None
 
 
 def _refusal(error: Json) -> Refusal:

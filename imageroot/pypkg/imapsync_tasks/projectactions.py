@@ -123,7 +123,7 @@ def whole(name: str) -> Json:
         audits = [runtime.audit(store.paths, task) for task in states]
         histories = [runtime.history(store.paths, task) for task in states]
     parts = [
-        overview.part(project.stage, row, audit["bytes"] if audit else None)
+        overview.part(project.stage, row, int(str(audit["bytes"])) if audit else None)
         for row, audit in zip(rows, audits, strict=True)
     ]
     counts = Counter(overview.mailbox_state(project.stage, row) for row in rows)

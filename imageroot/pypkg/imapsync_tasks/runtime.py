@@ -141,6 +141,8 @@ _RUN: Final = (
 MAX_RUNS: Final = 60
 #: What an audit counts; `at` is when, in unix seconds; the last two are of the local account.
 AUDIT: Final = ("at", "folders", "messages", "bytes", "messages_there", "bytes_there")
+#: Names of folders that an audit keeps.
+MAX_FOLDERS: Final = 100
 #: A number beyond is damage.
 _LARGEST: Final = 1e18
 
@@ -277,11 +279,35 @@ def history(paths: Paths, name: str) -> list[Json]:
     ]
 
 
-def audit(paths: Paths, name: str) -> dict[str, int] | None:
-    """Give what was counted of a task's remote account, and of the local one; None: nobody has."""
+def audit(paths: Paths, name: str) -> Json | None:
+    """Give what was counted of a task's remote account, and of the local one; None: nobody has.
+
+    Beside `AUDIT`: the largest message that the local side takes (`limit_bytes`) and how many are larger
+    (`too_large`), None where it does not say; folders that get another name (`renamed`, the first of
+    `renamed_total`), folders that cannot be (`impossible`), days that the bytes which the provider allows
+    make of it (`days`, None: no limit).
+    """
     found = files.read_json(paths.audit(name)) or {}
     numbers = {key: value for key in AUDIT if isinstance(value := found.get(key), int) and _fits(value, int)}
-    return numbers if len(numbers) == len(AUDIT) else None
+    if len(numbers) < len(AUDIT):
+        return None
+    optional = {key: found.get(key) for key in ("limit_bytes", "too_large", "days")}
+    renamed, impossible = found.get("renamed"), found.get("impossible")
+    pairs = [
+        {"source": one["source"], "destination": one["destination"]}
+        for one in (renamed if isinstance(renamed, list) else [])
+        if isinstance(one, dict) and all(isinstance(one.get(side), str) for side in ("source", "destination"))
+    ]
+    total = found.get("renamed_total")
+    return {
+        **numbers,
+        **{key: value if _fits(value, int) else None for key, value in optional.items()},
+        "renamed": pairs[:MAX_FOLDERS],
+        "renamed_total": total if _fits(total, int) else len(pairs),
+        "impossible": [one for one in impossible if isinstance(one, str)][:MAX_FOLDERS]
+        if isinstance(impossible, list)
+        else [],
+    }
 
 
 #: member of a failure -> its type; the first two are always there.

@@ -58,6 +58,12 @@ const mailbox = {
     bytes: 65_000_000,
     messages_there: 0,
     bytes_there: 0,
+    limit_bytes: 50_000_000,
+    too_large: 2,
+    renamed: [{ source: "Jobs.2024", destination: "Jobs_2024" }],
+    renamed_total: 1,
+    impossible: [MARKUP],
+    days: 3,
   },
   result,
   runs: [
@@ -196,8 +202,15 @@ test("a count of a state shows its mailboxes, and a mailbox its history and what
   await expect(app.getByRole("cell", { name: /^anna/ })).toHaveCount(0);
   expect(node.inputsOf("get-project").at(-1).state).toBe("sign_in");
   await app.getByRole("button", { name: "All mailboxes" }).click();
+  await expect(
+    app.getByText(
+      "2 over the size limit · 1 folders renamed · 1 folders cannot be copied · 3 days",
+    ),
+  ).toBeVisible();
   await app.getByRole("button", { name: "History of anna" }).click();
   const dialog = app.getByRole("dialog", { name: "History" });
+  await expect(dialog.getByText("Jobs.2024 → Jobs_2024")).toBeVisible();
+  await expect(dialog.getByText(MARKUP)).toBeVisible();
   await expect(dialog.getByRole("row", { name: /All arrived/ })).toContainText("2,800");
   await expect(dialog.getByRole("row")).toHaveCount(3);
   await expect(dialog.getByRole("row").nth(1)).toContainText("A server refused the login");

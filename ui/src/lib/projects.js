@@ -54,3 +54,14 @@ export function barsOf(runs) {
     height: messages ? Math.max(2, (CHART.height * messages) / highest) : 0,
   }));
 }
+
+/** What an audit foresees for a mailbox: `[name, count]` of what there is any of. */
+export function foreseenOf(audit) {
+  const { too_large: large, renamed_total: renamed, impossible, days } = audit;
+  return Object.entries({
+    too_large: large ?? 0,
+    renamed,
+    impossible: impossible.length,
+    days: days > 1 ? days : 0,
+  }).filter(([, count]) => count > 0);
+}
