@@ -72,6 +72,18 @@ class FolderPlan(NamedTuple):
 NOTHING = FolderPlan()
 
 
+def flags_left(plan: FolderPlan) -> dict[int, Flags]:
+    """Give source UID -> the flags of its copy, of those that were to be changed and were not.
+
+    Known for sure is what was to be removed. Of other changes the journal has not said that they are done.
+    """
+    before = {copy: remove for (_, remove), copies in plan.flags.items() for copy in copies}
+    found: Iterable[tuple[int, int]] = zip(*plan.found, strict=True)
+    if plan.known:
+        found = ((pair.source_uid, pair.copy) for pair in plan.pairs)
+    return {uid: before[copy] for uid, copy in found if copy in before}
+
+
 class Compared(NamedTuple):
     """Two indexes and how their messages pair."""
 

@@ -93,9 +93,12 @@ async def _check(run: Run, job: FolderJob, reading: Reading, now: Numbers) -> No
 
 async def _set_open_flags(run: Run, job: FolderJob) -> None:
     """Give copies the flags that they could not come with."""
-    changes = await missing_flags(run, job)
-    if not await change_flags(run, job, changes):
-        recording.flags_left(run, job, changes, job.copying.arrived())
+    done = False
+    try:
+        done = await change_flags(run, job, await missing_flags(run, job))
+    finally:
+        if not done:
+            recording.keywords_left(run, job)
     job.copying.flags_open = False
 
 

@@ -144,10 +144,15 @@ class DeltaPlan:
             now = without_our_marks(canonical_flags(flags), uid, self._ours)
             if now == before:
                 continue
-            self._flag_rows[uid] = journal.flags_number(now)
+            self._note_flags(uid, now)
             change = flag_change(translator, before, now) if pair.copy > 0 else None
             if change is not None:
                 self._flag_changes.setdefault(change, array("I")).append(pair.copy)
+
+    def _note_flags(self, uid: int, flags: tuple[bytes, ...]) -> None:
+        """Have the flags of a source message written down once its copy has them."""
+        if not self._run.dry:  # the journal numbers sets of flags that are new to it
+            self._flag_rows[uid] = self._journal.flags_number(flags)
 
     # -- the source
 
@@ -254,6 +259,8 @@ class DeltaPlan:
         heirs = self._without_copy() if gone else []
         if heirs:
             gone = await self._identified(gone)
+            await self._identify_pairs()
+            heirs = self._without_copy()
         copies, uids = perhaps_heirs(gone, heirs)
         here, there = await self._contents_of(uids, copies) if uids else ({}, {})
         self._taken_over = {heir.source_uid: heir.copy for heir in take_over(gone, heirs, here, there)}
@@ -274,7 +281,7 @@ class DeltaPlan:
         translator = planning.translator_of(self._run, self._job)
         for uid, copy in self._taken_over.items():
             now = without_our_marks(canonical_flags(flags.get(uid, ())), uid, ours)
-            self._flag_rows[uid] = self._journal.flags_number(now)
+            self._note_flags(uid, now)
             change = flag_change(translator, self._journal.flags(before[copy].flags), now)
             if change is not None:
                 self._flag_changes.setdefault(change, array("I")).append(copy)

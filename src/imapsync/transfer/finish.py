@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imapsync.account.folders import status_items
 from imapsync.account.seen import numbers_of
 from imapsync.plan.changes import orphaned_twins, without_original
+from imapsync.plan.decisions import flags_left
 from imapsync.plan.settling import Done, confirmed, unconfirmed
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused
@@ -37,8 +38,7 @@ async def finish(run: Run, job: FolderJob, reading: Reading) -> None:
         if await change_flags(run, job, plan.flags):
             recording.flags_set(run, job)
         else:
-            found = {} if plan.known else dict(zip(*plan.found, strict=True))
-            recording.flags_left(run, job, plan.flags, found)
+            recording.flags_left(run, job, flags_left(plan), plan.pairs)
         if run.settings.sieve_delivery:
             expunged = await deliver(run, job)
     elif plan.flags:

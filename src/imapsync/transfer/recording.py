@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.seen import numbers_of
 from imapsync.plan.belief import is_lost
+from imapsync.plan.flags import system_flags
 from imapsync.plan.index import canonical_flags
 from imapsync.plan.proof import is_accident, went_by_accident
 from imapsync.plan.settling import settled
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 
     from imapsync.journal.journal import Journal
-    from imapsync.plan.decisions import Change, Compared
+    from imapsync.plan.decisions import Compared
+    from imapsync.plan.flags import Flags
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.settling import Done
     from imapsync.transfer.context import Run
@@ -84,29 +86,30 @@ def flags_set(run: Run, job: FolderJob) -> None:
     run.journal.add(job.record.id, job.plan.pairs)
 
 
-def flags_left(
-    run: Run, job: FolderJob, changes: Mapping[Change, Sequence[int]], copies: Mapping[int, int]
-) -> None:
-    """Write down that copies did not get the flags of their originals, so that the next run sets them.
+def flags_left(run: Run, job: FolderJob, has: Mapping[int, Flags], pairs: Iterable[Pair] = ()) -> None:
+    """Write down that copies did not get flags of their originals, so that the next run sets them.
 
-    changes: what was to be done. copies: source UID -> copy of the pairs that are recorded with the flags of
-    their originals; of those they have only what was to be removed is kept.
+    has: source UID -> flags that its copy is known to have. pairs: those that were to be written down with
+    all their flags.
     """
     job.flags_left = True
     journal, record = run.journal, job.record
     if journal is None or record is None:
         return
-    lacking = {copy: remove for (_, remove), uids in changes.items() for copy in uids}
-    known = journal.find(record.id, [uid for uid, copy in copies.items() if copy in lacking])
-    found = [pair for pair in job.plan.pairs if pair.copy in lacking]
-    journal.remove_loose(record.id, [pair.copy for pair in found])
-    journal.add(
-        record.id,
-        [
-            pair._replace(flags=journal.flags_number(canonical_flags(lacking[pair.copy])))
-            for pair in (*known.values(), *found)
-        ],
-    )
+    journal.remove_loose(record.id, [pair.copy for pair in pairs])
+    journal.add(record.id, pairs)
+    rows = [(uid, journal.flags_number(canonical_flags(flags))) for uid, flags in has.items()]
+    journal.set_flags(record.id, rows)
+
+
+def keywords_left(run: Run, job: FolderJob) -> None:
+    """Write down that copies of this run came without their keywords, and these could not be set."""
+    journal, record = run.journal, job.record
+    has: dict[int, Flags] = {}
+    if journal is not None and record is not None:
+        known = journal.find(record.id, job.copying.arrived())
+        has = {uid: system_flags(journal.flags(pair.flags)) for uid, pair in known.items()}
+    flags_left(run, job, has)
 
 
 def _pairs(journal: Journal, compared: Compared, rows: Iterable[int]) -> Iterator[Pair]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,7 @@ from imapsync.plan.decisions import (
     decide_all,
     doomed,
     exact_flags,
+    flags_left,
     lacked_by_all,
     merged,
     of_failed,
@@ -254,6 +256,28 @@ def test_a_mirror_spares_what_may_be_the_last_copy_wherever_it_lies() -> None:
     assert [*doomed(MIRROR, FolderFacts(), both, (), {B})] == [2]
     assert [*doomed(MIRROR, FolderFacts(), both, (), {C})] == [2, 3, 4]
     assert [*doomed(MIRROR, FolderFacts(), both, (2,), {B})] == []
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        pytest.param(False, {5: (b"\\Answered",), 6: ()}, id="first: what was found, where it was to change"),
+        pytest.param(True, {8: ()}, id="known: the pairs that are not written down yet"),
+    ],
+)
+def test_what_copies_have_of_their_flags_when_these_could_not_be_changed(
+    known: bool, expected: dict[int, tuple[bytes, ...]]
+) -> None:
+    plan = NOTHING._replace(
+        found=(array("I", [4, 5, 6]), array("I", [14, 15, 16])),
+        flags={
+            ((b"\\Seen",), (b"\\Answered",)): array("I", [15]),
+            ((b"\\Seen",), ()): array("I", [16, 18, 19]),
+        },
+        pairs=[Pair(8, 18, 0, 0, 0)],
+        known=known,
+    )
+    assert flags_left(plan) == expected
 
 
 def test_two_plans_of_changes_are_one() -> None:

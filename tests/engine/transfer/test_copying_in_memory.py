@@ -14,7 +14,7 @@ from imapsync.plan.rules import ContentRules, FolderRules
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Reason
-from imapsync.transfer import Limits, Stop
+from imapsync.transfer import Limits, Stop, lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -202,6 +202,27 @@ def test_a_name_that_is_refused_is_tried_with_fewer_odd_characters(accounts: Acc
     assert accounts.destination.letters(taken) == [1, 9]
 
 
+def test_keywords_that_are_refused_with_a_message_and_once_alone_are_set_by_the_next_run(
+    accounts: Accounts,
+) -> None:
+    """They were never set: the journal had taken them for done."""
+    accounts.source.deliver(1, 2, flags=(b"$Label", b"\\Seen"))
+    accounts.source.deliver(3, folder=WORK)
+    server = accounts.destination.server
+    server.hears = lambda heard: (
+        b"NO no such flag"
+        if heard.verb == b"APPEND" and b"$Label" in heard.rest
+        else b"NO cannot be opened"
+        if heard.verb == b"SELECT" and folder(INBOX)(heard) and accounts.destination.letters(WORK)
+        else None
+    )
+    ran = accounts.run()
+    assert (ran.copied, accounts.destination.flags(1)) == (3, {b"\\Seen"})
+    server.hears = lambda _: None
+    accounts.good()
+    assert accounts.destination.flags(1) == accounts.destination.flags(2) == {b"$Label", b"\\Seen"}
+
+
 # -- the source
 
 
@@ -297,6 +318,17 @@ def test_a_large_message_that_vanishes_before_its_turn_is_no_failure(accounts: A
     ran = accounts.run(limits=Limits(connections=1))
     assert (ran.outcome.stop, ran.failed, ran.skipped(Skip.VANISHED)) == (Stop.DONE, [], 1)
     assert accounts.destination.letters() == [1, 71]
+
+
+def test_many_large_messages_are_asked_about_in_parts(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "META_MESSAGES", 2)
+    for number in range(70, 75):
+        accounts.source.folder().add(LARGE.replace(b"<70@", b"<%d@" % number), (b"\\Flagged",))
+    accounts.good(provider="none")
+    assert accounts.destination.letters() == [*range(70, 75)]
+    assert accounts.destination.folder().mails[4].flags == {b"\\Flagged"}
 
 
 @pytest.mark.parametrize("dates", [True, False], ids=["dates", "no dates"])
