@@ -212,6 +212,8 @@ class Deliverer:
         await asyncio.wait({delivery}, timeout=LAST_ANSWER_S)
         if delivery.done() and delivery.exception() is None:
             self._note_delivered(letter)
+            self._client.abort()
+            self._client.close()  # at once: nothing can be said any more
         else:
             self._client.abort()
             delivery.add_done_callback(lambda done: done.exception())
