@@ -6,12 +6,26 @@ that spelling; people write ``Envoyés``. A pattern counts when it matches eithe
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from imapsync.wire.mailbox import decode_mailbox, encode_mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+#: Characters beyond ASCII, or "&" itself, as IMAP spells them (RFC 3501 §5.1.3).
+_SHIFTED = re.compile(r"&[A-Za-z0-9+,]*-")
+
+
+def as_people_read(name: str) -> str:
+    """Give a folder's name, or a part of one, from the command line: what is in IMAP's spelling is read."""
+
+    def readable(spelled: re.Match[str]) -> str:
+        text = decode_mailbox(spelled.group().encode("ascii"))
+        return text if wire_spelling(text) == spelled.group() else spelled.group()
+
+    return _SHIFTED.sub(readable, name)
 
 
 def wire_spelling(name: str) -> str:
@@ -34,11 +48,12 @@ def either_spelling_matcher(matches: Callable[[str], bool]) -> Callable[[str], b
 def either_spelling_rename(rename: Callable[[str], str], name: str) -> str:
     """Give the new name.
 
-    The change is made to the readable name, else, when it changes nothing there, to IMAP's spelling.
+    The change is made to the readable name, else, when it changes nothing there, to IMAP's spelling. What it
+    puts in may be in IMAP's spelling, too.
     """
     changed = rename(name)
     if changed != name:
-        return changed
+        return changed if _SHIFTED.search(name) else as_people_read(changed)
     spelled = wire_spelling(name)
     if spelled == name:
         return name

@@ -196,6 +196,7 @@ class _Rules:
         self.retry = retry_of(options)
 
     def folders(self) -> FolderRules:
+        from imapsync.cli.foldernames import as_people_read
         from imapsync.plan.rules import FolderRules
 
         options, flag = self._options, self._flag
@@ -212,7 +213,7 @@ class _Rules:
                 raise UsageError(
                     f"Option --f1f2: '{pair}' names no folder of host2 after the '='.", option="f1f2"
                 )
-            forced[left] = right
+            forced[left] = as_people_read(right)
         return FolderRules(
             only=options.texts("folder"),
             only_recursive=options.texts("folderrec"),
@@ -227,10 +228,10 @@ class _Rules:
             automap=flag("automap"),
             forced=forced,
             rename=tuple(self._rename(text) for text in options.texts("regextrans2")),
-            source_subfolder=options.text("subfolder1"),
-            destination_subfolder=options.text("subfolder2"),
-            source_prefix=options.text("prefix1"),
-            destination_prefix=options.text("prefix2"),
+            source_subfolder=self._folder_name("subfolder1"),
+            destination_subfolder=self._folder_name("subfolder2"),
+            source_prefix=self._folder_name("prefix1"),
+            destination_prefix=self._folder_name("prefix2"),
             source_separator=options.text("sep1") or None,
             destination_separator=options.text("sep2") or None,
             acls=flag("syncacls"),
@@ -393,6 +394,12 @@ class _Rules:
         if any(char in text for char in "\r\n"):
             raise UsageError(f"Option --{name}: a search is one line of IMAP SEARCH words.", option=name)
         return text
+
+    def _folder_name(self, name: str) -> str | None:
+        from imapsync.cli.foldernames import as_people_read
+
+        text = self._options.text(name)
+        return None if text is None else as_people_read(text)
 
     def _folder_matchers(self, name: str) -> tuple[Callable[[str], bool], ...]:
         texts = self._options.texts(name)

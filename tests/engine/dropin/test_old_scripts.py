@@ -144,3 +144,29 @@ def test_a_rule_for_folders_that_meets_none_is_not_told(world: World) -> None:
     assert "folder Work cannot be synced: nothing is left of its name on host2" in done.text
     assert world.subjects(2, "INBOX.Sent") == ["a"]
     assert "the options choose no folder of host1" in world.good(["--include", "^INBOX.Work$"])
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("INBOX.Entw&APw-rfe", "INBOX.Entwürfe"),
+        ("Entwürfe.&ZeVnLIqe-", "Entwürfe.日本語"),
+        ("A&-B", "A&B"),
+        ("A&B", "A&B"),
+        ("R&D-Team", "R&D-Team"),
+        ("Tom&Jerry-2020", "Tom&Jerry-2020"),
+    ],
+)
+def test_a_name_in_the_spelling_of_imap_is_taken_for_another(name: str, read: str) -> None:
+    from imapsync.cli.foldernames import as_people_read
+
+    assert as_people_read(name) == read
+
+
+def test_names_in_the_spelling_of_imap_make_folders_of_another_name(world: World) -> None:
+    """The original knows no other spelling: scripts for German or French servers are full of it."""
+    world.fill(1, {"Drafts": [mail("a")], "Sent": [mail("b")]})
+    world.fill(2, {"INBOX.Entwürfe": [mail("a")]})
+    world.good(["--f1f2", "Drafts=INBOX.Entw&APw-rfe", "--regextrans2", "s/Sent/Envoy&AOk-s/"])
+    assert sorted(world.look(2)) == ["INBOX", "INBOX.Entwürfe", "INBOX.Envoyés"]
+    assert world.subjects(2, "INBOX.Entwürfe") == ["a"]
