@@ -1,4 +1,8 @@
-"""How many tasks may run at a time: of a project, of a source, and of one account of a large provider."""
+"""How many tasks may run at a time: of a project, of a source, and of one account of a large provider.
+
+A source and a provider bound connections. The watcher's are among them: where they are few it listens to a
+part of the accounts only, and runs keep the rest.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ import functools
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import files, projectstore, sourcestore
+from imapsync_tasks import files, live, projectstore, sourcestore
 from imapsync_tasks.errors import NoSuchTaskError, TaskFileError
 from syncctl import budget, facts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from imapsync_tasks.paths import Paths
+    from imapsync_tasks.task import Task
     from syncctl.context import Context
 
 #: What the engine of each task opens to its source.
@@ -22,7 +30,7 @@ class Limits:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._of_source = functools.cache(self._source_bound)
+        self._of_source = functools.cache(functools.partial(bound_of_source, context.paths))
         self._bounds = functools.cache(self._bounds_of)
 
     def hold(self, task: str) -> bool:
@@ -52,21 +60,46 @@ class Limits:
         except (NoSuchTaskError, TaskFileError):
             return {}
         project = projectstore.load(self._context.paths, task.project) if task.project else None
-        provider = facts.of_host(task.remotehostname) or {}
-        found = {
-            f"project {task.project}": project.jobs if project else 0,
-            f"source {task.source}": self._of_source(task.source) if task.source else 0,
-            f"account {budget.account(task)}": _tasks(provider.get("connections")),
-        }
-        return {group: most for group, most in found.items() if most}
+        found = {f"project {task.project}": project.jobs} if project and project.jobs else {}
+        for group, connections in shares(task, self._of_source).items():
+            found[group] = max(1, (connections - self._held.get(group, 0)) // _CONNECTIONS)
+        return found
 
-    def _source_bound(self, name: str) -> int:
-        try:
-            return _tasks(sourcestore.load(self._context.paths, name).source.max_connections)
-        except TaskFileError:
-            return 0
+    @functools.cached_property
+    def _held(self) -> dict[str, int]:
+        return live.read_held(self._context.paths)
 
 
-def _tasks(connections: object) -> int:
-    """Give how many tasks may have these connections together, at least one; 0: any number."""
-    return max(1, connections // _CONNECTIONS) if isinstance(connections, int) and connections else 0
+def shares(task: Task, of_source: Callable[[str], int]) -> dict[str, int]:
+    """Give with whom a task shares a bounded number of connections to its remote server, and the numbers.
+
+    of_source: gives how many the tasks of a source may have together, 0 for any number.
+    """
+    connections = (facts.of_host(task.remotehostname) or {}).get("connections")
+    found = {
+        f"source {task.source}": of_source(task.source) if task.source else 0,
+        f"account {budget.account(task)}": connections if isinstance(connections, int) else 0,
+    }
+    return {group: most for group, most in found.items() if most}
+
+
+def bound_of_source(paths: Paths, name: str) -> int:
+    """Give how many connections a source's tasks may have together; 0: any number."""
+    try:
+        return sourcestore.load(paths, name).source.max_connections
+    except TaskFileError:
+        return 0
+
+
+def listened(accounts: Mapping[str, Mapping[str, int]]) -> tuple[set[str], Counter[str]]:
+    """Choose the accounts that are listened to, and count the connections of each group that this takes.
+
+    accounts: name -> shares. Half of what is shared is for listening, and a run finds its connections.
+    """
+    chosen: set[str] = set()
+    held: Counter[str] = Counter()
+    for name, groups in sorted(accounts.items()):
+        if all(held[group] < min(most // 2, most - _CONNECTIONS) for group, most in groups.items()):
+            chosen.add(name)
+            held.update(groups.keys())
+    return chosen, held

@@ -5,6 +5,7 @@ What we ask with meanwhile (the device code, the verifier) stays beside the sour
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ def _step(paths: Paths, stored: Stored, known: Json, request: Json) -> Json:
     if not granted.refresh_token:
         raise oauth.TokenTrouble("refresh_token_missing")
     tokens.keep(paths, name, {}, "", granted)
+    os.utime(paths.source(name))  # the watcher tries refused accounts again
     return _answer("done")
 
 

@@ -20,7 +20,7 @@ from imapsync_tasks import engine, files, live, runtime, schedule
 from imapsync_tasks.errors import Json, NoSuchTaskError, TaskFileError
 from imapsync_tasks.live import Standing
 from imapsync_tasks.reach import Reach
-from syncctl import dispatch, holder, systemlog, worker
+from syncctl import dispatch, holder, limits, systemlog, worker
 from syncctl.listening import Listening
 from syncctl.resident import Resident
 
@@ -36,6 +36,8 @@ _SOON_S: Final = 0.1
 _FAILED_S: Final = (60.0, 900.0)
 _REFUSED_S: Final = (900.0, 3600.0)
 _REFUSED_CODES: Final = (12, 16, 161, 162)
+#: An account that is not listened to, for want of connections, is looked at so long after its last run.
+_POLL_S: Final = 60.0
 _STATES: Final = {
     "idle": live.WATCHING,
     "poll": live.POLLING,
@@ -64,10 +66,14 @@ class _Watcher:
         self._listening = Listening(context.engine)
         self._resident: Resident | None = None
         self._ended = False
-        #: Of the directory, and of each task's files, when they were looked at last.
-        self._looked = 0
+        #: Of the directories, and of each task's files, when they were looked at last.
+        self._looked = (0, 0)
         self._stamps: dict[str, tuple[int, ...]] = {}
         self._words: dict[str, list[str]] = {}
+        #: Sources of live tasks, with whom they share connections, and those that only runs look at.
+        self._sources: dict[str, str] = {}
+        self._shares: dict[str, dict[str, int]] = {}
+        self._polled: set[str] = set()
         self._standings: dict[str, Standing] = {}
         #: When a task is to be started (unix seconds), and when that was done last.
         self._due: dict[str, float] = {}
@@ -108,7 +114,7 @@ class _Watcher:
     def _look(self) -> None:
         """Find out who is live; a look costs something only after a file of any task was replaced."""
         paths = self._context.paths
-        changed = os.stat(paths.imapsync).st_mtime_ns
+        changed = (_stamp(paths.imapsync), _stamp(paths.sources))
         if changed == self._looked:
             return
         self._looked = changed
@@ -118,15 +124,19 @@ class _Watcher:
         for name in (
             self._context.store.names() if settings.mail_host and not settings.schedules_paused else ()
         ):
-            stamps[name] = tuple(_stamp(path(name)) for path in (paths.env, paths.pwd, paths.place))
+            stamps[name] = self._stamps_of(name)
             if stamps[name] == self._stamps.get(name):
                 if name in self._words:
                     words[name] = self._words[name]
                 continue
+            self._sources.pop(name, None)
             with suppress(TaskFileError, NoSuchTaskError):
                 task = self._context.store.load(name)
                 if task.cron == schedule.LIVE:
                     words[name] = self._account(task)
+                    self._shares[name] = limits.shares(task, self._bound_of_source)
+                    self._sources[name] = task.source
+            stamps[name] = self._stamps_of(name)
         again = {name for name in words if stamps[name] != self._stamps.get(name)}
         self._stamps = stamps
         if words == self._words and not again:
@@ -137,8 +147,35 @@ class _Watcher:
         for held in (self._due, self._begun, self._failures):
             for name in held.keys() - words.keys():
                 held.pop(name)
-        self._listening.want(words, again)
-        self._tell({name: self._standings.get(name, Standing(since=time.time())) for name in words})
+        self._listen(words, again)
+
+    def _stamps_of(self, name: str) -> tuple[int, ...]:
+        paths = self._context.paths
+        source = self._sources.get(name)
+        of_source = _stamp(paths.source(source)) if source else 0
+        return (*(_stamp(path(name)) for path in (paths.env, paths.pwd, paths.place)), of_source)
+
+    def _bound_of_source(self, source: str) -> int:
+        return limits.bound_of_source(self._context.paths, source)
+
+    def _listen(self, words: dict[str, list[str]], again: set[str]) -> None:
+        """Listen to as many accounts as have connections; runs look at the others, from now on."""
+        now = time.time()
+        before = self._polled
+        chosen, held = limits.listened({name: self._shares[name] for name in words})
+        self._polled = words.keys() - chosen
+        with suppress(OSError):  # a full disk costs what else may run beside
+            live.write_held(self._context.paths, held)
+        self._listening.want({name: words[name] for name in chosen}, again & chosen)
+        standings = {}
+        for name in words:
+            known = self._standings.get(name)
+            if known is None or (name in self._polled) != (name in before):
+                known = Standing(live.POLLING if name in self._polled else live.WAITING, now)
+            standings[name] = known
+        for name in self._polled & (again | self._polled - before):
+            self._due[name] = now
+        self._tell(standings)
 
     def _account(self, task: Task) -> list[str]:
         """Give the words that a listening engine needs."""
@@ -229,6 +266,8 @@ class _Watcher:
             code = result["exit_code"]
             if code == 0:
                 self._failures.pop(name, None)
+                if name in self._polled:
+                    self._due.setdefault(name, time.time() + _POLL_S)
                 continue
             first, most = _REFUSED_S if code in _REFUSED_CODES else _FAILED_S
             times = self._failures[name] = self._failures.get(name, 0) + 1

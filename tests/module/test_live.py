@@ -16,6 +16,7 @@ from tests.module.waiting import until
 from tests.servers.client import NewMessage
 
 from imapsync_tasks import runtime, schedule
+from syncctl import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +135,40 @@ def children(pid: int, words: str) -> list[int]:
     """Give the children of a process whose command line has these words."""
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [int(one) for one in found if words in Path(f"/proc/{one}/cmdline").read_text()]
+
+
+@pytest.mark.usefixtures("watcher")
+def test_accounts_that_share_few_connections_are_listened_to_as_far_as_these_go(
+    mail: Node, remote: Dovecot, local: Dovecot
+) -> None:
+    """Runs look at the others, and come to a changed source at once."""
+    local.add_user("carl", "local secret")
+    source = {
+        "source": "office", "auth": "password", "remotehostname": remote.host, "remoteport": remote.port,
+        "security": "", "tls_trust": "any", "max_connections": 3,
+    }  # fmt: skip
+    assert mail.action("set-source", source).exit_code == 0
+    deliver(remote, 1)
+    for user in ("bob", "carl"):
+        mail.save(**live(remote, localuser=user, source="office", remotehostname="", remoteport=0))
+
+    def states() -> dict[str, str]:
+        rows = mail.action("list-tasks").output["user_properties"]
+        return {row["localuser"]: row["live"]["state"] for row in rows}
+
+    until(lambda: states() == {"bob": "watching", "carl": "polling"}, 30)
+    until(lambda: len(local.snapshot("bob")["INBOX"]) + len(local.snapshot("carl")["INBOX"]) == 1, 30)
+    assert mail.action("set-source", {**source, "max_connections": 0}).exit_code == 0
+    until(lambda: states() == {"bob": "watching", "carl": "watching"}, 30)
+
+
+def test_half_of_what_is_shared_is_for_listening_and_a_run_finds_its_connections() -> None:
+    for most, listened in {1: 0, 2: 0, 3: 1, 4: 2, 15: 7}.items():
+        accounts = {f"task{number}": {"source office": most} for number in range(20)}
+        chosen, held = limits.listened(accounts | {"other": {}})
+        assert len(chosen) == listened + 1
+        assert "other" in chosen
+        assert held["source office"] == listened
 
 
 def test_a_live_task_is_one_without_schedule_to_earlier_versions(node: Node) -> None:

@@ -53,6 +53,19 @@ def read(paths: Paths) -> dict[str, Standing]:
     return {task: standing for task, value in found.items() if (standing := _standing(value)) is not None}
 
 
+def write_held(paths: Paths, held: Mapping[str, int]) -> None:
+    """Tell how many connections the watcher holds, by who shares a bounded number; the watcher does."""
+    files.replace(paths.listening, json.dumps(held), durable=False)
+
+
+def read_held(paths: Paths) -> dict[str, int]:
+    """Give how many connections the watcher holds; none while nobody watches."""
+    if not files.is_locked(paths.watcher_lock):
+        return {}
+    found = files.read_json(paths.listening) or {}
+    return {group: number for group, number in found.items() if isinstance(number, int) and number > 0}
+
+
 def _standing(value: object) -> Standing | None:
     match value:
         case {"state": str(state), "since": int() | float() as since, "error": error, "text": str(text)}:

@@ -286,6 +286,11 @@ class Paths(NamedTuple):
         return self.imapsync / ".mailboxes"
 
     @property
+    def listening(self) -> Path:
+        """Give how many connections the watcher holds, by who shares them."""
+        return self.imapsync / ".listening"
+
+    @property
     def deliveries(self) -> Path:
         """Give whether Mail's LMTP answered when it was asked last."""
         return self.imapsync / ".deliveries"
