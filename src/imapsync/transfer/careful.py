@@ -54,8 +54,7 @@ async def compare_in_spite(run: Run, group: list[FolderJob], reading: Reading) -
 
 async def _compare_alone(run: Run, job: FolderJob, reading: Reading) -> list[FolderJob]:
     losses = 0
-    last: ConnectionFailed | None = None
-    while losses <= TRIES:
+    while True:
         try:
             if losses == TRIES:
                 await _single_out(run, job, reading)
@@ -63,14 +62,13 @@ async def _compare_alone(run: Run, job: FolderJob, reading: Reading) -> list[Fol
         except ConnectionFailed as error:
             losses += not isinstance(error, AskedToWait)
             await _again(run, error)
-            last = error
+            if losses > TRIES:
+                abandon(run, job)
+                run.problem(error, f"folder {job.name} breaks the connection", folder=job.name)
+                return []
         else:
             run.patience.progressed()
             return working
-    abandon(run, job)
-    if last is not None:
-        run.problem(last, f"folder {job.name} breaks the connection", folder=job.name)
-    return []
 
 
 async def _single_out(run: Run, job: FolderJob, reading: Reading) -> None:

@@ -93,11 +93,11 @@ class _Maker:
         self._listed = {self._key(view.folder.name): view for view in listing.folders}
         for name, refusal in refusals.items():
             made = await self._find(name, refusal)
-            if made is not None:
+            if isinstance(made, _Made):
                 await self._hand_over(name, made, missing[name])
-            elif refusal is not None:
+            else:
                 self._run.problem(
-                    refusal, f"folder {name} cannot be made", folder=name, reason=Reason.FOLDER_CREATE
+                    made, f"folder {name} cannot be made", folder=name, reason=Reason.FOLDER_CREATE
                 )
                 for job in missing[name]:
                     abandon(self._run, job)
@@ -117,8 +117,8 @@ class _Maker:
     async def _create(self, name: str) -> CommandRefused | None:
         return await _refusal(self._server.create(MailboxName.from_text(name)))
 
-    async def _find(self, name: str, refusal: CommandRefused | None) -> _Made | None:
-        """Give the folder that a name has become; None when there is none."""
+    async def _find(self, name: str, refusal: CommandRefused | None) -> _Made | CommandRefused:
+        """Give the folder that a name has become; why there is none, else."""
         listed = self._listed.get(self._key(name))
         if listed is not None and listed.folder.selectable:
             return _Made(listed, existed=refusal is not None)
@@ -128,10 +128,9 @@ class _Maker:
         if refusal is None or (refusal.response_code == _EXISTS and await self._answers(name)):
             return _Made(_view_of(name, self._layout.separator), existed=refusal is not None)
         if refusal.response_code in _NOT_FOR_THE_NAME:
-            return None
-        return await self._under_another_name(
-            name, number=listed is not None or refusal.response_code == _EXISTS
-        )
+            return refusal
+        taken = listed is not None or refusal.response_code == _EXISTS
+        return await self._under_another_name(name, number=taken) or refusal
 
     async def _twin(self, name: str) -> FolderView | None:
         """Give the listed folder that the server takes for this name although it is spelt otherwise.

@@ -78,7 +78,7 @@ def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> Non
         seen=job.copying.after,
         flags_left=job.flags_left,
     )
-    recording.settle(run, job, done)
+    job.record = recording.settle(journal, record, done)
 
 
 def _take_up_duplicates(run: Run, job: FolderJob) -> None:

@@ -206,9 +206,9 @@ class Lane:
         try:
             if not await self._usable(batch):
                 return
-            if batch.large or batch.body is not None:
+            if batch.large or batch.stream is None:
                 await self._forward_large(batch)
-            elif batch.stream is not None:
+            else:
                 await self._forward_small(batch, batch.stream)
         finally:
             self._read_ahead -= batch.size_bytes

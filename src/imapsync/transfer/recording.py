@@ -234,13 +234,12 @@ def _messages_there(run: Run) -> Held | None:
     return Held(sum(known.values()), sum(known.get(name, 0) for name in listing.bins))
 
 
-def settle(run: Run, job: FolderJob, done: Done) -> None:
-    """Write down under which numbers both folders were compared."""
-    if run.journal is None or job.record is None:
-        return
-    job.record = settled(job.record, done)
-    run.journal.update(job.record)
-    run.journal.commit()
+def settle(journal: Journal, record: FolderRecord, done: Done) -> FolderRecord:
+    """Write down under which numbers both folders were compared; gives the record."""
+    record = settled(record, done)
+    journal.update(record)
+    journal.commit()
+    return record
 
 
 def originals_gone(run: Run, job: FolderJob, uids: set[int]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WORK = b"Work"
 LARGE = letter(70, ("y" * 78 + "\r\n") * 7500)
 #: One message a batch, so that much is on its way at once.
-ONE_BY_ONE = Limits(connections=1, messages_per_second=100_000.0, errors_max=3)
+ONE_BY_ONE = Limits(connections=1, messages_per_second=100_000.0, bytes_per_second=1e9, errors_max=3)
 
 
 @pytest.fixture
@@ -175,6 +175,14 @@ def test_a_folder_that_cannot_be_looked_into_before_the_copying_costs_that_folde
     accounts.good()
     assert accounts.destination.letters() == [1, 4, 9]
     assert accounts.destination.letters(WORK) == [2, 3, 8, 9]
+
+
+def test_what_two_folders_share_is_looked_for_when_a_message_of_one_is_refused(accounts: Accounts) -> None:
+    accounts.source.deliver(1, 2)
+    accounts.source.deliver(3, folder=WORK)
+    accounts.destination.server.hears = Refusing(b"APPEND", folder(INBOX), most=1)
+    accounts.good(folders=FolderRules(forced={"Work": "INBOX"}))
+    assert accounts.destination.letters() == [1, 2, 3]
 
 
 def test_a_subscription_that_is_refused_is_told_and_costs_no_message(accounts: Accounts) -> None:

@@ -19,6 +19,7 @@ from tests.engine.transfer.test_in_memory import (
     letter,
 )
 from tests.engine.transfer.test_options_in_memory import said
+from tests.servers.hostile import Drop
 from tests.servers.memory import BARE, COUNTING, MemoryServer
 
 from imapsync.plan.rules import (
@@ -31,12 +32,12 @@ from imapsync.plan.rules import (
 from imapsync.report import events
 from imapsync.session.credentials import Credentials, Secret
 from imapsync.terms import Reason, Side
-from imapsync.transfer import Mode, Settings, Stop
+from imapsync.transfer import Limits, Mode, Settings, Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.servers.memory import Heard
+    from tests.servers.memory import Heard, Said
 
 __all__ = ["accounts"]  # the fixture
 WORK = b"Work"
@@ -99,6 +100,72 @@ def test_the_report_of_a_run_lies_in_the_inboxes_of_those_who_want_it(accounts: 
         assert there.count(report) == (not dry)
     accounts.destination.server.hears = Refusing(b"APPEND", folder(INBOX))
     assert said(accounts.run(**options), "cannot be put into INBOX") is not dry
+
+
+@pytest.mark.parametrize("verb", [b"LIST", b"STATUS", b"UID FETCH", b"APPEND"])
+@pytest.mark.parametrize("side", list(Side))
+def test_a_server_that_is_gone_for_good_ends_the_run_and_the_next_one_goes_on(
+    tmp_path: Path, side: Side, verb: bytes
+) -> None:
+    with MemoryServer(BARE) as source, MemoryServer(BARE) as destination:
+        accounts = Accounts(Account(source), Account(destination), tmp_path / "state")
+        accounts.source.deliver(1, 2, 3)
+        accounts.source.deliver(4, folder=WORK)
+        accounts.destination.deliver(1, 9)
+        server = source if side is Side.SOURCE else destination
+        gone: list[Heard] = []
+
+        def hears(heard: Heard) -> None:
+            if gone or heard.verb == verb:
+                gone.append(heard)
+                raise Drop
+
+        server.hears = hears
+        ran = accounts.run(sizes_at_start=True, limits=Limits(max_lost_s=0.0), report_to=(side,))
+        assert ran.outcome.stop is (Stop.FATAL if gone else Stop.DONE)
+        server.hears = lambda _: None
+        accounts.good()
+        assert (accounts.destination.letters(), accounts.destination.letters(WORK)) == ([1, 2, 3, 9], [4])
+
+
+def test_who_asks_to_be_left_alone_for_long_is_left_alone(accounts: Accounts) -> None:
+    accounts.source.deliver(1)
+    accounts.source.server.hears = Refusing(b"LOGIN", lambda _: True, b"NO [UNAVAILABLE] later")
+    report: dict[str, Any] = {"report_to": tuple(Side), "compose_report": lambda _: b"Subject: x\r\n\r\n"}
+    for options in ({"mode": Mode.LOGIN}, {"limits": Limits(max_wait_s=0.0)}):
+        ran = accounts.run(**options, **report)
+        assert (ran.outcome.stop, ran.copied) == (Stop.FATAL, 0)
+        assert not ran.all(events.WaitBegan)
+    assert accounts.source.letters() == [1]
+
+
+def test_a_line_of_the_folder_list_that_nobody_can_read_spares_all_of_the_destination(
+    accounts: Accounts,
+) -> None:
+    accounts.source.deliver(1)
+    accounts.destination.deliver(1, 9)
+    accounts.destination.deliver(8, folder=b"Old")
+    accounts.source.server.bend = lambda said: said.response.replace(b"* LIST (", b"* LIST ((", 1)
+    wanted = MIRROR._replace(destination_folders=True)
+    ran = accounts.run(deletion=wanted)
+    assert Reason.PROTOCOL in {problem.reason for problem in ran.problems}
+    assert accounts.destination.letters(b"Old") == [8]
+
+
+def test_a_folder_list_that_breaks_off_each_time_spares_all_of_the_destination(accounts: Accounts) -> None:
+    accounts.source.deliver(1)
+    accounts.source.deliver(2, folder=WORK)
+    accounts.destination.deliver(1, 9)
+
+    def bend(said: Said) -> bytes:
+        if said.response.startswith(b"* LIST") and said.response.endswith(b'"Work"\r\n'):
+            raise Drop
+        return said.response
+
+    accounts.source.server.bend = bend
+    ran = accounts.run(deletion=MIRROR)
+    assert Reason.FOLDER_MISSING in {problem.reason for problem in ran.problems}
+    assert accounts.destination.letters() == [1, 9]
 
 
 # -- what is there, looked at once more
