@@ -186,6 +186,13 @@ class Mailbox:
                 found[(hashlib.sha256(content).hexdigest(), flags, _epoch(attributes["date"]))] += 1
         return found
 
+    def sizes(self, path: tuple[str, ...]) -> list[int]:
+        """Give the size in bytes of each message of a folder, as the server tells it."""
+        self._checked(self._imap.select(self._quoted(path), readonly=True))
+        answer = self._checked(self._imap.uid("FETCH", "1:*", "(RFC822.SIZE)"))
+        found = (re.search(rb"RFC822.SIZE (\d+)", line) for line in answer if isinstance(line, bytes))
+        return [int(match[1]) for match in found if match]
+
     def flags(self, path: tuple[str, ...]) -> dict[int, frozenset[str]]:
         """Give the flags of each message of a folder by UID."""
         self._checked(self._imap.select(self._quoted(path), readonly=True))

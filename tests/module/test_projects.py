@@ -251,7 +251,9 @@ def ended(code: int, error: str | None, stage: str | None = "full") -> dict[str,
     ],
 )
 def test_the_state_of_a_mailbox(stage: str, word: str, error: str | None, ran_in: str, wanted: str) -> None:
-    result = {"error": error, "stage": ran_in, "ended_at": 100.5} if ran_in else None
+    failed = word in ("failed", "problems")
+    end = {"exit_code": int(failed), "messages_failed": int(failed and error is None)}
+    result = {"error": error, "stage": ran_in, "ended_at": 100.5, **end} if ran_in else None
     row: dict[str, Any] = {"condition": word, "result": result, "verified": None}
     assert overview.mailbox_state(stage, row) == wanted
     assert stage in projects.STAGES
@@ -262,6 +264,10 @@ def test_the_state_of_a_mailbox(stage: str, word: str, error: str | None, ran_in
     follows = wanted in ("pre_staged", "in_step", "final_pass")
     state = overview.mailbox_state(stage, row | {"verified": equal})
     assert state == ("verified" if follows else wanted)
+    # What it does after that, such as a verification, does not make a failed run a good one.
+    if failed and word == "failed":
+        for later in ("waiting", "running", "stopped"):
+            assert overview.mailbox_state(stage, row | {"condition": later}) == wanted
 
 
 @pytest.mark.parametrize(
@@ -283,7 +289,7 @@ def test_the_state_of_a_mailbox(stage: str, word: str, error: str | None, ran_in
 def test_a_mailbox_is_complete_when_its_last_run_was_of_this_stage(
     stage: str, ran_in: str | None, complete: bool
 ) -> None:
-    result = {"error": None, "stage": ran_in, "ended_at": 100.5}
+    result = {"error": None, "stage": ran_in, "ended_at": 100.5, "exit_code": 0, "messages_failed": 0}
     row: dict[str, Any] = {"condition": "done", "result": result, "verified": None}
     assert overview.is_complete(stage, row) is complete
     assert not overview.is_complete(stage, row | {"condition": "failed"})

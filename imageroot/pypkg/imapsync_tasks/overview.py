@@ -54,12 +54,15 @@ class Forecast(NamedTuple):
 def mailbox_state(stage: str, row: Json) -> str:
     """Give the state of a mailbox by its row of list-tasks and the stage of its project."""
     result, word = row["result"], row["condition"]
+    if word == condition.SERVER:
+        return PARKED
+    if word not in _BROKEN and isinstance(result, dict):
+        # What it does now, a verification or one more try, does not change how its last run ended.
+        word = condition.of_result(result)
     if word in _BROKEN:
         error = result["error"] if isinstance(result, dict) else None
         signs_in = isinstance(error, str) and (error in _LOGIN_ERRORS or error.startswith("token_"))
         return SIGN_IN if signs_in and word == condition.FAILED else FAILED
-    if word == condition.SERVER:
-        return PARKED
     return _of_result(stage, result, row["verified"]) if isinstance(result, dict) else CHECKED
 
 

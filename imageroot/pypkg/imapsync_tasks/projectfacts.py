@@ -94,7 +94,16 @@ def _mailbox(row: Json, told: Json) -> Json:
     left_out = {
         why: count for why, count in reasons if why not in _NOT_CHOSEN and isinstance(count, int) and count
     }
-    return {key: value for key, value in row.items() if key != "progress"} | {"left_out": left_out}
+    kept = {key: value for key, value in row.items() if key != "progress"}
+    return kept | {"result": _sized(row["result"], row["audit"]), "left_out": left_out}
+
+
+def _sized(result: object, audit: object) -> object:
+    """Give a result with the bytes that are there: the audit's, where the run met as many messages as it."""
+    if not isinstance(result, dict) or not isinstance(audit, dict) or result["bytes_here"] is not None:
+        return result
+    same = result["messages_here"] == audit["messages"]
+    return result | {"bytes_here": audit["bytes"] if same else None}
 
 
 def _left_out(mailboxes: list[Json]) -> dict[str, int]:
