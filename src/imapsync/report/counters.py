@@ -71,6 +71,8 @@ class Counters:
     planned_bytes: int = 0
     transferred: int = 0
     transferred_bytes: int = 0
+    #: What has gone out of large messages that have not arrived: (folder, UID) -> bytes.
+    under_way: dict[tuple[str, int], int] = field(default_factory=dict)
     biggest_bytes: int = 0
     skipped: Counter[Skip] = field(default_factory=Counter)
     skipped_bytes: int = 0
@@ -236,6 +238,14 @@ def _(event: events.MessagesCopied, counters: Counters) -> None:
     counters.transferred += len(event.sizes)
     counters.transferred_bytes += sum(event.sizes)
     counters.biggest_bytes = max(counters.biggest_bytes, max(event.sizes, default=0))
+    if counters.under_way:
+        for uid in event.source_uids:
+            counters.under_way.pop((event.source, uid), None)
+
+
+@_count.register(events.PartSent)
+def _(event: events.PartSent, counters: Counters) -> None:
+    counters.under_way[event.source, event.uid] = event.size_bytes
 
 
 @_count.register(events.CopyLost)
@@ -255,6 +265,7 @@ def _(event: events.MessagesSkipped, counters: Counters) -> None:
 
 @_count.register(events.MessageFailed)
 def _(event: events.MessageFailed, counters: Counters) -> None:
+    counters.under_way.pop((event.folder, event.uid), None)
     counters.failed += 1
     counters.failed_bytes += event.size_bytes or 0
     counters.errors += 1

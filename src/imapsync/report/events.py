@@ -202,6 +202,14 @@ class MessagesCopied(NamedTuple):
     dates: tuple[int, int] | None = None
 
 
+class PartSent(NamedTuple):
+    """So many bytes of a large message have gone out; it may still fail, or be sent anew."""
+
+    source: str
+    uid: int
+    size_bytes: int
+
+
 @dataclass(frozen=True)
 class MessagesSkipped:
     """Selected messages that need or get no copy."""
@@ -383,6 +391,7 @@ Event = (
     | FolderCompared
     | FolderFinished
     | MessagesCopied
+    | PartSent
     | MessagesSkipped
     | CopyLost
     | MessageFailed

@@ -76,7 +76,7 @@ class Progress:
     def document(self, now: float) -> dict[str, object]:
         """Give the progress as JSON values; `now` by the monotonic clock."""
         counters = self._counters
-        done, bytes_done = counters.messages_done, counters.transferred_bytes + _settled_bytes(counters)
+        done, bytes_done = counters.messages_done, counters.transferred_bytes + _other_bytes(counters)
         total = max(counters.planned_messages, done)
         bytes_total = max(counters.planned_bytes, bytes_done)
         recent, whole = self._paces(now, done, bytes_done)
@@ -136,5 +136,6 @@ def _waiting(counters: Counters) -> dict[str, object]:
     }
 
 
-def _settled_bytes(counters: Counters) -> int:
-    return counters.failed_bytes + counters.unplanned_bytes
+def _other_bytes(counters: Counters) -> int:
+    """Give what is settled without having arrived, and what has gone out of messages that are under way."""
+    return counters.failed_bytes + counters.unplanned_bytes + sum(counters.under_way.values())

@@ -30,7 +30,7 @@ from imapsync.transfer.outcome import Stop
 from imapsync.wire.dates import epoch_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Sequence
 
     from imapsync.account import Account
     from imapsync.session.fetch import FetchStream
@@ -65,6 +65,11 @@ class Sent:
     def held_bytes(self) -> int:
         """What it takes of memory until it is answered."""
         return sum([len(message.content) for message in self.messages])
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it has arrived, and nothing more has to be asked about it."""
+        return self.answer.done and self.answer.error is None and self.look is None
 
 
 class Look(NamedTuple):
@@ -143,13 +148,43 @@ class Sender:
             return True
         job.copying.send([row])
         form = self._fit(job, row, form)
-        answer = await self._destination.open(job.destination).append_stream(body.size, body, form)
+        chunks = self._passing(job, row, body)
+        answer = await self._destination.open(job.destination).append_stream(body.size, chunks, form)
         message = form._replace(content=body.first)
         self._append_bytes += len(body.first)
         self._sent.append(Sent(job, [row], [message], [body.size], [number], answer))
         self._note_odd(job, [row], [message])
         self._look_at_flags(job, [message])
         return answer.error is None
+
+    async def _passing(self, job: FolderJob, row: int, body: Peek) -> AsyncIterator[bytes]:
+        """Pass a body on, tell how much of it has gone out, and take confirmations that come meanwhile.
+
+        On a slow line a large message takes minutes: what was sent before it has long arrived.
+        """
+        passed = 0
+        async for chunk in body:
+            yield chunk
+            passed += len(chunk)
+            self._run.sink(events.PartSent(job.name, job.copying.uids[row], passed))
+            await self._take_confirmed()
+
+    async def _take_confirmed(self) -> None:
+        """Take confirmations without a word to the server, to which a message is being given.
+
+        Nothing that could end the run or make it pause is done in the middle of a message.
+        """
+        throttle = self._work.throttle
+        paced = throttle.active or throttle.most_messages is not None
+        if paced or self._run.settings.limits.exit_when_over_bytes is not None:
+            return
+        while self._sent:
+            first, together = self._sent[0], []
+            while self._sent and self._sent[0].job is first.job and self._sent[0].is_confirmed:
+                together.append(self._sent.popleft())
+            if not together:
+                return
+            await self._accepted(together)
 
     async def take_answered(self) -> None:
         """Take the answers that are there, and wait for the oldest while too much is in flight.

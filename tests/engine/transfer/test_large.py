@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.engine.command import imapsync, side
-from tests.engine.transfer.harness import good, hashes, mail, same, settings, sync
+from tests.engine.transfer.harness import endpoint, good, hashes, mail, same, settings, sync
 from tests.servers.base import DEFAULT_PASSWORD
 from tests.servers.proxy import Proxy
+
+from imapsync.report import events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +34,34 @@ def test_a_large_message_among_small_ones_does_not_stop_the_copy(servers: tuple[
     small = [mail(n) for n in range(25)]
     source.fill("source", {"INBOX": [*small, big(100, 14)], "Sent": [mail(n) for n in range(200, 230)]})
     assert good(sync(settings(source, destination))).copied == 56
+    same(source.snapshot("source"), destination.snapshot("target"))
+
+
+def test_what_has_arrived_is_told_while_a_large_message_crosses_a_slow_line(
+    servers: tuple[Dovecot, Dovecot],
+) -> None:
+    """Progress stood still for as long as the large message took, whatever had arrived before it."""
+    source, destination = servers
+    source.fill("source", {"INBOX": [*[mail(n) for n in range(25)], big(100, 2)]})
+    seen: list[events.Event] = []
+    with Proxy(source.host, source.port, bits_per_second=1_000_000) as proxy:
+
+        def listen(event: events.Event) -> None:
+            seen.append(event)
+            if isinstance(event, events.MessagesCopied):
+                proxy.limit(0)
+
+        base = settings(source, destination)
+        far = endpoint(source)._replace(port=proxy.port)
+        assert good(sync(base._replace(source=far), listen)).copied == 26
+    parts = [at for at, event in enumerate(seen) if isinstance(event, events.PartSent)]
+    told = next(at for at, event in enumerate(seen) if isinstance(event, events.MessagesCopied))
+    assert told < parts[-1]
+    sizes = [event.size_bytes for event in seen if isinstance(event, events.PartSent)]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == max(
+        size for event in seen if isinstance(event, events.MessagesCopied) for size in event.sizes
+    )
     same(source.snapshot("source"), destination.snapshot("target"))
 
 
