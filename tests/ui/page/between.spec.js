@@ -305,19 +305,6 @@ test("selected tasks are moved to a source, and who stays where it was is told",
   ]);
 });
 
-test("selected tasks are verified by one call", async ({ node, open }) => {
-  const frame = await open("tasks");
-  await frame.getByRole("checkbox", { name: "Select dario_good01" }).check();
-  await frame
-    .getByRole("group", { name: "Selected tasks" })
-    .getByRole("button", { name: "Verify" })
-    .click();
-  await expect(frame.getByText("1 verification was started")).toBeVisible();
-  expect(node.inputsOf("run-tasks")).toEqual([
-    { verb: "verify", tasks: [{ localuser: "dario", task_id: "good01" }] },
-  ]);
-});
-
 for (const width of [1440, 390]) {
   test.describe(`${width} px`, () => {
     test.use({ viewport: { width, height: 844 } });
