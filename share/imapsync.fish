@@ -21,6 +21,8 @@ complete -c imapsync -l via1 -x -d 'Connect to this address, whatever the name o
 complete -c imapsync -l via2 -x -d 'Connect to this address, whatever the name of host2 resolves to; certificates are still checked for that name. May be repeated: the first that accepts is taken. \'none\': the name has no address and is not looked up.'
 complete -c imapsync -l avoid1 -x -d 'Never connect to this address or network (as 10.0.0.0/8), whatever the name of host1 resolves to at the moment, and however the address is written. May be repeated.'
 complete -c imapsync -l avoid2 -x -d 'Never connect to this address or network (as 10.0.0.0/8), whatever the name of host2 resolves to at the moment, and however the address is written. May be repeated.'
+complete -c imapsync -l discreet1 -x -d 'At this address or network (as 10.0.0.0/8) tell nothing of a port of host1 that does not greet as IMAP servers do: closed or another service\'s, it is given up as a silent one, in the same time and words. May be repeated.'
+complete -c imapsync -l discreet2 -x -d 'At this address or network (as 10.0.0.0/8) tell nothing of a port of host2 that does not greet as IMAP servers do: closed or another service\'s, it is given up as a silent one, in the same time and words. May be repeated.'
 complete -c imapsync -l user1 -x -d 'Whose mailbox on host1.'
 complete -c imapsync -l user2 -x -d 'Whose mailbox on host2.'
 complete -c imapsync -l password1 -x -d 'Password of user1. Other users of the machine may see it in the process list; prefer --passfile1.'

@@ -64,7 +64,6 @@ def check(context: Context, looker: Engine, reach: Reach, request: Json, seconds
         return refused.as_json()
     except TaskFileError:
         return [Refusal("source_not_found", "source").as_json()]
-    until = time.monotonic() + seconds
     remote = engine.Remote.of(task)
     reason = reach.refusal(remote)
     if reason:
@@ -83,7 +82,7 @@ def check(context: Context, looker: Engine, reach: Reach, request: Json, seconds
             *_timeouts(seconds),
         ]
         report = look.run(words, seconds)
-    report = _explained(context, task.source, remote, _told(reach, remote, report, until))
+    report = _explained(context, task.source, remote, report)
     return [one.as_json() for one in diagnosis.refusals(report, both=True)]
 
 
@@ -105,7 +104,6 @@ def test_source(context: Context, request: Json) -> Json:
     nothing_there = threading.Event()
 
     def look_at(user: str) -> Json:
-        until = time.monotonic() + LOGIN_S
         remote = engine.Remote.of_source(source, user)
         if source.by_token:
             tokens.forget(context.paths, name, user)
@@ -117,10 +115,9 @@ def test_source(context: Context, request: Json) -> Json:
             login = engine.source_login(source, user, look.passfile(password), context.paths)
             words = [*engine.source(remote, login, look.truststore(None)), *reach.way(remote)]
             report = look.run([*words, "--justlogin", *_timeouts(LOGIN_S)], LOGIN_S)
-        told = _told(reach, remote, report, until)
-        if diagnosis.is_nothing_there(told):
+        if diagnosis.is_silent(report) and reach.is_guarded(remote.remotehostname):
             nothing_there.set()
-        told = _explained(context, name, remote, told)
+        told = _explained(context, name, remote, report)
         return {"remoteusername": user, **diagnosis.remote_login(told)}
 
     with Engine(context, _PARALLEL) as looker, ThreadPoolExecutor(_PARALLEL) as pool:
@@ -204,26 +201,12 @@ def _look(context: Context, request: Json, *words: str, seconds: float) -> Json:
     name = request.get("task")
     known = context.paths.trust(name) if isinstance(name, str) and rules.is_task_name(name) else None
     reach = Reach(context.store, context.settings())
-    until = time.monotonic() + seconds
     if reach.refusal(remote):
         return diagnosis.NOT_ALLOWED
     with Engine(context) as looker, OneShot(looker) as look:
         login = engine.password_login(remote.remoteusername, look.passfile(password))
         source = engine.source(remote, login, look.truststore(known))
-        report = look.run([*source, *reach.way(remote), *words], seconds)
-    return _told(reach, remote, report, until)
-
-
-def _told(reach: Reach, remote: engine.Remote, report: Json, until: float) -> Json:
-    """Give what may be told of a look.
-
-    Where nothing may be told of a port inside the cluster it is told when a silent one is given up
-    (monotonic): the time would tell a closed one.
-    """
-    told = reach.told(remote, report)
-    if diagnosis.is_nothing_there(told):
-        time.sleep(max(0.0, until - time.monotonic()))
-    return told
+        return look.run([*source, *reach.way(remote), *words], seconds)
 
 
 def _explained(context: Context, source: str, remote: engine.Remote, report: Json) -> Json:

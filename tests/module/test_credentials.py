@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import socket
+import ssl
+import threading
 import time
-from types import SimpleNamespace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.module.conftest import Node, request
 from tests.module.test_actions import refused
+from tests.servers.certificates import self_signed
 
 from imapsync_tasks import instance, reach
 from imapsync_tasks.engine import Remote
@@ -19,7 +22,8 @@ from syncctl import probe
 from syncctl.context import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
+    from pathlib import Path
 
 STORED = {"remotehostname": "imap.foo.com", "remoteport": 143, "security": "tls", "tls_trust": "tofu"}
 WHICH = {"localuser": "administrator", "task_id": "a0241w"}
@@ -190,11 +194,13 @@ def test_a_form_is_no_port_scanner(idle: Node, host: str) -> None:
     assert idle.action("create-task", given).exit_code == 0
 
 
-def reporting(node: Node, error: dict[str, str]) -> None:
-    """Make the engine report one error."""
+def reporting(node: Node, error: dict[str, str]) -> Path:
+    """Make the engine report one error; give a file with a line of each run."""
+    runs = node.home / "reported"
     report: dict[str, object] = {"exit_code": 1, "errors": [{"side": "host1", **error}]}
     loop = f"case $word in --report=*) echo '{json.dumps(report)}' >${{word#--report=}};; esac"
-    node.engine(f"#!/bin/sh\nfor word; do {loop}; done\n")
+    node.engine(f"#!/bin/sh\necho >>'{runs}'\nfor word; do {loop}; done\n")
+    return runs
 
 
 def test_each_look_at_an_account_is_bound_to_the_address_that_was_judged(idle: Node) -> None:
@@ -207,83 +213,85 @@ def test_each_look_at_an_account_is_bound_to_the_address_that_was_judged(idle: N
         words = seen.read_text().split()
         assert words.count(f"--host1={host}") == 3
         assert [word for word in words if word.startswith("--via1")] == [f"--via1={address}"] * 3
+        assert words.count("--discreet1=127.0.0.0/8") == (3 if address == "127.0.0.1" else 0)
         seen.unlink()
 
 
-USELESS = [
-    {"code": "connection", "cause": "refused", "text": "Connection refused"},
-    {"code": "timeout", "text": "timed out"},
-    {"code": "protocol", "server_text": "SSH-2.0-OpenSSH_9.2"},
-]
-#: Until when a silent port would be waited for; nothing here takes as long.
-PATIENCE_S = 60.0
+def _serve(listener: socket.socket, banner: bytes, context: ssl.SSLContext | None) -> None:
+    """Say something to whoever connects, then nothing more, until the listener is shut down."""
+    with ExitStack() as peers, suppress(OSError):
+        while True:
+            peer = peers.enter_context(listener.accept()[0])
+            with suppress(OSError):
+                if context:
+                    peer = peers.enter_context(context.wrap_socket(peer, server_side=True))
+                peer.sendall(banner)
 
 
 @pytest.fixture
-def asked(idle: Node, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Give what syncctl answers to each way to look at a server inside, and assert that none came early."""
-    for name, value in idle.environ.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(probe, "CHECK_S", PATIENCE_S)
-    monkeypatch.setattr(probe, "LOGIN_S", PATIENCE_S)
-    slept: list[float] = []
-    clock = SimpleNamespace(time=time.time, monotonic=time.monotonic, sleep=slept.append)
-    monkeypatch.setattr(probe, "time", clock)
-    context = Context.from_environment()
-    where: dict[str, object] = {"remotehostname": "127.0.0.1", "remoteport": 143, "security": "tls"}
-    source: dict[str, object] = {
-        "source": "inside",
-        "auth": "master",
-        "master_user": "m",
-        "master_password": "p",
-        **where,
-    }
-    assert idle.action("set-source", source).exit_code == 0
-    users: dict[str, object] = {
-        "source": "inside",
-        "remoteusernames": [f"user{number}" for number in range(40)],
-    }
-    remote = account(remotepassword="x", **where)
-
-    def checked() -> object:
-        lines = [{"id": number, "task": request(**where), "timeout_s": PATIENCE_S} for number in (1, 2)]
-        answers = io.StringIO()
-        given = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-        probe.check_all(context, io.BytesIO(given), answers)
-        return sorted(answers.getvalue().splitlines())
-
-    def told() -> list[str]:
-        answers = []
-        for look in (
-            checked,
-            lambda: probe.test_remote(context, remote),
-            lambda: probe.list_remote_folders(context, remote),
-            lambda: probe.test_source(context, users),
-        ):
-            slept.clear()
-            began = time.monotonic()
-            answers.append(json.dumps(look()))
-            assert time.monotonic() - began + min(slept) >= PATIENCE_S
-        return answers
-
-    return told
+def ports(tmp_path: Path) -> Iterator[list[tuple[str, int]]]:
+    """Give ports at loopback that are closed, silent and of other services, each as (address, port)."""
+    certificate = self_signed(tmp_path, "other")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.cert_file, certificate.key_file)
+    kinds: list[tuple[int, bytes, ssl.SSLContext | None]]
+    kinds = [(143, b"", None), (143, b"SSH-2.0-OpenSSH_9.2\r\n", None), (993, b"SSH-2.0\r\n", None)]
+    kinds += [(993, b"", context), (993, b"220 smtp\r\n", context)]
+    open_ones = [("127.0.143.9", 143), ("127.0.143.9", 993)]
+    with ExitStack() as stack:
+        for number, (port, banner, wrapped) in enumerate(kinds, 1):
+            where = (f"127.0.143.{number}", port)
+            listener = stack.enter_context(socket.create_server(where))
+            serving = threading.Thread(target=_serve, args=(listener, banner, wrapped))
+            serving.start()
+            stack.callback(serving.join)
+            stack.callback(listener.shutdown, socket.SHUT_RDWR)
+            open_ones.append(where)
+        yield open_ones
 
 
+@pytest.mark.servers
 def test_ports_inside_answer_alike_whether_closed_silent_or_of_something_else(
-    idle: Node, asked: Callable[[], list[str]]
+    mail: Node, ports: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = set()
-    for error in USELESS:
-        reporting(idle, error)
-        answers.add(tuple(asked()))
-    assert len(answers) == 1
-    told = "".join(answers.pop())
-    assert told.count("check_hostname_or_tcp_port") == 2 + 1 + 1 + 40
-    assert "SSH" not in told
+    mail.publish(cluster_network="198.51.100.0/24")
+    for name, value in mail.environ.items():
+        monkeypatch.setenv(name, value)
+    patience_s = 5.0
+    monkeypatch.setattr(probe, "CHECK_S", patience_s)
+    context = Context.from_environment()
+
+    def told(where: tuple[str, int]) -> str:
+        host, port = where
+        security = "ssl" if port == 993 else "tls"
+        changes = {"remotehostname": host, "remoteport": port, "security": security, "tls_trust": "any"}
+        began = time.monotonic()
+        answer = json.dumps(probe.test_remote(context, account(remotepassword="x", **changes)))
+        assert time.monotonic() - began >= patience_s - 1, "it came too early"
+        return answer.replace(host, "HOST").replace(f":{port}", ":PORT")
+
+    with ThreadPoolExecutor(len(ports)) as pool:
+        answers = set(pool.map(told, ports))
+    assert len(answers) == 1, answers
+    answer = json.loads(answers.pop())
+    assert (answer["error"], answer["certificate"]) == ("check_hostname_or_tcp_port", None)
+    assert answer["capabilities"] == []
+
+
+def test_of_many_accounts_at_a_silent_server_inside_only_some_are_waited_for(idle: Node) -> None:
+    runs = reporting(idle, {"code": "timeout", "text": "did not answer"})
+    where = {"remotehostname": "127.0.0.1", "remoteport": 143, "security": "tls"}
+    signs = {"source": "inside", "auth": "master", "master_user": "m", "master_password": "p"}
+    assert idle.action("set-source", signs | where).exit_code == 0
+    users = [f"user{number}" for number in range(40)]
+    results = idle.action("test-source", {"source": "inside", "remoteusernames": users}).output["results"]
+    assert {one["error"] for one in results} == {"check_hostname_or_tcp_port"}
+    assert len(results) == 40
+    assert len(runs.read_text().splitlines()) < 40
 
 
 def test_a_server_that_is_allowed_tells_at_once_what_it_is(idle: Node) -> None:
-    reporting(idle, USELESS[-1])
+    reporting(idle, {"code": "protocol", "server_text": "SSH-2.0-OpenSSH_9.2"})
     idle.publish(allowed_hosts=("127.0.0.1",))
     step = idle.action("test-remote", account(remotehostname="127.0.0.1", remotepassword="x"))
     assert step.output["server_text"] == "SSH-2.0-OpenSSH_9.2"

@@ -78,27 +78,19 @@ def test_two_errors_of_one_field_are_told_once_the_first_of_them() -> None:
     assert one.details["server_text"] == "first"
 
 
-def test_of_a_server_inside_the_cluster_nothing_is_told_that_it_said() -> None:
-    said = "SSH-2.0-OpenSSH_9.2"
-    told = diagnosis.guarded(
-        failed(
-            *(
-                {"side": "host1", "code": code, "text": said}
-                for code in ("connection", "timeout", "protocol")
-            ),
-            {"side": "host1", "code": "tls", "server_text": said},
-            {"side": "host1", "code": "authentication", "text": "wrong"},
-            {"side": "host2", "code": "connection", "text": "down"},
-            {"side": "host2", "code": "tls", "text": "no TLS"},
-        )
-    )
-    assert told["errors"] == [
-        *({"side": "host1", "code": "connection"} for _ in range(3)),
-        {"side": "host1", "code": "tls"},
-        {"side": "host1", "code": "authentication", "text": "wrong"},
-        {"side": "host2", "code": "connection", "text": "down"},
-        {"side": "host2", "code": "tls", "text": "no TLS"},
-    ]
+@pytest.mark.parametrize(
+    ("report", "silent"),
+    [
+        (failed({"side": "host1", "code": "timeout"}), True),
+        (failed({"side": "host2", "code": "timeout"}), False),
+        (failed({"side": "host1", "code": "authentication"}), False),
+        (failed(late=True), True),
+        (failed(late=True, host1={"login": True}), False),
+        ({"exit_code": 0, "errors": []}, False),
+    ],
+)
+def test_a_server_that_did_not_greet_in_time_is_silent(report: dict[str, Any], *, silent: bool) -> None:
+    assert diagnosis.is_silent(report) is silent
 
 
 @pytest.mark.parametrize(

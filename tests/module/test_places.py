@@ -21,6 +21,7 @@ BOUND = [
     *("--avoid1=0.0.0.0/8", "--avoid1=127.0.0.0/8", "--avoid1=169.254.0.0/16"),
     *("--avoid1=::/127", "--avoid1=fe80::/10", f"--avoid1={CLUSTER}"),
 ]
+DISCREET = [word.replace("avoid1", "discreet1") for word in BOUND]
 NAME = "administrator_a0241w"
 OLDER = "older than this memory"
 
@@ -83,9 +84,9 @@ def test_a_run_goes_inside_only_where_its_task_was_at_home(
     elif before is not None:
         place.write_text(json.dumps({"host": "imap.foo.com", "port": port, "inside": before}))
     lead(monkeypatch, *leads)
-    assert run(node) == (BOUND if bound else [])
+    assert run(node) == (BOUND if bound else DISCREET)
     lead(monkeypatch, INSIDE)
-    assert run(node) == (BOUND if bound and leads else [])
+    assert run(node) == (BOUND if bound and leads else DISCREET)
 
 
 def test_a_name_that_moves_inside_after_the_first_run_is_not_followed_until_the_task_is_saved(
@@ -98,7 +99,7 @@ def test_a_name_that_moves_inside_after_the_first_run_is_not_followed_until_the_
     assert run(node) == BOUND
     assert run(node, "imap.FOO.com") == []
     node.save(remoteport=143, cron="7m")
-    assert run(node) == []
+    assert run(node) == DISCREET
 
 
 def test_a_port_inside_that_an_older_task_has_stays_its_own_and_is_nobody_elses(
@@ -108,9 +109,9 @@ def test_a_port_inside_that_an_older_task_has_stays_its_own_and_is_nobody_elses(
     node.save(remoteport=6379)
     node.paths.place(NAME).unlink()
     node.save(remoteport=6379, cron="7m")
-    assert run(node) == []
+    assert run(node) == DISCREET
     node.save(remoteport=6379, cron="8m")
-    assert run(node) == []
+    assert run(node) == DISCREET
     node.save(remoteport=6380)
     assert run(node) == BOUND
 
@@ -145,7 +146,7 @@ def test_before_the_clusters_network_is_known_nothing_is_kept(
     lead(monkeypatch, INSIDE)
     task = node.store.load(NAME)
     reach(node, network="").settle(task)
-    assert run(node) == []
+    assert run(node) == DISCREET
 
 
 SHAPES = ["", "{", "[]", '{"host": 5}', '{"host": "imap.foo.com", "port": 6379, "inside": "yes"}', "1" * 999]
@@ -171,7 +172,7 @@ def test_a_source_that_is_moved_inside_takes_no_task_along(
     node.save(source="old", remotepassword="")
     node.paths.place(NAME).unlink()
     lead(monkeypatch, INSIDE)
-    assert run(node) == []
+    assert run(node) == DISCREET
     enter("imap.foo.com", 6379)
     assert run(node) == BOUND
 

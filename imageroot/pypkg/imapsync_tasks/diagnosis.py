@@ -10,6 +10,7 @@ from imapsync_tasks.errors import ERRORS, Json, Refusal
 BY_TOKEN: Final = (
     "token_unavailable",
     "token_endpoint_unreachable",
+    "token_endpoint_not_allowed",
     "token_request_refused",
     "client_secret_refused",
     "client_secret_expired",
@@ -54,34 +55,15 @@ _LOCAL: Final = {"login_dropped": "mailbox_not_found", "authentication": "master
 _CERTIFICATE: Final = ("subject", "issuer", "expires", "fingerprint", "trusted")
 
 
-#: How a port fails where nothing usable answers, and all that is told of it inside the cluster.
-_USELESS: Final = ("connection", "timeout", "protocol")
-_NOTHING: Final[Json] = {"side": "host1", "code": "connection"}
-NOTHING_THERE: Final[Json] = {"errors": [_NOTHING]}
+#: The report of a run at a port where nobody greets, in place of waiting for it once more.
+NOTHING_THERE: Final[Json] = {"errors": [{"side": "host1", "code": "timeout"}]}
 
 
-def guarded(report: Json) -> Json:
-    """Give the report without what a server inside the cluster said before a login.
-
-    Whether a port there is closed, silent or another service's is nobody's business.
-    """
-    told: list[Json] = []
-    for error in _errors(report):
-        code = error.get("code")
-        if error.get("side") == "host1" and code in _USELESS:
-            told.append(_NOTHING)
-        elif error.get("side") == "host1" and code == "tls":
-            told.append({"side": "host1", "code": "tls"})
-        else:
-            told.append(error)
-    if report.get("late") and not told and not _logged_in(report, "host1"):
-        told.append(_NOTHING)
-    return report | {"errors": told}
-
-
-def is_nothing_there(report: Json) -> bool:
-    """Tell whether a guarded report says that nothing usable answers."""
-    return _NOTHING in _errors(report)
+def is_silent(report: Json) -> bool:
+    """Tell whether the remote server did not greet in time."""
+    if any((one.get("side"), one.get("code")) == ("host1", "timeout") for one in _errors(report)):
+        return True
+    return bool(report.get("late")) and not _errors(report) and not _logged_in(report, "host1")
 
 
 def refusals(report: Json, *, both: bool) -> list[Refusal]:

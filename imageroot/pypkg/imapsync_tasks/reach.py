@@ -13,7 +13,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from imapsync_tasks import diagnosis, files, places
+from imapsync_tasks import files, places
 from imapsync_tasks.errors import NoSuchTaskError, Refusal, TaskFileError
 from imapsync_tasks.places import Place
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from imapsync_tasks.engine import Remote
-    from imapsync_tasks.errors import Json
     from imapsync_tasks.instance import Settings
+    from imapsync_tasks.paths import Paths
     from imapsync_tasks.store import Store
     from imapsync_tasks.task import Task
 
@@ -53,9 +53,17 @@ class Reach:
         self._addresses: dict[str, list[str]] = {}
         self._inside = _networks([*_INSIDE, settings.cluster_network])
 
+    @classmethod
+    def published(cls, paths: Paths) -> Reach:
+        """Give what judges by the settings that were handed to the container."""
+        from imapsync_tasks import instance
+        from imapsync_tasks.store import Store
+
+        return cls(Store(paths), instance.published(paths))
+
     def is_guarded(self, host: str) -> bool:
         """Tell whether a server lies where little may be tried and less told, and nobody allowed it."""
-        return self.guards(host, self._of(host))
+        return self.guards(host, self.addresses(host))
 
     def guards(self, host: str, addresses: Sequence[str]) -> bool:
         """Tell the same of a server whose addresses are known."""
@@ -71,17 +79,13 @@ class Reach:
         return Refusal("host_not_allowed", "remotehostname", remote.remotehostname)
 
     def way(self, remote: Remote) -> list[str]:
-        """Give the words that bind the engine to the addresses that were judged.
+        """Give the words that bind the engine to the addresses that were judged, and to silence inside.
 
         The name is not looked up a second time: it may have become another server's.
         """
-        return [f"--via1={address}" for address in self._of(remote.remotehostname) or ["none"]]
-
-    def told(self, remote: Remote, report: Json) -> Json:
-        """Give what may be told of a look at a server; one that worked needs no thought."""
-        if report.get("exit_code") == 0 or not self.is_guarded(remote.remotehostname):
-            return report
-        return diagnosis.guarded(report)
+        addresses = self.addresses(remote.remotehostname)
+        words = [f"--via1={address}" for address in addresses or ["none"]]
+        return words + (self._words("discreet1") if self.guards(remote.remotehostname, addresses) else [])
 
     def settle(self, task: Task) -> None:
         """Find out where a task's server is, unless that is known, and keep it: before each run.
@@ -91,7 +95,7 @@ class Reach:
         place = places.known(self._store.paths, task)
         if place is not None and place.inside is not None:
             return
-        addresses = [_plain(one) for one in self._of(task.remotehostname)]
+        addresses = [_plain(one) for one in self.addresses(task.remotehostname)]
         if not addresses:
             return
         is_inside = any(self._is_inside(one) for one in addresses)
@@ -108,16 +112,18 @@ class Reach:
                 files.replace(self._store.paths.place(task.name), str(found), durable=False)
 
     def bounds(self, task: Task) -> list[str]:
-        """Give the words that keep a task's engine outside, at each of its connections."""
-        place = places.known(self._store.paths, task)
-        if place is None or place.inside:
-            return []
+        """Give the words that keep a task's engine outside, or silent inside, at each of its connections."""
         if self._is_named(task.remotehostname):
             return []
-        left = _without(self._inside, _networks(self._settings.allowed_hosts))
-        return [f"--avoid1={network}" for network in left]
+        place = places.known(self._store.paths, task)
+        return self._words("discreet1" if place is None or place.inside else "avoid1")
 
-    def _of(self, host: str) -> list[str]:
+    def _words(self, option: str) -> list[str]:
+        """Give an option of the engine with each network inside that no administrator allowed."""
+        left = _without(self._inside, _networks(self._settings.allowed_hosts))
+        return [f"--{option}={network}" for network in left]
+
+    def addresses(self, host: str) -> list[str]:
         """Give the addresses of a host, looked up once: what is judged, tried and told is the same server."""
         found = self._addresses.get(host)
         # Of two threads that look a name up at once the first one's answer counts for both.
@@ -158,6 +164,15 @@ def is_entry(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_inside(address: str, cluster_network: str) -> bool:
+    """Tell whether a text is an address inside the cluster: this host's own, or of the cluster's network."""
+    try:
+        plain = _plain(address)
+    except ValueError:
+        return False
+    return any(plain in network for network in _networks([*_INSIDE, cluster_network]))
 
 
 def lookup(host: str, seconds: float = _LOOKUP_S) -> list[str]:

@@ -88,7 +88,8 @@ def endpoint(options: Parsed, side: int, home: str) -> Endpoint:
         tls_minimum=minimum,
         tls_ciphers=ciphers,
         addresses=_addresses(options, side),
-        avoided=_avoided(options, side),
+        avoided=_networks(options, f"avoid{side}"),
+        discreet=_networks(options, f"discreet{side}"),
     )
     return made if not timeout else made._replace(connect_timeout_s=min(made.connect_timeout_s, timeout))
 
@@ -111,9 +112,9 @@ def _addresses(options: Parsed, side: int) -> tuple[str, ...] | None:
     return given
 
 
-def _avoided(options: Parsed, side: int) -> tuple[Network, ...]:
-    """Give the networks that are never connected to."""
-    given = options.texts(f"avoid{side}")
+def _networks(options: Parsed, name: str) -> tuple[Network, ...]:
+    """Give the networks of an option. UsageError: it has something else."""
+    given = options.texts(name)
     if not given:
         return ()
     import ipaddress
@@ -123,8 +124,8 @@ def _avoided(options: Parsed, side: int) -> tuple[Network, ...]:
         try:
             found.append(ipaddress.ip_network(word))
         except ValueError:
-            message = f"Option --avoid{side}: '{word}' is no IP address or network."
-            raise UsageError(message, option=f"avoid{side}") from None
+            message = f"Option --{name}: '{word}' is no IP address or network."
+            raise UsageError(message, option=name) from None
     return tuple(found)
 
 

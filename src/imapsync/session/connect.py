@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import ssl
@@ -14,14 +15,17 @@ from imapsync.session.certificate import CertificateInfo, describe
 from imapsync.session.endpoint import IMAPS_PORT, Endpoint, Security
 from imapsync.session.errors import (
     AskedToWait,
+    CertificateProblem,
     CommandRefused,
     ConnectionFailed,
     StarttlsMissing,
+    SyncError,
     TimedOut,
     TlsFailed,
 )
+from imapsync.session.networks import is_within
 from imapsync.session.pending import Pending
-from imapsync.session.tcp import listens, tcp
+from imapsync.session.tcp import listens, located, tcp
 from imapsync.session.trust import Judge
 from imapsync.terms import Side
 from imapsync.wire.command import Command, LiteralMode
@@ -29,6 +33,8 @@ from imapsync.wire.parser import capability_names
 from imapsync.wire.responses import Capabilities, Status
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from imapsync.session.link import Link
     from imapsync.session.trace import Trace
     from imapsync.wire.limits import Bounds
@@ -86,6 +92,8 @@ async def connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, li
     endpoint = await _decide(endpoint)
     try:
         async with asyncio.timeout(endpoint.connect_timeout_s or None):
+            if endpoint.discreet:
+                endpoint = await located(endpoint, side)
             return await _connect(endpoint, side, trace, limits)
     except TimeoutError:
         where = f"{endpoint.host}:{endpoint.port}"
@@ -109,7 +117,8 @@ async def _connect(endpoint: Endpoint, side: Side | None, trace: Trace | None, l
     """Connect to an endpoint whose security and port are decided."""
     judge = Judge(endpoint, side)
     for _ in range(_MAX_ATTEMPTS):
-        link = await tcp(endpoint, side, trace, limits)
+        async with _discreetly(endpoint):
+            link = await tcp(endpoint, side, trace, limits)
         try:
             greeted = await _greet(link, endpoint, judge)
         except _NotVerified as refusal:
@@ -129,14 +138,17 @@ async def _greet(link: Link, endpoint: Endpoint, judge: Judge) -> Greeted | None
     """Secure the connection and read the greeting; None when the judge wants another handshake."""
     certificate = None
     security = endpoint.security
-    if security is Security.TLS:
-        certificate = await _secure(link, endpoint, judge)
-        if certificate is None:
-            return None
-    greeting = await link.greeting()
+    async with _discreetly(endpoint):
+        if security is Security.TLS:
+            certificate = await _secure(link, endpoint, judge)
+            if certificate is None:
+                return None
+        greeting = await link.greeting()
+        if not isinstance(greeting, Status):
+            raise ConnectionFailed("the server's first words are no greeting", side=link.side)
     names = _checked_greeting(greeting, link)
-    text = greeting.text if isinstance(greeting, Status) else ""
-    preauthenticated = isinstance(greeting, Status) and greeting.status == "PREAUTH"
+    text = "" if _is_discreet(endpoint) else greeting.text
+    preauthenticated = greeting.status == "PREAUTH"
     stale = False
     if security in (Security.STARTTLS, Security.STARTTLS_IF_OFFERED):
         names = names or await ask_capabilities(link)
@@ -151,11 +163,33 @@ async def _greet(link: Link, endpoint: Endpoint, judge: Judge) -> Greeted | None
     return Greeted(link, text, names, stale, preauthenticated, certificate, certificate is not None, endpoint)
 
 
-def _checked_greeting(greeting: Response, link: Link) -> frozenset[str]:
-    """Give the capabilities of the greeting, if any; ConnectionFailed when it is not one."""
-    if not isinstance(greeting, Status) or greeting.status not in ("OK", "PREAUTH"):
-        text = greeting.text if isinstance(greeting, Status) else ""
-        code = greeting.code.name if isinstance(greeting, Status) and greeting.code is not None else ""
+@contextlib.asynccontextmanager
+async def _discreetly(endpoint: Endpoint) -> AsyncIterator[None]:
+    """Wait in place of telling why there is no greeting, where nothing may be told of a port.
+
+    The time of the connection then runs out as it does at a silent port. A certificate is told: without it
+    nobody could choose to accept it.
+    """
+    try:
+        yield
+    except CertificateProblem:
+        raise
+    except SyncError:
+        if _is_discreet(endpoint):
+            await asyncio.get_running_loop().create_future()
+        raise
+
+
+def _is_discreet(endpoint: Endpoint) -> bool:
+    """Tell whether nothing may be told of what answers there; its addresses are known by now."""
+    return any(is_within(address, endpoint.discreet) for address in endpoint.addresses or ())
+
+
+def _checked_greeting(greeting: Status, link: Link) -> frozenset[str]:
+    """Give the capabilities of the greeting, if any; ConnectionFailed when it sends us away."""
+    if greeting.status not in ("OK", "PREAUTH"):
+        text = greeting.text
+        code = greeting.code.name if greeting.code is not None else ""
         later = asked_to_wait("BYE", code, text, source=link.side is Side.SOURCE)
         if later is not None:
             message = f"the server asks to wait before a connection: {text}"

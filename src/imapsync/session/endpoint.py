@@ -65,7 +65,8 @@ class Endpoint(NamedTuple):
     "1.3"; below 1.2 only for servers that have nothing better. tls_ciphers: OpenSSL cipher list for TLS up to
     1.2, "" for the default. addresses: where to connect, tried in this order, whatever the host's name
     resolves to (empty: to nothing); the certificate is still the host's. avoided: networks that are never
-    connected to, whatever the name resolves to at the moment.
+    connected to, whatever the name resolves to at the moment. discreet: networks where a port that does not
+    greet as IMAP servers do is given up as a silent one, in the same time and words, whatever it does.
     """
 
     host: str
@@ -81,6 +82,7 @@ class Endpoint(NamedTuple):
     tls_ciphers: str = ""
     addresses: tuple[str, ...] | None = None
     avoided: tuple[Network, ...] = ()
+    discreet: tuple[Network, ...] = ()
 
     def effective_port(self) -> int:
         """Give the port to connect to (RFC 8314 §7.1, RFC 3501 §2.1)."""

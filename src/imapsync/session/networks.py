@@ -1,4 +1,4 @@
-"""Addresses that are not to be connected to, however they are written."""
+"""Networks that an address lies in, however it is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EMBEDDING: Final = tuple(
 )
 
 
-def is_avoided(address: str, networks: tuple[Network, ...]) -> bool:
+def is_within(address: str, networks: tuple[Network, ...]) -> bool:
     """Tell whether an address lies in one of the networks, as it is written or as what it stands for."""
     written = ipaddress.ip_address(address.partition("%")[0])
     return any(one in network for one in (written, _meant(written)) for network in networks)

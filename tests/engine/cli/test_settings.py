@@ -105,6 +105,7 @@ def test_one_side_is_enough_to_log_in_and_to_measure() -> None:
         (["--authmech1", "NTLM"], "authmech1", "PLAIN"),
         (["--proxyauth1"], "proxyauth1", "--authuser1"),
         (["--timeout1", "-1"], "timeout1", "negative"),
+        (["--discreet1", "local"], "discreet1", "'local' is no IP address or network"),
         (["--host1", "a b"], "host1", "no host name"),
         (["--via1", "192.0.2.1", "--via1", "example.org"], "via1", "'example.org' is no IP address"),
         (["--via1", "none", "--via1", "192.0.2.1"], "via1", "'none' is no IP address"),
@@ -164,6 +165,12 @@ def test_a_host_can_be_kept_from_networks() -> None:
     assert made().source.avoided == ()
     found = made("--avoid1", "10.0.0.0/8", "--avoid1", "::1")
     assert [str(network) for network in found.source.avoided] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_a_host_can_be_treated_discreetly() -> None:
+    assert made().source.discreet == ()
+    found = made("--discreet1", "10.0.0.0/8", "--discreet1", "::1")
+    assert [str(network) for network in found.source.discreet] == ["10.0.0.0/8", "::1/128"]
 
 
 def test_names_reach_their_rules() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -348,6 +349,76 @@ async def test_of_several_addresses_only_those_to_avoid_are_left_out(monkeypatch
             assert await session.list_folders()  # logged in
         with pytest.raises(BlockingIOError):
             inside.accept()
+
+
+async def _says_nothing(peer: Peer) -> None:
+    await peer.until_closed()
+
+
+async def _hangs_up(peer: Peer) -> None:
+    del peer
+
+
+async def _is_no_imap(peer: Peer) -> None:
+    await peer.send(b"SSH-2.0-OpenSSH_9.2")
+    await peer.until_closed()
+
+
+@pytest.mark.parametrize("security", [Security.NONE, Security.STARTTLS, Security.TLS])
+async def test_a_discreet_engine_tells_no_port_from_a_silent_one(security: Security) -> None:
+    """RFC 3501 §7.1.5: what greets with anything but OK, PREAUTH or BYE is no IMAP server."""
+
+    async def outcome(port: int) -> tuple[str, str, str, bool]:
+        where = Endpoint("localhost", port, security, Trust("any"), connect_timeout_s=1.0, discreet=LOOPBACK)
+        began = time.monotonic()
+        with pytest.raises(SyncError) as caught:
+            await open_session(where, None)
+        told = caught.value.message.replace(str(port), "PORT")
+        return caught.value.code, told, caught.value.server_text, time.monotonic() - began >= 1.0
+
+    async with (
+        ScriptedServer(_says_nothing) as silent,
+        ScriptedServer(_hangs_up) as closing,
+        ScriptedServer(_is_no_imap) as other,
+    ):
+        ports = [silent.port, closing.port, other.port, free_port("127.0.0.1")]
+        told = await asyncio.gather(*(outcome(port) for port in ports))
+    assert set(told) == {("timeout", "localhost:PORT did not answer within 1 seconds", "", True)}
+
+
+async def test_a_discreet_engine_says_what_an_imap_server_lacks_but_not_its_banner() -> None:
+    async def greets(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1] Dovecot of node 1 ready")
+        await peer.until_closed()
+
+    async with ScriptedServer(greets) as server:
+        where = Endpoint("localhost", server.port, Security.STARTTLS, discreet=LOOPBACK)
+        with pytest.raises(StarttlsMissing) as caught:
+            await open_session(where, None)
+        assert caught.value.server_text == ""
+        with pytest.raises(StarttlsMissing, match="STARTTLS") as caught:
+            await open_session(where._replace(discreet=(ipaddress.ip_network("10.0.0.0/8"),)), None)
+        assert caught.value.server_text == "Dovecot of node 1 ready"
+
+
+async def test_a_discreet_engine_looks_a_name_up_once_and_logs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Dovecot() as server:
+        server.add_user("anna")
+        answers = [[(2, 1, 6, "", (server.host, server.port))]]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.pop())
+        async with await open_account(server, "anna", host="once.example", discreet=LOOPBACK) as session:
+            assert session.endpoint.host == "once.example"
+    assert not answers
+
+
+async def test_a_discreet_engine_says_that_a_name_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_address(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    with pytest.raises(ConnectionFailed) as caught:
+        await open_session(Endpoint("mail.example", 143, Security.NONE, discreet=LOOPBACK), None)
+    assert (caught.value.details, caught.value.retryable) == ({"cause": "unknown_host"}, True)
 
 
 async def test_a_name_with_letters_beyond_ascii_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:

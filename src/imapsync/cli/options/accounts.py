@@ -40,6 +40,17 @@ ROWS: tuple[Option, ...] = (
         ours=True,
         fills="{role}.avoided",
     ),
+    *both(
+        "discreet",
+        Kind.TEXT,
+        CREDENTIALS,
+        "At this address or network (as 10.0.0.0/8) tell nothing of a port of host{n} that does not greet as "
+        "IMAP servers do: closed or another service's, it is given up as a silent one, in the same time and "
+        "words. May be repeated.",
+        repeat=True,
+        ours=True,
+        fills="{role}.discreet",
+    ),
     *both("user", Kind.TEXT, CREDENTIALS, "Whose mailbox on host{n}.", fills="{role}_credentials.user"),
     *both(
         "password",
