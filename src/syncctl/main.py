@@ -37,7 +37,9 @@ usage: syncctl start [--detach] TASK...    start tasks, or queue them; without -
        syncctl test-source                 try logins by a source (idem)
        syncctl sign-in                     sign in to a source (idem)
        syncctl recognize-source            find the server of a mail domain (idem)
-       syncctl token SOURCE USER           print an access token for a user's mailbox at a source
+       syncctl token SOURCE USER [HOST PORT]
+                                           print an access token for a user's mailbox at a source; none when
+                                           its server is another one
 
 TASK is <localuser>_<task_id>; "-" reads names from standard input, one a line.
 
@@ -266,13 +268,17 @@ def _recognize_source(context: Context, words: Sequence[str]) -> int:
 def _token(context: Context, words: Sequence[str]) -> int:
     from syncctl import tokens
 
-    if len(words) != 2:
+    if len(words) not in (2, 4):
         return _usage()
-    given = tokens.access_token(context.paths, words[0], words[1])
+    name, user, *server = words
+    if server and server != tokens.server(context.paths, name):
+        sys.stderr.write(f"source {name}: it has another server now\n")
+        return exitcodes.NO_TOKEN
+    given = tokens.access_token(context.paths, name, user)
     if isinstance(given, str):
         sys.stdout.write(given + "\n")
         return exitcodes.OK
-    sys.stderr.write(f"source {words[0]}: {given.code}: {given.text}\n")
+    sys.stderr.write(f"source {name}: {given.code}: {given.text}\n")
     return exitcodes.NO_TOKEN
 
 

@@ -20,10 +20,13 @@ from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.rfc7523 import JWTBearerGrant, PrivateKeyJWT
 
+from syncctl.endpoints import Judged, NotAllowedError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imapsync_tasks.errors import Json
+    from imapsync_tasks.reach import Reach
     from imapsync_tasks.sourcestore import Stored
 
 #: The engine gives the command that asks for a token a minute.
@@ -98,23 +101,23 @@ class Device(NamedTuple):
     interval_s: float
 
 
-def by_application(stored: Stored, user: str) -> Granted:
+def by_application(reach: Reach, stored: Stored, user: str) -> Granted:
     """Get a token without a person: as the application, or as a service account in the user's name."""
     source = stored.source
     if "service_account_key" in stored.secrets:
         assertion = _assertion(stored, user)
-        return _fetch(stored, grant_type=_JWT_BEARER, assertion=assertion)
-    return _fetch(stored, grant_type="client_credentials", scope=source.setting("scope"))
+        return _fetch(reach, stored, grant_type=_JWT_BEARER, assertion=assertion)
+    return _fetch(reach, stored, grant_type="client_credentials", scope=source.setting("scope"))
 
 
-def by_refresh_token(stored: Stored, refresh_token: str) -> Granted:
+def by_refresh_token(reach: Reach, stored: Stored, refresh_token: str) -> Granted:
     """Get a token with what a person's consent has left."""
-    with _asking(stored, refresh_token) as session:
+    with _asking(reach, stored, refresh_token) as session:
         token = session.refresh_token(stored.source.setting("token_url"), refresh_token=refresh_token)
     return _granted(token)
 
 
-def by_code(stored: Stored, address: str, state: str, verifier: str) -> Granted:
+def by_code(reach: Reach, stored: Stored, address: str, state: str, verifier: str) -> Granted:
     """Get a token with the address that the browser was sent to after the consent.
 
     TokenTrouble: it is another sign-in's, or tells of a refusal.
@@ -127,6 +130,7 @@ def by_code(stored: Stored, address: str, state: str, verifier: str) -> Granted:
     if "code" not in told or told.get("state") != state:
         raise TokenTrouble("sign_in_answer_wrong")
     return _fetch(
+        reach,
         stored,
         grant_type="authorization_code",
         code=told["code"],
@@ -135,20 +139,20 @@ def by_code(stored: Stored, address: str, state: str, verifier: str) -> Granted:
     )
 
 
-def by_device_code(stored: Stored, device_code: str) -> Granted | None:
+def by_device_code(reach: Reach, stored: Stored, device_code: str) -> Granted | None:
     """Get a token once a person has typed the code; None: not yet."""
     try:
-        return _fetch(stored, grant_type=_DEVICE_CODE, device_code=device_code)
+        return _fetch(reach, stored, grant_type=_DEVICE_CODE, device_code=device_code)
     except TokenTrouble as trouble:
         if trouble.code in ("authorization_pending", "slow_down"):
             return None
         raise
 
 
-def device(stored: Stored) -> Device:
+def device(reach: Reach, stored: Stored) -> Device:
     """Ask for a code that a person types."""
     source = stored.source
-    with _asking(stored) as session:
+    with _asking(reach, stored) as session:
         answer = session.post(
             source.setting("device_url"),
             data={"client_id": source.client_id, "scope": source.setting("scope")},
@@ -179,8 +183,8 @@ def visit(stored: Stored) -> tuple[str, str, str]:
     return address, state, verifier
 
 
-def _fetch(stored: Stored, **words: str) -> Granted:
-    with _asking(stored) as session:
+def _fetch(reach: Reach, stored: Stored, **words: str) -> Granted:
+    with _asking(reach, stored) as session:
         token = session.fetch_token(stored.source.setting("token_url"), **words)
     return _granted(token)
 
@@ -198,10 +202,11 @@ def _granted(token: Json) -> Granted:
 
 
 @contextmanager
-def _asking(stored: Stored, *secrets: str) -> Iterator[OAuth2Session]:
+def _asking(reach: Reach, stored: Stored, *secrets: str) -> Iterator[OAuth2Session]:
     """Give a session; whatever goes wrong with it becomes TokenTrouble, without the secrets."""
     skew = [0.0]
     session = _session(stored, skew)
+    session.mount("https://", Judged(reach))
     try:
         yield session
     except TokenTrouble:
@@ -212,6 +217,8 @@ def _asking(stored: Stored, *secrets: str) -> Iterator[OAuth2Session]:
         if ours and abs(skew[0]) > _SKEW_S:
             trouble = TokenTrouble("clock_wrong", trouble.text)
         raise TokenTrouble(trouble.code, _clean(trouble.text, stored, *secrets)) from None
+    except NotAllowedError as error:
+        raise TokenTrouble("token_endpoint_not_allowed", str(error)) from None
     except (requests.RequestException, OSError) as error:
         raise TokenTrouble("token_endpoint_unreachable", type(error).__name__) from None
     except (ValueError, KeyError, TypeError):  # no JSON, or not what the RFC says

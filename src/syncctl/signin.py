@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from imapsync_tasks import sourcestore
+from imapsync_tasks.reach import Reach
 from syncctl import tokens
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _step(paths: Paths, stored: Stored, known: Json, request: Json) -> Json:
             raise oauth.TokenTrouble("sign_in_expired")
         if time.time() < float(str(begun.get("ask_at", 0))):
             return _shown(begun)
-        granted = oauth.by_device_code(stored, str(begun["device_code"]))
+        granted = oauth.by_device_code(Reach.published(paths), stored, str(begun["device_code"]))
         if granted is None:
             later = {**begun, "ask_at": time.time() + float(str(begun["interval_s"]))}
             sourcestore.keep_tokens(paths, name, {**known, "signin": later})
@@ -60,7 +61,9 @@ def _step(paths: Paths, stored: Stored, known: Json, request: Json) -> Json:
     elif not pasted:
         return _shown(begun)
     else:
-        granted = oauth.by_code(stored, pasted, str(begun["state"]), str(begun["verifier"]))
+        granted = oauth.by_code(
+            Reach.published(paths), stored, pasted, str(begun["state"]), str(begun["verifier"])
+        )
     if not granted.refresh_token:
         raise oauth.TokenTrouble("refresh_token_missing")
     tokens.keep(paths, name, {}, "", granted)
@@ -72,7 +75,7 @@ def _begin(paths: Paths, stored: Stored, known: Json) -> Json:
     from syncctl import oauth
 
     if stored.source.setting("device_url"):
-        device = oauth.device(stored)
+        device = oauth.device(Reach.published(paths), stored)
         begun: Json = {
             "device_code": device.device_code,
             "user_code": device.user_code,
@@ -96,9 +99,9 @@ def _tried(paths: Paths, stored: Stored, known: Json) -> Json:
         return _answer("done")
     if stored.source.auth == "oauth_refresh":
         refresh = str(known.get("refresh_token") or stored.secrets.get("refresh_token", ""))
-        granted = oauth.by_refresh_token(stored, refresh)
+        granted = oauth.by_refresh_token(Reach.published(paths), stored, refresh)
     else:
-        granted = oauth.by_application(stored, "")
+        granted = oauth.by_application(Reach.published(paths), stored, "")
     tokens.keep(paths, stored.source.source, known, "", granted)
     return _answer("done")
 

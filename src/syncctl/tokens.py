@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import sourcestore
 from imapsync_tasks.errors import TaskFileError
+from imapsync_tasks.reach import Reach
 
 if TYPE_CHECKING:
     from imapsync_tasks.errors import Json
@@ -31,6 +32,12 @@ class Refused(NamedTuple):
 
     code: str
     text: str = ""
+
+
+def server(paths: Paths, name: str) -> list[str]:
+    """Give the host and port that tokens of a source are for. TaskFileError: there is no such source."""
+    source = sourcestore.load(paths, name).source
+    return [source.remotehostname, str(source.remoteport)]
 
 
 def access_token(paths: Paths, name: str, user: str) -> str | Refused:
@@ -107,9 +114,9 @@ def _renewed(paths: Paths, stored: Stored, known: Json, whose: str) -> str | Ref
             if not refresh:
                 return Refused(SIGN_IN)
             sourcestore.keep_tokens(paths, name, known)  # a full disk is met before the old one is used up
-            granted = oauth.by_refresh_token(stored, refresh)
+            granted = oauth.by_refresh_token(Reach.published(paths), stored, refresh)
         else:
-            granted = oauth.by_application(stored, whose)
+            granted = oauth.by_application(Reach.published(paths), stored, whose)
     except oauth.TokenTrouble as problem:
         refused = Refused(problem.code, problem.text)
         if refused.code == SIGN_IN and not by_refresh:

@@ -186,7 +186,10 @@ def test_no_field_is_forgotten() -> None:
                 "--passfile1=/i/.sources/office.password",
             ],
         ),
-        ("google_service", ["--user1=u@x", "--tokencommand1=syncctl token office u@x"]),
+        (
+            "google_service",
+            ["--user1=u@x", "--tokencommand1=syncctl token office u@x imap.example.org 993"],
+        ),
     ],
 )  # fmt: skip
 def test_each_way_to_sign_in_has_its_words(auth: str, login: list[str]) -> None:

@@ -35,6 +35,7 @@ PASSWORD = {**BASE, "auth": "password"}
 def authority(node: Node, tmp_path: Path) -> Iterator[Authority]:
     with Authority(tmp_path) as server:
         node.environ["SSL_CERT_FILE"] = str(server.certificate.cert_file)
+        node.publish(allowed_hosts=("127.0.0.0/8",))
         yield server
 
 
@@ -159,6 +160,18 @@ def test_eight_who_ask_at_once_are_given_one_token(node: Node, authority: Author
     assert len(given) == 1
     assert len(authority.asked) == 1
     assert authority.asked[0]["scope"] == "https://outlook.office365.com/.default"
+
+
+def test_a_run_that_still_listens_to_the_old_server_gets_no_token_of_the_new_one(
+    node: Node, authority: Authority
+) -> None:
+    put(node, authority, remotehostname="evil.example.org")
+    old = node.syncctl("token", "office", "anna", "evil.example.org", "993")
+    assert old.returncode == 0
+    put(node, authority)
+    later = node.syncctl("token", "office", "anna", "evil.example.org", "993")
+    assert (later.returncode, later.stdout) == (77, "")
+    assert node.syncctl("token", "office", "anna", "imap.example.org", "993").returncode == 0
 
 
 def test_a_token_is_renewed_before_it_ends(node: Node, authority: Authority) -> None:

@@ -36,11 +36,20 @@ class Authority:
     """The server; its attributes say how it answers, `asked` what it was asked.
 
     user: whose mailbox the tokens of an application or a person open. refuses: the refusal of every token
-    request, (error, description). public_key: that of the certificate or service account.
+    request, (error, description). public_key: that of the certificate or service account. hosts: by which
+    names it was asked.
     """
 
-    def __init__(self, directory: Path, user: str = "anna", lasts_s: float = 3600.0) -> None:
-        self.certificate: Certificate = self_signed(directory, "authority")
+    def __init__(
+        self,
+        directory: Path,
+        user: str = "anna",
+        lasts_s: float = 3600.0,
+        alternative_names: str = "DNS:localhost,IP:127.0.0.1",
+    ) -> None:
+        self.certificate: Certificate = self_signed(
+            directory, "authority", alternative_names=alternative_names
+        )
         self.user = user
         self.lasts_s = lasts_s
         self.refuses: tuple[str, str] | None = None
@@ -49,6 +58,7 @@ class Authority:
         self.rotated = 0
         self.clock_s = 0.0
         self.asked: list[dict[str, str]] = []
+        self.hosts: list[str] = []
         self._challenge = ""
 
     def __enter__(self) -> Self:
@@ -136,6 +146,7 @@ class Authority:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 asked = {name: values[0] for name, values in parse_qs(body).items()}
+                authority.hosts.append(self.headers["Host"])
                 answer = authority._answer(self.path, asked)
                 content = json.dumps(answer).encode()
                 self.send_response(400 if "error" in answer else 200)

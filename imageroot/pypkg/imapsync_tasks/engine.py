@@ -71,7 +71,8 @@ def source_login(signs: Source, user: str, passfile: str, paths: Paths) -> list[
             "--authmech1=PLAIN",
             f"--passfile1={paths.source_password(signs.source)}",
         ]
-    return [f"--user1={user}", f"--tokencommand1={shlex.join(['syncctl', 'token', signs.source, user])}"]
+    asked = ["syncctl", "token", signs.source, user, signs.remotehostname, str(signs.remoteport)]
+    return [f"--user1={user}", f"--tokencommand1={shlex.join(asked)}"]
 
 
 def source(remote: Remote, login: list[str], truststore: str) -> list[str]:

@@ -88,6 +88,12 @@ ERRORS: Final[dict[str, Kind]] = {
     "token_endpoint_unreachable": Kind(
         3, "token_url", "the token endpoint does not answer, or its certificate is not trusted"
     ),
+    "token_endpoint_not_allowed": Kind(
+        3,
+        "token_url",
+        "the token endpoint lies inside the cluster, where none is asked: an administrator can allow it "
+        "(configure-module, allowed_hosts)",
+    ),
     "token_request_refused": Kind(2, "source", "the token endpoint refused, or its answer is none"),
     "client_secret_refused": Kind(
         2, "client_secret", "the secret or certificate is not the one of this application"
