@@ -11,8 +11,8 @@ from tests.module.test_actions import refused
 from tests.module.test_sources import MICROSOFT, PASSWORD, listed
 from tests.servers.authority import SECRET
 
-from imapsync_tasks import sourcestore
-from imapsync_tasks.errors import NoSuchTaskError
+from imapsync_tasks import sources, sourcestore
+from imapsync_tasks.errors import NoSuchTaskError, RefusedError
 
 if TYPE_CHECKING:
     from tests.module.conftest import Node
@@ -52,6 +52,66 @@ def test_a_damaged_source_is_listed_as_damaged_and_costs_its_tasks_only(
     # Set anew it is whole again.
     assert idle.action("set-source", MICROSOFT).exit_code == 0
     assert listed(idle)["error"] is None
+
+
+LOST = [b"", b"{", json.dumps({**PASSWORD, "remoteport": "x"}).encode(), None]
+
+
+@pytest.mark.parametrize("left", LOST, ids=["empty", "cut off", "damaged", "missing"])
+def test_a_damaged_source_that_is_set_anew_takes_no_stored_password_to_another_server(
+    idle: Node, left: bytes | None
+) -> None:
+    idle.action("set-source", PASSWORD)
+    name = idle.save(source="office")
+    if left is None:
+        idle.paths.source("office").unlink()
+    else:
+        idle.paths.source("office").write_bytes(left)
+    before = idle.snapshot()
+    for changes in (
+        {"remotehostname": "evil.example.org", "tls_trust": "ca"},
+        {"remoteport": 994, "tls_trust": "ca"},
+        {"security": "", "tls_trust": "ca"},
+        {"tls_trust": "any"},
+        {"tls_trust": "tofu"},
+        {"auth": "master", "master_user": "m", "remotehostname": "evil.example.org"},
+    ):
+        asked = sources.from_request({**PASSWORD, **changes})
+        with idle.store.locked(), pytest.raises(RefusedError, match="source_in_use"):
+            sourcestore.save(idle.store, asked, {"master_password": "p"})
+    with idle.store.locked(), pytest.raises(RefusedError, match="source_in_use"):
+        sourcestore.remove(idle.store, "office")
+    assert idle.snapshot() == before
+    # The same server, protected as well as can be, is the one that they were entered for.
+    same = {**PASSWORD, "remotehostname": "IMAP.example.org", "tls_trust": "ca"}
+    assert idle.action("set-source", same).exit_code == 0
+    assert idle.store.password(name) == "password"
+
+
+def test_tasks_of_a_lost_source_get_another_with_their_passwords_given_anew(idle: Node) -> None:
+    idle.action("set-source", PASSWORD)
+    name = idle.save(source="office")
+    idle.paths.source("office").write_text("{")
+    idle.action("set-source", {**PASSWORD, "source": "new", "remotehostname": "new.example.org"})
+    given = request(source="new", remotepassword="")
+    refused(idle.action("create-task", given), "remotepassword", "password_required", 10)
+    assert idle.action("create-task", given | {"remotepassword": "typed anew"}).exit_code == 0
+    assert (idle.store.password(name), idle.store.load(name).remotehostname) == (
+        "typed anew",
+        "new.example.org",
+    )
+    assert idle.action("delete-source", {"source": "office"}).exit_code == 0
+
+
+def test_a_damaged_task_still_holds_its_source(idle: Node) -> None:
+    idle.action("set-source", PASSWORD)
+    name = idle.save(source="office")
+    env = idle.paths.env(name)
+    env.write_text(env.read_text().replace("FOLDERSYNCHRONIZATION=all", "FOLDERSYNCHRONIZATION=odd"))
+    moved = sources.from_request({**PASSWORD, "remotehostname": "evil.example.org"})
+    with idle.store.locked(), pytest.raises(RefusedError, match="source_in_use"):
+        sourcestore.save(idle.store, moved, {})
+    refused(idle.action("delete-source", {"source": "office"}), "source", "source_in_use", 1)
 
 
 def test_tasks_of_a_source_are_looked_at_again_when_it_changes(idle: Node) -> None:

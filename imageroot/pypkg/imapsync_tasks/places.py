@@ -43,14 +43,19 @@ def known(paths: Paths, task: Task) -> Place | None:
     What is kept of another server than the task has now (its source was changed) tells nothing of this one,
     and a damaged file nothing at all.
     """
-    path = paths.place(task.name)
-    found = files.read_json(path) or {}
-    match found:
-        case {"host": str() as host, "port": int() as port, "inside": bool() | None as inside}:
-            place = Place(host, port, inside)
-            return place if place.is_of(task) else Place.of(task)
+    place = recorded(paths, task.name)
+    if place is not None:
+        return place if place.is_of(task) else Place.of(task)
     # No task of a source is that old.
-    return None if not path.exists() and not task.source else Place.of(task)
+    return None if not paths.place(task.name).exists() and not task.source else Place.of(task)
+
+
+def recorded(paths: Paths, name: str) -> Place | None:
+    """Give what is kept of the server that a task had when it was saved or ran last; None: nothing."""
+    match files.read_json(paths.place(name)):
+        case {"host": str() as host, "port": int() as port, "inside": bool() | None as inside}:
+            return Place(host, port, inside)
+    return None
 
 
 def keeps(paths: Paths, old: Task, new: Task) -> bool:

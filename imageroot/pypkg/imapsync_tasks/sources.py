@@ -243,5 +243,10 @@ def keeps_secrets(old: Source, new: Source) -> bool:
     return same and _strength(new) >= _strength(old)
 
 
+def is_strongest(source: Source) -> bool:
+    """Tell whether no settings protect a login better: they are not weaker than any before."""
+    return _strength(source) == len(_TRUST)
+
+
 def _strength(source: Source) -> int:
     return 1 + _TRUST.index(source.tls_trust.partition(":")[0]) if source.security else 0

@@ -9,7 +9,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync_tasks import files, rules, sources
+from imapsync_tasks import files, places, rules, sources
 from imapsync_tasks.errors import Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ def save(store: Store, source: Source, given: dict[str, str]) -> bool:
     except TaskFileError:
         old = None
     kept = old is not None and sources.keeps_secrets(old.source, source)
-    if old and not kept and old.source.auth == "password" and users(store, source.source):
-        raise RefusedError(Refusal("source_in_use", "source", source.source))
+    if not kept:
+        _bound(store, source, is_known=old is not None)
     secrets = _secrets(source, old.secrets if old and kept else {}, given)
     files.make_directory(paths.sources)
     # Whatever ends this here leaves no secret beside settings that are not its own.
@@ -80,6 +80,20 @@ def save(store: Store, source: Source, given: dict[str, str]) -> bool:
         files.replace(paths.source_password(source.source), secrets["master_password"])
     files.sync_directory(paths.sources)
     return old is None
+
+
+def _bound(store: Store, source: Source, *, is_known: bool) -> None:
+    """Refuse what would take stored passwords of tasks to another server than they were entered for.
+
+    is_known: the source was there and has changed. One that is damaged or missing does not tell its server:
+    the tasks' own memory of it does, and only the best protection is certainly not weaker than before.
+    """
+    paths = store.paths
+    for name in users(store, source.source):
+        place = places.recorded(paths, name)
+        same = place is not None and place[:2] == (source.remotehostname.casefold(), source.remoteport)
+        if paths.pwd(name).exists() and (is_known or not same or not sources.is_strongest(source)):
+            raise RefusedError(Refusal("source_in_use", "source", source.source))
 
 
 def _secrets(source: Source, known: dict[str, str], given: dict[str, str]) -> dict[str, str]:

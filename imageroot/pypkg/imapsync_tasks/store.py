@@ -101,9 +101,9 @@ class Store:
         return bool(task.source) and sourcestore.load(self.paths, task.source).source.auth != "password"
 
     def source_of(self, name: str) -> str:
-        """Give the name of the source of a task, also of one that cannot be read otherwise; else nothing."""
+        """Give the name of the source of a task, whatever else its file says; nothing when it has none."""
         try:
-            return self.stored(name).source
+            return self._values(name).get("SOURCE", "")
         except (TaskFileError, NoSuchTaskError):
             return ""
 
