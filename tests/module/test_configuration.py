@@ -102,6 +102,23 @@ def test_settings_that_cannot_work_are_refused(
     assert environment(node) == {}
 
 
+ITS_OWN = ["10.5.4.1", "mail.test", "MAIL.test", "127.0.0.1", "10.5.4.77", "::1"]
+ANOTHERS = ["evil.example.org", "192.0.2.1", "10.5.5.1", "localhost.evil.example.org", "2001:db8::1"]
+
+
+@pytest.mark.usefixtures("mail_instance")
+def test_the_master_password_of_mail_goes_to_no_host_outside_the_cluster(
+    node: Node, cluster: redis.Redis
+) -> None:
+    cluster.set("cluster/network", "10.5.4.0/24")
+    for host in (*ITS_OWN, *ANOTHERS):
+        given = {"mail_server": "uuid", "mail_host": host}
+        code, answer = given_step(node, "configure-module", "10validate", given)
+        assert (code == 0) == (host in ITS_OWN), host
+        if code:
+            assert [(one["field"], one["error"]) for one in answer] == [("mail_host", "invalid_value")]
+
+
 @pytest.mark.usefixtures("mail_instance")
 def test_settings_that_the_service_reads_again_end_no_run(node: Node) -> None:
     given = {"mail_server": "uuid", "mail_host": "10.5.4.1", "max_parallel": 5}

@@ -40,11 +40,16 @@ def read(_request: Json) -> Json:
 
 
 def validate(request: Json) -> None:
-    """Refuse a Mail instance that the cluster does not have."""
+    """Refuse a Mail instance that the cluster does not have, and an address that is not its own."""
     uuid = str(request.get("mail_server", ""))
-    if mailserver.find(uuid) is None:
+    found = mailserver.find(uuid)
+    if found is None:
         raise RefusedError(Refusal("mail_server_is_not_valid", "mail_server", uuid))
-    rules.HOST.of(request, "mail_host")
+    host = rules.HOST.of(request, "mail_host")
+    announced = {found.host.casefold(), found.mail_hostname.casefold()}
+    # Its master password goes there: to no name but its own, and to no address outside the cluster.
+    if host.casefold() not in announced and not reach.is_inside(host, _cluster_network()):
+        raise rules.refused("mail_host", host)
     for one in _allowed(request):
         if not rules.HOST.takes(one) and not reach.is_entry(one):
             raise RefusedError(Refusal("invalid_value", "allowed_hosts", one))
