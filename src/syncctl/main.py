@@ -271,10 +271,7 @@ def _token(context: Context, words: Sequence[str]) -> int:
     if len(words) not in (2, 4):
         return _usage()
     name, user, *server = words
-    if server and server != tokens.server(context.paths, name):
-        sys.stderr.write(f"source {name}: it has another server now\n")
-        return exitcodes.NO_TOKEN
-    given = tokens.access_token(context.paths, name, user)
+    given = tokens.access_token(context.paths, name, user, server)
     if isinstance(given, str):
         sys.stdout.write(given + "\n")
         return exitcodes.OK

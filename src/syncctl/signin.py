@@ -29,19 +29,18 @@ def sign_in(paths: Paths, request: Json) -> Json:
     name = str(request["source"])
     with sourcestore.renewing(paths, name):
         stored = sourcestore.load(paths, name)
-        known = sourcestore.tokens(paths, name)
+        known = sourcestore.tokens(paths, stored)
         try:
             return _step(paths, stored, known, request)
         except oauth.TokenTrouble as trouble:
             under_way = {key: value for key, value in known.items() if key != "signin"}
-            sourcestore.keep_tokens(paths, name, under_way)
+            sourcestore.keep_tokens(paths, stored, under_way)
             return _answer("failed", error=trouble.code, text=trouble.text)
 
 
 def _step(paths: Paths, stored: Stored, known: Json, request: Json) -> Json:
     from syncctl import oauth
 
-    name = stored.source.source
     if not stored.source.kind.signs_in:
         return _tried(paths, stored, known)
     begun = known.get("signin")
@@ -56,7 +55,7 @@ def _step(paths: Paths, stored: Stored, known: Json, request: Json) -> Json:
         granted = oauth.by_device_code(Reach.published(paths), stored, str(begun["device_code"]))
         if granted is None:
             later = {**begun, "ask_at": time.time() + float(str(begun["interval_s"]))}
-            sourcestore.keep_tokens(paths, name, {**known, "signin": later})
+            sourcestore.keep_tokens(paths, stored, {**known, "signin": later})
             return _shown(begun)
     elif not pasted:
         return _shown(begun)
@@ -66,8 +65,8 @@ def _step(paths: Paths, stored: Stored, known: Json, request: Json) -> Json:
         )
     if not granted.refresh_token:
         raise oauth.TokenTrouble("refresh_token_missing")
-    tokens.keep(paths, name, {}, "", granted)
-    os.utime(paths.source(name))  # the watcher tries refused accounts again
+    tokens.keep(paths, stored, {}, "", granted)
+    os.utime(paths.source(stored.source.source))  # the watcher tries refused accounts again
     return _answer("done")
 
 
@@ -87,7 +86,7 @@ def _begin(paths: Paths, stored: Stored, known: Json) -> Json:
     else:
         address, state, verifier = oauth.visit(stored)
         begun = {"authorize_url": address, "state": state, "verifier": verifier}
-    sourcestore.keep_tokens(paths, stored.source.source, {**known, "signin": begun})
+    sourcestore.keep_tokens(paths, stored, {**known, "signin": begun})
     return _shown(begun)
 
 
@@ -102,7 +101,7 @@ def _tried(paths: Paths, stored: Stored, known: Json) -> Json:
         granted = oauth.by_refresh_token(Reach.published(paths), stored, refresh)
     else:
         granted = oauth.by_application(Reach.published(paths), stored, "")
-    tokens.keep(paths, stored.source.source, known, "", granted)
+    tokens.keep(paths, stored, known, "", granted)
     return _answer("done")
 
 

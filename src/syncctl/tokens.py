@@ -14,6 +14,8 @@ from imapsync_tasks.errors import TaskFileError
 from imapsync_tasks.reach import Reach
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imapsync_tasks.errors import Json
     from imapsync_tasks.paths import Paths
     from imapsync_tasks.sourcestore import Stored
@@ -34,25 +36,22 @@ class Refused(NamedTuple):
     text: str = ""
 
 
-def server(paths: Paths, name: str) -> list[str]:
-    """Give the host and port that tokens of a source are for. TaskFileError: there is no such source."""
-    source = sourcestore.load(paths, name).source
-    return [source.remotehostname, str(source.remoteport)]
-
-
-def access_token(paths: Paths, name: str, user: str) -> str | Refused:
+def access_token(paths: Paths, name: str, user: str, server: Sequence[str] = ()) -> str | Refused:
     """Give a token for a user's mailbox at a source, new if need be.
 
+    server: the host and port that it will be shown to; a source that has another one by now gives none.
     TaskFileError, NoSuchTaskError: there is no such source.
     """
     stored = sourcestore.load(paths, name)
     whose = _whose(stored, user)
-    kept = _lasting(sourcestore.tokens(paths, name), whose)
-    if kept:
+    kept = _lasting(sourcestore.tokens(paths, stored), whose)
+    if kept and _is_at(stored, server):
         return kept
     with sourcestore.renewing(paths, name):
         stored = sourcestore.load(paths, name)
-        known = sourcestore.tokens(paths, name)
+        if not _is_at(stored, server):
+            return Refused("token_unavailable", "the source has another server now")
+        known = sourcestore.tokens(paths, stored)
         kept = _lasting(known, whose)  # another has renewed it meanwhile
         if kept:
             return kept
@@ -64,11 +63,11 @@ def forget(paths: Paths, name: str, user: str) -> None:
     """Drop the access token of a user that a server has refused, and the trouble that asking may heal."""
     stored = sourcestore.load(paths, name)
     with sourcestore.renewing(paths, name):
-        known = sourcestore.tokens(paths, name)
+        known = sourcestore.tokens(paths, stored)
         access = {one: kept for one, kept in _access(known).items() if one != _whose(stored, user)}
         trouble = known.get("trouble")
         left = trouble if isinstance(trouble, dict) and trouble.get("error") == SIGN_IN else None
-        sourcestore.keep_tokens(paths, name, {**known, "access": access, "trouble": left})
+        sourcestore.keep_tokens(paths, stored, {**known, "access": access, "trouble": left})
 
 
 def last_refusal(paths: Paths, name: str, user: str) -> Refused | None:
@@ -77,10 +76,10 @@ def last_refusal(paths: Paths, name: str, user: str) -> Refused | None:
         stored = sourcestore.load(paths, name)
     except TaskFileError:
         return None
-    return _trouble_of(sourcestore.tokens(paths, name), _whose(stored, user))
+    return _trouble_of(sourcestore.tokens(paths, stored), _whose(stored, user))
 
 
-def keep(paths: Paths, name: str, known: Json, whose: str, granted: Granted) -> None:
+def keep(paths: Paths, stored: Stored, known: Json, whose: str, granted: Granted) -> None:
     """Write down what a token endpoint gave; the caller holds the lock.
 
     A new refresh token is on the disk before the access token is used, and the old one until then.
@@ -94,26 +93,25 @@ def keep(paths: Paths, name: str, known: Json, whose: str, granted: Granted) -> 
         "renew_at": now + granted.expires_in_s - left_s,
     }
     refresh = granted.refresh_token or known.get("refresh_token", "")
-    sourcestore.keep_tokens(paths, name, {"refresh_token": refresh, "access": access})
+    sourcestore.keep_tokens(paths, stored, {"refresh_token": refresh, "access": access})
 
 
-def note(paths: Paths, name: str, known: Json, whose: str, refused: Refused) -> None:
+def note(paths: Paths, stored: Stored, known: Json, whose: str, refused: Refused) -> None:
     """Write down why there is no token; the caller holds the lock."""
     told = {"error": refused.code, "text": refused.text, "user": whose, "at": time.time()}
-    sourcestore.keep_tokens(paths, name, {**known, "trouble": told})
+    sourcestore.keep_tokens(paths, stored, {**known, "trouble": told})
 
 
 def _renewed(paths: Paths, stored: Stored, known: Json, whose: str) -> str | Refused:
     from syncctl import oauth
 
-    name = stored.source.source
     refresh = str(known.get("refresh_token") or stored.secrets.get("refresh_token", ""))
     by_refresh = stored.source.kind.signs_in or stored.source.auth == "oauth_refresh"
     try:
         if by_refresh:
             if not refresh:
                 return Refused(SIGN_IN)
-            sourcestore.keep_tokens(paths, name, known)  # a full disk is met before the old one is used up
+            sourcestore.keep_tokens(paths, stored, known)  # a full disk is met before the old one is used up
             granted = oauth.by_refresh_token(Reach.published(paths), stored, refresh)
         else:
             granted = oauth.by_application(Reach.published(paths), stored, whose)
@@ -121,10 +119,14 @@ def _renewed(paths: Paths, stored: Stored, known: Json, whose: str) -> str | Ref
         refused = Refused(problem.code, problem.text)
         if refused.code == SIGN_IN and not by_refresh:
             refused = Refused("consent_missing", problem.text)
-        note(paths, name, known, whose, refused)
+        note(paths, stored, known, whose, refused)
         return refused
-    keep(paths, name, known, whose, granted)
+    keep(paths, stored, known, whose, granted)
     return granted.access_token
+
+
+def _is_at(stored: Stored, server: Sequence[str]) -> bool:
+    return not server or list(server) == [stored.source.remotehostname, str(stored.source.remoteport)]
 
 
 def _whose(stored: Stored, user: str) -> str:

@@ -102,8 +102,8 @@ def test_settings_that_cannot_work_are_refused(
     assert environment(node) == {}
 
 
-ITS_OWN = ["10.5.4.1", "mail.test", "MAIL.test", "127.0.0.1", "10.5.4.77", "::1"]
-ANOTHERS = ["evil.example.org", "192.0.2.1", "10.5.5.1", "localhost.evil.example.org", "2001:db8::1"]
+ITS_OWN = ["MAIL.test", "10.5.4.77"]
+ANOTHERS = ["evil.example.org", "10.5.5.1"]
 
 
 @pytest.mark.usefixtures("mail_instance")

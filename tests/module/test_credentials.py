@@ -138,6 +138,21 @@ def test_only_imap_ports_are_tried_inside_whatever_the_spelling(node: Node, host
     assert judged(node, host, 6380, inside()) == "host_not_allowed"
 
 
+@pytest.mark.parametrize(
+    ("address", "inside_it"),
+    [
+        ("198.51.100.7", True),
+        ("::ffff:198.51.100.7", True),
+        ("127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("2001:db8::1", False),
+        ("localhost", False),
+    ],
+)
+def test_only_an_address_is_inside_by_itself(address: str, *, inside_it: bool) -> None:
+    assert reach.is_inside(address, "198.51.100.0/24") is inside_it
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "nowhere.invalid"])
 def test_any_port_is_tried_outside(node: Node, host: str) -> None:
     assert judged(node, host, 22, inside()) is None

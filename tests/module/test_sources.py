@@ -16,7 +16,9 @@ from tests.servers.authority import CLIENT, SECRET, TENANT, USER_CODE, Authority
 from tests.servers.certificates import self_signed
 from tests.servers.dovecot import Dovecot
 
-from imapsync_tasks import runtime, sourcestore
+from imapsync_tasks import runtime, sources, sourcestore
+from syncctl import tokens
+from syncctl.oauth import Granted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,6 +174,45 @@ def test_a_run_that_still_listens_to_the_old_server_gets_no_token_of_the_new_one
     later = node.syncctl("token", "office", "anna", "evil.example.org", "993")
     assert (later.returncode, later.stdout) == (77, "")
     assert node.syncctl("token", "office", "anna", "imap.example.org", "993").returncode == 0
+
+
+@pytest.mark.parametrize("anew", [False, True], ids=["changed", "deleted and made anew"])
+@pytest.mark.parametrize("changes", [{"remotehostname": "evil.example.org"}, {"security": ""}], ids=str)
+def test_a_token_that_was_on_its_way_when_its_source_was_changed_goes_to_no_other_server(
+    node: Node, changes: dict[str, object], *, anew: bool
+) -> None:
+    def save(**given: object) -> sourcestore.Stored:
+        source = sources.from_request({**MICROSOFT, **given})
+        with node.store.locked():
+            if anew:
+                sourcestore.remove(node.store, "office")
+            sourcestore.save(node.store, source, {"client_secret": SECRET})
+        return sourcestore.load(node.paths, "office")
+
+    before = save()
+    after = save(**changes)
+    tokens.keep(node.paths, before, {}, "", Granted("the token", 3600.0, "the refresh token"))
+    assert sourcestore.tokens(node.paths, after) == {}
+    assert listed(node)["state"] == "ready"
+    again = save(max_connections=4)
+    tokens.keep(node.paths, again, {}, "", Granted("the token", 3600.0, ""))
+    stronger = save(tls_trust="ca")
+    tokens.keep(node.paths, again, {}, "", Granted("the token", 3600.0, ""))
+    assert sourcestore.tokens(node.paths, stronger)["access"]
+
+
+STRANGE: list[object] = [[], "x", {}, {"auth": "password"}]
+
+
+def test_tokens_of_a_strange_place_are_nobodys_and_those_without_one_are_older(node: Node) -> None:
+    assert node.action("set-source", MICROSOFT).exit_code == 0
+    stored = sourcestore.load(node.paths, "office")
+    odd = sources.place(stored.source)
+    for place in [*STRANGE, odd | {"tls_trust": 5}, odd | {"tls_trust": "x"}]:
+        node.paths.source_tokens("office").write_text(json.dumps({"refresh_token": "r", "place": place}))
+        assert sourcestore.tokens(node.paths, stored) == {}
+    node.paths.source_tokens("office").write_text(json.dumps({"refresh_token": "r"}))
+    assert sourcestore.tokens(node.paths, stored) == {"refresh_token": "r"}
 
 
 def test_a_token_is_renewed_before_it_ends(node: Node, authority: Authority) -> None:

@@ -40,7 +40,7 @@ def _row(store: Store, name: str, tasks: int) -> Json:
         stored = sourcestore.load(store.paths, name)
     except TaskFileError as error:
         return {"source": name, "tasks": tasks, "error": str(error)}
-    known = sourcestore.tokens(store.paths, name)
+    known = sourcestore.tokens(store.paths, stored)
     trouble = known.get("trouble")
     found = trouble if isinstance(trouble, dict) else {}
     return {

@@ -243,6 +243,20 @@ def keeps_secrets(old: Source, new: Source) -> bool:
     return same and _strength(new) >= _strength(old)
 
 
+def place(source: Source) -> Json:
+    """Give where the secrets of a source go, and how they are protected, to be written down beside them."""
+    return {name: getattr(source, name) for name in (*_BOUND, "security", "tls_trust")}
+
+
+def is_of(known: object, source: Source) -> bool:
+    """Tell whether what was got for a `place` may be used with a source."""
+    fits = isinstance(known, dict) and known.keys() == place(source).keys()
+    try:
+        return fits and keeps_secrets(source._replace(**known), source)
+    except (ValueError, AttributeError):  # no rule about certificates
+        return False
+
+
 def is_strongest(source: Source) -> bool:
     """Tell whether no settings protect a login better: they are not weaker than any before."""
     return _strength(source) == len(_TRUST)

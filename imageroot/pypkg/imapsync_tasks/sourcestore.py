@@ -127,9 +127,15 @@ def remove(store: Store, name: str) -> None:
         files.remove(path)
 
 
-def tokens(paths: Paths, name: str) -> Json:
-    """Give what signing in has given so far; the caller holds `renewing` to change it."""
-    return files.read_json(paths.source_tokens(name)) or {}
+def tokens(paths: Paths, stored: Stored) -> Json:
+    """Give what signing in to a source has given so far; the caller holds `renewing` to change it.
+
+    What was got for the place that the source had before is none of it: it may have been on its way when the
+    source was changed, or deleted and made anew.
+    """
+    found = files.read_json(paths.source_tokens(stored.source.source)) or {}
+    place = found.pop("place", None)
+    return found if place is None or sources.is_of(place, stored.source) else {}
 
 
 @contextmanager
@@ -141,7 +147,8 @@ def renewing(paths: Paths, name: str) -> Iterator[None]:
         yield
 
 
-def keep_tokens(paths: Paths, name: str, content: Json) -> None:
-    """Write the tokens; what was known before stays until they are on the disk."""
-    files.replace(paths.source_tokens(name), json.dumps(content))
+def keep_tokens(paths: Paths, stored: Stored, content: Json) -> None:
+    """Write the tokens of a source; what was known before stays until they are on the disk."""
+    text = json.dumps({**content, "place": sources.place(stored.source)})
+    files.replace(paths.source_tokens(stored.source.source), text)
     files.sync_directory(paths.sources)

@@ -35,6 +35,7 @@ BESIDE = {
 VALUES = {
     "via": ["127.0.0.9"],
     "avoid": ["127.0.0.9"],
+    "discreet": ["127.0.0.9"],
     "sslargs": ["SSL_verify_mode=0", "SSL_version=TLSv1_3", "SSL_cipher_list=x", "SSL_ca_file=x"],
     "trust": ["any"],
     "authmech": ["LOGIN"],
