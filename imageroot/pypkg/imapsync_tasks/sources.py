@@ -250,9 +250,10 @@ def place(source: Source) -> Json:
 
 def is_of(known: object, source: Source) -> bool:
     """Tell whether what was got for a `place` may be used with a source."""
-    fits = isinstance(known, dict) and known.keys() == place(source).keys()
+    if not isinstance(known, dict) or known.keys() != place(source).keys():
+        return False
     try:
-        return fits and keeps_secrets(source._replace(**known), source)
+        return keeps_secrets(source._replace(**known), source)
     except (ValueError, AttributeError):  # no rule about certificates
         return False
 
