@@ -32,10 +32,22 @@ SAMPLE = 20
 async def find_under_other_ids(run: Run, job: FolderJob, sides: Sides, matching: Matching) -> bool:
     """Give such copies digest and size of their originals; tell whether there are any to match again."""
     source, destination = sides
+    rules = run.settings.content
+    looks = [
+        look
+        for look, wanted in (
+            (_other_domain, run.identity.any_domain),
+            (_added, source.poor),
+            (_changed, rules.rewrite or rules.pipe or rules.shorten),
+        )
+        if wanted
+    ]
+    if not looks:
+        return False
     here = {source.uids[row]: row for row in matching.missing}
     there = {destination.uids[row]: row for row in matching.extra}
     found = False
-    for look in (_other_domain, _added, _changed):
+    for look in looks:
         if here and there:
             found = await look(run, job, sides, here, there) or found
     return found
@@ -46,8 +58,6 @@ async def _other_domain(
 ) -> bool:
     """Find, for --messageidnodomain, what differs in the domain of its Message-Id."""
     identity = run.identity
-    if not identity.any_domain:
-        return False
     ids_here = await read_without_domain(await run.source.opened(job.source), identity, here)
     ids_there = await read_without_domain(await run.destination.opened(job.destination), identity, there)
     return await _claim_alike(run, job, sides, (here, there), (ids_here, ids_there))
@@ -68,9 +78,6 @@ async def _changed(
     run: Run, job: FolderJob, sides: Sides, here: dict[int, int], there: dict[int, int]
 ) -> bool:
     """Find what is called otherwise because the options have changed it on its way."""
-    rules = run.settings.content
-    if not (rules.rewrite or rules.pipe or rules.shorten):
-        return False
     source, destination = sides
 
     def called(message: bytes) -> int:
