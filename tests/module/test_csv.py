@@ -523,3 +523,82 @@ def test_a_file_of_too_many_rows_is_refused_as_a_whole(monkeypatch: pytest.Monke
     assert len(csvtable.parse(HEADER + ROW * 2 + "\n").rows) == 2
     with pytest.raises(csvtable.CsvError, match="Too many rows: at most 2"):
         csvtable.parse(HEADER + ROW * 3)
+
+
+# --- what a file need not say -------------------------------------------------------------------------------
+
+HOUSE = {"remotehostname": "imap.house.example", "remoteport": 993, "security": "ssl"}
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        (HEADER + "foo,u,p;w,imap.house.example,993,ssl\n", {}),
+        ("localusername;remoteusername;remotepassword\nfoo;u;p;w\n".replace("p;w", '"p;w"'), HOUSE),
+        ("foo,u,p;w,imap.house.example,993,ssl\n", {}),
+        ('foo\tu\t"p;w"\nbar\tv\tx\n', HOUSE),
+        ('foo;u;"p;w"\nbar;v;a,b,c,d\n', HOUSE),
+    ],
+)
+def test_the_server_of_all_rows_is_given_once_and_columns_go_by_position(
+    text: str, server: dict[str, object]
+) -> None:
+    layout = csvtable.Layout.of({"server": server, "header": "auto"})
+    row = csvtable.parse(text, csvtable.separator(text), layout).rows[0]
+    assert row.issues == ()
+    asked = csvtable.request(row, "a1")
+    assert {name: asked[name] for name in ("localuser", "remoteusername", "remotepassword", *HOUSE)} == {
+        "localuser": "foo",
+        "remoteusername": "u",
+        "remotepassword": "p;w",
+        **HOUSE,
+    }
+
+
+def test_a_row_with_a_server_of_its_own_keeps_it() -> None:
+    text = HEADER + "foo,u,p,,,\n" + "bar,v,p,imap.other.example,143,\n"
+    rows = csvtable.parse(text, layout=csvtable.Layout.of({"server": HOUSE})).rows
+    assert [csvtable.request(row, "a1")["remotehostname"] for row in rows] == [
+        "imap.house.example",
+        "imap.other.example",
+    ]
+    assert [row.cells["security"] for row in rows] == ["ssl", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "sentence"),
+    [
+        ("foo,u,p\n", {"header": "auto"}, "has 3 values. Without a header the columns are localusername,"),
+        ("foo,u,p,h,143\n", {"header": "auto", "server": HOUSE}, "has 5 values"),
+        ("foo,u,p\n", {"server": HOUSE}, "Missing required columns: localusername"),
+        ("localusername,user\n", {"header": "auto", "server": HOUSE}, "Missing required columns: remoteuser"),
+    ],
+)
+def test_a_file_without_a_header_that_cannot_be_understood_says_what_would_be_right(
+    text: str, layout: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(csvtable.CsvError, match=sentence):
+        csvtable.parse(text, ",", csvtable.Layout.of(layout))
+
+
+def test_the_command_and_the_page_give_the_server_of_all_rows(idle: Node) -> None:
+    source = {"source": "house", "auth": "master", "master_user": "m", "master_password": "s", **HOUSE}
+    assert idle.action("set-source", source).exit_code == 0
+    code, text = run(idle, "foo;u1\nfoo;u2\n", "--header", "auto", "-d", "auto", "--source", "house")
+    assert code == 0, text
+    code, text = run(idle, "foo,u3,p\n", "--header", "auto", "--host", "imap.house.example", "--port", "993")
+    assert code == 0, text
+    asked = {"csv_secret": "foo\tu4\tp\n", "header": "auto", "server": {"source": "nowhere"}}
+    (row,) = idle.action("check-csv-tasks", asked).output["rows"]
+    assert [one["error"] for one in row["errors"]] == ["source_not_found"]
+    asked["server"] = HOUSE
+    assert idle.action("check-csv-tasks", asked).output["counts"]["new"] == 1
+    assert idle.action("import-csv-tasks", asked).output["created"] == 1
+    tasks = {task.remoteusername: task for task in map(idle.store.load, idle.store.names())}
+    assert {user: (task.source, task.remotehostname) for user, task in tasks.items()} == {
+        "u1": ("house", "imap.house.example"),
+        "u2": ("house", "imap.house.example"),
+        "u3": ("", "imap.house.example"),
+        "u4": ("", "imap.house.example"),
+    }
+    assert [tasks[user].security for user in ("u3", "u4")] == ["tls", "ssl"]

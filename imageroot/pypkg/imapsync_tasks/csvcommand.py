@@ -31,9 +31,12 @@ Create IMAP synchronization tasks from a CSV file on standard input:
   runagent -m imapsync1 import-csv-tasks --update < users.csv
   runagent -m imapsync1 import-csv-tasks --start "2026-12-24 22:00" < users.csv
 
-The first row names the columns, in any order, separated by commas (or as --delimiter says).
+The first row names the columns, in any order, separated by commas (or as --delimiter says). With --header
+auto a file without such a row is read by position, in the order of the required columns.
 Required: {required}
 Optional: {optional}
+--source, or --host, --port and --security, stand for the server of all rows that have none: then the file
+needs local user, remote user and password only (and no password where the source signs in by itself).
 Every required column but security must have a value. A value that holds a comma, a quote or a line end is
 put in quotes. Rows whose account (local user, remote user, remote host) is synced by a task already are
 skipped, unless --update applies the file to that task. --verify-only tries every login on both sides and
@@ -68,6 +71,18 @@ def main(words: Sequence[str]) -> int:
         help="what separates the columns; auto: as the header tells (default: comma)",
     )
     parser.add_argument(
+        "--header",
+        choices=["needed", "auto"],
+        default="needed",
+        help="auto: a first row that names no column is a row like the others (default: needed)",
+    )
+    parser.add_argument("--source", help="the source of rows that name no server")
+    parser.add_argument("--host", help="the server of rows that name none; with --port and --security")
+    parser.add_argument("--port", default="143", help="its port (default: 143)")
+    parser.add_argument(
+        "--security", choices=["tls", "ssl", ""], default="tls", help="its encryption (default: tls)"
+    )
+    parser.add_argument(
         "--verify-only", action="store_true", help="try the logins of all rows and create nothing"
     )
     parser.add_argument(
@@ -90,7 +105,8 @@ def main(words: Sequence[str]) -> int:
                 given = sys.stdin.buffer.read()
             text = csvtable.decode(given)
             mark = _DELIMITERS.get(options.delimiter) or csvtable.separator(text)
-            plans = _validate(text, mark, check=options.check, update=options.update)
+            table = csvtable.parse(text, mark, _layout(options))
+            plans = _validate(table, mark, options)
             if options.check:
                 return int(any(one.status == csvimport.INVALID for one in plans))
             return _import(plans, way, interruption)
@@ -104,9 +120,23 @@ def main(words: Sequence[str]) -> int:
     return 1
 
 
-def _validate(text: str, mark: str, *, check: bool, update: bool) -> list[Plan]:
-    """Read and judge the file, telling what is found."""
-    table = csvtable.parse(text, mark)
+def _layout(options: argparse.Namespace) -> csvtable.Layout:
+    """Give what the file need not say."""
+    if options.source:
+        server = {"source": options.source}
+    elif options.host:
+        server = {
+            "remotehostname": options.host,
+            "remoteport": options.port,
+            "security": options.security,
+        }
+    else:
+        server = {}
+    return csvtable.Layout(server, options.header == "auto")
+
+
+def _validate(table: csvtable.Table, mark: str, options: argparse.Namespace) -> list[Plan]:
+    """Judge the file, telling what is found."""
     _say("📋 CSV Column Validation:")
     _say(f"  Delimiter: {mark!r} ({_NAMES[mark]}-separated)")
     _say(f"  Found {len(table.columns)} column(s): {', '.join(sorted(table.columns))}")
@@ -120,14 +150,14 @@ def _validate(text: str, mark: str, *, check: bool, update: bool) -> list[Plan]:
         for issue in one.row.issues:
             _say(f"  ✗ Row {one.row.number}: {issue.text}")
     for one in plans:
-        _say_duplicate(one, update=update)
+        _say_duplicate(one, update=options.update)
     if bad:
         _say(f"  ✗ {len(bad)} of {len(plans)} rows are invalid")
     else:
         _say(f"  ✓ All {len(plans)} rows validated successfully")
     new = sum(one.status == csvimport.NEW for one in plans)
     _say(f"  ✓ Generated {new} unique task IDs")
-    if check:
+    if options.check:
         verdict = "✗ CSV file has invalid rows." if bad else "✓ CSV file is valid."
         _say(f"{verdict} No tasks were created (check-only mode).")
     return plans

@@ -23,7 +23,7 @@ from imapsync_tasks import (
     timetable,
 )
 from imapsync_tasks.csvprogress import Progress
-from imapsync_tasks.csvtable import Issue
+from imapsync_tasks.csvtable import Issue, Layout
 from imapsync_tasks.errors import ERRORS, Json, NoSuchTaskError, Refusal, RefusedError, TaskFileError
 from imapsync_tasks.interruption import INTERRUPTED, InterruptedWaitError, Interruption
 
@@ -315,7 +315,8 @@ def run_action(request: Json) -> Json:
     plans = plan(table, steps.store())
     chosen = request.get("rows")
     if isinstance(chosen, list):
-        plans = [one for one in plans if one.row.number in chosen]
+        wanted = set(chosen)
+        plans = [one for one in plans if one.row.number in wanted]
     with Interruption() as interruption:
         work = run(
             plans,
@@ -334,6 +335,6 @@ def run_action(request: Json) -> Json:
 
 def _table(request: Json) -> Table:
     text = str(request["csv_secret"])
-    table = csvtable.parse(text, csvtable.separator(text))
+    table = csvtable.parse(text, csvtable.separator(text), Layout.of(request))
     changes = request.get("changes")
     return csvtable.change(table, changes if isinstance(changes, list) else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from imapsync_tasks import rules
@@ -37,6 +38,11 @@ _MAY_BE_EMPTY: Final = ("security",)
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 #: What may stand between columns, the usual one first.
 SEPARATORS: Final = (",", ";", "\t")
+#: Columns of a file that names none, in their order; those of the server where it is not given once.
+_BY_POSITION: Final = REQUIRED[:3]
+_OF_SERVER: Final = REQUIRED[3:]
+#: Rows by which the separator of a file without a header is told.
+_LOOKED_AT: Final = 20
 #: A cell larger than every field may be; the csv module needs a limit.
 _CELL_BYTES: Final = 1 << 17
 MAX_ROWS: Final = 20000
@@ -56,6 +62,39 @@ class Issue(NamedTuple):
     def as_json(self) -> Json:
         """Give the element of an answer."""
         return {"field": self.column, "error": self.error, "text": self.text}
+
+
+class Layout(NamedTuple):
+    """What a file need not say.
+
+    server: what its rows have in place of a server of their own, by column: a source, or host, port and
+    encryption. headless: a first row that names no column is a row like the others, by position.
+    """
+
+    server: dict[str, str] = {}  # noqa: RUF012  # never changed
+    headless: bool = False
+
+    @classmethod
+    def of(cls, request: Json) -> Layout:
+        """Read `server` and `header` of a request that fits its schema."""
+        given = request.get("server")
+        cells = {name: str(value) for name, value in given.items()} if isinstance(given, dict) else {}
+        return cls(cells, request.get("header") == "auto")
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Give the columns that a file has to have."""
+        wanted = needed(bool(self.server.get("source")))
+        return tuple(name for name in wanted if name not in self.server)
+
+    @property
+    def positions(self) -> tuple[str, ...]:
+        """Give the columns of a file that names none."""
+        return _BY_POSITION if self.server else (*_BY_POSITION, *_OF_SERVER)
+
+
+#: A header, and a server in each row.
+USUAL: Final = Layout()
 
 
 class Row(NamedTuple):
@@ -103,9 +142,14 @@ def decode(content: bytes) -> str:
 
 
 def separator(text: str) -> str:
-    """Give what separates the columns: a spreadsheet writes commas, semicolons or tabs, by its language."""
-    header = next((line for line in text.removeprefix("\ufeff").splitlines() if line.strip()), "")
-    return max(SEPARATORS, key=header.count)
+    """Give what separates the columns: a spreadsheet writes commas, semicolons or tabs, by its language.
+
+    Where the first line names no column it is what each line has: a password may hold any of them.
+    """
+    lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()] or [""]
+    if _names_columns(re.split("[,;\t]", lines[0])):
+        return max(SEPARATORS, key=lines[0].count)
+    return max(SEPARATORS, key=lambda mark: min(line.count(mark) for line in lines[:_LOOKED_AT]))
 
 
 def needed(with_source: bool) -> tuple[str, ...]:
@@ -113,7 +157,7 @@ def needed(with_source: bool) -> tuple[str, ...]:
     return tuple(name for name in REQUIRED if not (with_source and name in _FROM_SOURCE))
 
 
-def parse(text: str, mark: str = ",") -> Table:
+def parse(text: str, mark: str = ",", layout: Layout = USUAL) -> Table:
     """Read a table whose columns `mark` separates; blank rows are skipped but counted.
 
     CsvError when the file has no usable header or quotes.
@@ -133,15 +177,17 @@ def parse(text: str, mark: str = ",") -> Table:
             if not any(cell.strip() for cell in cells):
                 continue
             if not columns:
-                columns = _header(cells)
-            elif len(rows) >= MAX_ROWS:
+                headless = layout.headless and not _names_columns(cells)
+                columns = _by_position(cells, layout) if headless else _header(cells, layout)
+                if not headless:
+                    continue
+            if len(rows) >= MAX_ROWS:
                 raise CsvError(f"Too many rows: at most {MAX_ROWS} can be imported at once.")
-            else:
-                rows.append(_row(number, columns, cells))
+            rows.append(_row(number, columns, cells, layout))
     except csv.Error as error:
         raise CsvError(f"Invalid CSV near row {number + 1}: {error} (check the quotes).") from None
     if not columns:
-        raise CsvError(f"Missing required columns: the file is empty. Expected: {', '.join(REQUIRED)}")
+        raise CsvError(f"Missing required columns: the file is empty. Expected: {', '.join(layout.needed)}")
     return Table(columns, tuple(rows))
 
 
@@ -191,12 +237,28 @@ def request(row: Row, task_id: str, existing: Task | None = None) -> Json:
     return made
 
 
-def _header(cells: list[str]) -> tuple[str, ...]:
+def _names_columns(cells: list[str]) -> bool:
+    """Tell whether a row has the name of a column: then it is a header, be it a wrong one."""
+    return any(cell.strip(' "').lower() in (*REQUIRED, *OPTIONAL) for cell in cells)
+
+
+def _by_position(cells: list[str], layout: Layout) -> tuple[str, ...]:
+    expected = layout.positions
+    if len(cells) == len(expected) or (layout.server.get("source") and len(cells) == len(expected) - 1):
+        return expected[: len(cells)]
+    raise CsvError(
+        f"Missing header: the first row names no column and has {len(cells)} values. "
+        f"Without a header the columns are {', '.join(expected)}"
+    )
+
+
+def _header(cells: list[str], layout: Layout) -> tuple[str, ...]:
     columns = tuple(cell.strip() for cell in cells)
     if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
         mark = next(mark for mark in ";\t|" if mark in columns[0])
         raise CsvError(f"Invalid delimiter {mark!r}: columns must be separated by commas.")
-    missing = [name for name in needed("source" in columns) if name not in columns]
+    wanted = needed(with_source=True) if "source" in columns else layout.needed
+    missing = [name for name in wanted if name not in columns]
     if missing:
         raise CsvError(f"Missing required columns: {', '.join(missing)}. Found: {', '.join(columns)}")
     unknown = [name for name in columns if name not in REQUIRED and name not in OPTIONAL]
@@ -207,7 +269,7 @@ def _header(cells: list[str]) -> tuple[str, ...]:
     return columns
 
 
-def _row(number: int, columns: tuple[str, ...], cells: list[str]) -> Row:
+def _row(number: int, columns: tuple[str, ...], cells: list[str], layout: Layout) -> Row:
     if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
         issue = Issue(
             "", "invalid_row", f"Invalid row: {len(cells)} values for {len(columns)} columns (quotes?)"
@@ -218,6 +280,8 @@ def _row(number: int, columns: tuple[str, ...], cells: list[str]) -> Row:
         name: value if name == "remotepassword" else value.strip()
         for name, value in zip(columns, padded, strict=False)
     }
+    if not values["remotehostname"] and not values.get("source"):
+        values |= layout.server
     return _judged(number, values)
 
 

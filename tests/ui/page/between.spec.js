@@ -608,6 +608,50 @@ async function loadFile(frame) {
   });
 }
 
+test("rows are pasted, and the server of all of them is given once", async ({ node, open }) => {
+  node.actions["list-sources"] = () => ({ sources: [{ source: "office", error: null }] });
+  const frame = await open("import");
+  const server = frame.getByRole("combobox", { name: "Server of the accounts" });
+  await server.selectOption({ label: "One server for all rows" });
+  const pasted = "anna;anna@example.org;secret";
+  await frame.getByLabel("Or paste rows").fill(pasted);
+  await frame.getByRole("button", { name: "Check the rows" }).click();
+  await expect(frame.getByText("Enter the server of the accounts first")).toBeVisible();
+  expect(node.inputsOf("check-csv-tasks")).toEqual([]);
+  await frame.getByLabel("IMAP server").fill("imap.example.org");
+  await frame.getByText("SSL/TLS (port 993)", { exact: true }).click();
+  await frame.getByRole("button", { name: "Check the rows" }).click();
+  await frame.getByRole("button", { name: "Import 2 rows" }).click();
+  await expect(frame.getByText("1 created · 1 failed")).toBeVisible();
+  const rows = {
+    csv_secret: pasted,
+    header: "auto",
+    server: { remotehostname: "imap.example.org", remoteport: 993, security: "ssl" },
+  };
+  expect(node.inputsOf("check-csv-tasks")[0]).toMatchObject(rows);
+  expect(node.inputsOf("import-csv-tasks")[0]).toMatchObject(rows);
+  await frame.getByRole("button", { name: "Choose another file" }).click();
+  await expect(frame.getByLabel("Or paste rows")).toHaveValue("");
+  await server.selectOption({ label: "Source: office" });
+  await loadFile(frame);
+  await expect(frame.getByRole("table")).toBeVisible();
+  expect(node.inputsOf("check-csv-tasks").at(-1)).toMatchObject({ server: { source: "office" } });
+});
+
+test(
+  "a file of ten thousand accounts is waited for on a slow line",
+  { tag: "@slow" },
+  async ({ node, open }) => {
+    const check = node.actions["check-csv-tasks"]();
+    node.actions["check-csv-tasks"] = () =>
+      new Promise((resolve) => setTimeout(() => resolve(check), 13_000));
+    const frame = await open("import");
+    await frame.getByLabel("Or paste rows").fill("anna,anna@example.org,secret\n".repeat(10_000));
+    await frame.getByRole("button", { name: "Check the rows" }).click();
+    await expect(frame.getByRole("table")).toBeVisible({ timeout: 30_000 });
+  },
+);
+
 test("a CSV file with a header only says that it has no rows", async ({ node, open }) => {
   const check = node.actions["check-csv-tasks"]();
   node.actions["check-csv-tasks"] = () => ({

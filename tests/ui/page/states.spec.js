@@ -113,6 +113,7 @@ const STATES = {
       await app.getByRole("button", { name: t("tasks.change") }).click();
       await app.getByRole("checkbox", { name: t("change.schedule") }).check();
       await app.getByRole("checkbox", { name: t("change.deletion") }).check();
+      await app.getByRole("checkbox", { name: t("change.source") }).check();
     },
   },
   "tasks-bulk-done": {
@@ -293,6 +294,17 @@ const STATES = {
     },
   },
   import: { page: "import" },
+  "import-server": {
+    page: "import",
+    actions: {
+      "list-sources": () => ({ sources: [{ source: "office", auth: "password", error: null }] }),
+    },
+    act: async (app, t) => {
+      const server = app.getByRole("combobox", { name: t("import.server") });
+      await server.selectOption({ label: t("import.server_of_all") });
+      await app.getByLabel(t("import.paste")).fill("anna;anna@example.org;secret");
+    },
+  },
   "import-last": {
     page: "import",
     actions: { "get-import": () => ({ import: lastImport(), running: false }) },

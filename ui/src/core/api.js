@@ -7,8 +7,11 @@
  */
 import { getCore, getInstanceName, getToken } from "./context";
 
-/** How long one HTTP request may take. cluster-admin uses the same limit. */
+/** How long one HTTP request may take, but for its content. cluster-admin uses the same limit. */
 const REQUEST_TIMEOUT_MS = 10_000;
+
+/** The slowest line that is waited for, in characters a millisecond: a file of ten thousand accounts takes its time. */
+const SLOWEST_LINE = 16;
 
 /**
  * How long cluster-admin may be silent about a task before the status is asked for. cluster-admin itself asks after 8.1 s of
@@ -174,13 +177,14 @@ function forget({ id }) {
 }
 
 async function request(method, path, action, body) {
+  const content = body === undefined ? undefined : JSON.stringify(body);
   let reply;
   try {
     reply = await fetch(`${getCore().$root.apiUrl}/${path}`, {
       method,
       headers: { Authorization: `Bearer ${getToken()}`, "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      body: content,
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS + (content?.length ?? 0) / SLOWEST_LINE),
     });
   } catch (error) {
     throw new ActionError(error.name === "TimeoutError" ? "timeout" : "network", { action });
