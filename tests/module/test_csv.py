@@ -390,9 +390,14 @@ def test_an_import_under_way_is_told_and_one_that_was_killed_has_no_end(idle: No
     hanging(idle, 3)
     process = begun(idle, IMAGEROOT / "bin" / "import-csv-tasks", ROWS, "--update")
     until(lambda: last_import(idle)["running"])
+    told = last_import(idle)["import"]
+    assert told["done"] == len(told["results"]) > 0
+    brief = last_import(idle, brief=True)["import"]
+    assert (brief["results"], brief["done"] >= told["done"]) == ([], True)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait(20)
-    found = last_import(idle)
+    found = last_import(idle, brief=True)
+    assert len(found["import"]["results"]) == found["import"]["done"] > 0
     assert (found["running"], found["import"]["ended_at"], found["import"]["total"]) == (False, None, 8)
 
 

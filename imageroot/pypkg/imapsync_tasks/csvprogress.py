@@ -69,7 +69,10 @@ class Progress:
 
 
 def last_import(request: Json) -> Json:
-    """Give the answer of get-import: the last import, until `dismiss` names it."""
+    """Give the answer of get-import: the last import, until `dismiss` names it.
+
+    `brief`: while it goes on, only how far it is. Pages ask often, and each answer stays in all their tabs.
+    """
     paths = steps.store().paths
     found = files.read_json(paths.imported)
     running = files.is_locked(paths.import_lock)
@@ -78,7 +81,10 @@ def last_import(request: Json) -> Json:
     if not running and found["id"] == request.get("dismiss"):
         files.remove(paths.imported)
         return {"import": None, "running": False}
-    return {"import": found, "running": running}
+    results = found["results"]
+    done = len(results) if isinstance(results, list) else 0
+    told: Json = {"results": []} if running and request.get("brief") is True else {}
+    return {"import": {**found, "done": done, **told}, "running": running}
 
 
 def cut_off(paths: Paths) -> str | None:

@@ -433,7 +433,7 @@ export function bulkRun(changes = {}) {
 /** What get-import tells of csvResults. */
 export function lastImport(changes = {}) {
   return {
-    ...{ id: "9f3a01c2", began_at: NOW - 90, ended_at: NOW, total: 2 },
+    ...{ id: "9f3a01c2", began_at: NOW - 90, ended_at: NOW, total: 2, done: 2 },
     results: csvResults.results.map((one) => ({
       ...one,
       remoteusername: `${one.localuser}@x.org`,
