@@ -296,7 +296,7 @@ test("selected tasks are moved to a source, and who stays where it was is told",
   await dialog.getByRole("checkbox", { name: "Source" }).check();
   await confirm.click();
   await expect(dialog.getByText("Required", { exact: true })).toBeVisible();
-  await dialog.getByRole("combobox", { name: "Source" }).selectOption("office");
+  await dialog.getByRole("combobox", { name: "Name" }).selectOption("office");
   await confirm.click();
   await expect(frame.getByText("1 task was changed")).toBeVisible();
   await expect(frame.getByText("elena (part01): The remote server refused")).toBeVisible();
