@@ -129,7 +129,10 @@ HISTORIES = {
     "delete1, bare": History(copied, {"deletion": DeletionRules(source=True)}, BARE),
     "older": History(
         filed,
-        {"deletion": DeletionRules(source_older_days=30.0), "flags": FlagRules(set_on_source=("\\Seen",))},
+        {
+            "deletion": DeletionRules(source_older_days=30.0),
+            "flags": FlagRules(resync=False, set_on_source=("\\Seen",)),
+        },
         RICH,
     ),
     "search": History(
