@@ -29,7 +29,7 @@ PARTS = (
     Part("src/imapsync/wire", 98, UNIT),
     Part("src/imapsync/plan", 100, UNIT),
     Part("src/imapsync/journal", 100, UNIT),
-    Part("src/imapsync/transfer", 0, UNIT | {"servers"}),
+    Part("src/imapsync/transfer", 92, UNIT | {"servers"}),
     Part("imageroot/pypkg/imapsync_tasks", 95, UNIT | {"servers"}),
 )
 

@@ -97,6 +97,8 @@ class Deletions:
         )
         if gone:
             recording.copies_gone(run, job, uids)
+        elif rules.destination_expunge:
+            self.spared.add(job.position)  # the next run tries once more
 
 
 def _doomed_folders(run: Run) -> list[FolderView]:

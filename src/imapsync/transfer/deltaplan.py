@@ -239,8 +239,9 @@ class DeltaPlan:
         listed = self.absent_there or (wanted is not None and wanted.destination_list)
         if listed or not adds_up(record.destination, now, self.destination_new.seen_below(now.uidnext)):
             shown = await list_all(self._run, job, await self._run.destination.opened(job.destination))
-            if shown is None:
-                return  # who knows which copies are there; nothing is concluded from it
+            if shown is None:  # who knows which copies are there; nothing is concluded from it
+                self._orphans = gone
+                return
             self._present = set(shown.uids)
             pairs = self._known_pairs()
             self._marks = removed_copies(

@@ -296,6 +296,20 @@ def test_a_mirror_follows_the_source_and_nothing_else_does(accounts: Accounts) -
     assert accounts.destination.letters() == [2, 3]
 
 
+def test_what_a_mirror_could_only_mark_goes_in_the_next_run(accounts: Accounts) -> None:
+    """It stayed there, marked as deleted: the journal had taken the folder for done."""
+    accounts.source.deliver(1, 2, 3)
+    accounts.good()
+    accounts.source.expunge(1)
+    there = accounts.destination.server
+    there.hears = lambda heard: b"NO not now" if heard.verb.endswith(b"EXPUNGE") else None
+    accounts.run(deletion=MIRROR)
+    assert accounts.destination.letters() == [1, 2, 3]
+    there.hears = lambda _: None
+    accounts.good(deletion=MIRROR)
+    assert accounts.destination.letters() == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("present", "gone", "stop"),
     [

@@ -384,6 +384,22 @@ def test_a_mirror_that_cannot_read_what_is_extra_deletes_nothing_of_it(accounts:
     assert accounts.destination.letters() == [1, 2, 3]
 
 
+def test_what_lost_its_original_while_the_destination_gave_no_list_is_not_forgotten(
+    accounts: Accounts,
+) -> None:
+    """A mirror never took it: the pair was gone from the journal, and the copy was not noted."""
+    accounts.source.deliver(1, 2, 3)
+    accounts.good()
+    accounts.good()
+    accounts.source.expunge(1)
+    accounts.destination.expunge(3)
+    accounts.destination.server.hears = Refusing(b"UID SEARCH", lambda _: True)
+    assert accounts.run().problems
+    accounts.destination.server.hears = lambda _: None
+    accounts.good(deletion=MIRROR)
+    assert accounts.destination.letters() == [2]
+
+
 def test_a_run_that_empties_a_source_leaves_what_it_has_emptied_alone(accounts: Accounts) -> None:
     accounts.source.deliver(1)
     for _ in range(3):
