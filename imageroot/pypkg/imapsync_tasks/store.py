@@ -24,7 +24,7 @@ from imapsync_tasks.errors import (
     TaskFileError,
 )
 from imapsync_tasks.places import Place
-from imapsync_tasks.task import OF_SOURCE, Task, from_env, identity, to_env
+from imapsync_tasks.task import FIELDS, OF_SOURCE, Task, from_env, identity, to_env
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ class Store:
     def source_of(self, name: str) -> str:
         """Give the name of the source of a task, whatever else its file says; nothing when it has none."""
         try:
-            return self._values(name).get("SOURCE", "")
+            return str(FIELDS["source"].stored.read(self._values(name)))
         except (TaskFileError, NoSuchTaskError):
             return ""
 
