@@ -106,6 +106,11 @@ def check(source: Account, destination: Account, folder: Path) -> None:
     verified = copied(source, destination, folder, "--verify")
     missing = [case for case in verified.report["verify"]["exceptions"] if case["kind"] == "missing"]
     assert len(missing) == lost
+    read = copied(source, destination, folder, "--verify=content").report["verify"]
+    found_by_content = Counter(case["kind"] for case in read["exceptions"])
+    assert (found_by_content["content"], found_by_content["unproven"]) == (0, 0), read["exceptions"]
+    assert (read["checked"], found_by_content["missing"]) == (verified.report["verify"]["checked"], lost)
+    assert read["bytes_read"] > 0
 
 
 def is_empty(client: Client) -> bool:
