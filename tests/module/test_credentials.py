@@ -276,21 +276,21 @@ def test_ports_inside_answer_alike_whether_closed_silent_or_of_something_else(
     monkeypatch.setattr(probe, "CHECK_S", patience_s)
     context = Context.from_environment()
 
-    def told(where: tuple[str, int]) -> str:
+    def told(where: tuple[str, int]) -> dict[str, object]:
         host, port = where
         security = "ssl" if port == 993 else "tls"
         changes = {"remotehostname": host, "remoteport": port, "security": security, "tls_trust": "any"}
         began = time.monotonic()
-        answer = json.dumps(probe.test_remote(context, account(remotepassword="x", **changes)))
+        answer = probe.test_remote(context, account(remotepassword="x", **changes))
         assert time.monotonic() - began >= patience_s - 1, "it came too early"
-        return answer.replace(host, "HOST").replace(f":{port}", ":PORT")
+        # Whose end comes first on a busy machine, the engine's wait or its own, says nothing of the port.
+        assert answer.pop("server_text") in ("", f"{host}:{port} did not answer within 4 seconds")
+        return answer
 
     with ThreadPoolExecutor(len(ports)) as pool:
-        answers = set(pool.map(told, ports))
-    assert len(answers) == 1, answers
-    answer = json.loads(answers.pop())
-    assert (answer["error"], answer["certificate"]) == ("check_hostname_or_tcp_port", None)
-    assert answer["capabilities"] == []
+        answers = list(pool.map(told, ports))
+    nothing = {"ok": False, "error": "check_hostname_or_tcp_port", "field": "remoteport"}
+    assert answers == [nothing | {"certificate": None, "capabilities": []}] * len(ports)
 
 
 def test_of_many_accounts_at_a_silent_server_inside_only_some_are_waited_for(idle: Node) -> None:
