@@ -63,12 +63,17 @@ class Selected(NamedTuple):
     uids_last: bool = True
 
 
+#: What is of use of the response codes that come with SELECT; a server may make up any number of others.
+_CODES = frozenset({"UIDVALIDITY", "UIDNEXT", "HIGHESTMODSEQ", "PERMANENTFLAGS", "READ-ONLY", "UIDNOTSTICKY"})
+
+
 class SelectAnswer:
     """Collects the untagged responses of SELECT."""
 
-    def __init__(self, name: MailboxName, *, read_only: bool) -> None:
+    def __init__(self, name: MailboxName, *, read_only: bool, wants_changes: bool = False) -> None:
         self._name = name
         self._read_only = read_only
+        self._wants_changes = wants_changes
         self._exists = 0
         #: Without the number nobody knows whether all messages were seen.
         self.told_exists = False
@@ -85,11 +90,14 @@ class SelectAnswer:
         elif isinstance(response, Flags):
             self._flags = response.flags
         elif isinstance(response, Status) and response.code is not None:
-            self._codes[response.code.name] = response.code.arguments
+            if response.code.name in _CODES:
+                self._codes[response.code.name] = response.code.arguments
         elif isinstance(response, Vanished) and response.earlier:
-            self._vanished.extend(response.uids.ranges)
+            if self._wants_changes:
+                self._vanished.extend(response.uids.ranges)
         elif isinstance(response, Fetch):
-            self._changed.append(response)
+            if self._wants_changes:
+                self._changed.append(response)
         else:
             return False
         return True

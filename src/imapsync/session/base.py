@@ -109,16 +109,16 @@ class SessionBase:
 
     def enable(self, *names: str) -> Pending[frozenset[str]]:
         """ENABLE (RFC 5161): switch on extensions; gives what the server switched on."""
-        found: list[frozenset[str]] = []
+        found: set[str] = set()
 
         def consume(response: Response) -> bool:
             if isinstance(response, Enabled):
-                found.append(response.names)
+                found.update(response.names)
                 return True
             return False
 
         def finish(_: Tagged) -> frozenset[str]:
-            switched_on = frozenset().union(*found) if found else frozenset()
+            switched_on = frozenset(found)
             self.enabled |= switched_on
             return switched_on
 
@@ -185,7 +185,7 @@ class SessionBase:
 
         def consume(response: Response) -> bool:
             if isinstance(response, kind):
-                found.append(response)
+                found[:] = [response]
                 return True
             return False
 
@@ -229,6 +229,7 @@ class SessionBase:
     def _set_exists(self, messages: int) -> None:
         self.exists = messages
         self.most_exists = max(self.most_exists, messages)
+        self._link.expect_numbers(2 * self.most_exists)
 
     def _tell_odd(self, odd: Unreadable) -> None:
         if self.on_odd is not None:

@@ -43,6 +43,9 @@ class Taker(Protocol):
         A chunk comes to who took the start of its body.
         """
 
+    def brings_news(self, response: Response) -> bool:
+        """Tell whether what was taken is of a message that was not told of before."""
+
     def flush(self) -> None:
         """All responses of this piece were added."""
 
@@ -63,6 +66,7 @@ class _Consumer:
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_bytes = 0
         self._discarding = False
+        self._lowest_told, self._highest_told = MAX_NUMBER + 1, -1
 
     def begin(self, pending: Pending[None]) -> None:
         """Follow this command, which is on its way."""
@@ -76,6 +80,15 @@ class _Consumer:
     def add(self, response: Response) -> bool:
         """Take a response."""
         raise NotImplementedError
+
+    def brings_news(self, response: Response) -> bool:
+        """Tell whether a message lies above or below all that were told: answers go up, or down."""
+        uid = (response.uid or 0) if type(response) is Fetch else 0
+        if self._lowest_told <= uid <= self._highest_told:
+            return False
+        self._lowest_told = min(self._lowest_told, uid)
+        self._highest_told = max(self._highest_told, uid)
+        return True
 
     def flush(self) -> None:
         """Wake the consumer."""
@@ -176,7 +189,7 @@ class FetchStream(_Consumer):
                 self._batch.append(response)
             return True
         if type(response) is BodyStart:
-            return response.section == self._section and (
+            return self._is_section(response.section) and (
                 response.uid is None or self._asked_for(response.uid)
             )
         return True
@@ -200,7 +213,9 @@ class FetchStream(_Consumer):
 
     def wants_part(self, part: Fetch) -> bool:
         """Tell whether a record that is not whole may be a part of what was asked for."""
-        return part.section in (None, self._section) and (part.uid is None or self._asked_for(part.uid))
+        return (part.section is None or self._is_section(part.section)) and (
+            part.uid is None or self._asked_for(part.uid)
+        )
 
     def spoil(self, odd: Unreadable) -> None:
         """Note that a message was told of in words that cannot be read."""
@@ -270,7 +285,7 @@ class FetchStream(_Consumer):
         """Tell whether a record of a message that was asked for has all that was asked for."""
         return (
             record.uid is not None
-            and record.section == self._section
+            and self._is_section(record.section)
             and (self._section is None or record.body_size is not None)
             and (not self._wants_flags or record.flags is not None)
             and (not self._wants_date or record.internaldate is not None)
@@ -283,10 +298,14 @@ class FetchStream(_Consumer):
         """Tell whether what came of a message will do, at the end of the command."""
         return (
             part.uid is not None
-            and part.section == self._section
+            and self._is_section(part.section)
             and (part.body_size is not None or (self._section is None and _tells(part)))
             and self._asked_for(part.uid)
         )
+
+    def _is_section(self, section: bytes | None) -> bool:
+        """Tell whether a part of a message is the one asked for; the whole header holds its fields, too."""
+        return section == self._section or (section == b"HEADER" and self._section == b"HEADER.FIELDS")
 
     def _asked_for(self, uid: int) -> bool:
         at = bisect_right(self._first, uid) - 1

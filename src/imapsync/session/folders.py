@@ -79,7 +79,7 @@ class FolderCommands(LimitedCommands):
 
         def consume(response: Response) -> bool:
             if isinstance(response, MailboxStatus) and self._is_answer_for(name, response.name):
-                found.append(response.items)
+                found[:] = [response.items]
                 return True
             return False
 
@@ -102,7 +102,7 @@ class FolderCommands(LimitedCommands):
         condstore: ask for mod-sequences (RFC 7162). qresync: (UIDVALIDITY, HIGHESTMODSEQ) last seen; needs
         ENABLE QRESYNC before; what changed since comes in the answer's vanished and changed.
         """
-        answer = SelectAnswer(name, read_only=read_only)
+        answer = SelectAnswer(name, read_only=read_only, wants_changes=qresync is not None)
 
         def consume(response: Response) -> bool:
             return self._is_first(pending) and answer.take(response)
@@ -178,7 +178,7 @@ class FolderCommands(LimitedCommands):
             if not (isinstance(response, Unknown) and response.name == "ACL"):
                 return False
             words = [_text(value) for value in response.arguments[1:]]
-            found.extend(zip(words[::2], words[1::2], strict=False))
+            found[:] = zip(words[::2], words[1::2], strict=False)
             return True
 
         command = self._command(b"GETACL").mailbox(name)

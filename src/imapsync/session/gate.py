@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imapsync.wire.responses import ListEntry, MailboxStatus, Search
+
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
+
+    from imapsync.wire.responses import Response
 
 #: Received bytes that may wait for consumers before reading stops; it goes on at a part of them.
 READ_HIGH_BYTES = 2 * 1024 * 1024
@@ -62,6 +66,34 @@ class ReadGate:
         if should_be_open != self.open:
             self.open = should_be_open
             self._switch(should_be_open)
+
+
+class Progress:
+    """Counts what was asked for and came. What was told before is none: a server may repeat that for ever."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._told: set[Hashable] = set()
+
+    def answered(self) -> None:
+        """Count the end of a command."""
+        self.count += 1
+        self._told.clear()
+
+    def moved(self) -> None:
+        """Count something that cannot be repeated at will."""
+        self.count += 1
+
+    def told(self, response: Response) -> None:
+        """Count what a command waits for: its first folder of a name, set of numbers, or answer of a kind."""
+        what: Hashable = type(response).__name__
+        if isinstance(response, ListEntry | MailboxStatus):
+            what = what, response.name.raw
+        elif isinstance(response, Search):
+            what = response.numbers
+        if what not in self._told:
+            self._told.add(what)
+            self.count += 1
 
 
 class Activity(NamedTuple):

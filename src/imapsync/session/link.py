@@ -26,12 +26,12 @@ from imapsync.session.errors import (
     TimedOut,
 )
 from imapsync.session.fragments import Fragments
-from imapsync.session.gate import Activity, IdleClock, ReadGate
+from imapsync.session.gate import Activity, IdleClock, Progress, ReadGate
 from imapsync.session.outbox import Outbox
 from imapsync.session.redact import Redactor
 from imapsync.terms import Side
 from imapsync.wire.errors import LimitExceeded, ProtocolError
-from imapsync.wire.limits import DEFAULT_LIMITS, Bounds
+from imapsync.wire.limits import DEFAULT_LIMITS, FEW_NUMBERS, Bounds
 from imapsync.wire.reader import Reader
 from imapsync.wire.responses import (
     BodyChunk,
@@ -138,7 +138,7 @@ class Link(asyncio.BufferedProtocol):
         self.fragments = Fragments()
         self._odd = 0
         #: Answers and records that were asked for, and bytes of bodies.
-        self._useful = 0
+        self._progress = Progress()
         self._body_bytes = 0
         #: Who took the start of the body under way.
         self._body_taker: Taker | None = None
@@ -275,6 +275,10 @@ class Link(asyncio.BufferedProtocol):
         if not self._sinks:
             self.fragments.clear()
 
+    def expect_numbers(self, most: int) -> None:
+        """Read answers that tell of so many messages; of a few more in any case."""
+        self._reader.most_numbers = max(FEW_NUMBERS, most)
+
     @property
     def received_anything(self) -> bool:
         """Whether the server has sent a byte."""
@@ -315,7 +319,7 @@ class Link(asyncio.BufferedProtocol):
 
     def _refusal(self, pending: Pending[Any]) -> CommandRefused | None:
         """Refuse what breaks the connection each time, and what is about a folder that is not open for it."""
-        refusal = self.breaking.refusal(pending, self.side)
+        refusal: CommandRefused | None = self.breaking.refusal(pending, self.side)
         if pending.takes_all:
             self._opens_none = refusal is not None
         elif self._opens_none and pending.verb in IN_FOLDER:
@@ -357,7 +361,7 @@ class Link(asyncio.BufferedProtocol):
                 self._finish(response)
             elif isinstance(response, Continuation):
                 if self.outbox.continued(response.text):
-                    self._useful += 1
+                    self._progress.moved()
                 else:
                     self._note_odd(Unreadable("+", b"+ " + response.text, "nothing waits for it"))
             elif isinstance(response, Unreadable):
@@ -386,8 +390,8 @@ class Link(asyncio.BufferedProtocol):
         else:
             taker = None if self._head_takes_all else self._taker(response)
             self._body_taker = taker
-            if taker is not None:
-                self._useful += 1
+            if taker is not None and (type(response) is BodyStart or taker.brings_news(response)):
+                self._progress.moved()
         if taker is not None and not taker.touched:
             taker.touched = True
             self._touched.append(taker)
@@ -450,7 +454,7 @@ class Link(asyncio.BufferedProtocol):
             self.fragments.clear()
         for pending in self.in_flight.values():
             if pending.consume is not None and pending.consume(response):
-                self._useful += 1
+                self._progress.told(response)
                 return
         self.observe(response)
 
@@ -472,7 +476,7 @@ class Link(asyncio.BufferedProtocol):
                 Unreadable("", tagged.tag + b" " + tagged.status.encode(), "no command has this tag")
             )
             return
-        self._useful += 1
+        self._progress.answered()
         self.breaking.answered(pending)
         if pending.takes_all:
             self.fragments.clear()
@@ -549,7 +553,7 @@ class Link(asyncio.BufferedProtocol):
         unsent = self._transport.get_write_buffer_size() if self._transport is not None else 0
         taken = self.counters.bytes_out - unsent
         moved = self.counters.bytes_in + taken
-        progress = self._useful + self._body_bytes // PROGRESS_BYTES + taken
+        progress = self._progress.count + self._body_bytes // PROGRESS_BYTES + taken
         own_fault = not self.gate.open or self.outbox.waits_for_producer
         expecting = any(not pending.resting for pending in self.in_flight.values())
         return Activity(moved, progress, expecting, own_fault)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import json
 import string
 import urllib.parse
 
+from imapsync.wire.mailbox import encode_mailbox
+
 MASK = "***"
+#: What stands before each octet in hex, and between two of them.
+_HEX_MARKS = (("\\x", ""), ("%", ""), ("=", ""), ("0x", " "), ("0x", ","), ("0x", ", "))
 #: Keeps each character at its place, which lower() does not.
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 #: A secret shorter than this is not searched for in server texts: it would match by chance.
@@ -76,17 +81,15 @@ def _least(form: str) -> int:
 
 
 def _forms(secret: str) -> set[str]:
-    """Give how a text may look when it is repeated: plain, quoted, hex, by URL, HTML or base64."""
+    """Give how a text may look when it is repeated: plain, quoted, hex, by URL, HTML, base64 and the like."""
     raw = secret.encode("utf-8", "surrogatepass")
-    in_hex = raw.hex(" ")
-    forms = {
-        secret,
-        raw.hex(),
-        in_hex,
-        in_hex.replace(" ", ":"),
-        "\\x" + in_hex.replace(" ", "\\x"),
-        "%" + in_hex.replace(" ", "%"),
-    }
+    in_hex = raw.hex(" ").split(" ")
+    decimal = [str(octet) for octet in raw]
+    forms = {secret, _by_character(secret, "&#{};", "d"), _by_character(secret, "&#x{};", "x")}
+    forms |= {between.join(in_hex) for between in ("", " ", ":", "-", ",")}
+    forms |= {between.join(decimal) for between in (" ", ",", ", ")}
+    forms |= {mark + (after + mark).join(in_hex) for mark, after in _HEX_MARKS}
+    forms |= {"".join(f"\\{octet:03o}" for octet in raw), _by_character(secret, "\\u{}", "04x")}
     if not (secret.isascii() and secret.isalnum()):  # of others there is nothing to quote
         forms |= {
             secret.replace("\\", "\\\\").replace('"', '\\"'),
@@ -96,10 +99,20 @@ def _forms(secret: str) -> set[str]:
             urllib.parse.quote_plus(secret, errors="replace"),
             html.escape(secret),
             binascii.b2a_qp(raw, quotetabs=True).decode("ascii").replace("=\n", ""),
+            json.dumps(secret)[1:-1],
+            encode_mailbox(secret).decode("ascii"),
         }
     for shift in range(3):
         # Base64 of a longer text that holds this one: what the neighbours change is left out.
         coded = base64.b64encode(b"\0" * shift + raw).decode("ascii").rstrip("=")
         whole = coded[(shift * 8 + 5) // 6 : (shift + len(raw)) * 8 // 6]
         forms |= {whole, whole.replace("+", "-").replace("/", "_")}
+    for shift in range(5):
+        coded = base64.b32encode(b"\0" * shift + raw).decode("ascii")
+        forms.add(coded[(shift * 8 + 4) // 5 : (shift + len(raw)) * 8 // 5])
     return {form for form in forms if len(form) >= LEAST_SECRET and form.strip("*")}
+
+
+def _by_character(text: str, form: str, base: str) -> str:
+    """Write each character by its number."""
+    return "".join(form.format(format(ord(char), base)) for char in text)

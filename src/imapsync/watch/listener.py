@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 INBOX = MailboxName.from_text("INBOX")
 #: A watched server has short answers to give, and there are many of them.
-LIMITS = Bounds(line_bytes=256 * 1024, inline_bytes=8192, response_bytes=1024 * 1024, buffer_bytes=16_384)
+LIMITS = Bounds(
+    set_bytes=256 * 1024,
+    line_bytes=256 * 1024,
+    inline_bytes=8192,
+    response_bytes=1024 * 1024,
+    buffer_bytes=16_384,
+)
 #: A server that is asked something while it is watched answers within this time, or is gone.
 ANSWER_S = 30.0
 #: After so much silence the kernel asks whether the other end is there.

@@ -52,13 +52,21 @@ _FREE_TEXT = re.compile(
 )
 
 
+_OF_NUMBERS = frozenset({"SEARCH", "ESEARCH", "VANISHED"})
+
+
 def is_free_text(line: bytes) -> bool:
     """Tell whether a response line is text that cannot announce a literal: status, tagged or continuation."""
     return _FREE_TEXT.match(line) is not None
 
 
-def parse(parts: Parts, nesting_limit: int = DEFAULT_LIMITS.nesting) -> Response:
-    """Give the value of a framed response (see lexer.Parts); ProtocolError when it is not IMAP."""
+def parse(
+    parts: Parts, nesting_limit: int = DEFAULT_LIMITS.nesting, most_numbers: int = MAX_MESSAGES
+) -> Response:
+    """Give the value of a framed response (see lexer.Parts); ProtocolError when it is not IMAP.
+
+    most_numbers: what tells of more is not even looked into: it is not about messages that there are.
+    """
     line = parts[0]
     if not isinstance(line, bytes):
         raise ProtocolError("a response starts with a literal")
@@ -75,6 +83,8 @@ def parse(parts: Parts, nesting_limit: int = DEFAULT_LIMITS.nesting) -> Response
     if name in _STATUSES:
         code, text = parse_text(line[head.end() :])
         return Status(name, code, text)
+    if name in _OF_NUMBERS and line.count(b" ") + line.count(b",") > most_numbers:
+        raise ProtocolError(f"{name} of more numbers than there are messages")
     return _parse_values(name, lex(parts, head.end(), nesting_limit))
 
 
@@ -174,8 +184,9 @@ def _separator(value: Value) -> str | None:
 
 
 def _parse_list(values: tuple[Value, ...]) -> ListEntry:
-    # NIL where a folder has no attributes is what some servers call an empty list.
-    attributes = frozenset(_bytes(value).lower() for value in _tuple(values[0] or ()))
+    # NIL where a folder has no attributes is what some servers call an empty list; a folder is one without.
+    listed = values[0] if isinstance(values[0], tuple) else ()
+    attributes = frozenset(_bytes(value).lower() for value in listed)
     # An unquoted name NIL is a folder called NIL, not an absent name.
     raw = b"NIL" if values[2] is None else _bytes(values[2])
     return ListEntry(MailboxName.from_wire(raw), _separator(values[1]), attributes)
@@ -233,7 +244,8 @@ def _parse_search(values: tuple[Value, ...]) -> Search:
     if values and isinstance(values[-1], tuple):
         modseq = number(values[-1][1])
         values = values[:-1]
-    return Search(UidSet.of(map(message_number, values)), modseq=modseq)
+    # There is no message 0: some servers say so for "none".
+    return Search(UidSet.of(filter(None, map(message_number, values))), modseq=modseq)
 
 
 def _parse_esearch(values: tuple[Value, ...]) -> Search:

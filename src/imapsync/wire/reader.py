@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from imapsync.wire.errors import LimitExceeded, ProtocolError, Unbalanced
 from imapsync.wire.fetch import FAST_FETCH, fetch_of, section_of
-from imapsync.wire.limits import DEFAULT_LIMITS, Bounds
+from imapsync.wire.limits import DEFAULT_LIMITS, FEW_NUMBERS, Bounds
 from imapsync.wire.parser import is_free_text, name_of, parse
 from imapsync.wire.responses import BodyChunk, BodyStart, Fetch, Unreadable
 
@@ -35,6 +35,9 @@ _BODY_MARK = re.compile(
 _FETCH_HEAD = re.compile(rb"\* +(\d{1,10}) +(UID)?FETCH +\(", re.IGNORECASE)
 #: What a stray line end leaves of a response: the parentheses that it lacked.
 _ONLY_CLOSES = re.compile(rb"[ )]*\)[ )]*\Z")
+#: Lines of numbers, one for each message of a folder.
+_SET_HEAD = re.compile(rb"\* +(?:E?SEARCH|VANISHED)\b", re.IGNORECASE)
+_SET_HEAD_BYTES = 32
 _FETCH_UID = re.compile(rb"[ (]UID +(\d{1,10})[ )]", re.IGNORECASE)
 
 
@@ -43,6 +46,8 @@ class Reader:
 
     def __init__(self, limits: Bounds = DEFAULT_LIMITS) -> None:
         self.limits = limits
+        #: Numbers that one answer may tell: who tells more than there are messages is not believed.
+        self.most_numbers = FEW_NUMBERS
         self._whole_bytes = min(_WHOLE_LITERAL_BYTES, limits.inline_bytes, limits.buffer_bytes // 2)
         self._least_free = min(_LEAST_FREE_BYTES, limits.buffer_bytes // 4)
         self._buffer = bytearray(limits.buffer_bytes)
@@ -150,7 +155,7 @@ class Reader:
     def _parsed(self, parts: list[bytes | int], *, closing: bool = False) -> Response | None:
         """Give the value of a framed response; None when the next line may bring what it lacks."""
         try:
-            return parse(parts, self.limits.nesting)
+            return parse(parts, self.limits.nesting, self.most_numbers)
         except Unbalanced as error:
             if closing or name_of(parts[0] if isinstance(parts[0], bytes) else b"") == "":
                 return _unreadable(parts, str(error))
@@ -167,7 +172,7 @@ class Reader:
             self._long_line.clear()
         line = line.removesuffix(b"\r")
         if len(line) > self.limits.line_bytes:
-            raise LimitExceeded("a response line is too long")
+            self._allow_line(line[:_SET_HEAD_BYTES], len(line))
         self._start = self._scanned = line_feed + 1
         self._hold(len(line))
         self._parts.append(line)
@@ -222,8 +227,10 @@ class Reader:
 
     def _keep_line(self) -> None:
         """No line end yet: remember how far we looked, and set aside a line that fills the buffer."""
-        if len(self._long_line) + self._end - self._start > self.limits.line_bytes:
-            raise LimitExceeded("a response line is too long")
+        length = len(self._long_line) + self._end - self._start
+        if length > self.limits.line_bytes:
+            begun = self._long_line or self._view[self._start : self._end]
+            self._allow_line(bytes(begun[:_SET_HEAD_BYTES]), length)
         if self._start == 0 and self._end == len(self._buffer):
             self._long_line += self._view[: self._end]
             self._start = self._end = self._scanned = 0
@@ -231,6 +238,11 @@ class Reader:
         self._scanned = self._end
         if self._end == len(self._buffer):
             self._pack()
+
+    def _allow_line(self, head: bytes, length: int) -> None:
+        """Refuse a line that is longer than usual, but one that tells of many numbers."""
+        if length > self.limits.set_bytes or _SET_HEAD.match(head) is None:
+            raise LimitExceeded("a response line is too long")
 
     def _hold(self, count: int) -> None:
         """Count bytes of the response under way against its limit."""

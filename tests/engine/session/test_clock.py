@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.engine.session.helpers import INBOX, greet, open_scripted, until
@@ -11,6 +12,11 @@ from tests.engine.session.scripted import Peer, ScriptedServer
 
 from imapsync.session.errors import ConnectionFailed, ProtocolViolation, TimedOut
 from imapsync.session.session import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from imapsync.session.session import Session
 
 pytestmark = pytest.mark.servers
 
@@ -58,6 +64,51 @@ async def test_a_server_that_only_says_that_it_still_works_is_left() -> None:
         session = await open_scripted(server, timeout_s=0.2)
         with pytest.raises(TimedOut, match="nothing that was asked for for 2 seconds"):
             await session.noop()
+        await session.logout()
+
+
+SAME = {
+    "SELECT": (b"* 3 EXISTS", b"* FLAGS (\\Seen)", b"* OK [UIDNEXT 4] next", b"* OK [X%d] other"),
+    "STATUS": (b"* STATUS INBOX (MESSAGES %d)",),
+    "LIST": (b'* LIST () "/" INBOX', b'* LIST (\\X%d) "/" a'),
+    "NAMESPACE": (b'* NAMESPACE (("%d" "/")) NIL NIL',),
+    "UID SEARCH": (b"* SEARCH 1 2 3", b"* SEARCH 2"),
+    "UID FETCH": (b"* 1 FETCH (UID 1 FLAGS (k%d))", b"* 2 FETCH (UID 2 FLAGS ())"),
+}
+ASKS: dict[str, Callable[[Session], Awaitable[object]]] = {
+    "SELECT": lambda session: session.select(INBOX),
+    "STATUS": lambda session: session.status(INBOX, ("MESSAGES",)),
+    "LIST": lambda session: session.list_folders(),
+    "NAMESPACE": lambda session: session.namespaces(),
+    "UID SEARCH": lambda session: session.search("ALL"),
+    "UID FETCH": lambda session: session.fetch(b"1:*", b"(UID FLAGS)").collect(),
+}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(asked, marks=[] if asked in ("STATUS", "UID FETCH") else [pytest.mark.slow])
+        for asked in SAME
+    ],
+)
+async def test_a_server_that_gives_the_same_answer_again_and_again_is_left(asked: str) -> None:
+    """Each of them counted as progress: it held a run for ever."""
+
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(asked + ".*")
+        number = 0
+        with contextlib.suppress(ConnectionError):
+            while True:
+                number += 1
+                await peer.send(*(line.replace(b"%d", b"%d" % number) for line in SAME[asked]))
+                await asyncio.sleep(0.05)
+
+    async with ScriptedServer(script) as server:
+        session = await open_scripted(server, timeout_s=0.2)
+        with pytest.raises(TimedOut, match="nothing that was asked for for 2 seconds"):
+            await ASKS[asked](session)
         await session.logout()
 
 

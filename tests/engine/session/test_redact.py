@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import urllib.parse
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tests.engine.session.scripted import Peer, ScriptedServer
 
 from imapsync.session.errors import AuthenticationFailed
 from imapsync.session.redact import Redactor
+from imapsync.wire.mailbox import encode_mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,17 @@ CODINGS: dict[str, Callable[[], str]] = {
     "html": lambda: html.escape(SECRET),
     "repr": lambda: repr(SECRET),
     "url of base64": lambda: urllib.parse.quote(base64.b64encode(SECRET.encode()).decode(), safe=""),
+    "base32": lambda: base64.b32encode(PLAIN).decode(),
+    "quoted-printable of all": lambda: "".join(f"={octet:02X}" for octet in SECRET.encode()),
+    "numbers of HTML": lambda: "".join(f"&#{ord(char)};" for char in SECRET),
+    "hex numbers of HTML": lambda: "".join(f"&#x{ord(char):X};" for char in SECRET),
+    "octal": lambda: "".join(f"\\{octet:03o}" for octet in PLAIN),
+    "json": lambda: json.dumps(SECRET),
+    "escapes of json": lambda: "".join(f"\\u{ord(char):04x}" for char in SECRET),
+    "a list of numbers": lambda: str(list(PLAIN)),
+    "a dump": lambda: ", ".join(f"0x{octet:02x}" for octet in PLAIN),
+    "hex with dashes": lambda: PLAIN.hex("-"),
+    "a folder's name": lambda: encode_mailbox(SECRET).decode(),
     "cut": lambda: base64.b64encode(PLAIN).decode()[:-6],
 }
 

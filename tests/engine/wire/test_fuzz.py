@@ -12,7 +12,7 @@ from tests.engine.wire.test_reader import TABLE
 from imapsync.wire.errors import ProtocolError
 from imapsync.wire.limits import Bounds
 
-_LIMITS = Bounds(inline_bytes=2000, line_bytes=100_000)
+_LIMITS = Bounds(inline_bytes=2000, line_bytes=100_000, set_bytes=100_000)
 _fragments = st.sampled_from([
     b"* ", b"1 ", b"FETCH ", b"(", b")", b"UID ", b"FLAGS ", b"BODY[] ", b"BODY[", b"]", b"{3}\r\n",
     b"{3+}\r\n", b"~{1}\r\n", b"{99999}\r\n", b"\r\n", b"\r", b"\n", b'"', b"\\", b"NIL", b" ", b"OK ", b"[",

@@ -389,7 +389,8 @@ def test_long_flag_lists_with_bodies_at_the_edge_of_the_buffer() -> None:
 @pytest.mark.parametrize(
     ("raw", "limits"),
     [
-        (b"* SEARCH " + b"1 " * 60_000, Bounds(line_bytes=100_000)),
+        (b"* SEARCH " + b"1 " * 60_000, Bounds(line_bytes=100, set_bytes=100_000)),
+        (b"* CAPABILITY " + b"x " * 60_000, Bounds(line_bytes=100_000)),
         (b"* OK " + b"x" * 200 + b"\r\n", Bounds(line_bytes=100)),
         (b"* LIST () NIL {2000}\r\n", Bounds(inline_bytes=1000)),
         (b"* 1 FETCH (ENVELOPE {2000}\r\n", Bounds(inline_bytes=1000)),
