@@ -358,8 +358,11 @@ class Connection:
 
     def matches(self, mail: Mail, criteria: bytes) -> bool:
         """Tell whether SEARCH finds a message; of the keys those that tests ask for."""
-        if chosen := re.search(rb"\bUID ([\d:,*]+)", criteria):
-            return in_set(mail.uid, chosen[1].strip(), self.folder.uidnext - 1)
+        chosen = re.search(rb"\bUID ([\d:,*]+)", criteria)
+        if chosen is not None and not in_set(mail.uid, chosen[1].strip(), self.folder.uidnext - 1):
+            return False
+        if refused := re.search(rb"\bNOT \(([^)]*)\)", criteria):
+            return not self.matches(mail, refused[1])
         if before := re.search(rb'BEFORE "?(\d+-\w+-\d+)', criteria):
             day = datetime.strptime(before[1].decode(), "%d-%b-%Y").replace(tzinfo=UTC)
             return datetime.strptime(mail.date.strip().decode(), "%d-%b-%Y %H:%M:%S %z") < day

@@ -78,6 +78,11 @@ class Account:
             raise RuntimeError(f"the {self.side} is not connected")
         return self._session
 
+    @property
+    def opens_with_changes(self) -> bool:
+        """Whether opening a folder asks for mod-sequences."""
+        return self.condstore and self.has("CONDSTORE")
+
     def has(self, capability: str) -> bool:
         """Tell whether the server announced a capability (in capitals)."""
         return self._connection.has(capability)
@@ -160,7 +165,6 @@ class Account:
         session, last = self._connection, self._last
         if last is not None and last[0] == mailbox.raw and last[1] == read_only:
             return session, last[2]
-        condstore = self.condstore and session.has("CONDSTORE")
-        answer = session.select(mailbox, read_only=read_only, condstore=condstore)
+        answer = session.select(mailbox, read_only=read_only, condstore=self.opens_with_changes)
         self._last = (mailbox.raw, read_only, answer)
         return session, answer

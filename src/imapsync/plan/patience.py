@@ -36,6 +36,12 @@ _LATER_WORDS = re.compile(
     r"|exceeded command|temporar(?:y|ily)|(?:server|system|service) (?:is )?(?:too )?busy|slow down",
     re.IGNORECASE,
 )
+#: Words of a login that was refused for no fault of the password. Others mean nothing lasting by them.
+_LOGIN_LATER_WORDS = re.compile(
+    r"unavailable|internal (?:server )?error|(?:server|system|backend) (?:error|failure)|maintenance"
+    r"|out of service|(?:can't|cannot|could not|can not) connect|unreachable|timed? ?out",
+    re.IGNORECASE,
+)
 #: Commands that the run cannot do without; a bare code to another one is an ordinary refusal.
 _NEEDED = frozenset(
     {
@@ -78,6 +84,8 @@ def asked_to_wait(verb: str, code: str, text: str, *, source: bool) -> Later | N
     if code == "LIMIT" and (verb in ("CREATE", "RENAME") or _LASTING_LIMIT.search(text)):
         return None
     if _LATER_WORDS.search(text):
+        return Later(_told_s(text))
+    if verb == "LOGIN" and (code == "SERVERBUG" or _LOGIN_LATER_WORDS.search(text)):
         return Later(_told_s(text))
     return Later(_told_s(text), bare=True) if code in _LATER_CODES and verb in _NEEDED else None
 

@@ -13,10 +13,11 @@ from imapsync.session.answers import (
     set_told,
     validity_of,
 )
-from imapsync.session.errors import AnswerUnusable, ConnectionFailed
+from imapsync.session.errors import AnswerUnusable, CommandRefused, ConnectionFailed
 from imapsync.session.fetch import SPARE_RECORDS, BodyStream, FetchStream
 from imapsync.session.limited import SPARE_COMMANDS, Course, LimitedCommands
 from imapsync.session.pending import Pending
+from imapsync.wire.errors import LimitExceeded
 from imapsync.wire.responses import Filtered, Search, Status, Vanished
 from imapsync.wire.uidset import UidSet
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 
 _SEARCH = frozenset({"SEARCH", "ESEARCH"})
+#: Lines of one answer to SEARCH beyond one a message.
+SPARE_LINES = 1000
 
 
 class MessageCommands(LimitedCommands):
@@ -84,8 +87,9 @@ class MessageCommands(LimitedCommands):
         """UID SEARCH with criteria as a person writes them: 'SENTSINCE 1-Jan-2020 NOT FROM "Müller"'.
 
         Answers by ESEARCH ranges where announced. A server that looks at a part only (RFC 9738) is asked for
-        the rest; one whose answer cannot be used, or who tells none, is asked once more and plainly: some
-        have no words for "nothing". EncodingRefused at once when quotes or parentheses do not match.
+        the rest; one whose answer cannot be used, who tells none or refuses ESEARCH, is asked once more and
+        plainly: some have no words for "nothing". EncodingRefused at once when quotes or parentheses do not
+        match.
         AnswerUnusable for more messages than the folder has: a set from a server is never worth more.
         """
         whole: Pending[UidSet] = self._made_of("UID SEARCH")
@@ -104,7 +108,8 @@ class MessageCommands(LimitedCommands):
                 why = f"{len(found or ())} messages in a folder of {self.exists}"
                 error = AnswerUnusable("UID SEARCH", why, side=self.side)
             untold = found is None if error is None else isinstance(error, AnswerUnusable)
-            if untold and not again:
+            refused = isinstance(error, CommandRefused) and self.has("ESEARCH")
+            if (untold or refused) and not again:
                 again = True
                 if course.once_more() is not None:
                     return
@@ -136,6 +141,8 @@ class MessageCommands(LimitedCommands):
             elif response.tag != pending.tag:
                 return False
             found.append(response.numbers)
+            if len(found) > SPARE_LINES + self.most_exists:
+                raise LimitExceeded("the server tells of messages without end")
             return True
 
         def finish(_: Tagged) -> UidSet | None:
@@ -306,7 +313,7 @@ class MessageCommands(LimitedCommands):
                 if not isinstance(response, Status) or response.code is None:
                     return False
                 if response.code.name == "COPYUID":
-                    moved.append(response.code)
+                    moved[:] = [response.code]
                 return response.code.name == "COPYUID"
 
             def finish(tagged: Tagged) -> Copied | None:

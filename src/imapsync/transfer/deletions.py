@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imapsync.account.folders import refresh
 from imapsync.plan.brakes import Brake, MirrorPlan, brake_of
+from imapsync.plan.folders import is_under
 from imapsync.plan.mapping import folders_to_delete
 from imapsync.report import events
 from imapsync.report.events import Phase
@@ -52,7 +54,7 @@ class Deletions:
         run = self._run
         left = await doomed_now(run, self._jobs, self._reading, self._done)
         self.spared |= left.spared
-        folders = _doomed_folders(run)
+        folders = await _doomed_folders(run)
         doomed = sum(map(len, left.uids.values()))
         if not doomed and not folders:
             return
@@ -101,7 +103,11 @@ class Deletions:
             self.spared.add(job.position)  # the next run tries once more
 
 
-def _doomed_folders(run: Run) -> list[FolderView]:
+async def _doomed_folders(run: Run) -> list[FolderView]:
+    """Give the folders that go, with their numbers of this moment.
+
+    Who does not tell how many messages a folder holds may hide mail: it stays, and so do its parents.
+    """
     rules = run.settings.deletion
     if not rules.destination_folders:
         return []
@@ -114,7 +120,16 @@ def _doomed_folders(run: Run) -> list[FolderView]:
         names = [name for name in names if any(rule(name) for rule in rules.destination_folders_only)]
     names = [name for name in names if not any(rule(name) for rule in rules.destination_folders_but_not)]
     views = run.destination.listing.by_name()
-    return [views[name] for name in names if views[name].mailbox.is_sendable]
+    doomed = [views[name] for name in names if views[name].mailbox.is_sendable]
+    doomed = await refresh(run.destination.server, doomed, sizes=False)
+    unknown = [view.folder.name for view in doomed if view.status is None or view.status.messages is None]
+    for name in unknown:
+        text = f"folder {name} is not deleted: its server does not tell how many messages it holds"
+        run.warn(text, Side.DESTINATION)
+    separator = destination.layout.separator
+    return [
+        view for view in doomed if not any(is_under(name, view.folder.name, separator) for name in unknown)
+    ]
 
 
 def _brake(run: Run, jobs: list[FolderJob], doomed: tuple[int, int], folders: list[FolderView]) -> None:

@@ -181,8 +181,10 @@ class DeltaComparison:
 
     def _ask_source(self, source: OpenFolder, wanted: Questions) -> None:
         record = self._record
-        old = UidSet(((1, max(1, last_known(record, self._last))),))
-        if wanted.flags is FlagsAsked.CHANGED:
+        old = UidSet(((1, max(1, last_known(record, self._last))),)).without(self.job.source.breaking)
+        if not old:
+            pass  # all that was known makes the server hang up
+        elif wanted.flags is FlagsAsked.CHANGED:
             self._changes = self._ask_changes(source, old)
         elif wanted.flags is FlagsAsked.ALL:
             self._changes = source.fetch(old, b"(UID FLAGS)")

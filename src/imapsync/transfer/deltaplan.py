@@ -33,6 +33,7 @@ from imapsync.transfer.contents import read_contents, tell_apart, unlike_copies
 from imapsync.transfer.delivered import reused
 from imapsync.transfer.flagging import flags_of
 from imapsync.transfer.halving import list_all, read_pieces
+from imapsync.transfer.overlooked import overlooked
 from imapsync.transfer.pairing import pair_job
 from imapsync.wire.uidset import UidSet
 
@@ -165,7 +166,7 @@ class DeltaPlan:
         job, run = self._job, self._run
         if self.listed is not None:
             known = set(self._known_pairs().source_uids)
-            unknown = UidSet.of(uid for uid in self.listed if uid not in known)
+            unknown = UidSet.of(uid for uid in self.listed if uid not in known).without(job.source.breaking)
             self.new = self._reading.new_index()
             if unknown:
                 folder = await run.source.opened(job.source)
@@ -198,9 +199,9 @@ class DeltaPlan:
         """Hold what is known of the source against its count; find what vanished and what is kept back."""
         job, record = self._job, self._record
         searched = self.listed is not None and self._reading.searches
-        if self.listed is not None and not searched:
-            await self._list_source(self.listed)
-        elif record.settled and not searched:
+        if self.listed is not None:
+            await self._list_source(None if searched else self.listed)
+        elif record.settled:
             told = len(self.vanished) if qresync else 0
             arrived = self._arrived - told
             if self.absent_here or not adds_up(record.source, self._source_now, arrived):
@@ -210,13 +211,26 @@ class DeltaPlan:
         if job.finished or self._everything is None:
             return
         got = {*self.new.uids, *self.new.dropped, *self._known_pairs().source_uids}
-        wanted = self.listed or () if searched else self._everything
+        wanted = await self._searched() if searched else self._everything
         missing = UidSet.of(uid for uid in wanted if uid not in got)
         if missing:
             folder = await self._run.source.opened(job.source)
             await read_pieces(self._run, job, folder, reader, self.new, missing=missing)
         if self._whole:
             self.vanished |= vanished(self._known_pairs().source_uids, self._everything)
+
+    async def _searched(self) -> set[int]:
+        """Give what a search names, and what it should have named: of that, what has no copy is new."""
+        named = set(self.listed or ())
+        if not self._reading.checks_searches or self._everything is None:
+            return named
+        folder = await self._run.source.opened(self._job.source)
+        criteria = self._reading.source_search(self._job.name)
+        known = named | set(self._known_pairs().source_uids)
+        listed = UidSet.of(self._everything)
+        return named | set(
+            await overlooked(self._run, self._job, folder, criteria, found=known, listed=listed)
+        )
 
     async def _list_source(self, listed: UidSet | None) -> None:
         """Know all UIDs of the source; a list that is shorter than the count is asked for again."""

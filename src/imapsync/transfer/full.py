@@ -14,11 +14,12 @@ from imapsync.plan.decisions import NOTHING, Compared
 from imapsync.plan.index import MessageIndex
 from imapsync.plan.match import PairingRules
 from imapsync.session.errors import CommandRefused
-from imapsync.terms import Reason
+from imapsync.terms import Reason, Side
 from imapsync.transfer import planning, telling
 from imapsync.transfer.contents import tell_apart
 from imapsync.transfer.halving import all_from, lacks, list_all, read_pieces, read_rest
 from imapsync.transfer.originals import older_than
+from imapsync.transfer.overlooked import overlooked
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import Kept
 from imapsync.wire.uidset import UidSet
@@ -26,7 +27,7 @@ from imapsync.wire.uidset import UidSet
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from imapsync.account import IndexReader, OpenFolder
+    from imapsync.account import Account, IndexReader, OpenFolder
     from imapsync.account.opened import UidListing
     from imapsync.plan.decisions import FolderPlan
     from imapsync.session.fetch import FetchStream
@@ -73,13 +74,20 @@ class FullComparison:
             job.pair.exists and (there is None or there.messages is None or there.messages > 0)
         )
         self._set_readers()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Have asked nothing."""
+        reading = self._reading
+        #: Accounts whose folders are opened with mod-sequences.
+        self._counting: list[Account] = []
         self._source_folder: OpenFolder | None = None
         self._destination_folder: OpenFolder | None = None
         self._source_stream: FetchStream | None = None
         self._destination_stream: FetchStream | None = None
         self._source_search: Pending[UidSet] | None = None
         self._source_listing: UidListing | None = None
-        self._source_shown = 0
+        self._source_shown: UidSet | None = None
         self._destination_search: Pending[UidSet] | None = None
         self._source = MessageIndex(reading.table)
         self._destination = MessageIndex(reading.table)
@@ -98,6 +106,7 @@ class FullComparison:
     def ask(self) -> None:
         """Send all that can be asked before anything is known."""
         job, run = self.job, self._run
+        self._counting = [account for account in run.accounts if account.opens_with_changes]
         source = self._source_folder = run.source.open(job.source)
         if run.settings.deletion.source_expunge and not run.dry:
             source.expunge_marked()
@@ -131,6 +140,7 @@ class FullComparison:
         """Read the answers; a folder that cannot be opened is reported and finished."""
         job, run = self.job, self._run
         refused: list[tuple[str, CommandRefused]] = []
+        plainer = False
         for name, folder, take in (
             (job.name, self._source_folder, self._take_source),
             (job.pair.destination, self._destination_folder, self._take_destination),
@@ -140,22 +150,36 @@ class FullComparison:
                     await folder.selected()
                 except CommandRefused as error:
                     refused.append((name, error))
+                    plainer |= self._open_plainly(error)
                 else:
                     await take()
+        if plainer:
+            self._forget()
+            self.ask()
+            await self.take()
+            return
         if job.source.opened is not None and not job.source.opened.uids_last:
             job.unsteady = True
-        if refused:
+        if refused and not all(telling.postpone(run, job, refusal) for _, refusal in refused):
             telling.abandon(run, job)
             for name, refusal in refused:
                 run.problem(refusal, f"folder {name} cannot be opened", folder=job.name, reason=Reason.SELECT)
-        else:
+        elif not refused:
             self._check_begun()
+
+    def _open_plainly(self, error: CommandRefused) -> bool:
+        """Do without mod-sequences where a server does not know them after all; tell whether to ask anew."""
+        account = self._run.source if error.side is Side.SOURCE else self._run.destination
+        if error.status != "BAD" or account not in self._counting:
+            return False
+        account.condstore = False
+        account.anew()
+        return True
 
     async def _take_source(self) -> None:
         self._selected, self._source_refused = await _found(self._source_search)
         if self._source_listing is not None:
-            shown, _ = await _found(self._source_listing)
-            self._source_shown = len(shown or ()) + len(self.job.source.breaking)
+            self._source_shown, _ = await _found(self._source_listing)
         if self._source_refused is not None:
             error = self._source_refused
             telling.abandon(self._run, self.job)
@@ -183,7 +207,7 @@ class FullComparison:
         telling.oversized(run, job, reading)
         source, destination = self._source, self._destination
         if self._selected is not None and reading.mirrors:
-            chosen = set(self._selected)
+            chosen = set(await self._with_overlooked(self._selected, UidSet.of(source.uids)))
             source.excluded.update(uid for uid in source.uids if uid not in chosen)
         if not source.digests and not destination.uids:
             return planning.plan_copy_of_all(run, job, source, reading, self._remembered)
@@ -284,12 +308,15 @@ class FullComparison:
         """Hold what the source told against its count; what it keeps back is looked for, then reported."""
         run, job, index = self._run, self.job, self._source
         if self._selected is not None and not self._reading.mirrors:
+            if self._source_shown is not None:
+                self._selected = await self._with_overlooked(self._selected, self._source_shown)
             known = {*index.uids, *index.dropped}
             left = UidSet.of(uid for uid in self._selected if uid not in known)
             if left:
                 folder = await run.source.opened(job.source)
                 await read_pieces(run, job, folder, self._source_reader, index, missing=left)
-            if self._source_listing is not None and self._source_shown < _count(job.source.opened):
+            shown = len(self._source_shown or ()) + len(job.source.breaking)
+            if self._source_listing is not None and shown < _count(job.source.opened):
                 await list_all(run, job, await run.source.opened(job.source))
             return
         if self._source_refused is not None or (
@@ -297,6 +324,16 @@ class FullComparison:
         ):
             folder = await run.source.opened(job.source)
             await read_rest(run, job, folder, self._source_reader, index)
+
+    async def _with_overlooked(self, selected: UidSet, shown: UidSet) -> UidSet:
+        """Give what a search names, and what it should have named."""
+        run, job = self._run, self.job
+        criteria = self._reading.source_search(job.name)
+        if len(selected) >= len(shown) or not self._reading.checks_searches:
+            return selected
+        folder = await run.source.opened(job.source)
+        left_out = await overlooked(run, job, folder, criteria, found=selected, listed=shown)
+        return UidSet.of([*selected, *left_out])
 
     def _check_begun(self) -> None:
         """Pairs of an interrupted comparison hold for the folders that it was made of, and for no others."""

@@ -39,8 +39,10 @@ class Reading:
         self._retried = run.retried
         #: Whether a search chooses the source messages.
         self.searches = bool(self._source_search) or self._retried is not None
-        #: Whether a folder is counted besides: what a search does not name is left out by rule, or kept back.
-        self.counts_besides = bool(self._source_search) and self._retried is None and not self.mirrors
+        #: Whether what a search does not name is looked at: it is left out by rule, overlooked, or kept back.
+        self.checks_searches = bool(self._source_search) and self._retried is None
+        #: Whether a folder is listed besides for that.
+        self.counts_besides = self.checks_searches and not self.mirrors
         self.destination_search = settings.selection.destination_search or ""
         self.rules = fingerprint(
             settings.selection,

@@ -23,9 +23,11 @@ from imapsync.transfer.context import StopRun
 from imapsync.transfer.full import ALL
 from imapsync.transfer.halving import list_all, read_pieces, read_rest
 from imapsync.transfer.naming import Name, Names
+from imapsync.transfer.overlooked import overlooked
 from imapsync.transfer.pairing import pair_job
 from imapsync.transfer.planning import translator_of
 from imapsync.transfer.provided import check_ceiling
+from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from imapsync.transfer.context import Run
     from imapsync.transfer.job import FolderJob
     from imapsync.transfer.reading import Reading
-    from imapsync.wire.uidset import UidSet
 
     Spared = Callable[[Callable[[], Awaitable[None]]], Awaitable[SyncError | None]]
 
@@ -77,8 +78,10 @@ async def _verify_folder(
     uids: UidSet | bytes = ALL
     if reading.searches:
         uids = await here.search(reading.source_search(job.name))
-        if len(uids) < here.exists:
-            await list_all(run, job, here)
+        if len(uids) < here.exists and (listed := await list_all(run, job, here)) is not None:
+            criteria = reading.source_search(job.name)
+            left_out = await overlooked(run, job, here, criteria, found=uids, listed=listed.uids)
+            uids = UidSet.of([*uids, *left_out])
     source = reading.new_index()
     if held:
         await _read(run, job, here, reading.verifier(selected=True), index=source, uids=uids)

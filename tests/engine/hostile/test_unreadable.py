@@ -50,6 +50,35 @@ def test_it_costs_a_source_that_one_message(capabilities: bytes, journal: bool, 
             source.folders[b"Work"].add(LATE)
 
 
+@pytest.mark.parametrize(
+    "capabilities", [BARE, pytest.param(COUNTING, marks=pytest.mark.slow)], ids=["bare", "rich"]
+)
+def test_new_mail_arrives_beside_a_message_that_breaks_connections(
+    capabilities: bytes, tmp_path: Path
+) -> None:
+    """With a state file the folder was given up: its flags, and what was unknown, were asked for at once."""
+
+    def bend(said: Said) -> bytes:
+        if (
+            said.folder == b"Work"
+            and said.response.startswith(b"* 5 FETCH (UID 5 ")
+            and b"BODY[]" not in said.response
+        ):
+            raise Drop
+        return said.response
+
+    with MemoryServer(capabilities, bend) as source, MemoryServer() as destination:
+        source.folders = accounts()
+        for late in (0, 1, 1):
+            ran = copied(source, destination, tmp_path, *options(True, tmp_path))
+            assert ran.exit_code == 111, ran.output[-3000:]
+            assert ran.report["messages_missing"] == ran.report["failures_total"] == 1, ran.output[-3000:]
+            assert lost_and_doubled(source, destination) == (1, 0)
+            assert destination.contents()[b"Work"].count(LATE) == late
+            if not late:
+                source.folders[b"Work"].add(LATE)
+
+
 @pytest.mark.parametrize("journal", [False, True], ids=["plain", "state"])
 def test_a_destination_that_took_it_is_no_proof_and_gets_it_once(journal: bool, tmp_path: Path) -> None:
     """It said OK, its counts are right, and nobody will ever read the message there."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.engine.session.helpers import INBOX, greet, open_scripted
 from tests.engine.session.scripted import Peer, ScriptedServer
 
-from imapsync.session.errors import AnswerUnusable, MessageGone
+from imapsync.session.errors import AnswerUnusable, MessageGone, ProtocolViolation
+from imapsync.wire.errors import ProtocolError
+from imapsync.wire.parser import parse
 from imapsync.wire.responses import StatusItems
 from imapsync.wire.uidset import UidSet
 
@@ -210,3 +214,78 @@ async def test_more_messages_than_the_folder_has_are_not_believed(answer: bytes)
         await session.select(INBOX)
         with pytest.raises(AnswerUnusable, match="in a folder of 3"):
             await session.search("UNSEEN")
+
+
+FLOODS = {
+    "SELECT": b"* 1 FETCH (FLAGS ())\r\n* VANISHED (EARLIER) 1:2,4:5\r\n* OK [X%d] other\r\n",
+    "STATUS": b"* STATUS INBOX (MESSAGES %d)\r\n",
+    "UID SEARCH": b"* SEARCH %d\r\n",
+}
+
+
+@pytest.mark.parametrize("asked", FLOODS)
+async def test_a_server_that_answers_without_end_takes_no_memory(asked: str) -> None:
+    """All of it was kept until the end of the command, which never comes."""
+
+    async def script(peer: Peer) -> None:
+        await greet(peer)
+        await peer.expect(asked + ".*")
+        for number in range(1, 201):
+            await peer.write(
+                b"".join(FLOODS[asked].replace(b"%d", b"%d" % n) for n in range(number, 200 + number))
+            )
+        await peer.answer()
+
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        tracemalloc.start()
+        try:
+            with contextlib.suppress(AnswerUnusable, ProtocolViolation):
+                if asked == "SELECT":
+                    await session.select(INBOX)
+                elif asked == "STATUS":
+                    await session.status(INBOX, ("MESSAGES",))
+                else:
+                    await session.search("ALL")
+            assert tracemalloc.get_traced_memory()[1] < 4_000_000
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"* SEARCH" + b" 1234567" * 500_000,
+        b'* ESEARCH (TAG "x") UID ALL ' + b",".join(b"%d" % n for n in range(1, 2_000_000, 2)),
+        b"* VANISHED (EARLIER) " + b",".join(b"%d" % n for n in range(1, 2_000_000, 2)),
+        b"* SEARCH" + b" 1" * 200_000,
+    ],
+    ids=["SEARCH", "ESEARCH", "VANISHED", "short"],
+)
+def test_more_numbers_than_there_are_messages_are_not_looked_into(line: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProtocolError, match="more numbers"):
+            parse([line], most_numbers=100_000)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_server_that_refuses_what_it_announced_for_search_is_asked_plainly() -> None:
+    """It cost all folders of a run with --search1."""
+
+    async def script(peer: Peer) -> None:
+        await peer.send(b"* OK [CAPABILITY IMAP4rev1 ESEARCH] hi")
+        await peer.expect("LOGIN .*")
+        await peer.answer(b"OK [CAPABILITY IMAP4rev1 ESEARCH] in")
+        await peer.expect('SELECT "INBOX"')
+        await peer.answer(b"OK done", b"* 3 EXISTS", b"* OK [UIDVALIDITY 7] valid")
+        await peer.expect(r"UID SEARCH RETURN \(ALL\) UNSEEN")
+        await peer.answer(b"BAD unknown argument RETURN")
+        await peer.expect("UID SEARCH UNSEEN")
+        await peer.answer(b"OK done", b"* SEARCH 0 2")
+        await peer.until_closed()
+
+    async with ScriptedServer(script) as server, await open_scripted(server) as session:
+        await session.select(INBOX)
+        assert await session.search("UNSEEN") == UidSet([(2, 2)])
