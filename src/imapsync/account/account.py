@@ -151,6 +151,11 @@ class Account:
         """Ask for the next folder in any case, though it be the one that is open: as it is then."""
         self._last = None
 
+    def forgive(self) -> None:
+        """Let what its connections ended over be tried once more."""
+        self.breaking.forgive()
+        self.anew()
+
     async def close(self) -> None:
         """Have no folder open."""
         self._last = None

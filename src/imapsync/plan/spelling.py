@@ -22,6 +22,8 @@ REPLACEMENT = "_"
 _SUSPECTS = "./\\*%~#&:?<>|\"'{}()[]$!^`@;, "
 #: CREATE commands that one refused name may cost.
 MAX_TRIES = 12
+#: No server is known that cuts names shorter than this.
+_CUT_CHARS = 30
 _NUMBER = re.compile(re.escape(REPLACEMENT) + r"\d+\Z")
 
 
@@ -86,19 +88,31 @@ def find_again(
     return next((other for other in plainer_names(name, prefix, separator, taken) if other in listed), None)
 
 
+def may_be_called(name: str, other: str, separator: str) -> bool:
+    """Tell whether a server may list a folder as `other` that it was told to call `name`.
+
+    Some take blanks off the ends (Exchange) or cut long names, and put one character in place of others.
+    """
+    wanted, listed = _plain(name, separator), _plain(other, separator)
+    return listed == wanted or (len(listed) >= _CUT_CHARS and wanted.startswith(listed))
+
+
 def in_doubt_about(names: Iterable[str], separator: str) -> Callable[[str], bool]:
     """Give the test whether a listed folder may be one of these under another spelling."""
     plain = {_plain(name, separator) for name in names}
 
     def test(name: str) -> bool:
         spelled = _plain(name, separator)
-        return bool(plain) and (spelled in plain or _NUMBER.sub("", spelled) in plain)
+        cut = len(spelled) >= _CUT_CHARS and any(each.startswith(spelled) for each in plain)
+        return cut or (bool(plain) and (spelled in plain or _NUMBER.sub("", spelled) in plain))
 
     return test
 
 
 def _plain(name: str, separator: str) -> str:
+    levels = name.split(separator) if separator else [name]
+    stripped = (separator or " ").join(level.strip() or level for level in levels)
     return "".join(
         char if char == separator or (char.isascii() and char.isalnum()) else REPLACEMENT
-        for char in caseless(name)
+        for char in caseless(stripped)
     )

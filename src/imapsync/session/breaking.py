@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imapsync.session.errors import CommandRefused
+from imapsync.session.errors import NotSentAgain
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
@@ -51,9 +51,12 @@ class Breaking:
         self._lost: dict[Subject, int] = {}
         self._untold: list[Subject] = []
         self._given_up: set[Subject] = set()
+        #: Whether a connection ended before ID was answered: we need not say who we are.
+        self.at_id = False
 
     def lost(self, in_flight: Mapping[bytes, Pending[Any]]) -> None:
         """Learn that a connection ended with these commands in flight, oldest first."""
+        self.at_id |= any(pending.verb == "ID" for pending in in_flight.values())
         oldest = next(iter(in_flight.values()), None)
         if oldest is not None and oldest.alone and len(self._given_up) < MOST_GIVEN_UP:
             subject = _subject(oldest)
@@ -73,11 +76,20 @@ class Breaking:
         """Tell whether a command had no answer when a connection ended."""
         return bool(self._suspects) and bool(pending.subject) and _subject(pending) in self._suspects
 
-    def refusal(self, pending: Pending[Any], side: Side | None) -> CommandRefused | None:
+    def forgive(self) -> None:
+        """Let each command that was given up be sent once more, alone, and be given up after one more loss.
+
+        What breaks at one command each time may be the network.
+        """
+        self._suspects |= self._given_up
+        self._lost.update(dict.fromkeys(self._given_up, LOST_OVER - 1))
+        self._given_up.clear()
+
+    def refusal(self, pending: Pending[Any], side: Side | None) -> NotSentAgain | None:
         """Give the refusal of a command that is not sent any more, None for all others."""
         if not self._given_up or not pending.subject or _subject(pending) not in self._given_up:
             return None
-        return CommandRefused(
+        return NotSentAgain(
             f"the connection broke each time at {pending.verb}", status="NO", verb=pending.verb, side=side
         )
 

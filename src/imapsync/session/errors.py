@@ -287,6 +287,10 @@ class CommandRefused(SyncError):
         self.response_code = response_code
 
 
+class NotSentAgain(CommandRefused):
+    """A command over which the connection ended each time: we refuse it ourselves, in the server's place."""
+
+
 class AnswerUnusable(CommandRefused):
     """The server did what was asked and what it told of it cannot be read, or cannot be true.
 

@@ -62,6 +62,8 @@ async def _within_one_opening(comparison: FullComparison, run: Run, reading: Rea
         return
     if job.copying.left:
         await copier.copy([job])
+        if job.postponed:
+            return
         await check_arrivals(run, [job], reading)
     await finish(run, job, reading)
 

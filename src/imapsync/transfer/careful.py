@@ -14,7 +14,7 @@ from imapsync.terms import Reason
 from imapsync.transfer.compare import compare
 from imapsync.transfer.connect import reconnect
 from imapsync.transfer.halving import size_of
-from imapsync.transfer.telling import abandon, unread, unseen
+from imapsync.transfer.telling import abandon, postpone, unread, unseen
 
 if TYPE_CHECKING:
     from imapsync.account import Account, IndexReader, SeenFolder
@@ -63,8 +63,9 @@ async def _compare_alone(run: Run, job: FolderJob, reading: Reading) -> list[Fol
             losses += not isinstance(error, AskedToWait)
             await _again(run, error)
             if losses > TRIES:
-                abandon(run, job)
-                run.problem(error, f"folder {job.name} breaks the connection", folder=job.name)
+                if not postpone(run, job, error):
+                    abandon(run, job)
+                    run.problem(error, f"folder {job.name} breaks the connection", folder=job.name)
                 return []
         else:
             run.patience.progressed()

@@ -101,6 +101,8 @@ async def compare(run: Run, jobs: list[FolderJob], reading: Reading) -> list[Fol
 
 
 def _give_up(run: Run, job: FolderJob, error: CommandRefused) -> None:
+    if telling.postpone(run, job, error):
+        return
     telling.abandon(run, job)
     run.problem(error, f"folder {job.name} cannot be compared", folder=job.name, reason=Reason.SELECT)
 

@@ -84,7 +84,7 @@ async def connect(run: Run, side: Side, *, login: bool = True, quiet: bool = Fal
         credentials if login else None,
         side=side,
         trace=settings.source_trace if source else settings.destination_trace,
-        client_id=_CLIENT_ID if settings.send_id else None,
+        client_id=_CLIENT_ID if settings.send_id and not _account(run, side).breaking.at_id else None,
         believes_codes=run.patience.believes_codes,
     )
     if not quiet:

@@ -64,6 +64,8 @@ class Run:
     folders_total: int = 0
     #: How many commands were given up because the connection broke each time: the next try goes further.
     given_up: int = 0
+    #: Whether a folder pair over which the connection broke each time is tried once more at the end.
+    postpones: bool = False
     #: With --retryfailed: which UIDs of each source folder are tried, and of no other.
     retried: dict[str, UidSet] | None = None
 

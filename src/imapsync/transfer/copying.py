@@ -56,7 +56,9 @@ class Copying:
         while True:
             before = _settled_rows(jobs)
             try:
-                await copier.copy([job for job in jobs if not (job.unsteady or job.given_up)])
+                await copier.copy(
+                    [job for job in jobs if not (job.unsteady or job.given_up or job.postponed)]
+                )
                 return
             except ConnectionFailed as error:
                 if _settled_rows(jobs) != before:

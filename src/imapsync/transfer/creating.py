@@ -13,13 +13,13 @@ from imapsync.account import SeenFolder
 from imapsync.account.folders import FolderView, refresh
 from imapsync.plan.folders import Folder
 from imapsync.plan.mapping import name_all, parents_of, users_of
-from imapsync.plan.spelling import caseless, key_of, plainer_names, unique_name
+from imapsync.plan.spelling import caseless, key_of, may_be_called, plainer_names, unique_name
 from imapsync.report import events
-from imapsync.session.errors import CommandRefused
+from imapsync.session.errors import CommandRefused, NotSentAgain
 from imapsync.terms import Reason, Side
 from imapsync.transfer.job import Standing
 from imapsync.transfer.prepare import accounts
-from imapsync.transfer.telling import abandon
+from imapsync.transfer.telling import abandon, postpone
 from imapsync.wire.mailbox import MailboxName
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def create_folders(run: Run, jobs: list[FolderJob]) -> list[FolderJob]:
         return jobs
     if missing:
         await _Maker(run).make(missing)
-    ready = [job for job in jobs if not job.failed]
+    ready = [job for job in jobs if not (job.failed or job.postponed)]
     _write_names_down(run, ready)
     await _subscribe(run, ready)
     return ready
@@ -95,12 +95,15 @@ class _Maker:
             made = await self._find(name, refusal)
             if isinstance(made, _Made):
                 await self._hand_over(name, made, missing[name])
-            else:
+            elif not self._postpone(missing[name], made):
                 self._run.problem(
                     made, f"folder {name} cannot be made", folder=name, reason=Reason.FOLDER_CREATE
                 )
                 for job in missing[name]:
                     abandon(self._run, job)
+
+    def _postpone(self, jobs: list[FolderJob], refusal: CommandRefused) -> bool:
+        return all(postpone(self._run, job, refusal) for job in jobs)
 
     def _key(self, name: str) -> str:
         return key_of(name, self._layout.separator)
@@ -129,6 +132,8 @@ class _Maker:
             return _Made(_view_of(name, self._layout.separator), existed=refusal is not None)
         if refusal.response_code in _NOT_FOR_THE_NAME:
             return refusal
+        if isinstance(refusal, NotSentAgain) and self._run.postpones:
+            return refusal
         taken = listed is not None or refusal.response_code == _EXISTS
         return await self._under_another_name(name, number=taken) or refusal
 
@@ -140,14 +145,12 @@ class _Maker:
         twins = [
             view
             for view in self._listed.values()
-            if view.folder.selectable and _unquoted(view.folder.name) == _unquoted(name)
+            if view.folder.selectable and may_be_called(name, view.folder.name, self._layout.separator)
         ]
         for view in twins:
             by_name = await self._status(MailboxName.from_text(name))
             by_twin = await self._status(view.mailbox)
-            if by_name is None or by_twin is None:
-                continue
-            if by_name.uidvalidity in (None, by_twin.uidvalidity):
+            if by_name is not None and by_twin is not None and _is_one(by_name, by_twin):
                 return view
         return None
 
@@ -157,7 +160,7 @@ class _Maker:
 
     async def _status(self, mailbox: MailboxName) -> StatusItems | None:
         try:
-            return await self._server.status(mailbox, ("MESSAGES", "UIDVALIDITY"))
+            return await self._server.status(mailbox, ("MESSAGES", "UIDNEXT", "UIDVALIDITY"))
         except CommandRefused:
             return None
 
@@ -234,9 +237,10 @@ def _write_names_down(run: Run, jobs: list[FolderJob]) -> None:
         job.pair = job.pair._replace(shared=shared or job.pair.shared)
 
 
-def _unquoted(name: str) -> str:
-    """Give what names have in common for a server that takes a quoted quote for a backslash (hoodiecrow)."""
-    return caseless(name).replace('"', "\\")
+def _is_one(one: StatusItems, other: StatusItems) -> bool:
+    """Tell whether two looks may have been at one folder: what both tell is the same."""
+    told = zip(one[:3], other[:3], strict=True)
+    return all(here == there for here, there in told if None not in (here, there))
 
 
 def _view_of(name: str, separator: str) -> FolderView:

@@ -24,6 +24,7 @@ class Standing(enum.Enum):
     UNCHANGED = "unchanged"  # equal numbers: nothing was opened, nothing is to be done
     FINISHED = "finished"
     ABANDONED = "abandoned"  # nothing more is done with it
+    POSTPONED = "postponed"  # the connection broke over it each time: tried once more at the end of the run
 
 
 @dataclass(slots=True)
@@ -71,6 +72,11 @@ class FolderJob:
         return self.standing is Standing.ABANDONED
 
     @property
+    def postponed(self) -> bool:
+        """Whether it is left alone until the end of the run, and tried once more then."""
+        return self.standing is Standing.POSTPONED
+
+    @property
     def unchanged(self) -> bool:
         """Whether nothing was opened, because nothing has changed."""
         return self.standing is Standing.UNCHANGED
@@ -89,6 +95,10 @@ class FolderJob:
         if self.destination.opened is None:
             return self.record.destination if self.record is not None else Numbers()
         return self.destination.numbers._replace(uidnext=self.plan.floor)
+
+    def take_up_again(self) -> None:
+        """Try once more what was postponed."""
+        self.standing = Standing.OPEN
 
     def take(self, plan: FolderPlan) -> None:
         """Take up what a comparison decided."""

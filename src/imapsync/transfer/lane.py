@@ -35,6 +35,7 @@ from imapsync.transfer.planning import translator_of
 from imapsync.transfer.resolve import arrived_unseen, find_copies
 from imapsync.transfer.sender import Peek, Sender
 from imapsync.transfer.steady import is_another, looks_like_another, what_is_unlisted
+from imapsync.transfer.telling import postpone
 from imapsync.transfer.work import BATCH_BYTES, LARGE_BYTES
 from imapsync.wire.dates import exact_date_time
 from imapsync.wire.uidset import UidSet
@@ -230,7 +231,11 @@ class Lane:
             self._give_up(batch, gone, Reason.FETCH)
             return False
         except CommandRefused as error:
-            self._give_up(batch, error, Reason.SELECT)
+            if postpone(self._run, job, error):
+                _discard(batch)
+                self._work.set_aside.add(job.position)
+            else:
+                self._give_up(batch, error, Reason.SELECT)
             return False
         if refuses_everything(self._run, job):
             _discard(batch)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,7 +22,7 @@ from imapsync.plan.odd import is_odd
 from imapsync.plan.stored import nothing_more
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused, SyncError
-from imapsync.terms import Numbers, Reason
+from imapsync.terms import Numbers, Reason, Side
 from imapsync.transfer import telling
 from imapsync.transfer.context import StopRun
 from imapsync.transfer.copylist import DONE
@@ -47,6 +48,8 @@ SINGLE_APPENDS_IN_FLIGHT = 100
 APPEND_BYTES_IN_FLIGHT = 4 * 1024 * 1024
 #: Reasons behind which a keyword that the server does not take may hide.
 _PERHAPS_FLAGS = (Reason.APPEND, Reason.PROTOCOL)
+#: What a server says of a date that it does not take.
+_OF_A_DATE = re.compile(r"\bdate", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -108,6 +111,8 @@ class Sender:
         #: Messages that have to be asked for once more, to go out without keywords: (job, row, large).
         self.again: list[tuple[FolderJob, int, bool]] = []
         self._bare: set[tuple[int, int]] = set()
+        #: Messages that go without their date, which was refused.
+        self._undated: set[tuple[int, int]] = set()
         self._deliverer: Deliverer | None = None
         if run.settings.delivery is not None:
             from imapsync.transfer.delivering import deliverer
@@ -273,7 +278,9 @@ class Sender:
         self._sent.append(Sent(job, rows, messages, sizes, flags, answer))
 
     def _fit(self, job: FolderJob, row: int, message: Message) -> Message:
-        """Take the keywords off where the destination refuses messages for them; they are set later."""
+        """Take off what the destination refuses messages for: the date, and keywords, which are set later."""
+        if (job.position, row) in self._undated:
+            message = message._replace(internaldate=None)
         if not self._work.keywords_later and (job.position, row) not in self._bare:
             return message
         kept = system_flags(message.flags)
@@ -385,7 +392,7 @@ class Sender:
     def _send_halves(self, sent: Sent, error: CommandRefused) -> None:
         job = sent.job
         if len(sent.rows) == 1:
-            if not self._retry_bare(sent, error):
+            if not (self._retry_bare(sent, error) or self._retry_undated(sent, error)):
                 message_failed(self._run, job, sent.rows[0], error, content=sent.messages[0].content)
             return
         middle = len(sent.rows) // 2
@@ -398,12 +405,29 @@ class Sender:
         if system_flags(message.flags) == message.flags or append_reason(error) not in _PERHAPS_FLAGS:
             return False
         self._bare.add((job.position, row))
+        self._send_once_more(sent)
+        return True
+
+    def _retry_undated(self, sent: Sent, error: CommandRefused) -> bool:
+        """Send a refused message without its date, if the server speaks of that: some take no old ones."""
+        job, row, message = sent.job, sent.rows[0], sent.messages[0]
+        if not message.internaldate or _OF_A_DATE.search(error.server_text) is None:
+            return False
+        self._undated.add((job.position, row))
+        told = message.internaldate.decode("latin-1")
+        text = f"{job.name}: host2 refuses the date {told!r}; the message gets the date of copying"
+        self._run.warn(text, Side.DESTINATION)
+        self._send_once_more(sent)
+        return True
+
+    def _send_once_more(self, sent: Sent) -> None:
+        """Send a single message again, as it fits now; a large one is asked for again."""
+        job, row, message = sent.job, sent.rows[0], sent.messages[0]
         if len(message.content) == sent.sizes[0]:
             self._append(job, [row], [self._fit(job, row, message)], sent.flags)
         else:
             job.copying.wait(row)
             self.again.append((job, row, True))
-        return True
 
     async def _nothing_arrived(self, job: FolderJob) -> bool:
         """Tell whether the folder holds nothing beyond what was confirmed; one STATUS."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,11 +32,11 @@ from imapsync.transfer.recording import note_copies, note_lost, note_present
 from imapsync.transfer.resolve import claim_arrivals
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
-from imapsync.transfer.telling import leave
+from imapsync.transfer.telling import leave, postpone
 from imapsync.transfer.throttle import Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from imapsync.session.errors import SyncError
     from imapsync.transfer.context import Run
@@ -53,6 +54,8 @@ class Steps:
     def __init__(self, run: Run) -> None:
         self._run = run
         self.jobs: list[FolderJob] = []
+        #: Those whose destination folder was made at the end only.
+        self._late: list[FolderJob] = []
         self._copier: Copier | None = None
         self._sizes_told = True
         self._persistence = Persistence(run)
@@ -97,14 +100,14 @@ class Steps:
                 "nothing is deleted on host2: messages were delivered there by LMTP (--lmtp2), and nobody"
                 " knows which those are"
             )
-        jobs = await self._persist(partial(create_folders, state, self.jobs))
-        if state.settings.folders.acls:
-            from imapsync.transfer.acls import copy_acls
-
-            await self._persist(partial(copy_acls, state, jobs))
+        state.postpones = True
+        jobs = await self._make(self.jobs)
         reading = Reading(state)
         if mode is Mode.SYNC:
             await self._sync([job for job in jobs if not job.finished], reading)
+        else:
+            self._late = await self._make(self._once_more())
+        jobs += self._late
         deletions = Deletions(state, jobs, reading)
         await self._persist(deletions.carry_out)
         if mode is Mode.SYNC:
@@ -144,6 +147,42 @@ class Steps:
     def _mapped(self) -> dict[str, str]:
         return {job.name: job.pair.destination for job in self.jobs}
 
+    async def _make(self, jobs: list[FolderJob]) -> list[FolderJob]:
+        """Make what is missing on the destination; give the jobs that have a folder there."""
+        state = self._run
+        made = await self._persist(partial(create_folders, state, jobs))
+        if state.settings.folders.acls:
+            from imapsync.transfer.acls import copy_acls
+
+            await self._persist(partial(copy_acls, state, made))
+        return made
+
+    async def _groups(self, jobs: list[FolderJob]) -> AsyncGenerator[list[FolderJob], None]:
+        """Give what is compared and copied together; at the end what was postponed.
+
+        `jobs` gets those of them whose folder could not be made before.
+        """
+        for group in groups(jobs):
+            yield group
+        again = self._once_more()
+        known = {job.position for job in jobs}
+        if unmade := [job for job in again if job.position not in known]:
+            self._late = await self._make(unmade)
+            jobs += self._late
+        for group in groups([job for job in again if not job.finished]):
+            yield group
+
+    def _once_more(self) -> list[FolderJob]:
+        """Take up what was postponed; from now on nothing is."""
+        self._run.postpones = False
+        again = [job for job in self.jobs if job.postponed]
+        if again:
+            for account in self._run.accounts:
+                account.forgive()
+            for job in again:
+                job.take_up_again()
+        return again
+
     async def _sync(self, jobs: list[FolderJob], reading: Reading) -> None:
         state = self._run
         if state.journal is not None:
@@ -153,33 +192,34 @@ class Steps:
         copier = self._copier = Copier(state, throttle, reading)
         copying = Copying(state, copier, reading, self._persistence)
         labels = self._labels(reading)
-        for group in groups(jobs):
-            working = await self._persist(partial(compare_in_spite, state, group, reading))
-            if state.dry:
-                _skip_all(state, working)
-            elif any(job.copying.left for job in working):
-                steady = [job for job in working if not job.unsteady]
-                await self._each(
-                    steady, partial(claim_arrivals, state), reading, "looked into before the copying"
-                )
-                steady = [job for job in steady if not job.finished]
-                state.sink(events.PhaseChanged(Phase.COPYING))
-                await copying.copy(steady)
-                steady = [job for job in steady if not job.unsteady]
-                await self._each(
-                    steady, partial(check_arrivals, state), reading, "looked into after the copying"
-                )
-            for job in working:
-                if job.unsteady and not state.dry:
-                    self._copier = Copier(state, throttle, reading, lanes=1)
-                    anew = partial(copy_anew, state, job, reading, self._copier)
-                    await self._for_folder(job, anew, "copied", repeats=False)
-                    self._copier = copier
-                    await self._carry_over(labels, [job])
-                else:
-                    # Before it is written down that all of the folder is done.
-                    await self._carry_over(labels, [job])
-                    await self._for_folder(job, partial(finish, state, job, reading), "finished")
+        async with contextlib.aclosing(self._groups(jobs)) as each:
+            async for group in each:
+                working = await self._persist(partial(compare_in_spite, state, group, reading))
+                if state.dry:
+                    _skip_all(state, working)
+                elif any(job.copying.left for job in working):
+                    steady = [job for job in working if not job.unsteady]
+                    await self._each(
+                        steady, partial(claim_arrivals, state), reading, "looked into before the copying"
+                    )
+                    steady = [job for job in steady if not job.finished]
+                    state.sink(events.PhaseChanged(Phase.COPYING))
+                    await copying.copy(steady)
+                    steady = [job for job in steady if not (job.unsteady or job.postponed)]
+                    await self._each(
+                        steady, partial(check_arrivals, state), reading, "looked into after the copying"
+                    )
+                for job in working:
+                    if job.unsteady and not state.dry:
+                        self._copier = Copier(state, throttle, reading, lanes=1)
+                        anew = partial(copy_anew, state, job, reading, self._copier)
+                        await self._for_folder(job, anew, "copied", repeats=False)
+                        self._copier = copier
+                        await self._carry_over(labels, [job])
+                    else:
+                        # Before it is written down that all of the folder is done.
+                        await self._carry_over(labels, [job])
+                        await self._for_folder(job, partial(finish, state, job, reading), "finished")
         await self._carry_over(labels, [job for job in jobs if job.unchanged])
         await self._persist(partial(judge_vanished, state, jobs, reading))
         if state.settings.changes_source:
@@ -190,7 +230,7 @@ class Steps:
         self, job: FolderJob, step: Callable[[], Awaitable[None]], what: str, *, repeats: bool = True
     ) -> None:
         """Carry out a step about a folder pair; one that cannot be done is told, and no other follows."""
-        if not job.given_up:
+        if not (job.given_up or job.postponed):
             error = await self._persistence.spared(step, repeats=repeats)
             if error is not None:
                 self._give_up(what, job, error)
@@ -205,6 +245,8 @@ class Steps:
         await self._persistence.each(jobs, lambda some: step(some, reading), partial(self._give_up, what))
 
     def _give_up(self, what: str, job: FolderJob, error: SyncError) -> None:
+        if postpone(self._run, job, error):
+            return
         leave(self._run, job)
         self._run.problem(error, f"folder {job.name} cannot be {what}", folder=job.name)
 

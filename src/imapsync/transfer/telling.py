@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imapsync.plan.decisions import NOTHING
 from imapsync.report import events
 from imapsync.report.events import Skip
+from imapsync.session.errors import ConnectionFailed, NotSentAgain
 from imapsync.terms import Reason, Side
 from imapsync.transfer.copylist import SENT, WAITING
 from imapsync.transfer.job import Standing
@@ -26,7 +27,22 @@ def abandon(run: Run, job: FolderJob) -> None:
     leave(run, job)
     listed = job.source.listed
     if listed is not None and listed.messages and not job.copying:
-        run.sink(events.WorkPlanned(listed.messages, listed.size or 0))  # and none of them will arrive
+        # And none of them will arrive; of those that break the connection that was told.
+        untold = max(0, listed.messages - len(job.source.breaking))
+        run.sink(events.WorkPlanned(untold, listed.size or 0))
+
+
+def postpone(run: Run, job: FolderJob, error: SyncError) -> bool:
+    """Leave a folder pair for the end of the run, where the connection broke over it each time.
+
+    It may have been the network's doing. Tells whether it is tried once more at all: not where anything was
+    told to have failed.
+    """
+    if not run.postpones or job.failed or not isinstance(error, NotSentAgain | ConnectionFailed):
+        return False
+    job.standing = Standing.POSTPONED
+    run.warn(f"folder {job.name} is tried once more at the end: {error}", error.side)
+    return True
 
 
 def unclear(run: Run, job: FolderJob) -> None:

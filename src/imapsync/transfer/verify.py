@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imapsync.plan.match import NONE, PairingRules
 from imapsync.report import events
 from imapsync.report.events import FAULTS, Phase, Skip, VerifyMismatch
-from imapsync.session.errors import CommandRefused
+from imapsync.session.errors import CommandRefused, NotSentAgain
 from imapsync.terms import Copy, Reason
 from imapsync.transfer import telling
 from imapsync.transfer.bodies import Bodies, Meter, Pair
@@ -60,14 +60,29 @@ async def verify(run: Run, jobs: list[FolderJob], reading: Reading, spared: Spar
     run.sink(events.PhaseChanged(Phase.VERIFYING))
     meter = Meter(run) if run.settings.verify_content else None
     names = Names()
+    again: list[FolderJob] = []
     for job in jobs:
         run.sink(events.FolderStarted(job.name, job.pair.destination, job.position, run.folders_total))
         error = await spared(partial(_verify_folder, run, job, reading, Bodies(), meter, names=names))
-        if error is not None:
-            held = job.source.opened.exists if job.source.opened else job.source.messages
-            run.sink(events.Verified(job.name, job.pair.destination, 0, 0, unproven=held, refused=True))
-            run.problem(error, f"folder {job.name} cannot be verified", folder=job.name, reason=Reason.VERIFY)
-        run.sink(events.FolderFinished(job.name, job.pair.destination))
+        if isinstance(error, NotSentAgain):
+            again.append(job)  # perhaps it was the network
+        else:
+            _finish(run, job, error)
+    if again:
+        for account in run.accounts:
+            account.forgive()
+    for job in again:
+        error = await spared(partial(_verify_folder, run, job, reading, Bodies(), meter, names=names))
+        _finish(run, job, error)
+
+
+def _finish(run: Run, job: FolderJob, error: SyncError | None) -> None:
+    """Tell what stood against the verification of a folder, None for nothing."""
+    if error is not None:
+        held = job.source.opened.exists if job.source.opened else job.source.messages
+        run.sink(events.Verified(job.name, job.pair.destination, 0, 0, unproven=held, refused=True))
+        run.problem(error, f"folder {job.name} cannot be verified", folder=job.name, reason=Reason.VERIFY)
+    run.sink(events.FolderFinished(job.name, job.pair.destination))
 
 
 async def _verify_folder(

@@ -71,6 +71,7 @@ class Work:
 
     def begin(self, jobs: list[FolderJob]) -> None:
         """Take up the open rows of some jobs."""
+        self.set_aside.difference_update(job.position for job in jobs)
         self._untouched = deque(self._cut(job) for job in jobs if job.copying.left)
         self._under_way.clear()
         self._begun.clear()

@@ -53,6 +53,8 @@ _FREE_TEXT = re.compile(
 
 
 _OF_NUMBERS = frozenset({"SEARCH", "ESEARCH", "VANISHED"})
+#: Words of such an answer that are no numbers, at most.
+_FRAME_WORDS = 12
 
 
 def is_free_text(line: bytes) -> bool:
@@ -83,7 +85,7 @@ def parse(
     if name in _STATUSES:
         code, text = parse_text(line[head.end() :])
         return Status(name, code, text)
-    if name in _OF_NUMBERS and line.count(b" ") + line.count(b",") > most_numbers:
+    if name in _OF_NUMBERS and line.count(b" ") + line.count(b",") > most_numbers + _FRAME_WORDS:
         raise ProtocolError(f"{name} of more numbers than there are messages")
     return _parse_values(name, lex(parts, head.end(), nesting_limit))
 
@@ -244,8 +246,10 @@ def _parse_search(values: tuple[Value, ...]) -> Search:
     if values and isinstance(values[-1], tuple):
         modseq = number(values[-1][1])
         values = values[:-1]
-    # There is no message 0: some servers say so for "none".
-    return Search(UidSet.of(filter(None, map(message_number, values))), modseq=modseq)
+    numbers = UidSet.of(filter(None, map(message_number, values)))
+    if values and not numbers:
+        raise ValueError  # there is no message 0; beside others it costs itself
+    return Search(numbers, modseq=modseq)
 
 
 def _parse_esearch(values: tuple[Value, ...]) -> Search:

@@ -28,6 +28,8 @@ class Case(NamedTuple):
     missing: int = 0
     exit_code: int = 0
     items: bytes = b""
+    #: How often it hangs up at all; 0: each time.
+    most: int = 0
     options: tuple[str, ...] = ()
 
 
@@ -41,6 +43,8 @@ class HangsUp:
         server.bend = self.bend
 
     def hears(self, heard: Heard) -> None:
+        if self._case.most and self.times >= self._case.most:
+            return
         about = heard.folder if heard.verb.startswith(b"UID ") else next(iter(words(heard.rest)), b"")
         if heard.verb in self._case.verbs and about == b"Work" and self._case.items in heard.rest:
             self.times += 1
@@ -130,6 +134,34 @@ def check(
     assert ran.exit_code == case.exit_code, ran.output[-3000:]
     told = ("the connection broke each time", "breaks the connection", "hung up", "hangs up", "cannot be")
     assert not habits.times or any(words_of_it in ran.output for words_of_it in told), ran.output[-3000:]
+
+
+@pytest.mark.parametrize("journal", [pytest.param(False, marks=SLOW), True], ids=["plain", "state"])
+@pytest.mark.parametrize(
+    ("verbs", "source_breaks"),
+    [(OPENING, True), (OPENING, False), (frozenset({b"CREATE"}), False)],
+    ids=["source", "destination", "CREATE"],
+)
+def test_a_network_that_cut_three_times_at_one_command_costs_nothing(
+    verbs: frozenset[bytes], source_breaks: bool, journal: bool, tmp_path: Path
+) -> None:
+    """The folder was given up, exit code 117; it is tried once more when all others are done."""
+    with MemoryServer(COUNTING) as source, MemoryServer(COUNTING) as destination:
+        source.folders = accounts()
+        breaking = source if source_breaks else destination
+        habits = HangsUp(Case(verbs, most=3), breaking)
+        ran = copied(source, destination, tmp_path, *options(journal, tmp_path))
+        assert habits.times == 3
+        assert "folder Work is tried once more at the end" in ran.output
+        assert ran.exit_code == ran.report["errors_total"] == 0, ran.output[-3000:]
+        assert ran.report["messages_missing"] == 0
+        assert lost_and_doubled(source, destination) == (0, 0)
+        again = copied(source, destination, tmp_path, *options(journal, tmp_path))
+        assert (again.exit_code, again.report["messages_transferred"]) == (0, 0)
+        habits.times = 0
+        verified = copied(source, destination, tmp_path, "--verify")
+        assert verified.exit_code == 0, verified.output[-3000:]
+        assert verified.report["verify"]["checked"] == 3 * MESSAGES
 
 
 def test_what_is_there_is_not_doubled_by_a_destination_that_hangs_up_at_each_look(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from imapsync.plan.spelling import (
     find_again,
     in_doubt_about,
     key_of,
+    may_be_called,
     plainer_names,
     unique_name,
 )
@@ -127,3 +128,32 @@ def test_of_too_many_tries_the_last_one_is_still_the_plainest() -> None:
 )
 def test_spellings_keep_levels_numbers_and_plain_letters(name: str, listed: str, *, doubtful: bool) -> None:
     assert in_doubt_about([name], "/")(listed) is doubtful
+
+
+LONG = "Correspondence of the committee"
+
+
+@pytest.mark.parametrize(
+    ("name", "listed", "expected"),
+    [
+        ("Work ", "Work", True),
+        ("a / b", "a/b", True),
+        ("a.b", "a_b", True),
+        ("Work", "work", True),
+        ('q"q', "q\\q", True),
+        (LONG + " here", LONG, True),
+        (LONG, LONG + " here", False),
+        ("Works", "Work", False),
+        ("a/b", "a_b", False),
+        (" ", "_", True),
+    ],
+)
+def test_what_a_server_may_call_a_folder(name: str, listed: str, *, expected: bool) -> None:
+    assert may_be_called(name, listed, "/") is expected
+
+
+def test_a_folder_whose_name_was_cut_is_in_doubt() -> None:
+    test = in_doubt_about([LONG + " here"], "/")
+    assert test(LONG)
+    assert not test(LONG[:20])
+    assert not in_doubt_about([], "/")(LONG)

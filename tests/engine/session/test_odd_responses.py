@@ -230,10 +230,9 @@ async def test_a_server_that_answers_without_end_takes_no_memory(asked: str) -> 
     async def script(peer: Peer) -> None:
         await greet(peer)
         await peer.expect(asked + ".*")
-        for number in range(1, 201):
-            await peer.write(
-                b"".join(FLOODS[asked].replace(b"%d", b"%d" % n) for n in range(number, 200 + number))
-            )
+        for number in range(1, 41):
+            lines = (FLOODS[asked].replace(b"%d", b"%d" % n) for n in range(number, 200 + number))
+            await peer.write(b"".join(lines))
         await peer.answer()
 
     async with ScriptedServer(script) as server, await open_scripted(server) as session:
@@ -246,7 +245,7 @@ async def test_a_server_that_answers_without_end_takes_no_memory(asked: str) -> 
                     await session.status(INBOX, ("MESSAGES",))
                 else:
                     await session.search("ALL")
-            assert tracemalloc.get_traced_memory()[1] < 4_000_000
+            assert tracemalloc.get_traced_memory()[1] < 1_000_000
         finally:
             tracemalloc.stop()
 
@@ -282,7 +281,7 @@ async def test_a_server_that_refuses_what_it_announced_for_search_is_asked_plain
         await peer.answer(b"OK done", b"* 3 EXISTS", b"* OK [UIDVALIDITY 7] valid")
         await peer.expect(r"UID SEARCH RETURN \(ALL\) UNSEEN")
         await peer.answer(b"BAD unknown argument RETURN")
-        await peer.expect("UID SEARCH UNSEEN")
+        await peer.expect("UID SEARCH UNSEEN.*")
         await peer.answer(b"OK done", b"* SEARCH 0 2")
         await peer.until_closed()
 
