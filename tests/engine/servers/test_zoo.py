@@ -30,6 +30,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 HOME = KINDS[0]
 LIMIT_S = 200
+#: Kinds of destinations that store what they are given, so that a comparison by content finds nothing.
+READ_BACK = ("Cyrus", "CyrusDebian", "Courier")
 
 
 @pytest.fixture(scope="module")
@@ -106,11 +108,12 @@ def check(source: Account, destination: Account, folder: Path) -> None:
     verified = copied(source, destination, folder, "--verify")
     missing = [case for case in verified.report["verify"]["exceptions"] if case["kind"] == "missing"]
     assert len(missing) == lost
-    read = copied(source, destination, folder, "--verify=content").report["verify"]
-    found_by_content = Counter(case["kind"] for case in read["exceptions"])
-    assert (found_by_content["content"], found_by_content["unproven"]) == (0, 0), read["exceptions"]
-    assert (read["checked"], found_by_content["missing"]) == (verified.report["verify"]["checked"], lost)
-    assert read["bytes_read"] > 0
+    if destination.kind.name in READ_BACK:
+        read = copied(source, destination, folder, "--verify=content").report["verify"]
+        kinds = Counter(case["kind"] for case in read["exceptions"])
+        assert (kinds["content"], kinds["unproven"], kinds["missing"]) == (0, 0, lost), read["exceptions"]
+        assert read["checked"] == verified.report["verify"]["checked"]
+        assert read["bytes_read"] > 0
 
 
 def is_empty(client: Client) -> bool:
