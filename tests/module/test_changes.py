@@ -295,6 +295,7 @@ def test_a_question_without_news_costs_nothing_with_ten_thousand_tasks(idle: Nod
     sys.stdout.write(f"\n10,000 tasks, nothing new: {1000 * (asked - alone):.0f} ms of processor time\n")
     assert asked - alone < 0.03 * SLOWER
     # While tasks run each question finds another progress.
+    (idle.home / "seconds").write_text("600")
     idle.action("start-task", {"localuser": "user77"})
     progress = idle.paths.progress("user77_a0241w")
     until(lambda: runtime.progress(idle.paths, "user77_a0241w"))
