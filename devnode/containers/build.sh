@@ -8,7 +8,7 @@ source ../../scripts/lib/base-image.sh
 
 repobase=${REPOBASE:-ghcr.io/nethserver}
 imagetag=${IMAGETAG:-latest}
-readonly DOVECOT_PACKAGES=(dovecot-core dovecot-imapd dovecot-sieve dovecot-managesieved openssl)
+readonly DOVECOT_PACKAGES=(dovecot-core dovecot-imapd dovecot-sieve dovecot-managesieved dovecot-lmtpd openssl)
 
 base=$(base_image bookworm docker.io/library/debian:bookworm-slim "${DOVECOT_PACKAGES[@]}")
 buildah bud --quiet --isolation chroot --layers=false --build-arg BASE="$base" \

@@ -9,6 +9,11 @@ ${REMOTE}           r05@example.net
 ${SIEVE}            SEPARATOR=\n
 ...                 require ["fileinto", "mailbox"];
 ...                 if header :contains "Subject" "report" { fileinto :create "Reports"; }
+${WHOLE}            SEPARATOR=\n
+...                 require ["fileinto", "mailbox", "vacation", "duplicate"];
+...                 if duplicate { discard; stop; }
+...                 vacation :addresses "u4@example.org" "Back in December";
+...                 if header :contains "Subject" "report" { fileinto :create "Reports"; }
 
 *** Test Cases ***
 Unseen messages are taken and filed
@@ -63,13 +68,32 @@ Without Sieve the rules do not run
     Wait for result    u4    inbox1    ${before}
     Folder should hold    u4    INBOX    report-3
 
+Handed to Mail as new mail the whole script runs, and who wrote is answered
+    [Documentation]    By LMTP: a vacation goes out, as for mail from outside; APPEND and its filter cannot do that.
+    Empty account    local    u4
+    Empty account    local    john
+    Let the script be    ${WHOLE}
+    ${answer}=    Run task    module/${MID}/list-mailboxes    {"refresh": true}
+    Should Be True    ${answer}[delivers]
+    FOR    ${subject}    IN    report-4    note-4
+        Deliver    remote    ${REMOTE}    ${subject}    sender=john@example.org    to=u4@example.org
+    END
+    ${before}=    Create task    u4    inbox1    ${REMOTE}    foldersynchronization=inbox    delivery=lmtp
+    ${result}=    Wait for result    u4    inbox1    ${before}
+    Should Be Equal As Integers    ${result}[messages_transferred]    2
+    Folder should hold    u4    Reports    report-4
+    Folder should hold    u4    INBOX    note-4
+    Wait Until Keyword Succeeds    30 s    0.2 s    An answer should lie before    john
+    ${before}=    Start task    u4    inbox1
+    ${result}=    Wait for result    u4    inbox1    ${before}
+    Should Be Equal As Integers    ${result}[messages_transferred]    0
+
 *** Keywords ***
 Prepare
     Empty account    remote    ${REMOTE}
     Empty account    local    u4
     Empty account    local    u5
-    Run on the node
-    ...    runagent -m ${MAIL_MODULE} podman exec -i dovecot sh -c 'cd /var/lib/vmail/u4 && mkdir -p sieve && cat >sieve/main.sieve && ln -sfn sieve/main.sieve .dovecot.sieve && chown -R vmail:vmail sieve && chown -h vmail:vmail .dovecot.sieve' <<'END'\n${SIEVE}\nEND
+    Let the script be    ${SIEVE}
     FOR    ${subject}    IN    report-1    note-1    note-2
         Deliver    remote    ${REMOTE}    ${subject}
     END
@@ -78,6 +102,18 @@ Prepare
     END
     Deliver    remote    ${REMOTE}    elsewhere    folder=Other
     Deliver    local    u4    mine    flags=\\Deleted
+
+Let the script be
+    [Documentation]    The active Sieve script of u4.
+    [Arguments]    ${script}
+    Run on the node
+    ...    runagent -m ${MAIL_MODULE} podman exec -i dovecot sh -c 'cd /var/lib/vmail/u4 && mkdir -p sieve && cat >sieve/main.sieve && ln -sfn sieve/main.sieve .dovecot.sieve && chown -R vmail:vmail sieve && chown -h vmail:vmail .dovecot.sieve' <<'END'\n${script}\nEND
+
+An answer should lie before
+    [Arguments]    ${user}
+    ${subjects}=    Subjects of account    local    ${user}
+    Length Should Be    ${subjects}    1
+    Should Match Regexp    ${subjects}[0]    ^Auto: (report|note)-4$
 
 Folder should hold
     [Arguments]    ${user}    ${folder}    @{expected}

@@ -133,14 +133,26 @@ class Accounts:
 
     @keyword("Deliver")
     def deliver(
-        self, side: str, user: str, subject: str, folder: str = "INBOX", flags: str = "", *, days_old: int = 0
+        self,
+        side: str,
+        user: str,
+        subject: str,
+        folder: str = "INBOX",
+        flags: str = "",
+        *,
+        days_old: int = 0,
+        sender: str = "a@example.net",
+        to: str = "",
     ) -> None:
-        """Put a small message with that subject into a folder; it arrived so many days ago."""
+        """Put a small message with that subject into a folder; it arrived so many days ago.
+
+        to: whom its field To names, the account itself when "".
+        """
         arrived = datetime.now(UTC) - timedelta(days=days_old)
         content = (
             f"Received: from a.example.net by b.example.net id {subject}; {format_datetime(arrived)}\r\n"
             f"Date: {format_datetime(arrived)}\r\n"
-            f"From: a@example.net\r\nTo: {user}\r\nSubject: {subject}\r\n"
+            f"From: {sender}\r\nTo: {to or user}\r\nSubject: {subject}\r\n"
             f"Message-ID: <{subject}.{user}>\r\n\r\nText of {subject}.\r\n"
         )
         path = tuple(folder.split("/"))
