@@ -214,3 +214,20 @@ def late_duplicates(
         if (content := contents.get(uid))
         and any(contents.get(pair.source_uid) == content for pair in originals.get(key, ()))
     }
+
+
+def perhaps_duplicates(
+    new: Mapping[int, tuple[int, int]],
+    originals: Mapping[tuple[int, int], Sequence[Pair]],
+    contents: Mapping[int, int],
+) -> set[int]:
+    """Give the new source UIDs of which nobody knows whether they are duplicates: a content was not read.
+
+    Their own, or that of a message that has a copy and looks like them. Arguments: see `late_duplicates`.
+    """
+    return {
+        uid
+        for uid, key in new.items()
+        if originals.get(key)
+        and (uid not in contents or any(pair.source_uid not in contents for pair in originals[key]))
+    } - late_duplicates(new, originals, contents)

@@ -35,15 +35,16 @@ class Rows(NamedTuple):
 class FolderPlan(NamedTuple):
     """What follows from the comparison of a folder pair: made once, then carried out.
 
-    copy: the messages to be copied. left, unread: source UIDs of those of them that were gone, or that their
-    server did not give, when their contents were to tell whether they have a copy: they are left for the next
-    run. floor: the UID from which on everything in the destination folder is newer than the comparison.
-    found: source UIDs, and destination UIDs, of selected messages that are there. found_as: digests and sizes
-    of those source messages. twins: source UIDs of duplicates, and of what they are duplicates of.
-    duplicates: what is to be recorded of them once it is known that these have a copy. crossing: rows of
-    messages that another folder has brought. ours: source UIDs that we have marked as deleted. flags: changes
-    of flags on copies. flag_rows, pairs: source UIDs and numbers of flags, and pairs, to be recorded once the
-    copies have their flags. doomed: destination UIDs to be deleted. beside: those of them that are extra
+    copy: the messages to be copied. left, unread: source UIDs of those of them that were gone, or that
+    could not be compared because a server did not give them or what may be their copy, when contents were
+    to tell whether they have one: they are left for the next run. floor: the UID from which on everything
+    in the destination folder is newer than the comparison. found: source UIDs, and destination UIDs, of
+    selected messages that are there. found_as: digests and sizes of those source messages. twins: source
+    UIDs of duplicates, and of what they are duplicates of. duplicates: what is to be recorded of them once
+    it is known that these have a copy. crossing: rows of messages that another folder has brought. ours:
+    source UIDs that we have marked as deleted. flags: changes of flags on copies. flag_rows, pairs: source
+    UIDs and numbers of flags, and pairs, to be recorded once the copies have their flags. doomed:
+    destination UIDs to be deleted. doomed_as: their digests and sizes. beside: those of them that are extra
     beside copies of equal identity -> these copies. lost: how many copies vanished together with their
     originals, or with what was recorded of them. known: whether the journal knew the folder pair, and its
     UIDs are what they were.
@@ -63,6 +64,7 @@ class FolderPlan(NamedTuple):
     flag_rows: Sequence[tuple[int, int]] = ()
     pairs: Sequence[Pair] = ()
     doomed: Sequence[int] = ()
+    doomed_as: Mapping[int, tuple[int, int]] = MappingProxyType({})
     beside: Mapping[int, Sequence[int]] = MappingProxyType({})
     lost: int = 0
     known: bool = False
@@ -224,6 +226,33 @@ def still_extra(
     return array("I", (uid for uid in doomed if all(copy in present for copy in beside.get(uid, ()))))
 
 
+def who_are(index: MessageIndex, uids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Give UID -> (digest, size) of some messages of an index."""
+    wanted = set(uids)
+    rows = zip(index.uids, index.digests, index.sizes, strict=True) if wanted else ()
+    return {uid: (digest, size) for uid, digest, size in rows if uid in wanted}
+
+
+def still_those(
+    doomed: Iterable[int],
+    before: Mapping[int, tuple[int, int]],
+    now: Mapping[int, tuple[int, int]],
+    ours: Container[int],
+) -> array[int]:
+    """Give what of the doomed is what it was: a server that was put back gives its UIDs to other messages.
+
+    before, now: UID -> (digest, size), when it was compared and a moment ago; a digest 0 says nothing, then
+    the size decides. ours: copies that were made since.
+    """
+    same = array("I")
+    for uid in doomed:
+        if uid in now and uid not in ours:
+            (digest, size), (other, other_size) = before.get(uid, (UNIDENTIFIED, -1)), now[uid]
+            if digest == other if digest and other else size == other_size:
+                same.append(uid)
+    return same
+
+
 def of_others(doomed: Iterable[int], who: Mapping[int, tuple[int, int]], others: Iterable[Pair]) -> set[int]:
     """Give what of the doomed is another folder pair's copy: a moment ago the folder had that name.
 
@@ -282,7 +311,7 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
     return FolderPlan(
         copy=copy,
         left=gone.intersection(copy.uids),
-        unread=source.unread.intersection(copy.uids),
+        unread=not_compared(compared, copy),
         floor=case.floor,
         found=(array("I", [source.uids[row] for row in selected]), array("I", copies)),
         found_as=(
@@ -294,8 +323,23 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
         ours=case.ours,
         flags=exact_flags(compared, paired, case.translator) if exact and case.translator else {},
         doomed=extra,
+        doomed_as=who_are(destination, extra),
         beside=beside(compared, extra, case.known()) if extra else {},
     )
+
+
+def not_compared(compared: Compared, copy: Rows) -> set[int]:
+    """Give what is not copied because nobody knows whether it has a copy: a content could not be read.
+
+    It may be its own, or that of a message without a partner that has its identity and may be its copy.
+    """
+    source, destination, matching = compared
+    unread = source.unread.intersection(copy.uids)
+    if destination.unread:
+        loose = [row for row in matching.extra if destination.uids[row] in destination.unread]
+        maybe = {destination.digests[row] for row in loose}
+        unread |= {uid for uid, digest in zip(copy.uids, copy.digests, strict=True) if digest in maybe}
+    return unread
 
 
 def decide_all(source: MessageIndex, case: Case) -> FolderPlan:

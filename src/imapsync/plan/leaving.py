@@ -54,18 +54,27 @@ def sights(
 ) -> dict[int, Sight]:
     """Give source UID -> what a look at its copy showed.
 
-    present: destination UIDs that are there. who, copies: UID -> digest, of known originals and of their
-    copies; a message that other options made from its original is not compared (`who` is empty then).
+    present: destination UIDs that are there. who, copies: UID -> digest, of originals and of their copies; a
+    message that other options made from its original is not compared (`who` is empty then). A server that was
+    put back gives the UID of a copy to another message, were it made a moment ago.
     """
     seen = {}
     for uid, copy in originals.copies.items():
         if copy not in present:
             seen[uid] = Sight.ABSENT
-        elif uid in originals.known and uid in who and copies.get(copy) != who[uid]:
+        elif uid in who and copies.get(copy) != who[uid]:
             seen[uid] = Sight.OTHER
         else:
             seen[uid] = Sight.ALIVE
     return seen
+
+
+def to_be_read(originals: Originals, seen: Mapping[int, Sight]) -> dict[int, int]:
+    """Give source UID -> copy of what this run made or found and is known by other headers there.
+
+    A server may change the headers of what it stores; whether it is the message, its content tells.
+    """
+    return {uid: copy for uid, copy in originals.fresh.items() if seen.get(uid) is Sight.OTHER}
 
 
 def proven(originals: Originals, seen: Mapping[int, Sight]) -> set[int]:

@@ -180,18 +180,20 @@ async def _leave_unread(run: Run, job: FolderJob, reading: Reading) -> None:
     plan, rows = job.plan, job.copying
     if not plan.left and not plan.unread:
         return
-    gone = [row for row in rows.rows(WAITING) if rows.uids[row] in plan.left]
-    if gone and not run.dry:
-        why, _ = await what_is_unlisted(await run.source.opened(job.source), job, reading)
+    left = [row for row in rows.rows(WAITING) if rows.uids[row] in plan.left]
+    gone = left
+    if left and not run.dry:
+        why, unlisted = await what_is_unlisted(await run.source.opened(job.source), job, reading)
         job.unsteady = job.unsteady or why is Absence.RENUMBERED
+        gone = [row for row in left if row in set(unlisted)]
     if job.unsteady:
         return
     if gone:
         rows.vanished += len(gone)
         message_skipped(run, job, gone, Skip.VANISHED)
     for row in rows.rows(WAITING):
-        if rows.uids[row] in plan.unread:
-            text = "the server does not give the message, which has to be compared with others"
+        if row in left or rows.uids[row] in plan.unread:
+            text = "a server does not give the message, or what may be its copy, to compare them"
             message_failed(run, job, row, None, side=Side.SOURCE, reason=Reason.FETCH, server_text=text)
 
 

@@ -10,6 +10,7 @@ import contextlib
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from imapsync.plan.belief import is_all
 from imapsync.plan.match import SAMPLE, Doubts, doubts, drafts, is_gone, unlike_any
 from imapsync.plan.specialuse import is_for_drafts
 from imapsync.session.errors import CommandRefused, MessageGone
@@ -162,15 +163,24 @@ async def unlike_copies(run: Run, job: FolderJob, uids: Iterable[int]) -> Doubtf
     copies = {uid: pair.copy for uid, pair in journal.find(record.id, believed).items()}
     if not copies:
         return Doubtful(set(), set())
+    found = await held_against(run, job, copies)
+    if not run.dry:
+        journal.remove_believed(record.id, copies.keys() - found.others - found.unread)
+    return found
+
+
+async def held_against(run: Run, job: FolderJob, copies: Mapping[int, int]) -> Doubtful:
+    """Compare originals and copies (source UID -> destination UID) as a whole, changed by the options."""
     folder = await run.destination.opened(job.destination)
     there = await read_contents(folder, copies.values(), run.identity)
     folder = await run.source.opened(job.source)
     here = await read_contents(folder, copies, run.identity)
     read = {uid for uid, copy in copies.items() if uid in here and copy in there}
-    same = {uid for uid in read if here[uid] == there[copies[uid]]}
-    if not run.dry:
-        journal.remove_believed(record.id, same)
-    return Doubtful(read - same, copies.keys() - read)
+    others = {uid for uid in read if here[uid] != there[copies[uid]]}
+    if others and run.settings.content.changes:
+        changed = await changed_contents(run, folder, others)
+        others = {uid for uid in others if changed.get(uid) != there[copies[uid]]}
+    return Doubtful(others, copies.keys() - read)
 
 
 async def _read_in_place(run: Run, job: FolderJob, source: MessageIndex, known: Mapping[int, int]) -> None:
@@ -213,14 +223,19 @@ async def _read_both(run: Run, job: FolderJob, sides: Sides, uids: tuple[list[in
 async def _read_if_there(
     folder: OpenFolder, uids: list[int], identity: Identity, index: MessageIndex
 ) -> None:
-    """Read contents into an index; a message that is no longer there is like no other."""
+    """Read contents into an index; a message that is no longer there is like no other.
+
+    Of a folder that lists fewer messages than it holds nobody knows what is no longer there.
+    """
     index.contents.update(await read_contents(folder, uids, identity))
     unread = {uid for uid in uids if uid not in index.contents}
     if unread:
         with contextlib.suppress(CommandRefused):
             there = set(await folder.uids())
+            await folder.noop()
             source = folder.side is Side.SOURCE
-            index.contents.update((uid, unlike_any(uid, source=source)) for uid in unread - there)
+            gone = unread - there if is_all(len(there), folder.exists) else set()
+            index.contents.update((uid, unlike_any(uid, source=source)) for uid in gone)
         index.unread |= unread - index.contents.keys()
 
 

@@ -81,7 +81,7 @@ class Deletions:
             return
         try:
             folder = await run.destination.change(job.destination)
-            uids = await still_doomed(folder, job, doomed)
+            uids = await still_doomed(folder, job, self._reading, doomed)
             if len(uids) < len(doomed):
                 self.spared.add(job.position)
             for some in UidSet.of(uids).split(UIDS_PER_QUESTION):

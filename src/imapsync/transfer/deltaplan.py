@@ -13,6 +13,7 @@ from imapsync.plan.changes import (
     flag_change,
     late_duplicates,
     originals_of,
+    perhaps_duplicates,
     perhaps_heirs,
     perhaps_put_back,
     put_back,
@@ -413,7 +414,11 @@ class DeltaPlan:
             folder = await run.destination.opened(job.destination)
             copies = await read_contents(folder, unread, self._reading.identity)
             contents.update((unread[copy], content) for copy, content in copies.items())
-        self._late = late_duplicates({uid: keys[uid] for uid in suspects}, originals, contents)
+        asked = {uid: keys[uid] for uid in suspects}
+        self._late = late_duplicates(asked, originals, contents)
+        if unclear := perhaps_duplicates(asked, originals, contents):
+            folder = await run.source.opened(job.source)
+            new.unread |= unclear.intersection(await folder.uids())
 
     # -- the decision
 

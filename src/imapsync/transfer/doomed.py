@@ -10,7 +10,14 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
-from imapsync.plan.decisions import lacked_by_all, of_failed, of_others, still_extra
+from imapsync.plan.decisions import (
+    lacked_by_all,
+    of_failed,
+    of_others,
+    still_extra,
+    still_those,
+    who_are,
+)
 from imapsync.plan.mapping import name_all, users_of
 from imapsync.plan.spelling import caseless
 from imapsync.session.errors import CommandRefused
@@ -93,11 +100,25 @@ def _of_shared(run: Run, jobs: list[FolderJob]) -> dict[int, Sequence[int]]:
     return doomed
 
 
-async def still_doomed(folder: OpenFolder, job: FolderJob, doomed: Sequence[int]) -> Sequence[int]:
-    """Give what goes at this moment: what is extra beside copies goes only while these are there."""
+async def still_doomed(
+    folder: OpenFolder, job: FolderJob, reading: Reading, doomed: Sequence[int]
+) -> Sequence[int]:
+    """Give what goes at this moment.
+
+    What is extra beside copies goes only while these are there; what has the UID of a doomed message only if
+    it is that message.
+    """
     beside = job.plan.beside
     copies = {copy for uid in doomed for copy in beside.get(uid, ())}
-    return still_extra(doomed, beside, await present_of(folder, copies)) if copies else doomed
+    if copies:
+        doomed = still_extra(doomed, beside, await present_of(folder, copies))
+    else:
+        await folder.noop()
+    reader, index = reading.plain(), reading.new_index()
+    for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
+        await reader.read(reader.ask(folder, some), reading.table, into=index)
+    ours = set(job.copying.arrived().values())
+    return still_those(doomed, job.plan.doomed_as, who_are(index, doomed), ours)
 
 
 def _kept(run: Run, job: FolderJob, doomed: Sequence[int], names: Mapping[str, str]) -> set[int]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.plan.changes import Absence, absence
-from imapsync.plan.leaving import Originals, Wanted, known_twins, leaving, proven, sights
+from imapsync.plan.identity import UNIDENTIFIED
+from imapsync.plan.leaving import Originals, Wanted, known_twins, leaving, proven, sights, to_be_read
 from imapsync.plan.proof import Sight
 from imapsync.plan.selection import SECONDS_PER_DAY
 from imapsync.report import events
@@ -18,7 +19,7 @@ from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer import recording, telling
-from imapsync.transfer.contents import unlike_copies
+from imapsync.transfer.contents import held_against, unlike_copies
 from imapsync.transfer.copylist import DELIVERED, DONE
 from imapsync.transfer.expunging import expunge
 from imapsync.transfer.planning import UIDS_PER_QUESTION
@@ -60,7 +61,7 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
     if not originals.copies:
         return
     folder = await run.source.opened(job.source)
-    others = await _other_messages(run, folder, job, reading, originals.fresh)
+    others, who = await _other_messages(run, folder, job, reading, originals.fresh)
     fresh = {uid: copy for uid, copy in originals.fresh.items() if uid not in others}
     originals = Originals(fresh, originals.known)
     older = await older_than(folder, days, run.started_at) if days is not None else None
@@ -69,27 +70,29 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
         originals = originals.only(older or ())
     selected, index = await _selected(job.name, folder, reading, originals.known)
     originals = Originals(originals.fresh, {uid: originals.known[uid] for uid in index.uids})
-    go = await _proven(run, job, reading, originals, index)
+    who = {uid: who[uid] for uid in originals.fresh if uid in who} | index.digests_by_uid()
+    go = await _proven(run, job, reading, originals, who)
     alike = {uid for uid, twin in job.plan.twins.items() if twin in go and uid not in others}
     if run.journal is not None and job.record is not None:
-        who = zip(index.uids, index.digests, index.sizes, strict=True)
-        alike |= known_twins(originals.known, who, run.journal.find(job.record.id, go).values())
+        rows = zip(index.uids, index.digests, index.sizes, strict=True)
+        alike |= known_twins(originals.known, rows, run.journal.find(job.record.id, go).values())
     await _carry_out(run, job, *leaving(wanted, originals, go, alike, selected))
 
 
 async def _other_messages(
     run: Run, folder: OpenFolder, job: FolderJob, reading: Reading, fresh: Mapping[int, int]
-) -> set[int]:
+) -> tuple[set[int], dict[int, int]]:
     """Give the source UIDs that are no longer those of the messages that were compared in this run.
 
-    The folder was opened once more since then, and a server may have given its messages other UIDs.
+    The folder was opened once more since then, and a server may have given its messages other UIDs. Gives
+    also who the others are: UID -> digest.
     """
     who = dict(zip(job.plan.found[0], zip(*job.plan.found_as, strict=True), strict=True))
     rows = job.copying
     for row in (*rows.rows(DONE), *rows.rows(DELIVERED)):
         who[rows.uids[row]] = rows.digests[row] if rows.digests else 0, rows.sizes[row]
     who.update({uid: who[twin] for uid, twin in job.plan.twins.items() if twin in who})
-    same = await still_there(folder, reading, who) if who else set()
+    same = await still_there(folder, reading, who) if who else {}
     others = [uid for uid in fresh if uid in who and uid not in same]
     before = job.source.opened
     if others and before is not None:
@@ -98,7 +101,9 @@ async def _other_messages(
         why = absence(before.exists, before.uidnext, len(gone), present, who, now=folder.exists)
         if why is Absence.RENUMBERED or not present.isdisjoint(others):
             _tell_renumbered(run, job, len(others))
-    return who.keys() - same
+    poor = [uid for uid, digest in same.items() if digest == UNIDENTIFIED]
+    index = await reading.identified(folder, poor, reading.source_plain())
+    return who.keys() - same.keys(), same | index.digests_by_uid()
 
 
 def _tell_renumbered(run: Run, job: FolderJob, count: int) -> None:
@@ -145,18 +150,21 @@ async def _selected(
 
 
 async def _proven(
-    run: Run, job: FolderJob, reading: Reading, originals: Originals, index: MessageIndex
+    run: Run, job: FolderJob, reading: Reading, originals: Originals, who: Mapping[int, int]
 ) -> set[int]:
-    """Look at the copies, and give the source UIDs that they prove; index: who the known originals are."""
+    """Look at the copies, and give the source UIDs that they prove; who: UID -> digest of originals."""
     there = {copy for copy in originals.copies.values() if copy > 0}
     seen: dict[int, Sight] = {}
     if there:
         folder = await run.destination.opened(job.destination)
         present = await present_of(folder, there)
-        vouched = {copy for copy in originals.known.values() if copy > 0} & present
-        copies = await reading.identified(folder, vouched, reading.plain())
         altered = run.settings.content.alters_headers
-        seen = sights(originals, present, {} if altered else index.digests_by_uid(), copies.digests_by_uid())
+        copies = await reading.identified(folder, set() if altered else present, reading.plain())
+        seen = sights(originals, present, {} if altered else who, copies.digests_by_uid())
+        if strangers := to_be_read(originals, seen):
+            read = await held_against(run, job, strangers)
+            seen.update(dict.fromkeys(strangers.keys() - read.others, Sight.ALIVE))
+            seen.update(dict.fromkeys(read.unread, Sight.UNKNOWN))
         alive = [uid for uid, sight in seen.items() if sight is Sight.ALIVE]
         unlike = await unlike_copies(run, job, alive)
         seen.update(dict.fromkeys(unlike.others, Sight.OTHER))
@@ -165,16 +173,15 @@ async def _proven(
     if others:
         telling.others_there(run, job, len(others))
         recording.give_up(run, job)
-    return proven(originals, seen) - _exchanged(run, job, originals, index)
+    return proven(originals, seen) - _exchanged(run, job, originals, who)
 
 
-def _exchanged(run: Run, job: FolderJob, originals: Originals, index: MessageIndex) -> set[int]:
+def _exchanged(run: Run, job: FolderJob, originals: Originals, who: Mapping[int, int]) -> set[int]:
     """Give originals without a copy to look at that are not who they were: their UIDs were given twice."""
     journal, record = run.journal, job.record
     if journal is None or record is None:
         return set()
     removed = [uid for uid, copy in originals.known.items() if copy == Copy.REMOVED]
-    who = index.digests_by_uid() if removed else {}
     return {
         uid
         for uid, pair in journal.find(record.id, removed).items()

@@ -103,21 +103,23 @@ def leave_unrecorded(run: Run, job: FolderJob) -> Kept:
     return Kept(last_copies=frozenset(last))
 
 
-async def still_there(folder: OpenFolder, reading: Reading, known: Mapping[int, tuple[int, int]]) -> set[int]:
-    """Give those UIDs of a folder that are still the messages they were: UID -> (digest, size).
+async def still_there(
+    folder: OpenFolder, reading: Reading, known: Mapping[int, tuple[int, int]]
+) -> dict[int, int]:
+    """Give those UIDs of a folder that are still the messages they were, with their digests by the headers.
 
-    A digest 0 says nothing; then the size decides.
+    known: UID -> (digest, size). A digest 0 says nothing; then the size decides.
     """
     reader = reading.source_plain()
     index = reading.new_index()
     for some in UidSet.of(known).split(UIDS_PER_QUESTION):
         await reader.read(reader.ask(folder, some), reading.table, into=index)
-    same = set()
+    same = {}
     for uid, digest, size in zip(index.uids, index.digests, index.sizes, strict=True):
         before = known.get(uid)
         if before is None:
             continue
         known_digest, known_size = before
         if digest == known_digest if digest and known_digest else size == known_size:
-            same.add(uid)
+            same[uid] = digest
     return same

@@ -121,9 +121,9 @@ def unseen(run: Run, job: FolderJob, text: str) -> None:
 
 
 def others_there(run: Run, job: FolderJob, messages: int) -> None:
-    """Report that copies are not what the journal says: the next run compares the folder from scratch."""
+    """Report that copies are not what they were: the next run compares the folder from scratch."""
     job.trouble = True
-    text = f"{messages} messages of {job.pair.destination} are other ones than the state file says"
+    text = f"{messages} messages of {job.pair.destination} are other ones than the copies that were there"
     run.sink(
         events.Problem(
             Reason.FOLDER_REPLACED,

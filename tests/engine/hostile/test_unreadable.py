@@ -15,6 +15,7 @@ from tests.servers.hostile import Drop
 from tests.servers.memory import BARE, COUNTING, RICH, MemoryServer, Said
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.servers
@@ -145,3 +146,77 @@ def test_a_destination_that_shows_late_what_it_took_has_it(
             assert ran.report["messages_transferred"] == transferred
             assert lost_and_doubled(source, destination) == (0, 0)
             source.folders[b"Work"].add(LATE)
+
+
+def version(text: bytes) -> bytes:
+    """Give a message of one identity and size that says this."""
+    return b"Message-Id: <versions@example.org>\r\nSubject: versions\r\n\r\n" + text.ljust(40) + b"\r\n"
+
+
+ONE, TWO = version(b"one"), version(b"two")
+
+
+def hides_one(said: Said) -> bytes:
+    """Tell of a message all but what it says."""
+    return b"" if b"BODY[] {" in said.response and ONE in said.response else said.response
+
+
+def does_not_list_one(said: Said) -> bytes:
+    """Tell of a message all but what it says, and leave it out where UIDs are listed; it still counts."""
+    if said.folder == b"Work" and re.match(rb"\* SEARCH( \d+)*\r\n", said.response):
+        return said.response.replace(b" %d\r\n" % (MESSAGES + 1), b"\r\n").replace(
+            b" %d " % (MESSAGES + 1), b" "
+        )
+    return hides_one(said)
+
+
+@pytest.mark.parametrize("bend", [hides_one, does_not_list_one])
+@pytest.mark.parametrize("journal", [False, True], ids=["plain", "state"])
+def test_a_destination_that_does_not_give_what_has_to_be_compared_gets_no_second_copy(
+    journal: bool, bend: Callable[[Said], bytes], tmp_path: Path
+) -> None:
+    with MemoryServer() as source, MemoryServer(BARE, bend) as destination:
+        source.folders, destination.folders = accounts(), accounts()
+        source.folders[b"Work"].add(ONE, [b"\\Draft"])
+        destination.folders[b"Work"].add(ONE)
+        destination.folders[b"Work"].add(TWO)
+        for _ in range(2):
+            ran = copied(source, destination, tmp_path, "--delete2", *options(journal, tmp_path))
+            assert ran.exit_code != 0, ran.output[-3000:]
+            assert destination.contents()[b"Work"].count(ONE) == 1, ran.output[-3000:]
+
+
+@pytest.mark.parametrize("bend", [hides_one, does_not_list_one])
+def test_a_source_that_does_not_give_what_has_to_be_compared_has_not_lost_it(
+    bend: Callable[[Said], bytes], tmp_path: Path
+) -> None:
+    with MemoryServer(BARE, bend) as source, MemoryServer() as destination:
+        source.folders, destination.folders = accounts(), accounts()
+        source.folders[b"Work"].add(ONE, [b"\\Draft"])
+        destination.folders[b"Work"].add(TWO)
+        ran = copied(source, destination, tmp_path)
+        assert ran.exit_code != 0, ran.output[-3000:]
+        assert ran.report["messages_missing"] == 1, ran.output[-3000:]
+
+
+def test_a_late_message_that_cannot_be_read_is_not_copied_beside_what_it_may_be(tmp_path: Path) -> None:
+    """It is told, and copied or left out as a duplicate once the server gives it."""
+    reads = False
+
+    def bend(said: Said) -> bytes:
+        return said.response if reads else hides_one(said)
+
+    with MemoryServer(BARE, bend) as source, MemoryServer() as destination:
+        source.folders = accounts()
+        reads = True
+        source.folders[b"Work"].add(ONE)
+        state = options(True, tmp_path)
+        assert copied(source, destination, tmp_path, *state).exit_code == 0
+        reads = False
+        source.folders[b"Work"].add(ONE)
+        ran = copied(source, destination, tmp_path, *state)
+        assert ran.exit_code == 115, ran.output[-3000:]
+        assert ran.report["messages_missing"] == ran.report["failures_total"] == 1, ran.output[-3000:]
+        reads = True
+        assert copied(source, destination, tmp_path, *state).exit_code == 0
+        assert destination.contents()[b"Work"].count(ONE) == 1

@@ -12,6 +12,7 @@ from imapsync.plan.changes import (
     late_duplicates,
     originals_of,
     orphaned_twins,
+    perhaps_duplicates,
     perhaps_heirs,
     perhaps_put_back,
     put_back,
@@ -99,19 +100,23 @@ def test_the_originals_of_what_is_new_are_those_of_equal_digest_and_size() -> No
 
 
 @pytest.mark.parametrize(
-    ("contents", "expected"),
+    ("contents", "expected", "unclear"),
     [
-        pytest.param({9: 77, 1: 66, 3: 77}, {9}, id="the same content as one of them"),
-        pytest.param({9: 77, 1: 66, 3: 55}, set(), id="other content is another message"),
-        pytest.param({1: 77, 3: 77}, set(), id="it could not be read"),
-        pytest.param({9: 77}, set(), id="its originals could not be read"),
+        pytest.param({9: 77, 1: 66, 3: 77}, {9}, set(), id="the same content as one of them"),
+        pytest.param({9: 77, 3: 77}, {9}, set(), id="as one of them, another could not be read"),
+        pytest.param({9: 77, 1: 66, 3: 55}, set(), set(), id="other content is another message"),
+        pytest.param({1: 77, 3: 77}, set(), {9}, id="it could not be read"),
+        pytest.param({9: 77, 1: 66}, set(), {9}, id="one of its originals could not be read"),
+        pytest.param({9: 77}, set(), {9}, id="its originals could not be read"),
     ],
 )
 def test_a_new_message_is_a_duplicate_only_of_equal_content(
-    contents: dict[int, int], expected: set[int]
+    contents: dict[int, int], expected: set[int], unclear: set[int]
 ) -> None:
     new = {9: (A, 5), 10: (B, 99)}
-    assert late_duplicates(new, originals_of(new.values(), ORIGINALS), contents) == expected
+    originals = originals_of(new.values(), ORIGINALS)
+    assert late_duplicates(new, originals, contents) == expected
+    assert perhaps_duplicates(new, originals, contents) == unclear
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from imapsync.plan.decisions import (
     of_failed,
     of_others,
     still_extra,
+    still_those,
 )
 from imapsync.plan.flags import FlagTranslator
 from imapsync.plan.index import FlagTable
@@ -328,3 +329,33 @@ def test_what_may_be_the_copy_of_a_message_that_failed_does_not_go() -> None:
     who = {5: (70, 900), 6: (80, 900)}
     assert of_failed([5, 6, 7], who, {70}) == {5, 7}
     assert of_failed([5, 6], who, set()) == set()
+
+
+@pytest.mark.parametrize(
+    ("now", "ours", "goes"),
+    [
+        pytest.param({1: (A, 5), 2: (B, 6)}, set(), [1, 2], id="they are there"),
+        pytest.param({2: (B, 6)}, set(), [2], id="one has gone"),
+        pytest.param({1: (C, 5), 2: (B, 6)}, set(), [2], id="another message has its UID"),
+        pytest.param({1: (A, 9), 2: (B, 6)}, set(), [1, 2], id="sizes are counted in another way now"),
+        pytest.param({1: (0, 5), 2: (0, 9)}, set(), [1], id="without a digest the size decides"),
+        pytest.param({1: (A, 5), 2: (B, 6)}, {1}, [2], id="it was made in this run, under a UID given twice"),
+    ],
+)
+def test_what_was_to_be_deleted_goes_only_while_it_is_that_message(
+    now: dict[int, tuple[int, int]], ours: set[int], goes: list[int]
+) -> None:
+    before = {1: (A, 5), 2: (B, 6)}
+    assert [*still_those([1, 2], before, now, ours)] == goes
+    assert not still_those([3], before, {3: (A, 5)}, set())
+
+
+def test_what_may_be_the_copy_of_a_message_and_cannot_be_read_keeps_it_from_being_copied() -> None:
+    here, there = index_of([(A, 1), (B, 1), (C, 1)]), index_of([(A, 1), (C, 1), (B, 1)])
+    here.contents, there.contents = {1: 71, 2: 72, 3: 73}, {2: 79}
+    there.unread, here.unread = {1}, {2}
+    plan = decide(
+        Compared(here, there, match(here, there, PairingRules(sync_duplicates=False))), Case(MIRROR)
+    )
+    assert ([*plan.copy.uids], plan.unread) == ([1, 2, 3], {1, 2})
+    assert plan.doomed_as == {1: (A, 1), 2: (C, 1), 3: (B, 1)}

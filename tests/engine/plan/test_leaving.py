@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from imapsync.plan.leaving import Leaving, Originals, Wanted, known_twins, leaving, proven, sights
+from imapsync.plan.leaving import (
+    Leaving,
+    Originals,
+    Wanted,
+    known_twins,
+    leaving,
+    proven,
+    sights,
+    to_be_read,
+)
 from imapsync.plan.proof import Sight, worth_looking
 from imapsync.terms import Copy, Held, Pair
 
@@ -48,6 +57,14 @@ WHO = {3: 301, 4: 401, 5: 501}
             {1, 2, 3, 4, 5},
             id="copies get other headers: they are not compared",
         ),
+        pytest.param(
+            {11, 12, 13, 14},
+            {11: 101, 12: 9, 13: 301, 14: 401},
+            {1: 101, 2: 201, **WHO},
+            {1: Sight.ALIVE, 2: Sight.OTHER, 3: Sight.ALIVE, 4: Sight.ALIVE, 5: Sight.ABSENT},
+            {1, 3, 4, 5},
+            id="another message has the UID of a copy that was made a moment ago",
+        ),
     ],
 )
 def test_what_a_look_at_the_copies_proves(
@@ -55,6 +72,11 @@ def test_what_a_look_at_the_copies_proves(
 ) -> None:
     assert sights(ORIGINALS, present, who, copies) == seen
     assert proven(ORIGINALS, seen) == go
+
+
+def test_what_this_run_made_is_read_where_its_server_may_have_changed_the_headers() -> None:
+    seen = {1: Sight.OTHER, 2: Sight.ALIVE, 3: Sight.OTHER}
+    assert to_be_read(ORIGINALS, seen) == {1: 11}
 
 
 def test_nothing_is_proven_by_copies_that_nobody_looked_at() -> None:

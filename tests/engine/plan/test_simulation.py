@@ -71,6 +71,46 @@ ALONE = Options(journal=False)
         ),
         pytest.param(
             History(
+                [OLDER],
+                [
+                    Event(0, 0, "deliver", 1),
+                    Event(0, 0, "deliver", 0, 1),
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver"),
+                    Event(0, 40, "deliver_there"),
+                    Event(0, 29, "restore", 4),
+                    Event(0, 0, "keep_copy", 1),
+                ],
+            ),
+            id="host2 is put back after the copying, and gives the UID of a copy to another message",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, DELETE2, Options(delete2=True, recopy=True)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "keep_copy", 1),
+                    Event(1, 0, "move_here"),
+                    Event(1, 37, "edit"),
+                    Event(2, 29, "restore", 1),
+                ],
+            ),
+            id="host2 is put back during the copying, and a copy gets the UID of what was to be deleted",
+        ),
+        pytest.param(
+            History(
+                [NOTHING, NOTHING, DELETE1],
+                [
+                    Event(0, 0, "keep_copy"),
+                    Event(2, 0, "deliver"),
+                    Event(2, 27, "restore"),
+                    Event(2, 29, "deliver"),
+                ],
+            ),
+            id="host1 is put back after the copying, and gives the UID of an original to another message",
+        ),
+        pytest.param(
+            History(
                 [NOTHING, NOTHING, NOTHING],
                 [
                     Event(0, 0, "deliver"),

@@ -11,10 +11,11 @@ from tests.engine.plan.simulation.servers import DELETED
 
 from imapsync.plan.brakes import MirrorPlan, brake_of
 from imapsync.plan.changes import orphaned_twins, without_original
-from imapsync.plan.decisions import of_others, still_extra
-from imapsync.plan.proof import Sight, judge, may_go, worth_looking
+from imapsync.plan.decisions import of_others, still_extra, still_those, who_are
+from imapsync.plan.leaving import Originals, proven, sights
+from imapsync.plan.proof import Sight, judge, worth_looking
 from imapsync.plan.settling import Done, confirmed, settled
-from imapsync.terms import GONE, UNJUDGED, Copy, Held, Pair
+from imapsync.terms import GONE, UNJUDGED, Copy, Held, Numbers, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -201,6 +202,8 @@ def _change_source(run: Context, job: Job) -> Steps[None]:
     if not fresh and not known:
         return
     yield from run.same_source(job)
+    who = yield from _still_who_they_were(run, job)
+    fresh = {uid: copy for uid, copy in fresh.items() if uid in who}
     older: set[int] = set()
     if options.older:
         yield
@@ -216,14 +219,43 @@ def _change_source(run: Context, job: Job) -> Steps[None]:
     run.reader.source(rows, index, selects=False)
     selected = {uid for uid, stored in rows.items() if run.reader.finds(stored) and run.reader.wants(stored)}
     known = {uid: known[uid] for uid in index.uids}
-    go = yield from _proven(run, job, fresh=fresh, known=known, index=index)
-    alike = {uid for uid, twin in job.twins.items() if twin in go}
+    who |= dict(zip(index.uids, index.digests, strict=True))
+    go = yield from _proven(run, job, fresh=fresh, known=known, here=who)
+    alike = {uid for uid, twin in job.twins.items() if twin in go and uid in who}
     alike |= _known_twins(run, job, known, index, go)
     fresh.update(dict.fromkeys(alike, int(Copy.DUPLICATE)))
     go |= alike
     doomed = {uid for uid in go if options.delete1 and (uid in fresh or uid in selected)} | (go & older)
     flagged = {uid for uid in go if uid in fresh or uid in selected} if options.setflag1 else set()
     yield from _carry_out(run, job, doomed, flagged)
+
+
+def _still_who_they_were(run: Context, job: Job) -> Steps[dict[int, int]]:
+    """Give who they are, of the messages of this run that have the UIDs that were compared."""
+    before = job.found_as | {row.uid: row.digest for row in job.done}
+    before |= {uid: before[twin] for uid, twin in job.twins.items() if twin in before}
+    yield
+    rows = run.source.fetch(before)
+    same = {
+        uid: stored.mail.digest
+        for uid, stored in rows.items()
+        if not before[uid] or before[uid] == stored.mail.digest
+    }
+    if any(uid in rows and uid not in same for uid in before):
+        job.failed = True
+        run.errors += 1
+        _leave_unrecorded(run, job)
+    return same
+
+
+def _leave_unrecorded(run: Context, job: Job) -> None:
+    if run.journal is not None and job.record is not None:
+        run.journal.restart(job.name)
+        table = run.journal.change(job.name)
+        source = Numbers(table.record.source.uidvalidity)
+        table.record = table.record._replace(source=source, settled=False)
+        run.journal.commit()
+    job.record = None
 
 
 def _known_twins(
@@ -251,36 +283,31 @@ def _candidates(run: Context, job: Job) -> tuple[dict[int, int], dict[int, int]]
 
 
 def _proven(
-    run: Context, job: Job, *, fresh: dict[int, int], known: dict[int, int], index: MessageIndex
+    run: Context, job: Job, *, fresh: dict[int, int], known: dict[int, int], here: dict[int, int]
 ) -> Steps[set[int]]:
-    copies = {**fresh, **known}
-    sights: dict[int, Sight] = {}
+    originals = Originals(fresh, known)
+    copies = originals.copies
+    seen: dict[int, Sight] = {}
     if any(copy > 0 for copy in copies.values()):
         yield from run.same_destination(job)
         yield
         present = run.destination.search()
         run.world.law.looked_at = run.world.there.contents()
-        rows = run.destination.fetch(copy for copy in known.values() if copy > 0)
-        who = {uid: stored.mail.digest for uid, stored in rows.items()}
-        here = dict(zip(index.uids, index.digests, strict=True))
-        for uid, copy in copies.items():
-            if copy not in present:
-                sights[uid] = Sight.ABSENT
-            elif uid in known and who.get(copy) != here.get(uid):
-                sights[uid] = Sight.OTHER
-            else:
-                sights[uid] = Sight.ALIVE
-        alive = {uid: copies[uid] for uid, sight in sights.items() if sight is Sight.ALIVE}
+        yield
+        rows = run.destination.fetch(copy for copy in copies.values() if copy > 0)
+        there = {uid: stored.mail.digest for uid, stored in rows.items()}
+        seen = sights(originals, present, here, there)
+        alive = {uid: copies[uid] for uid, sight in seen.items() if sight is Sight.ALIVE}
         for uid in (yield from unlike_copies(run, job, alive)):
-            sights[uid] = Sight.OTHER
-    if Sight.OTHER in sights.values():
+            seen[uid] = Sight.OTHER
+    if Sight.OTHER in seen.values():
         job.failed = True
         run.errors += 1
         if run.journal is not None and job.record is not None:
             run.journal.give_up(job.name)
             run.journal.commit()
             job.record = None
-    return {uid for uid, copy in copies.items() if may_go(copy, sights.get(uid, Sight.UNKNOWN))}
+    return proven(originals, seen)
 
 
 def _carry_out(run: Context, job: Job, doomed: set[int], flagged: set[int]) -> Steps[None]:
@@ -362,6 +389,10 @@ def _delete_messages(run: Context, job: Job) -> Steps[None]:
     present = run.destination.search()
     others = _of_others(run, job)
     doomed = still_extra((uid for uid in job.doomed if uid not in others), job.beside, present)
+    now = run.reader.empty()
+    run.reader.destination(run.destination.fetch(doomed), now)
+    ours = {row.copy for row in job.done if row.copy}
+    doomed = still_those(doomed, job.doomed_as, who_are(now, doomed), ours)
     run.world.law.looked_at_there = {
         stored.mail.content for stored in run.destination.fetch(present.difference(job.doomed)).values()
     }

@@ -49,11 +49,13 @@ class Job:
         self.floor = 1
         self.rows: list[Row] = []
         self.found: dict[int, int] = {}
+        self.found_as: dict[int, int] = {}
         self.twins: dict[int, int] = {}
         self.last_copies: set[int] = set()
         self.filed: set[tuple[int, int]] = set()
         self.ours: set[int] = set()
         self.doomed: array[int] = array("I")
+        self.doomed_as: dict[int, tuple[int, int]] = {}
         self.beside: dict[int, list[int]] = {}
         self.flag_changes: FlagChanges = {}
         self.flag_rows: dict[int, int] = {}

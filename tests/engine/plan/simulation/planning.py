@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.engine.plan.simulation.job import SKIPPED, Row
 
 from imapsync.plan.changes import without_our_marks
-from imapsync.plan.decisions import Compared, FolderFacts, beside, doomed, exact_flags
+from imapsync.plan.decisions import Compared, FolderFacts, beside, doomed, exact_flags, who_are
 from imapsync.plan.match import is_gone, twins
 from imapsync.terms import Copy, Pair
 
@@ -60,6 +60,7 @@ def plan_first(run: Context, job: Job, compared: Compared, known: Container[int]
         _moved_identities(run),
     )
     job.beside = beside(compared, job.doomed)
+    job.doomed_as = who_are(compared.destination, job.doomed)
     _plan_rows(job, compared.source, compared.matching.missing)
 
 
@@ -85,6 +86,7 @@ def plan_known(run: Context, job: Job, compared: Compared, highest: int) -> None
     job.doomed = doomed(run.options.deletion, _facts(job), compared, moved, _moved_identities(run))
     pairs = run.journal.identified(job.name) if run.journal is not None and job.record is not None else ()
     job.beside = beside(compared, job.doomed, pairs)
+    job.doomed_as = who_are(loose, job.doomed)
     _plan_rows(job, new, matching.missing)
 
 
@@ -158,6 +160,7 @@ def _note_found(job: Job, compared: Compared, paired: Iterable[int]) -> None:
     for row in paired:
         if source.uids[row] not in source.excluded:
             job.found[source.uids[row]] = destination.uids[matching.partner[row]]
+            job.found_as[source.uids[row]] = source.digests[row]
 
 
 def _plan_rows(job: Job, source: MessageIndex, rows: Iterable[int]) -> None:
