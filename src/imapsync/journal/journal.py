@@ -404,6 +404,15 @@ class Journal:
             rows = self._connection.execute("SELECT digest, size FROM loose WHERE moved=1 AND digest<>0")
             return {(digest % _WRAP, size) for digest, size in rows}
 
+    def moved_from(self, folder: int) -> set[tuple[int, int]]:
+        """Give (digest, size) of what we moved from a folder, or from one that nobody knows any more."""
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT digest, size FROM loose WHERE moved=1 AND digest<>0 AND folder IN (?, ?)",
+                (folder, _NOWHERE),
+            )
+            return {(digest % _WRAP, size) for digest, size in rows}
+
     def note_moved(self, identities: Iterable[tuple[int, int]]) -> None:
         """Note by (digest, size) who may have a last copy there, where nobody knows its UID."""
         with self._writing() as connection:

@@ -157,7 +157,8 @@ def without_original(
 ) -> list[Pair]:
     """Give the messages left out as duplicates of one that has got no copy after all.
 
-    alive: pairs that have a copy, or had one. moved: (digest, size) of copies whose originals we deleted.
+    alive: pairs that have a copy, or had one. moved: (digest, size) of copies whose originals we deleted from
+    the same folder; a message that another folder lost is no copy of theirs.
     orphaned: duplicates of which this run knows that what they are duplicates of was not copied
     (`orphaned_twins`); another message that only looks like them may have been.
     """

@@ -120,9 +120,9 @@ def unlike_any(uid: int, *, source: bool) -> int:
     return (1 << 63) | (uid << 1) | source
 
 
-def is_gone(source: MessageIndex, uid: int) -> bool:
-    """Tell whether a source message was gone before its content could be read."""
-    return source.contents.get(uid) == unlike_any(uid, source=True)
+def is_gone(index: MessageIndex, uid: int, *, source: bool = True) -> bool:
+    """Tell whether a message of a source, or destination, was gone before its content could be read."""
+    return index.contents.get(uid) == unlike_any(uid, source=source)
 
 
 def unclear_arrivals(

@@ -98,7 +98,7 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
     rows = job.copying
     missed = {rows.uids[row] for state in (SKIPPED, FAILED) for row in rows.rows(state)}
     orphaned = orphaned_twins(job.plan.twins, missed)
-    orphans = without_original(left, copied, journal.moved_identities(), orphaned)
+    orphans = without_original(left, copied, journal.moved_from(record.id), orphaned)
     if orphans:
         journal.remove(record.id, [pair.source_uid for pair in orphans])
         telling.left_for_next_run(run, job, len(orphans), sum(pair.size for pair in orphans))

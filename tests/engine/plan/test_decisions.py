@@ -359,3 +359,9 @@ def test_what_may_be_the_copy_of_a_message_and_cannot_be_read_keeps_it_from_bein
     )
     assert ([*plan.copy.uids], plan.unread) == ([1, 2, 3], {1, 2})
     assert plan.doomed_as == {1: (A, 1), 2: (C, 1), 3: (B, 1)}
+
+
+def test_what_went_before_it_could_be_compared_may_come_back_and_is_not_extra() -> None:
+    here, there = index_of([(A, 1)]), index_of([(A, 1), (B, 1)])
+    here.contents, there.contents = {1: 71}, {1: unlike_any(1, source=False)}
+    assert [*doomed(MIRROR, FolderFacts(), compared(here, there))] == [2]

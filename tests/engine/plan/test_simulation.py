@@ -86,6 +86,19 @@ ALONE = Options(journal=False)
         ),
         pytest.param(
             History(
+                [NOTHING, Options(journal=False, delete2=True)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(1, 0, "deliver_lookalike"),
+                    Event(1, 0, "keep_copy", 1),
+                    Event(1, 9, "remove_there"),
+                    Event(1, 18, "restore", 1),
+                ],
+            ),
+            id="a copy goes before it can be compared, comes back, and is not extra",
+        ),
+        pytest.param(
+            History(
                 [NOTHING, DELETE2, Options(delete2=True, recopy=True)],
                 [
                     Event(0, 0, "deliver"),

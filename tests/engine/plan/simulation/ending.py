@@ -94,7 +94,7 @@ def _take_up_duplicates(run: Context, job: Job) -> None:
     copied = [*journal.identified(job.name), *journal.marked_as(job.name, GONE)]
     missed = {row.uid for row in job.rows if row.state in (SKIPPED, FAILED)}
     orphaned = orphaned_twins(job.twins, missed)
-    orphans = without_original(left, copied, journal.moved_identities(), orphaned)
+    orphans = without_original(left, copied, journal.moved_from(job.name), orphaned)
     if orphans:
         job.failed = True
         run.errors += 1

@@ -183,5 +183,9 @@ class Journal:
         rows = (row for table in self._tables.values() for row in table.loose.values())
         return {(digest, size) for digest, size, moved in rows if moved and digest} | self.uprooted
 
+    def moved_from(self, name: str) -> set[tuple[int, int]]:
+        rows = self._tables[name].loose.values()
+        return {(digest, size) for digest, size, moved in rows if moved and digest} | self.uprooted
+
     def moved(self, name: str) -> set[int]:
         return {uid for uid, row in self._tables[name].loose.items() if row[2]}
