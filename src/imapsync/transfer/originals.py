@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from imapsync.plan.changes import Absence, absence
 from imapsync.plan.identity import UNIDENTIFIED
-from imapsync.plan.leaving import Originals, Wanted, known_twins, leaving, proven, sights, to_be_read
+from imapsync.plan.leaving import (
+    Leaving,
+    Originals,
+    Wanted,
+    known_twins,
+    leaving,
+    proven,
+    sights,
+    to_be_read,
+)
 from imapsync.plan.proof import Sight
 from imapsync.plan.selection import SECONDS_PER_DAY
 from imapsync.report import events
@@ -70,13 +79,13 @@ async def _change(run: Run, job: FolderJob, reading: Reading) -> None:
         originals = originals.only(older or ())
     selected, index = await _selected(job.name, folder, reading, originals.known)
     originals = Originals(originals.fresh, {uid: originals.known[uid] for uid in index.uids})
-    who = {uid: who[uid] for uid in originals.fresh if uid in who} | index.digests_by_uid()
+    who |= index.digests_by_uid()
     go = await _proven(run, job, reading, originals, who)
     alike = {uid for uid, twin in job.plan.twins.items() if twin in go and uid not in others}
     if run.journal is not None and job.record is not None:
         rows = zip(index.uids, index.digests, index.sizes, strict=True)
         alike |= known_twins(originals.known, rows, run.journal.find(job.record.id, go).values())
-    await _carry_out(run, job, *leaving(wanted, originals, go, alike, selected))
+    await _carry_out(run, job, leaving(wanted, originals, go, alike, selected), who)
 
 
 async def _other_messages(
@@ -223,8 +232,10 @@ async def older_than(folder: OpenFolder, days: float, now: float) -> set[int]:
     return older
 
 
-async def _carry_out(run: Run, job: FolderJob, doomed: set[int], flagged: set[int]) -> None:
+async def _carry_out(run: Run, job: FolderJob, plan: Leaving, who: Mapping[int, int]) -> None:
+    """Flag and delete originals; who: UID -> digest, for a folder of which nothing is recorded any more."""
     settings = run.settings
+    doomed, flagged = plan
     if not doomed and not flagged:
         return
     if run.dry:
@@ -239,8 +250,11 @@ async def _carry_out(run: Run, job: FolderJob, doomed: set[int], flagged: set[in
         await folder.store(some, b"+FLAGS", flags)
     if doomed:
         run.sink(events.PhaseChanged(Phase.DELETING))
-        if run.journal is not None and job.record is not None:
-            run.journal.add_marked(job.record.id, doomed)
+        if run.journal is not None:
+            if job.record is not None:
+                run.journal.add_marked(job.record.id, doomed)
+            else:  # it was given up in this run; their copies may be the last ones all the same
+                run.journal.note_moved((who.get(uid, UNIDENTIFIED), 0) for uid in doomed)
             run.journal.commit()
         for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
             await folder.store(some, b"+FLAGS", [_DELETED])

@@ -166,7 +166,11 @@ def note_restored(run: Run, record: FolderRecord) -> None:
 
 
 def restored(run: Run, job: FolderJob) -> None:
-    """Give up a folder whose server gives UIDs that it had given before: it was put back meanwhile."""
+    """Give up a folder whose server gives UIDs that it had given before: it was put back meanwhile.
+
+    Nothing is deleted there: what was extra may be somebody else by now.
+    """
+    job.plan = job.plan._replace(doomed=())
     if job.record is not None:
         note_restored(run, job.record)
         give_up(run, job)

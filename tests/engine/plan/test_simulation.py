@@ -86,6 +86,19 @@ ALONE = Options(journal=False)
         ),
         pytest.param(
             History(
+                [NOTHING, DELETE1, Options(delete2=True, maxdelete2=1000)],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "keep_copy", 1),
+                    Event(1, 0, "deliver"),
+                    Event(1, 13, "restore", 1),
+                    Event(1, 13, "deliver_there"),
+                ],
+            ),
+            id="an original goes from a folder that is given up in the same run, and a mirror follows",
+        ),
+        pytest.param(
+            History(
                 [NOTHING, Options(journal=False, delete2=True)],
                 [
                     Event(0, 0, "deliver"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from tests.engine.transfer.harness import Ran, settings, sync
-from tests.servers.memory import BARE, COUNTING, RICH, Folder, MemoryServer
+from tests.servers.memory import BARE, COUNTING, RICH, Folder, MemoryServer, Said
 
 from imapsync.plan.rules import (
     DeletionRules,
@@ -23,7 +23,7 @@ from imapsync.terms import Reason, Side
 from imapsync.transfer import Limits, Mode, Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 INBOX = b"INBOX"
@@ -582,3 +582,57 @@ def test_verify_tells_what_is_missing_and_changes_nothing(accounts: Accounts, st
     mismatches = accounts.run(state=state, mode=Mode.VERIFY).all(events.VerifyMismatch)
     assert [mismatch.uid for mismatch in mismatches] == [2]
     assert accounts.destination.letters() == [1]
+
+
+# -- a server that is put back gives UIDs to other messages
+
+
+def exchanging(destination: list[Account], *numbers: int) -> Callable[[Said], bytes]:
+    """Put another letter in the place of the first message once something has arrived."""
+    left = list(numbers)
+
+    def bend(said: Said) -> bytes:
+        if b"APPENDUID" in said.response and left:
+            destination[0].folder().mails[0].content = letter(left.pop())
+        return said.response
+
+    return bend
+
+
+@pytest.mark.parametrize("state", [True, False], ids=["journal", "no journal"])
+def test_a_stranger_under_the_uid_of_a_copy_made_a_moment_ago_proves_nothing(
+    state: bool, tmp_path: Path
+) -> None:
+    there: list[Account] = []
+    with MemoryServer(RICH) as source, MemoryServer(RICH, exchanging(there, 99)) as destination:
+        both = Accounts(Account(source), Account(destination), tmp_path / "state")
+        there.append(both.destination)
+        both.source.deliver(1, 2)
+        ran = both.run(state=state, deletion=DELETE1)
+        assert Reason.FOLDER_REPLACED in {problem.reason for problem in ran.problems}
+        assert both.source.letters() == [1]
+        both.run(state=state, deletion=DELETE1)
+        assert (both.source.letters(), both.destination.letters()) == ([], [1, 2, 99])
+
+
+@pytest.mark.parametrize("state", [True, False], ids=["journal", "no journal"])
+def test_a_stranger_under_the_uid_of_what_was_extra_stays(state: bool, tmp_path: Path) -> None:
+    there: list[Account] = []
+    with MemoryServer(RICH) as source, MemoryServer(RICH, exchanging(there, 77)) as destination:
+        both = Accounts(Account(source), Account(destination), tmp_path / "state")
+        there.append(both.destination)
+        both.destination.deliver(9)
+        both.source.deliver(1, 2)
+        both.run(state=state, deletion=MIRROR)
+        assert both.destination.letters() == [1, 2, 77]
+
+
+def test_copies_whose_originals_went_beside_a_stranger_are_the_last_ones(accounts: Accounts) -> None:
+    accounts.source.deliver(*range(1, 7))
+    accounts.good()
+    accounts.destination.folder().mails[0].content = letter(99)
+    ran = accounts.run(deletion=DELETE1)
+    assert Reason.FOLDER_REPLACED in {problem.reason for problem in ran.problems}
+    assert accounts.source.letters() == [1]
+    accounts.run(deletion=MIRROR)
+    assert set(accounts.destination.letters()) >= {1, 2, 3, 4, 5, 6}

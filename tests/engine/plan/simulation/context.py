@@ -112,7 +112,7 @@ class Context:
         """Delete originals for good."""
         gone = self._expunge(self.source, uids)
         for stored in gone or ():
-            if self.truth is not None and job.record is not None:
+            if self.truth is not None:
                 self.truth.moved.add(stored.mail.content)
             self.world.law.expunges_here(job.name, stored)
         return gone is not None

@@ -128,6 +128,7 @@ def _copy_row(run: Context, job: Job, row: Row) -> Steps[None]:
 
 def give_up(run: Context, job: Job) -> None:
     """Forget a folder whose server gives UIDs that it had given before: it was put back."""
+    job.doomed = job.doomed[:0]
     if run.journal is not None and job.record is not None:
         run.note_restored(job.record)
         run.journal.give_up(job.name)

@@ -227,7 +227,7 @@ def _change_source(run: Context, job: Job) -> Steps[None]:
     go |= alike
     doomed = {uid for uid in go if options.delete1 and (uid in fresh or uid in selected)} | (go & older)
     flagged = {uid for uid in go if uid in fresh or uid in selected} if options.setflag1 else set()
-    yield from _carry_out(run, job, doomed, flagged)
+    yield from _carry_out(run, job, doomed, flagged, who)
 
 
 def _still_who_they_were(run: Context, job: Job) -> Steps[dict[int, int]]:
@@ -310,7 +310,9 @@ def _proven(
     return proven(originals, seen)
 
 
-def _carry_out(run: Context, job: Job, doomed: set[int], flagged: set[int]) -> Steps[None]:
+def _carry_out(
+    run: Context, job: Job, doomed: set[int], flagged: set[int], who: dict[int, int]
+) -> Steps[None]:
     if not doomed and not flagged:
         return
     expunges = not run.options.noexpunge1
@@ -322,8 +324,11 @@ def _carry_out(run: Context, job: Job, doomed: set[int], flagged: set[int]) -> S
     if not doomed:
         return
     journal = run.journal
-    if journal is not None and job.record is not None:
-        journal.change(job.name).marked |= doomed
+    if journal is not None:
+        if job.record is not None:
+            journal.change(job.name).marked |= doomed
+        else:
+            journal.uprooted |= {(who[uid], 0) for uid in doomed if uid in who}
         journal.commit()
     yield
     for uid in doomed:
