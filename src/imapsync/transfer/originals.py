@@ -250,12 +250,7 @@ async def _carry_out(run: Run, job: FolderJob, plan: Leaving, who: Mapping[int, 
         await folder.store(some, b"+FLAGS", flags)
     if doomed:
         run.sink(events.PhaseChanged(Phase.DELETING))
-        if run.journal is not None:
-            if job.record is not None:
-                run.journal.add_marked(job.record.id, doomed)
-            else:  # it was given up in this run; their copies may be the last ones all the same
-                run.journal.note_moved((who.get(uid, UNIDENTIFIED), 0) for uid in doomed)
-            run.journal.commit()
+        recording.originals_go(run, job, doomed, who if expunges else {})
         for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
             await folder.store(some, b"+FLAGS", [_DELETED])
         gone = expunges and await expunge(run, run.source, folder, job.name, doomed)

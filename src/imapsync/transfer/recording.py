@@ -246,9 +246,36 @@ def settle(journal: Journal, record: FolderRecord, done: Done) -> FolderRecord:
     return record
 
 
+def originals_go(run: Run, job: FolderJob, uids: set[int], who: Mapping[int, int]) -> None:
+    """Write down, before it is done, which originals get our mark.
+
+    who: UID -> digest of those that go; of a folder that was given up in this run nothing else tells that
+    their copies may be the last ones.
+    """
+    journal = run.journal
+    if journal is None:
+        return
+    record = job.record or _given_up(journal, job)
+    if record is not None:
+        journal.add_marked(record.id, uids)
+    if job.record is None:
+        journal.note_moved((who[uid], 0) for uid in uids if uid in who)
+    journal.commit()
+
+
+def _given_up(journal: Journal, job: FolderJob) -> FolderRecord | None:
+    """Give the record of a folder that was given up, if it is of the source folder that is there."""
+    record = journal.folders().get((job.name, job.pair.destination))
+    same = record is not None and record.source.uidvalidity == job.source.uidvalidity
+    return record if same else None
+
+
 def originals_gone(run: Run, job: FolderJob, uids: set[int]) -> None:
     """Write down that originals are gone by our hand: their copies may be the last ones."""
     journal, record = run.journal, job.record
+    if journal is not None and record is None and (given_up := _given_up(journal, job)):
+        journal.remove_marked(given_up.id, uids)
+        journal.commit()
     if journal is None or record is None:
         return
     known = journal.find(record.id, uids).values()

@@ -99,6 +99,19 @@ ALONE = Options(journal=False)
         ),
         pytest.param(
             History(
+                [NOTHING, Options(delete1=True, noexpunge1=True), NOTHING],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "keep_copy", 1),
+                    Event(1, 0, "deliver"),
+                    Event(1, 13, "restore", 1),
+                    Event(1, 13, "deliver_there"),
+                ],
+            ),
+            id="an original is marked in a folder that is given up in the same run",
+        ),
+        pytest.param(
+            History(
                 [NOTHING, Options(journal=False, delete2=True)],
                 [
                     Event(0, 0, "deliver"),

@@ -636,3 +636,13 @@ def test_copies_whose_originals_went_beside_a_stranger_are_the_last_ones(account
     assert accounts.source.letters() == [1]
     accounts.run(deletion=MIRROR)
     assert set(accounts.destination.letters()) >= {1, 2, 3, 4, 5, 6}
+
+
+def test_our_marks_beside_a_stranger_are_nobodys_wish(accounts: Accounts) -> None:
+    accounts.source.deliver(*range(1, 7))
+    accounts.good()
+    accounts.destination.folder().mails[0].content = letter(99)
+    accounts.run(deletion=DeletionRules(source=True, source_expunge=False))
+    assert accounts.source.flags(2) == {b"\\Deleted"}
+    accounts.run()
+    assert accounts.destination.flags(2) == set()

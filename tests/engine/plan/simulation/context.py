@@ -104,7 +104,7 @@ class Context:
 
     def mark_original(self, job: Job, uid: int) -> None:
         """Mark an original as deleted; who has a journal knows it from then on."""
-        if self.truth is not None and job.record is not None and uid in self.source.box.messages:
+        if self.truth is not None and uid in self.source.box.messages:
             self.truth.marked.add((job.name, self.source.box.uidvalidity, uid))
         self.source.store(uid, [DELETED])
 

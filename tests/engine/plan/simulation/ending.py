@@ -324,10 +324,14 @@ def _carry_out(
     if not doomed:
         return
     journal = run.journal
+    given_up = None
     if journal is not None:
-        if job.record is not None:
+        given_up = journal.records().get(job.name) if job.record is None else None
+        if given_up is not None and given_up.source.uidvalidity != run.source.box.uidvalidity:
+            given_up = None
+        if job.record is not None or given_up is not None:
             journal.change(job.name).marked |= doomed
-        else:
+        if job.record is None and expunges:
             journal.uprooted |= {(who[uid], 0) for uid in doomed if uid in who}
         journal.commit()
     yield
@@ -337,6 +341,9 @@ def _carry_out(
     if expunges:
         yield
         gone = run.expunge_source(doomed, job)
+    if gone and journal is not None and given_up is not None:
+        journal.change(job.name).marked -= doomed
+        journal.commit()
     if gone and journal is not None and job.record is not None:
         _forget_originals(run, job, doomed)
     elif not gone and expunges:
