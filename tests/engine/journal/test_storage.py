@@ -77,6 +77,7 @@ def test_a_new_file_is_private_marked_and_alone(path: Path) -> None:
             "marked",
             "believed",
             "delivery",
+            "handed",
         }
     connection.close()
 
