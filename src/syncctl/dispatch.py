@@ -38,14 +38,20 @@ _TIMER_STEP_S: Final = 1.0
 
 
 def start(
-    context: Context, tasks: Iterable[str], *, scheduled: bool = False, release: Release = UNRELEASED
+    context: Context,
+    tasks: Iterable[str],
+    *,
+    scheduled: bool = False,
+    by_itself: bool = False,
+    release: Release = UNRELEASED,
 ) -> None:
     """Make tasks run or wait; those that do already are left alone.
 
     NoSuchTaskError when one does not exist: the others are started all the same.
     A scheduled start waits for its own second within the minute, unless somebody starts the task before; it
     is left out while schedules are paused (cron learns of that late) or a server has asked to wait.
-    `release` is for the run that this start begins, or finds waiting.
+    `release` is for the run that this start begins, or finds waiting. A start that nobody asked for
+    (`by_itself`) leaves what a waiting run is for.
     """
     wanted = list(tasks)
     now = time.time()
@@ -62,7 +68,9 @@ def start(
             if scheduled and runtime.parked_until(context.paths, task) > now:
                 continue
             known = waiting.get(task)
-            if known is None or (known.due > now and not scheduled):
+            if by_itself and known is not None:
+                waiting[task] = known._replace(due=min(known.due, now))
+            elif known is None or (known.due > now and not scheduled):
                 waiting[task] = Entry(task, now + (schedule.delay_s(task) if scheduled else 0), release)
             elif any(release) or (known.release.is_no_sync and not scheduled):
                 waiting[task] = known._replace(release=release)

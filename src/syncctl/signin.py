@@ -67,6 +67,7 @@ def _step(paths: Paths, stored: Stored, known: Json, request: Json) -> Json:
         raise oauth.TokenTrouble("refresh_token_missing")
     tokens.keep(paths, stored, {}, "", granted)
     os.utime(paths.source(stored.source.source))  # the watcher tries refused accounts again
+    os.utime(paths.sources)  # and looks because of this
     return _answer("done")
 
 

@@ -95,7 +95,8 @@ class _Watcher:
                 self._start_due()
                 self._see_ended()
                 heard = self._listening.fileno
-                patience = _SOON_S if self._due else _LOOK_S
+                soon = any(at <= time.time() for at in self._due.values())
+                patience = _SOON_S if soon else _LOOK_S
                 ready, _, _ = select.select([wake] if heard is None else [wake, heard], [], [], patience)
                 if heard in ready:
                     for event in self._listening.events():
@@ -118,25 +119,8 @@ class _Watcher:
         if changed == self._looked:
             return
         self._looked = changed
-        settings = self._context.settings()
-        words: dict[str, list[str]] = {}
-        stamps = {}
-        for name in (
-            self._context.store.names() if settings.mail_host and not settings.schedules_paused else ()
-        ):
-            stamps[name] = self._stamps_of(name)
-            if stamps[name] == self._stamps.get(name):
-                if name in self._words:
-                    words[name] = self._words[name]
-                continue
-            self._sources.pop(name, None)
-            with suppress(TaskFileError, NoSuchTaskError):
-                task = self._context.store.load(name)
-                if task.cron == schedule.LIVE:
-                    words[name] = self._account(task)
-                    self._shares[name] = limits.shares(task, self._bound_of_source)
-                    self._sources[name] = task.source
-            stamps[name] = self._stamps_of(name)
+        with self._context.store.locked():  # a task that is being changed has files of two servers
+            stamps, words = self._read_tasks()
         again = {name for name in words if stamps[name] != self._stamps.get(name)}
         self._stamps = stamps
         if words == self._words and not again:
@@ -148,6 +132,28 @@ class _Watcher:
             for name in held.keys() - words.keys():
                 held.pop(name)
         self._listen(words, again)
+
+    def _read_tasks(self) -> tuple[dict[str, tuple[int, ...]], dict[str, list[str]]]:
+        """Give the stamps of all tasks, and the words of the live ones."""
+        settings = self._context.settings()
+        stamps: dict[str, tuple[int, ...]] = {}
+        words: dict[str, list[str]] = {}
+        for name in (
+            self._context.store.names() if settings.mail_host and not settings.schedules_paused else ()
+        ):
+            if self._stamps_of(name) == self._stamps.get(name):
+                stamps[name] = self._stamps[name]
+                if name in self._words:
+                    words[name] = self._words[name]
+                continue
+            self._sources[name] = self._context.store.source_of(name)  # also of a task that cannot be loaded
+            stamps[name] = self._stamps_of(name)
+            with suppress(TaskFileError, NoSuchTaskError):
+                task = self._context.store.load(name)
+                if task.cron == schedule.LIVE:
+                    words[name] = self._account(task)
+                    self._shares[name] = limits.shares(task, self._bound_of_source)
+        return stamps, words
 
     def _stamps_of(self, name: str) -> tuple[int, ...]:
         paths = self._context.paths
@@ -220,9 +226,11 @@ class _Watcher:
         if not ready:
             return
         with suppress(NoSuchTaskError):
-            dispatch.start(self._with_engine(), ready)
+            dispatch.start(self._with_engine(), ready, by_itself=True)
         for name in ready:
             del self._due[name]
+            if name in self._polled:  # however this run ends, or does not begin
+                self._due[name] = now + _POLL_S
             self._begun[name] = now
 
     def _start_scheduled(self) -> None:
@@ -266,12 +274,14 @@ class _Watcher:
             code = result["exit_code"]
             if code == 0:
                 self._failures.pop(name, None)
-                if name in self._polled:
-                    self._due.setdefault(name, time.time() + _POLL_S)
                 continue
             first, most = _REFUSED_S if code in _REFUSED_CODES else _FAILED_S
             times = self._failures[name] = self._failures.get(name, 0) + 1
-            self._due.setdefault(name, time.time() + min(most, first * 2 ** min(times - 1, 10)))
+            again_at = time.time() + min(most, first * 2 ** min(times - 1, 10))
+            if name in self._polled:
+                self._due[name] = again_at
+            else:
+                self._due.setdefault(name, again_at)
 
 
 def _stamp(path: os.PathLike[str]) -> int:
