@@ -574,6 +574,26 @@ def test_a_row_with_a_server_of_its_own_keeps_it() -> None:
     assert [row.cells["security"] for row in rows] == ["ssl", ""]
 
 
+def test_a_row_with_too_many_values_under_a_server_given_once_can_be_corrected(idle: Node) -> None:
+    asked = {
+        "csv_secret": "bob;v;x\nanna;a@x;p;w\n",
+        "header": "auto",
+        "server": HOUSE,
+        "changes": [
+            {"row": 2, "field": "localusername", "value": "anna"},
+            {"row": 2, "field": "remoteusername", "value": "a@x"},
+        ],
+    }
+    step = idle.action("check-csv-tasks", asked)
+    assert step.exit_code == 0, step.error
+    row = step.output["rows"][1]
+    assert [one["field"] for one in row["errors"]] == ["remotepassword"]
+    assert {name: row["values"][name] for name in HOUSE} == {name: str(one) for name, one in HOUSE.items()}
+    password = {"row": 2, "remotepassword": "p;w"}
+    step = idle.action("check-csv-tasks", {**asked, "changes": [*asked["changes"], password]})
+    assert step.output["counts"]["new"] == 2
+
+
 @pytest.mark.parametrize(
     ("text", "layout", "sentence"),
     [

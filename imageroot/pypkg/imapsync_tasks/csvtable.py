@@ -274,15 +274,21 @@ def _row(number: int, columns: tuple[str, ...], cells: list[str], layout: Layout
         issue = Issue(
             "", "invalid_row", f"Invalid row: {len(cells)} values for {len(columns)} columns (quotes?)"
         )
-        return Row(number, dict.fromkeys(columns, ""), (issue,))
+        return Row(number, _with_server(dict.fromkeys(columns, ""), layout), (issue,))
     padded = [*cells, *[""] * (len(columns) - len(cells))]
-    values = dict.fromkeys(REQUIRED, "") | {
+    values = {
         name: value if name == "remotepassword" else value.strip()
         for name, value in zip(columns, padded, strict=False)
     }
-    if not values["remotehostname"] and not values.get("source"):
-        values |= layout.server
-    return _judged(number, values)
+    return _judged(number, _with_server(values, layout))
+
+
+def _with_server(given: dict[str, str], layout: Layout) -> dict[str, str]:
+    """Give a row's cells with every column that it needs; a row that names no server has that of all rows."""
+    cells = dict.fromkeys(REQUIRED, "") | given
+    if cells["remotehostname"] or cells.get("source"):
+        return cells
+    return cells | layout.server
 
 
 def _judged(number: int, cells: dict[str, str]) -> Row:
