@@ -595,6 +595,27 @@ def test_a_row_with_too_many_values_under_a_server_given_once_can_be_corrected(i
 
 
 @pytest.mark.parametrize(
+    ("columns", "cells", "port", "security"),
+    [
+        ("remotehostname,remoteport,security", ",143,tls", 143, "tls"),
+        ("remotehostname,remoteport,security", ",143,", 143, ""),
+        ("remotehostname,remoteport,security", ",,tls", 993, "tls"),
+        ("remotehostname,remoteport,security", ",,", 993, "ssl"),
+        ("remoteport", "1993", 1993, "ssl"),
+        ("security", "", 993, "ssl"),
+    ],
+)
+def test_a_row_keeps_its_own_port_and_encryption_beside_the_host_of_all_rows(
+    columns: str, cells: str, port: int, security: str
+) -> None:
+    text = f"localusername,remoteusername,remotepassword,{columns}\nfoo,u,p,{cells}\n"
+    (row,) = csvtable.parse(text, layout=csvtable.Layout.of({"server": HOUSE})).rows
+    asked = csvtable.request(row, "a1")
+    told = tuple(asked[name] for name in HOUSE)
+    assert (row.issues, told) == ((), (HOUSE["remotehostname"], port, security))
+
+
+@pytest.mark.parametrize(
     ("text", "layout", "sentence"),
     [
         ("foo,u,p\n", {"header": "auto"}, "has 3 values. Without a header the columns are localusername,"),

@@ -288,7 +288,13 @@ def _with_server(given: dict[str, str], layout: Layout) -> dict[str, str]:
     cells = dict.fromkeys(REQUIRED, "") | given
     if cells["remotehostname"] or cells.get("source"):
         return cells
-    return cells | layout.server
+    return cells | {name: value for name, value in layout.server.items() if not _is_given(name, given)}
+
+
+def _is_given(name: str, cells: dict[str, str]) -> bool:
+    """Tell whether a row has a value of its own; empty, `security` beside a port says: none is required."""
+    says = name in _MAY_BE_EMPTY and name in cells and bool(cells.get("remoteport"))
+    return bool(cells.get(name)) or says
 
 
 def _judged(number: int, cells: dict[str, str]) -> Row:
