@@ -594,6 +594,21 @@ def test_a_row_with_too_many_values_under_a_server_given_once_can_be_corrected(i
     assert step.output["counts"]["new"] == 2
 
 
+def test_a_typing_error_in_the_server_given_once_is_corrected_in_the_row(idle: Node) -> None:
+    asked: dict[str, Any] = {
+        "csv_secret": "foo,u,p\n",
+        "header": "auto",
+        "server": {"remotehostname": "imap house", "remoteport": 99999, "security": "slz"},
+    }
+    assert idle.action("check-csv-tasks", asked).output["counts"]["invalid"] == 1
+    asked["changes"] = [{"row": 1, "field": name, "value": str(value)} for name, value in HOUSE.items()]
+    (row,) = idle.action("check-csv-tasks", asked).output["rows"]
+    assert (row["status"], row["errors"]) == ("new", [])
+    assert idle.action("import-csv-tasks", asked).output["created"] == 1
+    (task,) = map(idle.store.load, idle.store.names())
+    assert {name: getattr(task, name) for name in HOUSE} == HOUSE
+
+
 @pytest.mark.parametrize(
     ("columns", "cells", "port", "security"),
     [

@@ -194,7 +194,7 @@ def parse(text: str, mark: str = ",", layout: Layout = USUAL) -> Table:
 def change(table: Table, changes: list[Json]) -> Table:
     """Give the table with single cells replaced.
 
-    Changes of rows or columns that do not exist are left out.
+    Changes of rows that do not exist, and of columns that neither the file nor the row has, are left out.
     """
     rows = {row.number: row for row in table.rows}
     for one in changes:
@@ -207,7 +207,7 @@ def change(table: Table, changes: list[Json]) -> Table:
                 one.get("value", ""),
             )
         )
-        if row and column in table.columns and isinstance(value, str):
+        if row and (column in table.columns or column in row.cells) and isinstance(value, str):
             rows[row.number] = _judged(row.number, {**row.cells, column: value})
     return Table(table.columns, tuple(rows.values()))
 
