@@ -83,6 +83,7 @@ ACTION_ERRORS: dict[str, list[str]] = {
         "invalid_schedule",
         "source_not_found",
         "task_unreadable",
+        "task_changed",
         "not_configured",
         "state_not_writable",
     ],

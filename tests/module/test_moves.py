@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.module.conftest import IMAGEROOT
 from tests.module.test_actions import refused
 from tests.module.test_bulk import ask
+from tests.module.waiting import until
 from tests.servers.dovecot import MASTER_USER, Dovecot
 
 from imapsync_tasks import bulk
@@ -108,6 +110,45 @@ def test_a_task_that_lost_its_source_is_moved_to_another(idle: Node) -> None:
     idle.paths.source("old").unlink()
     assert ask(idle, "change", "a", changes={"source": "house"}).output["failed"] == 0
     assert idle.store.load(name).remotehostname == HOUSE["remotehostname"]
+
+
+def logins_wait(node: Node) -> Path:
+    """Let every login of the idle engine wait for the file that is given; it makes `trying` beside it."""
+    go, run = node.home / "go", node.home / "bin" / "imapsync.run"
+    waits = f"""
+while "--justlogin" in sys.argv and not os.path.exists({str(go)!r}):
+    open({str(go.with_name("trying"))!r}, "w").close()
+    time.sleep(0.02)
+signal.signal("""
+    run.write_text(run.read_text().replace("\nsignal.signal(", waits, 1))
+    return go
+
+
+def test_an_edit_made_while_the_logins_are_tried_is_not_reverted(idle: Node) -> None:
+    assert idle.action("set-source", HOUSE).exit_code == 0
+    names = [idle.save(localuser=user, **AT_HOUSE) for user in "abc"]
+    go, answers = logins_wait(idle), []
+    moving = threading.Thread(target=lambda: answers.append(ask(idle, "change", "abc", changes=CHANGES)))
+    moving.start()
+    try:
+        until(go.with_name("trying").exists)
+        idle.save(localuser="a", **AT_HOUSE, foldersynchronization="exclusion", exclude="Later", cron="1h")
+        idle.save(localuser="b", **AT_HOUSE, remoteusername="another")
+        edited = idle.paths.env(names[1]).read_bytes()
+        with idle.store.locked():
+            idle.store.forget(names[2])
+    finally:
+        go.touch()
+        moving.join()
+    (step,) = answers
+    told = {one["localuser"]: one["error"] for one in step.output["failures"]}
+    assert told == {"b": "task_changed", "c": "task_not_found"}
+    moved = idle.store.load(names[0])
+    assert (moved.source, moved.cron, moved.foldersynchronization, moved.exclude) == (
+        *("house", "2h", "exclusion", "Later"),
+    )
+    assert idle.paths.env(names[1]).read_bytes() == edited
+    assert not idle.store.exists(names[2])
 
 
 @pytest.mark.parametrize("source", ["", "nowhere", "../house"])

@@ -28,6 +28,11 @@ ERRORS: Final[dict[str, Kind]] = {
     ),
     "task_still_running": Kind(1, "task_id", "the running sync did not end, so nothing was removed"),
     "task_unreadable": Kind(1, "task_id", "the task's files cannot be read, so it was not changed"),
+    "task_changed": Kind(
+        1,
+        "task_id",
+        "somebody changed user or server of the task while its login was tried: it stays as it is",
+    ),
     "bad_user_credentials": Kind(2, "remotepassword", "the remote server refused the user or password"),
     "task_not_found": Kind(2, "task_id", "no such task"),
     "check_hostname_or_tcp_port": Kind(
