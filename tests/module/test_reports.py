@@ -116,6 +116,24 @@ def test_the_report_of_a_project_names_every_exception_with_what_helps(node: Nod
     assert "subject" not in table[0]
 
 
+def test_exceptions_of_which_only_the_first_were_kept_are_all_counted(node: Node) -> None:
+    project(node, stage="full")
+    name = node.save(project="wave1")
+    failed = LOST | {"reason": "too_big", "server_text": "", "uidvalidity": 1, "remedy": ""}
+    failures = [failed | {"uid": uid} for uid in range(1, runtime.MAX_FAILURES + 1)]
+    missing = LOST | {"kind": "missing", "expected": "", "found": ""}
+    counts = {"checked": 5000, "equal": 2500, "exceptions_total": 2500, "method": "headers"}
+    verified = {"ended_at": 2e9, "exit_code": 121, "verify": counts | {"exceptions": [missing]}}
+    with node.store.locked():
+        runtime.publish(node.paths, name, ended(0, None) | {"messages_failed": 1500}, failures, 1500)
+        runtime.keep_verification(node.paths, name, verified, "headers", 121)
+    facts = json.loads(got(node, project="wave1", format="json")["content"])
+    assert (len(facts["failures"]), len(facts["differences"])) == (runtime.MAX_FAILURES, 1)
+    assert facts["exceptions_total"] == 1500 + 2500
+    page = got(node, project="wave1")["content"]
+    assert f"{4000 - runtime.MAX_FAILURES - 1}</p>" in page
+
+
 def test_the_fingerprint_in_the_page_of_a_project_is_that_of_the_json_that_is_taken_later(node: Node) -> None:
     project(node, stage="full")
     node.save(project="wave1")

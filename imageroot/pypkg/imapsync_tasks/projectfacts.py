@@ -40,16 +40,16 @@ def facts(name: str) -> Json:
     paths = steps.store().paths
     rows = found["mailboxes"]
     exceptions: dict[str, list[Json]] = {"failures": [], "problems": [], "differences": []}
-    totals: Counter[str] = Counter()
+    total = 0
     engines: set[str] = set()
     options: Counter[str] = Counter()
     mailboxes = []
     for row in rows if isinstance(rows, list) else []:
         task = _task(row)
         told = _read(paths.told(task)) if task else {}
-        by_kind = _exceptions(paths, task, row, told) if task else {}
+        by_kind, count = _exceptions(paths, task, row, told) if task else ({}, 0)
+        total += count
         for kind, some in by_kind.items():
-            totals[kind] += len(some)
             room = MAX_EXCEPTIONS - sum(map(len, exceptions.values()))
             who = {"localuser": row["localuser"], "task_id": row["task_id"]}
             exceptions[kind] += [who | one for one in some[: max(0, room)]]
@@ -62,7 +62,7 @@ def facts(name: str) -> Json:
         "options": [{"options": text, "mailboxes": count} for text, count in options.most_common() if count],
         "left_out": _left_out(mailboxes),
         **exceptions,
-        "exceptions_total": sum(totals.values()),
+        "exceptions_total": total,
         "mailboxes": mailboxes,
     }
 
@@ -114,15 +114,22 @@ def _left_out(mailboxes: list[Json]) -> dict[str, int]:
     return dict(sorted(sums.items()))
 
 
-def _exceptions(paths: Paths, task: str, row: Json, told: Json) -> dict[str, list[Json]]:
-    failures = _rows(runtime.failures(paths, task).get("failures"), _FAILURE)
+def _exceptions(paths: Paths, task: str, row: Json, told: Json) -> tuple[dict[str, list[Json]], int]:
+    """Give a mailbox's exceptions by kind, and how many there were: of very many only the first are kept."""
+    failures = runtime.failures(paths, task)
     verify = _read(paths.verified(task)).get("verify")
-    differences = verify.get("exceptions") if isinstance(verify, dict) else None
-    return {
-        "failures": failures,
+    verify = verify if isinstance(verify, dict) else {}
+    found = {
+        "failures": _rows(failures["failures"], _FAILURE),
         "problems": _problems(row, told),
-        "differences": _rows(differences, _DIFFERENCE),
+        "differences": _rows(verify.get("exceptions"), _DIFFERENCE),
     }
+    totals = {"failures": failures["total"], "differences": verify.get("exceptions_total")}
+    return found, sum(_counted(rows, totals.get(kind)) for kind, rows in found.items())
+
+
+def _counted(rows: list[Json], total: object) -> int:
+    return max(len(rows), total) if isinstance(total, int) else len(rows)
 
 
 def _problems(row: Json, told: Json) -> list[Json]:
