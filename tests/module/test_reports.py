@@ -134,6 +134,22 @@ def test_exceptions_of_which_only_the_first_were_kept_are_all_counted(node: Node
     assert f"{4000 - runtime.MAX_FAILURES - 1}</p>" in page
 
 
+@pytest.mark.parametrize("moment", [10**15, -(10**15)])
+def test_a_moment_that_no_calendar_has_costs_no_more_than_itself(node: Node, moment: int) -> None:
+    project(node, stage="full")
+    name = node.save(project="wave1")
+    counts = {"checked": 5, "equal": 5, "exceptions_total": 0, "method": "headers", "exceptions": []}
+    with node.store.locked():
+        runtime.publish(node.paths, name, ended(0, None), [], 0)
+        verified = {"ended_at": moment, "exit_code": 0, "verify": counts}
+        runtime.keep_verification(node.paths, name, verified, "headers", 0)
+        result = json.loads(node.paths.result(name).read_text())
+        node.paths.result(name).write_text(json.dumps(result | {"started_at": moment}))
+    assert "1 of 1 Mailboxes" in Cells(got(node, project="wave1")["content"]).verdict
+    (row,) = rows(got(node, project="wave1", format="csv")["content"])
+    assert (row["last_run"], row["verified_at"], row["messages_here"]) == ("", "", "1")
+
+
 def test_the_fingerprint_in_the_page_of_a_project_is_that_of_the_json_that_is_taken_later(node: Node) -> None:
     project(node, stage="full")
     node.save(project="wave1")

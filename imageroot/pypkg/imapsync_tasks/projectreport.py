@@ -153,9 +153,13 @@ def _foreign(text: object) -> str:
 
 
 def _moment(seconds: object) -> str:
+    """Give a moment for people; empty: there is none, or none that a calendar has."""
     if not isinstance(seconds, int | float):
         return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _size(size_bytes: object) -> str:
