@@ -120,6 +120,17 @@ def test_the_master_password_of_mail_goes_to_no_host_outside_the_cluster(
 
 
 @pytest.mark.usefixtures("mail_instance")
+def test_an_address_inside_the_cluster_is_taken_while_the_network_cannot_be_read(
+    node: Node, cluster: redis.Redis
+) -> None:
+    node.publish(mail_host="10.5.4.1", cluster_network="10.5.4.0/24")
+    cluster.delete("cluster/network")
+    for host, code in (("10.5.4.77", 0), ("10.5.5.1", 10)):
+        given = {"mail_server": "uuid", "mail_host": host}
+        assert given_step(node, "configure-module", "10validate", given)[0] == code, host
+
+
+@pytest.mark.usefixtures("mail_instance")
 def test_settings_that_the_service_reads_again_end_no_run(node: Node) -> None:
     given = {"mail_server": "uuid", "mail_host": "10.5.4.1", "max_parallel": 5}
     assert given_step(node, "configure-module", "10validate", given)[0] == 0

@@ -48,7 +48,7 @@ def validate(request: Json) -> None:
     host = rules.HOST.of(request, "mail_host")
     announced = {found.host.casefold(), found.mail_hostname.casefold()}
     # Its master password goes there: to no name but its own, and to no address outside the cluster.
-    if host.casefold() not in announced and not reach.is_inside(host, _cluster_network()):
+    if host.casefold() not in announced and not reach.is_inside(host, _known_network()):
         raise rules.refused("mail_host", host)
     for one in _allowed(request):
         if not rules.HOST.takes(one) and not reach.is_entry(one):
@@ -77,9 +77,13 @@ def expand(settings: instance.Settings) -> instance.Settings:
     store = steps.store()
     with store.locked():
         before = instance.published(store.paths)
-        network = _cluster_network() or before.cluster_network
-        store.expand(settings._replace(cluster_network=network))
+        store.expand(settings._replace(cluster_network=_known_network()))
     return before
+
+
+def _known_network() -> str:
+    """Give the network of the cluster's nodes, that of before while it cannot be asked for."""
+    return _cluster_network() or instance.published(steps.store().paths).cluster_network
 
 
 def _cluster_network() -> str:
