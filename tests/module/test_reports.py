@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.engine.report.test_html import Cells
-from tests.module.conftest import IMAGEROOT, Node, request
+from tests.module.conftest import IMAGEROOT, ROOT, Node, request
 from tests.module.test_projects import ended, project
 from tests.servers.client import NewMessage
 
@@ -148,6 +148,27 @@ def test_a_moment_that_no_calendar_has_costs_no_more_than_itself(node: Node, mom
     assert "1 of 1 Mailboxes" in Cells(got(node, project="wave1")["content"]).verdict
     (row,) = rows(got(node, project="wave1", format="csv")["content"])
     assert (row["last_run"], row["verified_at"], row["messages_here"]) == ("", "", "1")
+
+
+def test_json_has_the_subjects_always_and_the_words_about_it_say_so(node: Node) -> None:
+    project(node, stage="full")
+    name = node.save(project="wave1")
+    failed = LOST | {"subject": "Salary", "reason": "too_big", "server_text": "", "uidvalidity": 1}
+    with node.store.locked():
+        runtime.publish(node.paths, name, ended(0, None) | {"messages_failed": 1}, [failed], 1)
+    made = {
+        (kind, subjects): got(node, project="wave1", format=kind, subjects=subjects)["content"]
+        for kind in ("html", "csv", "json")
+        for subjects in (False, True)
+    }
+    assert made["json", False] == made["json", True]
+    named = {key for key, content in made.items() if "Salary" in content}
+    assert named == {("html", True), ("csv", True), ("json", False), ("json", True)}
+    schema = json.loads((IMAGEROOT / "actions" / "get-report" / "validate-input.json").read_text())
+    assert "json has the subjects always" in schema["properties"]["subjects"]["description"]
+    for language in ("en", "it", "de", "fr", "es"):
+        words = json.loads((ROOT / "ui" / "public" / "i18n" / language / "translation.json").read_text())
+        assert "JSON" in words["projects"]["subjects"]
 
 
 def test_the_fingerprint_in_the_page_of_a_project_is_that_of_the_json_that_is_taken_later(node: Node) -> None:

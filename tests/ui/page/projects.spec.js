@@ -235,7 +235,7 @@ test("the reports of a project and of a mailbox are files", async ({ page, node,
     expect(file.suggestedFilename()).toBe(name);
     expect(readFileSync(await file.path(), "utf8")).toBe("<p>all here</p>");
   }
-  await app.getByText("Name messages by subject in reports").click();
+  await app.getByText("Name messages by subject in reports (JSON always has the subjects)").click();
   const coming = page.waitForEvent("download");
   await app.getByRole("button", { name: "Report as JSON" }).click();
   expect((await coming).suggestedFilename()).toBe("wave1.json");
