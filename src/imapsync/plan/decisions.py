@@ -284,8 +284,8 @@ class Case(NamedTuple):
 
     rules, facts: for deletions. known: gives the pairs that are not compared now. moved, identities: copies
     that may be the last ones, see `doomed`. translator: brings the copies' flags to the originals', None:
-    these are compared in another way. crossing: digests of the folders before (--skipcrossduplicates), None:
-    that does not matter.
+    these are compared in another way. crossing: digests of the folders before (--skipcrossduplicates), each
+    with the position of the pair that brought it first, None: that does not matter. position: this pair's.
     """
 
     rules: DeletionRules
@@ -294,7 +294,8 @@ class Case(NamedTuple):
     moved: Collection[int] = ()
     identities: Collection[int] = ()
     translator: FlagTranslator | None = None
-    crossing: set[int] | None = None
+    crossing: dict[int, int] | None = None
+    position: int = 0
     ours: Collection[int] = frozenset()
     known: Callable[[], Iterable[Pair]] = tuple
 
@@ -305,7 +306,7 @@ def decide(compared: Compared, case: Case) -> FolderPlan:
     paired = compared.paired()
     selected = [row for row in paired if source.uids[row] not in source.excluded]
     copies = [destination.uids[matching.partner[row]] for row in selected]
-    rows, crossing = _without_crossing(source, matching.missing, case.crossing)
+    rows, crossing = _without_crossing(source, matching.missing, case)
     copy = _rows(source, rows)
     gone = {uid for uid in source.contents if is_gone(source, uid)}
     exact = case.translator is not None and source.flags and destination.flags
@@ -349,14 +350,16 @@ def decide_all(source: MessageIndex, case: Case) -> FolderPlan:
     rows: Sequence[int] = range(len(source))
     if source.excluded:
         rows = [row for row, uid in enumerate(source.uids) if uid not in source.excluded]
-    rows, crossing = _without_crossing(source, rows, case.crossing)
+    rows, crossing = _without_crossing(source, rows, case)
     return FolderPlan(copy=_rows(source, rows), floor=case.floor, crossing=crossing, ours=case.ours)
 
 
 def _without_crossing(
-    source: MessageIndex, rows: Sequence[int], seen: set[int] | None
+    source: MessageIndex, rows: Sequence[int], case: Case
 ) -> tuple[Sequence[int], Sequence[int]]:
-    return (rows, ()) if seen is None or not source.digests else crossing_rows(source, rows, seen)
+    if case.crossing is None or not source.digests:
+        return rows, ()
+    return crossing_rows(source, rows, case.crossing, case.position)
 
 
 def _rows(source: MessageIndex, rows: Sequence[int]) -> Rows:
@@ -369,14 +372,18 @@ def _rows(source: MessageIndex, rows: Sequence[int]) -> Rows:
     )
 
 
-def crossing_rows(source: MessageIndex, rows: Iterable[int], seen: set[int]) -> tuple[list[int], list[int]]:
+def crossing_rows(
+    source: MessageIndex, rows: Iterable[int], seen: dict[int, int], position: int
+) -> tuple[list[int], list[int]]:
     """Cut rows into those to copy and those that another folder has already brought (--skipcrossduplicates).
 
-    seen: digests of the folders before; this folder's are added.
+    seen: digests of the folders before, with the positions of their pairs; this pair's are added. A pair that
+    is compared twice in a run, as after a lost connection, is no other folder to itself.
     """
     fresh: list[int] = []
     crossing: list[int] = []
     for row in rows:
-        (crossing if source.digests[row] in seen else fresh).append(row)
-    seen.update(source.digests)
+        (fresh if seen.get(source.digests[row], position) == position else crossing).append(row)
+    for digest in source.digests:
+        seen.setdefault(digest, position)
     return fresh, crossing

@@ -91,6 +91,7 @@ def plan_copy_of_all(
         run.settings.deletion,
         floor_of(job),
         crossing=reading.cross_duplicates,
+        position=job.position,
         ours=remembered.ours,
     )
     recording.begin(run, job)
@@ -128,6 +129,7 @@ def plan_first(
         _moved_identities(run),
         translator_of(run, job) if reading.resync else None,
         reading.cross_duplicates,
+        job.position,
         remembered.ours,
     )
     plan = decide(compared, case)._replace(
@@ -175,6 +177,7 @@ def plan_known(run: Run, job: FolderJob, compared: Compared, reading: Reading, h
         _moved_identities(run),
         translator,
         crossing=reading.cross_duplicates,
+        position=job.position,
         ours=ours,
         known=known,
     )

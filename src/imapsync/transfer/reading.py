@@ -52,7 +52,10 @@ class Reading:
             settings.sieve_delivery,
         )
         self.table = FlagTable()
-        self.cross_duplicates: set[int] | None = set() if settings.selection.skip_cross_duplicates else None
+        #: Who was met in this run, and at which pair's position first (--skipcrossduplicates).
+        self.cross_duplicates: dict[int, int] | None = (
+            {} if settings.selection.skip_cross_duplicates else None
+        )
         self.identity = run.identity
         self._added_field = added_header if settings.content.add_header else None
         self.alters = settings.content.changes

@@ -128,10 +128,17 @@ def test_a_duplicate_that_is_somebodys_copy_stays() -> None:
 
 
 def test_what_another_folder_brought_is_told_from_what_is_new() -> None:
-    seen: set[int] = set()
-    assert crossing_rows(index_of([(A, 1), (B, 1), (A, 1)]), [0, 1, 2], seen) == ([0, 1, 2], [])
-    assert crossing_rows(index_of([(C, 1), (A, 1)]), [0, 1], seen) == ([0], [1])
-    assert seen == {A, B, C}
+    seen: dict[int, int] = {}
+    assert crossing_rows(index_of([(A, 1), (B, 1), (A, 1)]), [0, 1, 2], seen, 1) == ([0, 1, 2], [])
+    assert crossing_rows(index_of([(C, 1), (A, 1)]), [0, 1], seen, 2) == ([0], [1])
+    assert seen == {A: 1, B: 1, C: 2}
+
+
+def test_a_folder_that_is_compared_twice_has_brought_nothing_to_itself() -> None:
+    seen: dict[int, int] = {}
+    for _ in range(2):
+        assert crossing_rows(index_of([(A, 1), (B, 1)]), [0, 1], seen, 1) == ([0, 1], [])
+        assert crossing_rows(index_of([(B, 1), (C, 1)]), [0, 1], seen, 2) == ([1], [0])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +175,7 @@ def test_brakes(plan: MirrorPlan, expected: Brake | None) -> None:
             Case(MIRROR, facts=FolderFacts(complete=False)), [2, 4], {1: 1}, [], [], id="nor unseen absence"
         ),
         pytest.param(
-            Case(DeletionRules(), crossing={B}), [4], {1: 1}, [], [1], id="another folder has brought it"
+            Case(DeletionRules(), crossing={B: 1}), [4], {1: 1}, [], [1], id="another folder has brought it"
         ),
     ],
 )
@@ -231,11 +238,14 @@ def test_a_plan_brings_flags_to_the_copies_where_both_are_known() -> None:
     [
         pytest.param(set(), None, [1, 2], None, id="all"),
         pytest.param({1}, None, [2], None, id="but not what was not selected"),
-        pytest.param(set(), {A}, [2], {A, B}, id="nor what another folder brought"),
+        pytest.param(set(), {A: 1}, [2], {A: 1, B: 0}, id="nor what another folder brought"),
     ],
 )
 def test_an_empty_destination_gets_everything(
-    excluded: set[int], crossing: set[int] | None, copied: list[int], seen_after: set[int] | None
+    excluded: set[int],
+    crossing: dict[int, int] | None,
+    copied: list[int],
+    seen_after: dict[int, int] | None,
 ) -> None:
     source = index_of([(A, 1), (B, 2)])
     source.excluded.update(excluded)

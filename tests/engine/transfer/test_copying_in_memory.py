@@ -10,7 +10,7 @@ from tests.engine.transfer.test_in_memory import DELETE1, INBOX, Account, Accoun
 from tests.servers.hostile import Drop
 from tests.servers.memory import BARE, Folder, Heard, MemoryServer, Said, in_set
 
-from imapsync.plan.rules import ContentRules, FolderRules
+from imapsync.plan.rules import ContentRules, FolderRules, SelectionRules
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Reason
@@ -248,6 +248,27 @@ def test_a_folder_that_is_replaced_while_others_are_copied_is_read_anew(
     assert accounts.good(state=state, limits=ONE_BY_ONE).copied == 32
     assert accounts.destination.letters(WORK) == [*range(10, 40)]
     assert accounts.good(state=state).copied == 0
+
+
+def cut_at_opening(name: bytes, numbers: range) -> Callable[[Heard], None]:
+    """Hang up each time that a folder is opened for the nth time."""
+    times = iter(range(1, 1000))
+
+    def hears(heard: Heard) -> None:
+        if heard.verb in {b"SELECT", b"EXAMINE"} and folder(name)(heard) and next(times) in numbers:
+            raise Drop
+
+    return hears
+
+
+def test_a_folder_that_is_tried_once_more_has_not_brought_its_own_messages(accounts: Accounts) -> None:
+    accounts.source.deliver(1)
+    accounts.source.deliver(1, 2, 3, folder=WORK)
+    accounts.source.server.hears = cut_at_opening(WORK, range(2, 5))
+    ran = accounts.good(selection=SelectionRules(skip_cross_duplicates=True))
+    assert any("tried once more" in warning.text for warning in ran.all(events.Warned))
+    assert accounts.destination.letters() == [1]
+    assert accounts.destination.letters(WORK) == [2, 3]
 
 
 def test_messages_that_others_have_the_uids_of_are_not_taken_for_them(accounts: Accounts) -> None:
