@@ -38,13 +38,17 @@ class Names:
     async def of(self, run: Run, job: FolderJob, uids: Iterable[int]) -> dict[int, Name]:
         """Give names of source messages by UID. ConnectionFailed.
 
-        A server that refuses leaves them without.
+        A server that refuses leaves them without, as does one that does not open the folder again.
         """
         wanted = list(dict.fromkeys(islice(uids, self._left)))
         if not wanted:
             return {}
         found: dict[int, Name] = {}
-        folder = await run.source.opened(job.source)
+        try:
+            folder = await run.source.opened(job.source)
+        except CommandRefused:
+            run.source.anew()  # who opens it next asks by itself
+            return {}
         for some in UidSet.of(wanted).split(UIDS_PER_QUESTION):
             try:
                 async for batch in folder.fetch(some, _ITEMS):

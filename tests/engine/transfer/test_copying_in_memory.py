@@ -250,6 +250,17 @@ def test_a_folder_that_is_replaced_while_others_are_copied_is_read_anew(
     assert accounts.good(state=state).copied == 0
 
 
+def refused_at_opening(name: bytes, number: int) -> Callable[[Heard], bytes | None]:
+    """Refuse to open a folder the nth time."""
+    times = iter(range(1, 1000))
+
+    def hears(heard: Heard) -> bytes | None:
+        asked = heard.verb in {b"SELECT", b"EXAMINE"} and folder(name)(heard)
+        return b"NO not now" if asked and next(times) == number else None
+
+    return hears
+
+
 def cut_at_opening(name: bytes, numbers: range) -> Callable[[Heard], None]:
     """Hang up each time that a folder is opened for the nth time."""
     times = iter(range(1, 1000))
@@ -269,6 +280,29 @@ def test_a_folder_that_is_tried_once_more_has_not_brought_its_own_messages(accou
     assert any("tried once more" in warning.text for warning in ran.all(events.Warned))
     assert accounts.destination.letters() == [1]
     assert accounts.destination.letters(WORK) == [2, 3]
+
+
+def renumbered(there: Folder) -> None:
+    there.uidvalidity += 1
+
+
+@pytest.mark.parametrize("other_each_time", [True, False], ids=["other UIDs", "refused"])
+def test_a_message_over_the_limit_whose_folder_does_not_open_again_costs_that_message(
+    accounts: Accounts, other_each_time: bool
+) -> None:
+    """It ended the run before one message was copied, and each later run."""
+    accounts.source.folder().add(letter(9, "x" * 5000))
+    accounts.source.deliver(1, 2)
+    accounts.source.deliver(3, folder=WORK)
+    if other_each_time:
+        accounts.source.server.opened = renumbered
+    else:
+        accounts.source.server.hears = refused_at_opening(INBOX, 2)
+    ran = accounts.run(limits=Limits(append_bytes=1000, connections=1))
+    assert ran.outcome.stop is Stop.DONE
+    assert Reason.TOO_BIG in {failed.reason for failed in ran.failed}
+    assert {1, 2} <= set(accounts.destination.letters())
+    assert accounts.destination.letters(WORK) == [3]
 
 
 def test_messages_that_others_have_the_uids_of_are_not_taken_for_them(accounts: Accounts) -> None:
