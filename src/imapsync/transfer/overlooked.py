@@ -6,6 +6,7 @@ search alone that cannot be told from what the user does not want.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from imapsync.plan.retry import narrowed
@@ -39,14 +40,16 @@ async def overlooked(
         return UidSet()
     try:
         doubtful = unnamed.without(await _searched(folder, opposite(criteria)))
-        again: set[int] = set()
-        named: set[int] = set()
-        for some in doubtful.split(UIDS_PER_QUESTION):
+    except CommandRefused:
+        return UidSet()
+    again: set[int] = set()
+    named: set[int] = set()
+    for some in doubtful.split(UIDS_PER_QUESTION):
+        # A refusal leaves them in doubt, and takes nothing back of what others have shown.
+        with contextlib.suppress(CommandRefused):
             again |= set(await folder.search(narrowed(criteria, some.ranges))) & set(some)
             if (others := opposite(criteria)) is not None:
                 named |= set(await folder.search(narrowed(others, some.ranges)))
-    except CommandRefused:
-        return UidSet()
     left = doubtful.without(again | named)
     if left:
         uids = left.encode()[:60].decode("ascii")

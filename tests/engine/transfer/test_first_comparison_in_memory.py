@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.engine.transfer.test_copying_in_memory import Refusing, accounts, at_opening
 from tests.engine.transfer.test_in_memory import INBOX, MIRROR, Accounts, letter
 from tests.engine.transfer.test_options_in_memory import said
+from tests.servers.memory import Connection, Mail
 
 from imapsync.plan.rules import SelectionRules
 from imapsync.terms import Reason
-from imapsync.transfer import Limits, Stop
+from imapsync.transfer import Limits, Stop, overlooked
+
+if TYPE_CHECKING:
+    from tests.servers.memory import Heard
 
 __all__ = ["accounts"]  # the fixture
+UNSEEN = SelectionRules(source_search="UNSEEN")
 BOTH = SelectionRules(source_search="UNSEEN", destination_search="ALL")
 
 
@@ -74,3 +81,38 @@ def test_folders_that_were_empty_when_they_were_listed_are_read_when_they_are_no
     accounts.source.deliver(3)
     accounts.good()
     assert accounts.destination.letters() == [1, 2, 3]
+
+
+# -- what a search leaves out
+
+
+class Lagging(Connection):
+    """Its index lags behind: some messages are found only by who asks about them."""
+
+    def matches(self, mail: Mail, criteria: bytes) -> bool:
+        lags = mail.uid in (2, 3) and b"SEEN" in criteria and b"UID" not in criteria
+        return not lags and super().matches(mail, criteria)
+
+
+@pytest.mark.parametrize("lists", [True, False], ids=["it lists them", "nor does it list"])
+def test_what_a_search_overlooked_is_copied_although_the_server_refuses_to_search_for_others(
+    accounts: Accounts, lists: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One refusal took back what was found before, and the run ended well without it."""
+    monkeypatch.setattr(overlooked, "UIDS_PER_QUESTION", 1)
+    accounts.source.server.connection = Lagging
+    accounts.source.deliver(1, 2, 3)
+    listings = iter(range(100))
+
+    def hears(heard: Heard) -> bytes | None:
+        if heard.verb != b"UID SEARCH":
+            return None
+        if b"UNSEEN UID 3" in heard.rest:
+            return b"NO too long"
+        after = b"SEEN" not in heard.rest and next(listings) > 0
+        return b"NO not now" if after and not lists else None
+
+    accounts.source.server.hears = hears
+    ran = accounts.run(selection=UNSEEN)
+    assert accounts.destination.letters() == [1, 2]
+    assert [problem.reason for problem in ran.problems] == [Reason.SOURCE_INCOMPLETE]
