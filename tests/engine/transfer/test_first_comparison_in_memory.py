@@ -15,6 +15,8 @@ from imapsync.terms import Reason
 from imapsync.transfer import Limits, Stop, overlooked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.servers.memory import Heard
 
 __all__ = ["accounts"]  # the fixture
@@ -84,6 +86,28 @@ def test_folders_that_were_empty_when_they_were_listed_are_read_when_they_are_no
 
 
 # -- what a search leaves out
+
+
+def opposite_search(heard: Heard) -> bool:
+    """Tell whether a command is the search for all that a search for UNSEEN leaves out."""
+    return heard.verb == b"UID SEARCH" and heard.rest.split()[-1] == b"SEEN"
+
+
+def test_a_message_that_is_deleted_while_others_are_searched_is_not_kept_back(accounts: Accounts) -> None:
+    """It was told that the folder holds more than its server shows, exit code 126."""
+    for unseen, seen in ((1, 2), (3, 4)):  # the second time by what the journal knows
+        accounts.source.deliver(unseen)
+        accounts.source.deliver(seen, flags=(b"\\Seen",))
+        left = iter([True])
+
+        def hears(heard: Heard, seen: int = seen, left: Iterator[bool] = left) -> None:
+            if opposite_search(heard) and next(left, False):
+                accounts.source.expunge(seen)
+
+        accounts.source.server.hears = hears
+        accounts.good(selection=UNSEEN)
+        assert not next(left, False), "there was no opposite search"
+    assert accounts.destination.letters() == [1, 3]
 
 
 class Lagging(Connection):
