@@ -28,7 +28,7 @@ from imapsync.transfer.originals import change_source
 from imapsync.transfer.persistence import Persistence
 from imapsync.transfer.prepare import choosable, list_both, make_jobs, tell_folders
 from imapsync.transfer.reading import Reading
-from imapsync.transfer.recording import note_copies, note_lost, note_present
+from imapsync.transfer.recording import keywords_left, note_copies, note_lost, note_present
 from imapsync.transfer.resolve import claim_arrivals
 from imapsync.transfer.settings import Mode
 from imapsync.transfer.sizes import complete_sizes, tell_sizes_at_end
@@ -123,7 +123,10 @@ class Steps:
     async def wind_down(self) -> None:
         """Take the answers to what was sent; for a run that ends early."""
         if self._copier is not None:
-            await self._copier.take_all()
+            try:
+                await self._copier.take_all()
+            finally:
+                _leave_keywords(self._run, self.jobs)
 
     async def _prepare(self) -> None:
         state = self._run
@@ -205,10 +208,11 @@ class Steps:
                     steady = [job for job in steady if not job.finished]
                     state.sink(events.PhaseChanged(Phase.COPYING))
                     await copying.copy(steady)
-                    steady = [job for job in steady if not (job.unsteady or job.postponed)]
+                    arrived = [job for job in steady if not (job.unsteady or job.postponed)]
                     await self._each(
-                        steady, partial(check_arrivals, state), reading, "looked into after the copying"
+                        arrived, partial(check_arrivals, state), reading, "looked into after the copying"
                     )
+                    _leave_keywords(state, steady)
                 for job in working:
                     if job.unsteady and not state.dry:
                         self._copier = Copier(state, throttle, reading, lanes=1)
@@ -310,6 +314,13 @@ class Steps:
                 self._sizes_told = False
                 self._run.warn("the sizes of folders are not told: a server hangs up when asked for them")
         return None
+
+
+def _leave_keywords(state: Run, jobs: list[FolderJob]) -> None:
+    """Write down of copies that nobody came to look at again that they may lack keywords."""
+    for job in jobs:
+        if job.copying.flags_open:
+            keywords_left(state, job)
 
 
 def _skip_all(state: Run, jobs: list[FolderJob]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from imapsync.plan.rules import ContentRules, FolderRules, SelectionRules
 from imapsync.report import events
 from imapsync.report.events import Skip
 from imapsync.terms import Reason
-from imapsync.transfer import Limits, Stop, lane
+from imapsync.transfer import Limits, Stop, compare, lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -229,6 +230,64 @@ def test_keywords_that_are_refused_with_a_message_and_once_alone_are_set_by_the_
     server.hears = lambda _: None
     accounts.good()
     assert accounts.destination.flags(1) == accounts.destination.flags(2) == {b"$Label", b"\\Seen"}
+
+
+LABEL = (b"$Label",)
+
+
+def labels_refused(accounts: Accounts) -> None:
+    """Have new labelled messages in two known folders, to a server that refuses messages with labels."""
+    accounts.source.deliver(1)
+    accounts.source.deliver(10, folder=WORK)
+    accounts.good()
+    accounts.source.deliver(2, flags=LABEL)
+    accounts.source.deliver(11, 12, 13, flags=LABEL, folder=WORK)
+    refusing = Refusing(b"APPEND", lambda heard: b"$Label" in heard.rest, b"NO no such flag")
+    accounts.destination.server.hears = refusing
+
+
+def unlabelled(accounts: Accounts) -> list[int]:
+    return [number for number in (11, 12, 13) if not accounts.destination.flags(number, WORK)]
+
+
+def test_keywords_of_copies_made_before_their_folder_was_put_off_are_set(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were never set: the journal had taken them for done."""
+    monkeypatch.setattr(compare, "GROUP_FOLDERS", 1)
+    labels_refused(accounts)
+    there = accounts.destination
+    asked_to_wait, cuts = iter([True]), iter(range(3))
+
+    def hears(heard: Heard) -> bytes | None:
+        """Ask to wait at the last message once the others have arrived, then hang up at each opening."""
+        last = body_of(4)(heard) and next(asked_to_wait, False)
+        end = time.monotonic() + 5
+        while last and 12 not in there.letters(WORK) and time.monotonic() < end:
+            time.sleep(0.01)
+        opens = heard.verb in {b"SELECT", b"EXAMINE"} and folder(WORK)(heard)
+        if opens and 12 in there.letters(WORK) and next(cuts, None) is not None:
+            raise Drop
+        return b"NO too busy, retry after 10 ms" if last else None
+
+    accounts.source.server.hears = hears
+    ran = accounts.run(limits=ONE_BY_ONE)
+    assert any("tried once more" in warning.text for warning in ran.all(events.Warned))
+    assert (ran.failed, there.letters(WORK)) == ([], [10, 11, 12, 13])
+    accounts.good()
+    assert unlabelled(accounts) == []
+
+
+def test_keywords_of_copies_made_before_a_run_ended_early_are_set_by_the_next_one(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "GROUP_FOLDERS", 1)
+    labels_refused(accounts)
+    ran = accounts.run(limits=ONE_BY_ONE._replace(exit_when_over_bytes=len(letter(2)) + len(letter(11))))
+    assert ran.outcome.stop is Stop.TRANSFER_EXCEEDED
+    assert accounts.destination.letters(WORK)[:2] == [10, 11]
+    accounts.good()
+    assert unlabelled(accounts) == []
 
 
 # -- the source
