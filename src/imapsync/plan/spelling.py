@@ -97,6 +97,29 @@ def may_be_called(name: str, other: str, separator: str) -> bool:
     return listed == wanted or (len(listed) >= _CUT_CHARS and wanted.startswith(listed))
 
 
+def perhaps_called(name: str, listed: Iterable[str], separator: str) -> list[str]:
+    """Give the listed names that a server may have in place of `name` (see `may_be_called`), nearest first.
+
+    Capitals, Unicode forms and blanks at the ends are nearer than a cut, and that than other characters.
+    """
+    near = [other for other in listed if may_be_called(name, other, separator)]
+    return sorted(near, key=lambda other: (_distance(name, other, separator), other))
+
+
+def is_spelt_alike(name: str, other: str, separator: str) -> bool:
+    """Tell whether names differ in nothing but capitals, Unicode forms and blanks at the ends of levels."""
+    return caseless(_stripped(name, separator)) == caseless(_stripped(other, separator))
+
+
+def _distance(name: str, other: str, separator: str) -> int:
+    wanted, listed = _stripped(name, separator), _stripped(other, separator)
+    if unicodedata.normalize("NFC", listed) == unicodedata.normalize("NFC", wanted):
+        return 0
+    if is_spelt_alike(name, other, separator):
+        return 1
+    return 2 if caseless(wanted).startswith(caseless(listed)) else 3
+
+
 def in_doubt_about(names: Iterable[str], separator: str) -> Callable[[str], bool]:
     """Give the test whether a listed folder may be one of these under another spelling."""
     plain = {_plain(name, separator) for name in names}
@@ -110,9 +133,12 @@ def in_doubt_about(names: Iterable[str], separator: str) -> Callable[[str], bool
 
 
 def _plain(name: str, separator: str) -> str:
-    levels = name.split(separator) if separator else [name]
-    stripped = (separator or " ").join(level.strip() or level for level in levels)
     return "".join(
         char if char == separator or (char.isascii() and char.isalnum()) else REPLACEMENT
-        for char in caseless(stripped)
+        for char in caseless(_stripped(name, separator))
     )
+
+
+def _stripped(name: str, separator: str) -> str:
+    levels = name.split(separator) if separator else [name]
+    return (separator or " ").join(level.strip() or level for level in levels)

@@ -13,7 +13,14 @@ from imapsync.account import SeenFolder
 from imapsync.account.folders import FolderView, refresh
 from imapsync.plan.folders import Folder
 from imapsync.plan.mapping import name_all, parents_of, users_of
-from imapsync.plan.spelling import caseless, key_of, may_be_called, plainer_names, unique_name
+from imapsync.plan.spelling import (
+    caseless,
+    is_spelt_alike,
+    key_of,
+    perhaps_called,
+    plainer_names,
+    unique_name,
+)
 from imapsync.report import events
 from imapsync.session.errors import CommandRefused, NotSentAgain
 from imapsync.terms import Reason, Side
@@ -73,15 +80,19 @@ class _Maker:
         self._server = run.destination.server
         source, destination = accounts(run)
         self._layout = destination.layout
-        names = name_all(source, destination, run.settings.folders, run.renamed)
+        rules, separator = run.settings.folders, self._layout.separator
+        names = name_all(source, destination, rules, run.renamed)
         #: Which source folders go to a name, by `key_of`.
-        self._users = users_of(source, names, run.settings.folders, self._layout.separator)
+        self._users = users_of(source, names, rules, separator)
+        #: What source folders are to be called, whatever earlier runs had to call them, by `key_of`.
+        self._wanted = users_of(source, name_all(source, destination, rules), rules, separator).keys()
         self._listed: dict[str, FolderView] = {}
+        self._refusals: dict[str, CommandRefused | None] = {}
 
     async def make(self, missing: Mapping[str, list[FolderJob]]) -> None:
         """Ask for all of them at once, look at what is there then, and settle each."""
         answers = [(name, self._server.create(MailboxName.from_text(name))) for name in missing]
-        refusals = {name: await _refusal(answer) for name, answer in answers}
+        self._refusals = refusals = {name: await _refusal(answer) for name, answer in answers}
         for name, refusal in refusals.items():
             refusals[name] = await self._again_below_parents(name, refusal)
             if refusals[name] is None:
@@ -140,19 +151,37 @@ class _Maker:
     async def _twin(self, name: str) -> FolderView | None:
         """Give the listed folder that the server takes for this name although it is spelt otherwise.
 
-        Believed only when the server opens it by both spellings; else they are two folders.
+        Believed only when the server opens it by both spellings; else they are two folders. New folders all
+        look the same: of several that do, only one whose name differs in capitals or the like is believed.
         """
-        twins = [
-            view
-            for view in self._listed.values()
-            if view.folder.selectable and may_be_called(name, view.folder.name, self._layout.separator)
-        ]
-        for view in twins:
+        alike = []
+        for view in self._candidates(name):
             by_name = await self._status(MailboxName.from_text(name))
             by_twin = await self._status(view.mailbox)
             if by_name is not None and by_twin is not None and _is_one(by_name, by_twin):
-                return view
-        return None
+                if is_spelt_alike(name, view.folder.name, self._layout.separator):
+                    return view
+                alike.append(view)
+        return alike[0] if len(alike) == 1 else None
+
+    def _candidates(self, name: str) -> list[FolderView]:
+        """Give the listed folders that may be this one, the nearest name first."""
+        separator = self._layout.separator
+        views = {view.folder.name: view for view in self._listed.values() if view.folder.selectable}
+        return [
+            views[other]
+            for other in perhaps_called(name, views, separator)
+            if is_spelt_alike(name, other, separator) or not self._is_anothers(name, other)
+        ]
+
+    def _is_anothers(self, name: str, other: str) -> bool:
+        """Tell whether a listed folder is what another source folder is to be called, and so not this one.
+
+        It may be both where the server refused to make the one because it has the other.
+        """
+        refusal = self._refusals.get(name)
+        is_there = refusal is not None and refusal.response_code == _EXISTS
+        return self._key(other) in self._wanted and not is_there and self._refusals.get(other) is None
 
     async def _answers(self, name: str) -> bool:
         """Tell whether the server knows a folder by this very spelling."""

@@ -11,8 +11,10 @@ from imapsync.plan.spelling import (
     caseless,
     find_again,
     in_doubt_about,
+    is_spelt_alike,
     key_of,
     may_be_called,
+    perhaps_called,
     plainer_names,
     unique_name,
 )
@@ -150,6 +152,38 @@ LONG = "Correspondence of the committee"
 )
 def test_what_a_server_may_call_a_folder(name: str, listed: str, *, expected: bool) -> None:
     assert may_be_called(name, listed, "/") is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "listed", "order"),
+    [
+        pytest.param("Ö", ["A\u0308", "O\u0308"], ["O\u0308", "A\u0308"], id="the Unicode form"),
+        pytest.param("O\u0308", ["Ä", "Ö"], ["Ö", "Ä"], id="the Unicode form, the other way round"),
+        pytest.param("Work ", ["WORK", "Work", "Work_2"], ["Work", "WORK"], id="blanks, then capitals"),
+        pytest.param(
+            LONG + "+x", [LONG + "-x", LONG, LONG + " X"], [LONG, LONG + " X", LONG + "-x"], id="a cut"
+        ),
+        pytest.param("A B", ["A&B", "A+B", "a b", "B A"], ["a b", "A&B", "A+B"], id="characters last"),
+        pytest.param("Work", ["Play"], [], id="nothing like it"),
+    ],
+)
+def test_the_nearest_spelling_comes_first(name: str, listed: list[str], order: list[str]) -> None:
+    assert perhaps_called(name, listed, "/") == order
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "expected"),
+    [
+        ("Work /x", "work/X", True),
+        ("Ö", "o\u0308", True),
+        ("A B", "A&B", False),
+        (LONG + " here", LONG, False),
+    ],
+)
+def test_names_that_differ_in_capitals_forms_and_blanks_are_alike(
+    name: str, other: str, *, expected: bool
+) -> None:
+    assert is_spelt_alike(name, other, "/") is expected
 
 
 def test_a_folder_whose_name_was_cut_is_in_doubt() -> None:
