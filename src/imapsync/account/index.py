@@ -18,7 +18,7 @@ from imapsync.wire.dates import epoch_of
 from imapsync.wire.uidset import UidSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
     from imapsync.account.opened import OpenFolder
     from imapsync.plan.match import Matching
@@ -233,23 +233,44 @@ async def recognise(
     sizes = sorted(source.sizes[row] for row in matching.missing)
     rows = {destination.uids[row]: row for row in matching.extra if _is_near(destination.sizes[row], sizes)}
     strangers = len(rows)
+    async for uid, digests in _look_closer(folder, identity, destination, rows):
+        digest = next((each for each in digests if each in wanted), UNIDENTIFIED)
+        if digest in wanted:
+            row = rows.pop(uid)
+            destination.digests[row], destination.sizes[row] = digest, wanted[digest]
+    return len(rows) < strangers
 
-    def known(digests: Iterable[int], uid: int) -> None:
-        for digest in digests:
-            if digest in wanted:
-                row = rows.pop(uid)
-                destination.digests[row], destination.sizes[row] = digest, wanted[digest]
-                return
 
+async def still_taken_for(
+    folder: OpenFolder, identity: Identity, index: MessageIndex, taken_for: Mapping[int, int]
+) -> set[int]:
+    """Give those messages of an index that are, by a closer look, what `recognise` took them for.
+
+    taken_for: UID -> digest of the original; 0 says nothing.
+    """
+    rows = {uid: row for row, uid in enumerate(index.uids) if taken_for.get(uid)}
+    strangers = set(rows)
+    async for uid, digests in _look_closer(folder, identity, index, rows):
+        if taken_for[uid] in digests:
+            del rows[uid]
+    return strangers - rows.keys()
+
+
+async def _look_closer(
+    folder: OpenFolder, identity: Identity, index: MessageIndex, rows: dict[int, int]
+) -> AsyncIterator[tuple[int, Iterable[int]]]:
+    """Give (UID, digests that the message may have had before its server changed it) of rows (UID -> row).
+
+    Whom the caller knows by them leaves `rows` meanwhile.
+    """
     for some in UidSet.of(rows).split(UIDS_PER_FETCH):
         async for batch in folder.fetch(some, b"(UID %s)" % _header_fields(identity)):
             for fetch in batch:
                 if fetch.uid in rows:
-                    known(identity.before_received(fetch.body or b""), fetch.uid)
+                    yield fetch.uid, identity.before_received(fetch.body or b"")
     if len(rows) <= MAX_CLOSER_LOOKS:
-        async for uid, content in _contents(folder, destination, dict(rows)):
-            known(identity.wherever_cut(content), uid)
-    return len(rows) < strangers
+        async for uid, content in _contents(folder, index, dict(rows)):
+            yield uid, identity.wherever_cut(content)
 
 
 async def read_without_domain(folder: OpenFolder, identity: Identity, uids: Iterable[int]) -> dict[int, int]:

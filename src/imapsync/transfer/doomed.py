@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
+from imapsync.account.index import still_taken_for
 from imapsync.plan.decisions import (
     lacked_by_all,
     of_failed,
@@ -106,7 +107,7 @@ async def still_doomed(
     """Give what goes at this moment.
 
     What is extra beside copies goes only while these are there; what has the UID of a doomed message only if
-    it is that message.
+    it is that message, also where its server has changed it and it was recognised by a closer look.
     """
     beside = job.plan.beside
     copies = {copy for uid in doomed for copy in beside.get(uid, ())}
@@ -118,7 +119,11 @@ async def still_doomed(
     for some in UidSet.of(doomed).split(UIDS_PER_QUESTION):
         await reader.read(reader.ask(folder, some), reading.table, into=index)
     ours = set(job.copying.arrived().values())
-    return still_those(doomed, job.plan.doomed_as, who_are(index, doomed), ours)
+    before, now = job.plan.doomed_as, who_are(index, doomed)
+    others = now.keys() - set(still_those(doomed, before, now, ours))
+    taken_for = {uid: before[uid][0] for uid in others if uid in before}
+    same = await still_taken_for(folder, reading.identity, index, taken_for)
+    return still_those(doomed, before, now | {uid: before[uid] for uid in same}, ours)
 
 
 def _kept(run: Run, job: FolderJob, doomed: Sequence[int], names: Mapping[str, str]) -> set[int]:

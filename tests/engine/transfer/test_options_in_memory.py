@@ -11,10 +11,12 @@ from tests.engine.transfer.test_in_memory import (
     MIRROR,
     OLDER,
     RECENT,
+    Account,
     Accounts,
     accounts,
     letter,
 )
+from tests.servers.memory import MemoryServer
 
 from imapsync.plan.rules import DeletionRules, FlagRules, FolderRules, IdentityRules, SelectionRules
 from imapsync.report import events
@@ -22,7 +24,10 @@ from imapsync.terms import Side
 from imapsync.transfer import Stop, compare, deltaplan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.engine.transfer.harness import Ran
+    from tests.servers.memory import Said
 
 __all__ = ["accounts"]  # the fixture
 
@@ -130,6 +135,49 @@ def test_messages_whose_ids_differ_in_their_domain_are_the_same_if_asked(account
     assert accounts.destination.letters() == [1, 2]
     accounts.good(state=False)
     assert accounts.destination.letters() == [1, 1, 2]
+
+
+STORED = b"Received: by the server; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
+
+
+@pytest.mark.parametrize("rules", [MIRROR, DeletionRules(destination_duplicates=True)], ids=["all", "twins"])
+@pytest.mark.parametrize("state", [True, False], ids=["journal", "no journal"])
+def test_an_extra_copy_to_which_its_server_added_a_line_goes(
+    accounts: Accounts, rules: DeletionRules, state: bool
+) -> None:
+    accounts.source.deliver(1, 2)
+    accounts.destination.deliver(2)
+    for _ in range(2):
+        accounts.destination.folder().add(STORED + letter(1))
+    accounts.good(state=state, deletion=rules)
+    assert accounts.destination.letters() == [1, 2]
+
+
+def test_an_extra_copy_to_which_its_server_added_a_line_goes_in_a_later_run(accounts: Accounts) -> None:
+    accounts.source.deliver(1, 2)
+    for _ in range(2):
+        accounts.destination.folder().add(STORED + letter(1))
+    accounts.good()
+    assert accounts.destination.letters() == [1, 1, 2]
+    accounts.good(deletion=MIRROR)
+    assert accounts.destination.letters() == [1, 2]
+
+
+def test_a_stranger_under_the_uid_of_an_extra_copy_with_an_added_line_stays(tmp_path: Path) -> None:
+    with MemoryServer() as source, MemoryServer() as destination:
+        both = Accounts(Account(source), Account(destination), tmp_path / "state")
+        both.source.deliver(1, 2)
+        for _ in range(2):
+            both.destination.folder().add(STORED + letter(1))
+
+        def bend(said: Said) -> bytes:
+            if b"APPENDUID" in said.response:
+                both.destination.folder().mails[1].content = STORED + letter(7)
+            return said.response
+
+        destination.bend = bend
+        both.run(deletion=MIRROR)
+        assert both.destination.letters() == [1, 2, 7]
 
 
 def test_another_text_is_another_message_whatever_the_ids_say_without_their_domain(
