@@ -54,9 +54,9 @@ def sights(
 ) -> dict[int, Sight]:
     """Give source UID -> what a look at its copy showed.
 
-    present: destination UIDs that are there. who, copies: UID -> digest, of originals and of their copies; a
-    message that other options made from its original is not compared (`who` is empty then). A server that was
-    put back gives the UID of a copy to another message, were it made a moment ago.
+    present: destination UIDs that are there. who, copies: UID -> digest, of originals and their copies. Who
+    is not in `who` is not compared: what an earlier run made of it by options that change headers. A server
+    that was put back gives the UID of a copy to another message, were it made a moment ago.
     """
     seen = {}
     for uid, copy in originals.copies.items():
@@ -72,7 +72,7 @@ def sights(
 def to_be_read(originals: Originals, seen: Mapping[int, Sight]) -> dict[int, int]:
     """Give source UID -> copy of what this run made or found and is known by other headers there.
 
-    A server may change the headers of what it stores; whether it is the message, its content tells.
+    The options, or its server, may change the headers; whether it is the message, its content tells.
     """
     return {uid: copy for uid, copy in originals.fresh.items() if seen.get(uid) is Sight.OTHER}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from imapsync.plan.header import split_message
 from imapsync.session.errors import CommandRefused, MessageGone
 from imapsync.transfer.content import Content, ContentError
 
@@ -31,3 +32,12 @@ async def changed_contents(
             body = b"".join([bytes(piece) async for piece in folder.fetch_body(uid)])
             digests[uid] = digest(await content.changed(body, uid))
     return digests
+
+
+async def changed_names(run: Run, folder: OpenFolder, uids: Iterable[int]) -> dict[int, int]:
+    """Give UID -> digest of the identifying headers that source messages get; 0 says nothing."""
+
+    def called(message: bytes) -> int:
+        return run.identity.of_header(split_message(message)[0])
+
+    return await changed_contents(run, folder, uids, called)

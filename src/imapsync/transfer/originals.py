@@ -28,6 +28,7 @@ from imapsync.report.events import Phase
 from imapsync.session.errors import CommandRefused
 from imapsync.terms import Copy, Reason, Side
 from imapsync.transfer import recording, telling
+from imapsync.transfer.changed import changed_names
 from imapsync.transfer.contents import held_against, unlike_copies
 from imapsync.transfer.copylist import DELIVERED, DONE
 from imapsync.transfer.expunging import expunge
@@ -167,13 +168,11 @@ async def _proven(
     if there:
         folder = await run.destination.opened(job.destination)
         present = await present_of(folder, there)
-        altered = run.settings.content.alters_headers
-        copies = await reading.identified(folder, set() if altered else present, reading.plain())
-        seen = sights(originals, present, {} if altered else who, copies.digests_by_uid())
-        if strangers := to_be_read(originals, seen):
-            read = await held_against(run, job, strangers)
-            seen.update(dict.fromkeys(strangers.keys() - read.others, Sight.ALIVE))
-            seen.update(dict.fromkeys(read.unread, Sight.UNKNOWN))
+        looked = originals.fresh if run.settings.content.alters_headers else originals.copies
+        copies = await reading.identified(folder, present.intersection(looked.values()), reading.plain())
+        called = copies.digests_by_uid()
+        seen = sights(originals, present, {uid: who[uid] for uid in looked if uid in who}, called)
+        seen |= await _read_more(run, job, to_be_read(originals, seen), called)
         alive = [uid for uid, sight in seen.items() if sight is Sight.ALIVE]
         unlike = await unlike_copies(run, job, alive)
         seen.update(dict.fromkeys(unlike.others, Sight.OTHER))
@@ -183,6 +182,26 @@ async def _proven(
         telling.others_there(run, job, len(others))
         recording.give_up(run, job)
     return proven(originals, seen) - _exchanged(run, job, originals, who)
+
+
+async def _read_more(
+    run: Run, job: FolderJob, strangers: dict[int, int], called: Mapping[int, int]
+) -> dict[int, Sight]:
+    """Look at copies that are called otherwise than their originals (source UID -> destination UID).
+
+    They may be called, or say, what the options make of these. called: destination UID -> digest.
+    """
+    seen: dict[int, Sight] = {}
+    if strangers and run.settings.content.alters_headers:
+        names = await changed_names(run, await run.source.opened(job.source), strangers)
+        alike = (uid for uid, name in names.items() if name and name == called.get(strangers[uid]))
+        seen = dict.fromkeys(alike, Sight.ALIVE)
+    unlike = {uid: copy for uid, copy in strangers.items() if uid not in seen}
+    if unlike:
+        read = await held_against(run, job, unlike)
+        seen.update(dict.fromkeys(unlike.keys() - read.others, Sight.ALIVE))
+        seen.update(dict.fromkeys(read.unread, Sight.UNKNOWN))
+    return seen
 
 
 def _exchanged(run: Run, job: FolderJob, originals: Originals, who: Mapping[int, int]) -> set[int]:

@@ -12,6 +12,7 @@ from tests.engine.transfer.harness import Ran, settings, sync
 from tests.servers.memory import BARE, COUNTING, RICH, Folder, MemoryServer, Said
 
 from imapsync.plan.rules import (
+    ContentRules,
     DeletionRules,
     FlagRules,
     FolderRules,
@@ -613,6 +614,62 @@ def test_a_stranger_under_the_uid_of_a_copy_made_a_moment_ago_proves_nothing(
         assert both.source.letters() == [1]
         both.run(state=state, deletion=DELETE1)
         assert (both.source.letters(), both.destination.letters()) == ([], [1, 2, 99])
+
+
+def received(message: bytes) -> bytes:
+    return b"Received: by the server; Mon, 1 Jan 2024 00:00:00 +0000\r\n" + message
+
+
+def rewritten(message: bytes) -> bytes:
+    return message.replace(b"text ", b"what it says: ")
+
+
+def renamed(message: bytes) -> bytes:
+    return message.replace(b"@example.org", b"@example.net")
+
+
+def without_id(message: bytes) -> bytes:
+    return message.partition(b"\r\n")[2]
+
+
+@pytest.mark.parametrize("state", [True, False], ids=["journal", "no journal"])
+def test_a_stranger_under_the_uid_of_a_copy_that_was_changed_proves_nothing(
+    state: bool, tmp_path: Path
+) -> None:
+    there: list[Account] = []
+    rules = ContentRules(rewrite=(renamed,))
+    with MemoryServer(RICH) as source, MemoryServer(RICH, exchanging(there, 99)) as destination:
+        both = Accounts(Account(source), Account(destination), tmp_path / "state")
+        there.append(both.destination)
+        both.source.deliver(1, 2)
+        ran = both.run(state=state, deletion=DELETE1, content=rules)
+        assert Reason.FOLDER_REPLACED in {problem.reason for problem in ran.problems}
+        assert both.source.letters() == [1]
+        both.run(state=state, deletion=DELETE1, content=rules)
+        assert (both.source.letters(), both.destination.letters()) == ([], [1, 2, 99])
+
+
+@pytest.mark.parametrize("rewrite", [renamed, without_id], ids=["another id", "no id"])
+@pytest.mark.parametrize("stored", [bytes, rewritten, received], ids=["as sent", "text changed", "received"])
+def test_originals_of_changed_copies_go_whatever_their_server_does_to_these(
+    tmp_path: Path, rewrite: Callable[[bytes], bytes], stored: Callable[[bytes], bytes]
+) -> None:
+    """Either the header is what the options make of it, or all that the copy says."""
+    there: list[Account] = []
+
+    def bend(said: Said) -> bytes:
+        if b"APPENDUID" in said.response:
+            for mail in there[0].folder().mails:
+                mail.content = stored(mail.content)
+        return said.response
+
+    with MemoryServer(RICH) as source, MemoryServer(RICH, bend) as destination:
+        both = Accounts(Account(source), Account(destination), tmp_path / "state")
+        there.append(both.destination)
+        both.source.deliver(1, 2)
+        ran = both.run(deletion=DELETE1, content=ContentRules(rewrite=(rewrite,)))
+        known = rewrite is renamed or stored is not rewritten
+        assert (both.source.letters(), bool(ran.problems)) == (([], False) if known else ([1, 2], True))
 
 
 @pytest.mark.parametrize("state", [True, False], ids=["journal", "no journal"])
