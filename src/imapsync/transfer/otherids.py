@@ -139,6 +139,7 @@ def _claim(
             original = waiting[key].pop()
             at, row = here.pop(original), there.pop(uid)
             destination.digests[row], destination.sizes[row] = source.digests[at], source.sizes[at]
-            destination.contents[uid] = source.contents[original] = key[1]
+            # The original keeps what was read of it: by that it is held against its duplicates.
+            destination.contents[uid] = source.contents.setdefault(original, key[1])
             found = True
     return found
