@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from imapsync.account.index import read_without_domain, with_own_id
 from imapsync.plan.header import split_message
+from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.transfer.changed import changed_contents
 from imapsync.transfer.contents import read_contents
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from imapsync.plan.index import MessageIndex
     from imapsync.plan.match import Matching
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     Sides = tuple[MessageIndex, MessageIndex]
 
-#: Originals that are changed to see whether what they are called changes at all; each is read for it.
+#: Originals that are changed to see whether what they are called changes at all, of those that something
+#: identifies and of the others; each is read for it.
 SAMPLE = 20
 
 
@@ -84,13 +86,14 @@ async def _changed(
         return run.identity.of_header(split_message(message)[0])
 
     folder = await run.source.opened(job.source)
-    some = sorted(here)[:: max(1, len(here) // SAMPLE)]
+    poor = here.keys() & source.poor
+    some = [*_spread(here.keys() - poor), *_spread(poor)]
     sample = await changed_contents(run, folder, some, called)
-    if all(name == source.digests[here[uid]] for uid, name in sample.items()):
-        return False
+    if all(name in (UNIDENTIFIED, source.digests[here[uid]]) for uid, name in sample.items()):
+        return False  # what nothing identifies is called nothing, whatever its own digest is made of
     names = sample | await changed_contents(run, folder, sorted(here.keys() - sample.keys()), called)
     names_there = {uid: destination.digests[row] for uid, row in there.items()}
-    both = set(names.values()) & set(names_there.values()) - {0}
+    both = set(names.values()) & set(names_there.values()) - {UNIDENTIFIED}
     wanted = sorted(uid for uid, name in names.items() if name in both)
     contents_here = await changed_contents(run, folder, wanted)
     candidates = [uid for uid, name in names_there.items() if name in both]
@@ -99,6 +102,11 @@ async def _changed(
     keys_here = {uid: (names[uid], content) for uid, content in contents_here.items()}
     keys_there = {uid: (names_there[uid], content) for uid, content in contents_there.items()}
     return _claim(sides, (here, there), keys_here, keys_there)
+
+
+def _spread(uids: Collection[int]) -> list[int]:
+    """Give about `SAMPLE` of some UIDs, from everywhere among them."""
+    return sorted(uids)[:: max(1, len(uids) // SAMPLE)]
 
 
 async def _claim_alike(
