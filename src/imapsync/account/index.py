@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from imapsync.plan.header import fields_of, is_own_id
 from imapsync.plan.identity import CONTENT_PREFIX_BYTES, UNIDENTIFIED, Identity, proves_sameness
 from imapsync.plan.index import FlagTable, MessageIndex
+from imapsync.plan.match import unpaired
 from imapsync.wire.dates import epoch_of
 from imapsync.wire.uidset import UidSet
 
@@ -229,8 +230,9 @@ async def recognise(
     identify; what the message is as a whole tells. Such rows get digest and size of their original; tells
     whether there are any, and the indexes have to be matched again.
     """
-    wanted = {source.digests[row]: source.sizes[row] for row in matching.missing}
-    sizes = sorted(source.sizes[row] for row in matching.missing)
+    missing = unpaired(source, matching)
+    wanted = {source.digests[row]: source.sizes[row] for row in reversed(missing)}
+    sizes = sorted(source.sizes[row] for row in missing)
     rows = {destination.uids[row]: row for row in matching.extra if _is_near(destination.sizes[row], sizes)}
     strangers = len(rows)
     async for uid, digests in _look_closer(folder, identity, destination, rows):

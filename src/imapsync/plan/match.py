@@ -216,6 +216,19 @@ def match(source: MessageIndex, destination: MessageIndex, rules: PairingRules) 
     return Matching(partner, _selected(source, left), duplicates, extra)
 
 
+def unpaired(source: MessageIndex, matching: Matching) -> list[int]:
+    """Give the source rows to look for once more: selected ones to copy first, then those left out.
+
+    Who deletes what is extra must know the copies of what is not selected, too.
+    """
+    left_out = [
+        row
+        for row, partner in enumerate(matching.partner)
+        if partner == NONE and source.uids[row] in source.excluded
+    ]
+    return [*matching.missing, *left_out]
+
+
 def duplicate_rows(index: MessageIndex) -> array[int]:
     """Give the rows whose digest, size and content stand earlier in the same index."""
     nobody = array("i", [NONE]) * len(index)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from imapsync.account.index import read_without_domain, with_own_id
 from imapsync.plan.header import split_message
 from imapsync.plan.identity import UNIDENTIFIED
+from imapsync.plan.match import unpaired
 from imapsync.transfer.changed import changed_contents
 from imapsync.transfer.contents import read_contents
 
@@ -46,7 +47,7 @@ async def find_under_other_ids(run: Run, job: FolderJob, sides: Sides, matching:
     ]
     if not looks:
         return False
-    here = {source.uids[row]: row for row in matching.missing}
+    here = {source.uids[row]: row for row in unpaired(source, matching)}
     there = {destination.uids[row]: row for row in matching.extra}
     found = False
     for look in looks:
@@ -134,13 +135,13 @@ def _claim(
 ) -> bool:
     """Give copies (UID -> id and content) digest and size of an original with the same key, one each.
 
-    Both leave `rows`, which are UID -> row of what has no partner yet.
+    Both leave `rows`, which are UID -> row of what has no partner yet. Selected originals come first.
     """
     source, destination = sides
     here, there = rows
     waiting: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
-    for uid, key in sorted(keys_here.items(), reverse=True):
-        waiting[key].append(uid)
+    for uid in sorted(keys_here, key=lambda uid: (uid in source.excluded, uid), reverse=True):
+        waiting[keys_here[uid]].append(uid)
     found = False
     for uid, key in sorted(keys_there.items()):
         if waiting[key]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imapsync.account.index import recognise
-from imapsync.plan.match import match
+from imapsync.plan.match import match, unpaired
 from imapsync.transfer.otherids import find_under_other_ids
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def pair(
     """
     source, destination = sides
     matching = match(source, destination, rules)
-    if not (matching.missing and matching.extra):
+    if not (matching.extra and unpaired(source, matching)):
         return matching
     if await recognise(await account.opened(folder), identity, source, destination, matching):
         matching = match(source, destination, rules)

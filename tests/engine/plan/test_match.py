@@ -21,6 +21,7 @@ from imapsync.plan.match import (
     match,
     twins,
     unclear_arrivals,
+    unpaired,
 )
 
 A, B, C = 101, 202, (1 << 64) - 1
@@ -325,6 +326,23 @@ def test_a_draft_is_read_even_where_all_is_equal(flags: bytes, rows: list[int]) 
     source.flags.extend(source.flag_table.number(each) for each in ((flags,), ()))
     found = doubts(source, index_of([(A, 1), (B, 1)]), sync_duplicates=False)
     assert (found.source_same_size, found.destination_same_size) == (rows, rows)
+
+
+@pytest.mark.parametrize(
+    ("excluded", "there", "rows"),
+    [
+        pytest.param(set(), [], [0, 2], id="what is selected, but for duplicates"),
+        pytest.param({1}, [], [1, 2, 0], id="what is selected comes first"),
+        pytest.param({1, 2}, [], [2, 0, 1], id="a duplicate that is left out may have a copy, too"),
+        pytest.param({1, 2}, [(A, 1)], [2, 1], id="not what has its copy"),
+    ],
+)
+def test_what_is_looked_for_once_more(
+    excluded: set[int], there: list[tuple[int, int]], rows: list[int]
+) -> None:
+    here = index_of([(A, 1), (A, 1), (B, 1)])
+    here.excluded = excluded
+    assert unpaired(here, match(here, index_of(there), PairingRules(sync_duplicates=False))) == rows
 
 
 def test_a_duplicate_knows_its_original() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.engine.transfer.test_in_memory import Accounts, accounts, letter
+from tests.engine.transfer.test_in_memory import INBOX, MIRROR, OLD, RECENT, Accounts, accounts, letter
 from tests.servers.memory import BARE, RICH, Heard
 
-from imapsync.plan.rules import ContentRules
+from imapsync.plan.rules import ContentRules, IdentityRules, SelectionRules
 
 __all__ = ["accounts"]  # the fixture
 
@@ -23,6 +23,12 @@ def old(number: int) -> bytes:
 def nameless(text: str) -> bytes:
     """Give a message that nothing identifies."""
     return f"Subject: {text}\r\n\r\n{text}\r\n".encode()
+
+
+def subjects(accounts: Accounts) -> list[bytes]:
+    """Give the subjects of what lies on the destination, sorted."""
+    there = accounts.destination.server.contents()[INBOX]
+    return sorted(mail.split(b"Subject: ")[1].split(b"\r\n")[0] for mail in there)
 
 
 def whole(accounts: Accounts) -> list[Heard]:
@@ -75,3 +81,53 @@ def test_messages_without_an_id_that_the_options_give_one_are_copied_once(accoun
     assert accounts.good(state=False, content=rules).copied == 50
     accounts.destination.deliver(99)
     assert accounts.good(state=False, content=rules).copied == 0
+
+
+# -- a mirror beside a selection
+
+SMALL = SelectionRules(max_size_bytes=1000)
+LARGE = b"large\r\n" * 300
+YOUNG = SelectionRules(max_age_days=30.0)
+
+
+def test_a_mirror_leaves_the_copy_with_an_added_id_of_what_the_selection_leaves_out(
+    accounts: Accounts,
+) -> None:
+    accounts.source.deliver(1)
+    accounts.source.folder().add(nameless("large" * 300))
+    assert accounts.good(state=False, content=ContentRules(add_header=True)).copied == 2
+    accounts.destination.deliver(9)
+    accounts.good(state=False, deletion=MIRROR, selection=SMALL)
+    assert subjects(accounts) == [b"large" * 300, b"letter 1"]
+
+
+def test_a_mirror_leaves_the_renamed_copy_of_what_the_selection_leaves_out(accounts: Accounts) -> None:
+    accounts.source.folder().add(old(1) + LARGE)
+    accounts.source.deliver(2)
+    assert accounts.good(state=False, content=RENAMED).copied == 2
+    accounts.destination.deliver(9)
+    accounts.good(state=False, content=RENAMED, deletion=MIRROR, selection=SMALL)
+    assert accounts.destination.letters() == [1, 2]
+
+
+def test_a_mirror_leaves_what_another_domain_or_a_received_line_hides_of_the_selection(
+    accounts: Accounts,
+) -> None:
+    rules = IdentityRules(headers=("Message-Id", "Received"), any_domain=True)
+    for number in (1, 2):
+        accounts.source.folder().add(letter(number) + LARGE)
+    accounts.source.deliver(3)
+    accounts.destination.folder().add(letter(1).replace(b"@example.org", b"@example.net") + LARGE)
+    accounts.destination.folder().add(b"Received: by the server\r\n" + letter(2) + LARGE)
+    accounts.destination.deliver(9)
+    accounts.good(state=False, deletion=MIRROR, selection=SMALL, identity=rules)
+    assert accounts.destination.letters() == [1, 2, 3]
+
+
+def test_the_copy_of_what_is_selected_is_not_given_to_its_twin_that_is_left_out(accounts: Accounts) -> None:
+    for domain, date in ((b"@a.example", OLD), (b"@b.example", RECENT)):
+        accounts.source.folder().add(letter(1).replace(b"@example.org", domain), date=date)
+    accounts.destination.deliver(1)
+    rules = IdentityRules(any_domain=True)
+    ran = accounts.good(state=False, deletion=MIRROR, selection=YOUNG, identity=rules)
+    assert (ran.copied, accounts.destination.letters()) == (0, [1])
