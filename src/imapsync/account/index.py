@@ -15,6 +15,7 @@ from imapsync.plan.header import fields_of, is_own_id
 from imapsync.plan.identity import CONTENT_PREFIX_BYTES, UNIDENTIFIED, Identity, proves_sameness
 from imapsync.plan.index import FlagTable, MessageIndex
 from imapsync.plan.match import unpaired
+from imapsync.session.errors import CommandRefused
 from imapsync.wire.dates import epoch_of
 from imapsync.wire.uidset import UidSet
 
@@ -173,24 +174,30 @@ async def identify_poor(
 
 
 async def _contents(
-    folder: OpenFolder, index: MessageIndex, rows: dict[int, int]
+    folder: OpenFolder, index: MessageIndex, rows: dict[int, int], refused: set[int] | None = None
 ) -> AsyncIterator[tuple[int, bytes]]:
     """Give (UID, beginning of the message) of rows (UID -> row), as far as the server gives it.
 
     What is far from the announced size is asked for a second time, alone: hoodiecrow gives only the first
-    message of a set its part.
+    message of a set its part. refused: takes what the server refuses alone, too; without it that is an error.
     """
     left = set(rows)
     for some in chain(UidSet.of(rows).split(UIDS_PER_FETCH), map(UidSet.of, _each(left))):
-        async for batch in folder.fetch(some, _CONTENT_ITEMS):
-            for fetch in batch:
-                uid = fetch.uid or 0
-                if uid not in left or fetch.body is None:
-                    continue
-                expected = min(index.sizes[rows[uid]], CONTENT_PREFIX_BYTES)
-                if len(fetch.body) * 2 >= expected:
-                    left.discard(uid)
-                    yield uid, fetch.body
+        try:
+            async for batch in folder.fetch(some, _CONTENT_ITEMS):
+                for fetch in batch:
+                    uid = fetch.uid or 0
+                    if uid not in left or fetch.body is None:
+                        continue
+                    expected = min(index.sizes[rows[uid]], CONTENT_PREFIX_BYTES)
+                    if len(fetch.body) * 2 >= expected:
+                        left.discard(uid)
+                        yield uid, fetch.body
+        except CommandRefused:
+            if refused is None:
+                raise
+            if len(some) == 1:
+                refused.update(some)
 
 
 def _header_fields(identity: Identity | None, further: bytes = b"") -> bytes:
@@ -228,18 +235,22 @@ async def recognise(
     A server that adds a Received line to what it stores makes another message of it; without that line it is
     the one that was sent. A server that finds the header's end elsewhere does not show the fields that
     identify; what the message is as a whole tells. Such rows get digest and size of their original; tells
-    whether there are any, and the indexes have to be matched again.
+    whether there are any, and the indexes have to be matched again. What is refused is noted as unread.
     """
     missing = unpaired(source, matching)
     wanted = {source.digests[row]: source.sizes[row] for row in reversed(missing)}
     sizes = sorted(source.sizes[row] for row in missing)
     rows = {destination.uids[row]: row for row in matching.extra if _is_near(destination.sizes[row], sizes)}
     strangers = len(rows)
-    async for uid, digests in _look_closer(folder, identity, destination, rows):
+    untold: set[int] = set()
+    async for uid, digests in _look_closer(folder, identity, destination, rows, untold):
         digest = next((each for each in digests if each in wanted), UNIDENTIFIED)
         if digest in wanted:
             row = rows.pop(uid)
             destination.digests[row], destination.sizes[row] = digest, wanted[digest]
+    if untold:
+        here = {source.uids[row]: row for row in missing}
+        note_untold((source, destination), (here, rows), (set(), untold))
     return len(rows) < strangers
 
 
@@ -252,50 +263,89 @@ async def still_taken_for(
     """
     rows = {uid: row for row, uid in enumerate(index.uids) if taken_for.get(uid)}
     strangers = set(rows)
-    async for uid, digests in _look_closer(folder, identity, index, rows):
+    async for uid, digests in _look_closer(folder, identity, index, rows, set()):
         if taken_for[uid] in digests:
             del rows[uid]
     return strangers - rows.keys()
 
 
 async def _look_closer(
-    folder: OpenFolder, identity: Identity, index: MessageIndex, rows: dict[int, int]
+    folder: OpenFolder, identity: Identity, index: MessageIndex, rows: dict[int, int], untold: set[int]
 ) -> AsyncIterator[tuple[int, Iterable[int]]]:
     """Give (UID, digests that the message may have had before its server changed it) of rows (UID -> row).
 
-    Whom the caller knows by them leaves `rows` meanwhile.
+    Whom the caller knows by them leaves `rows` meanwhile. untold: takes what the server does not tell about.
     """
-    for some in UidSet.of(rows).split(UIDS_PER_FETCH):
-        async for batch in folder.fetch(some, b"(UID %s)" % _header_fields(identity)):
-            for fetch in batch:
-                if fetch.uid in rows:
-                    yield fetch.uid, identity.before_received(fetch.body or b"")
+    async for fetch in _each_told(folder, rows, b"(UID %s)" % _header_fields(identity), untold):
+        if fetch.uid in rows:
+            yield fetch.uid, identity.before_received(fetch.body or b"")
     if len(rows) <= MAX_CLOSER_LOOKS:
-        async for uid, content in _contents(folder, index, dict(rows)):
+        unread: set[int] = set()
+        async for uid, content in _contents(folder, index, dict(rows), unread):
             yield uid, identity.wherever_cut(content)
+        untold |= unread & index.poor  # of the others it is known who they are
 
 
-async def read_without_domain(folder: OpenFolder, identity: Identity, uids: Iterable[int]) -> dict[int, int]:
-    """Give UID -> `Identity.without_domain` of messages of a folder, for those that have one."""
-    digests = {}
-    for some in UidSet.of(uids).split(UIDS_PER_FETCH):
-        async for batch in folder.fetch(some, b"(UID %s)" % _header_fields(identity)):
-            for fetch in batch:
-                uid, digest = fetch.uid or 0, identity.without_domain(fetch.body or b"")
-                if uid in some and digest:
-                    digests[uid] = digest
-    return digests
+async def read_without_domain(
+    folder: OpenFolder, identity: Identity, uids: Iterable[int]
+) -> tuple[dict[int, int], set[int]]:
+    """Give UID -> `Identity.without_domain` of messages of a folder, for those that have one.
+
+    Gives besides the UIDs of those that the server does not tell about.
+    """
+    digests: dict[int, int] = {}
+    untold: set[int] = set()
+    async for fetch in _each_told(folder, uids, b"(UID %s)" % _header_fields(identity), untold):
+        if digest := identity.without_domain(fetch.body or b""):
+            digests[fetch.uid or 0] = digest
+    return digests, untold
 
 
 async def with_own_id(folder: OpenFolder, uids: Iterable[int]) -> set[int]:
-    """Give those messages of a folder whose Message-Id was given by --addheader."""
-    found = set()
-    for some in UidSet.of(uids).split(UIDS_PER_FETCH):
-        async for batch in folder.fetch(some, b"(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])"):
-            for fetch in batch:
-                if fetch.uid in some and any(map(is_own_id, fields_of(fetch.body or b""))):
-                    found.add(fetch.uid or 0)
+    """Give those messages of a folder whose Message-Id was given by --addheader, as far as it is told.
+
+    What the server does not tell about may be one of them.
+    """
+    found: set[int] = set()
+    async for fetch in _each_told(folder, uids, b"(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])", found):
+        if any(map(is_own_id, fields_of(fetch.body or b""))):
+            found.add(fetch.uid or 0)
     return found
+
+
+async def _each_told(
+    folder: OpenFolder, uids: Iterable[int], items: bytes, untold: set[int]
+) -> AsyncIterator[Fetch]:
+    """Give what is told of messages; halves what is refused, until it is known which: they are `untold`."""
+    pieces = list(UidSet.of(uids).split(UIDS_PER_FETCH))
+    while pieces:
+        some = pieces.pop()
+        try:
+            async for batch in folder.fetch(some, items):
+                for fetch in batch:
+                    if fetch.uid in some:
+                        yield fetch
+        except CommandRefused:
+            if len(some) > 1:
+                pieces.extend(some.split((len(some) + 1) // 2))
+            else:
+                untold.update(some)
+
+
+def note_untold(
+    sides: tuple[MessageIndex, MessageIndex],
+    rows: tuple[dict[int, int], dict[int, int]],
+    untold: tuple[set[int], set[int]],
+) -> None:
+    """Note what a server did not tell about as unread, and what is of a size to be the same message.
+
+    rows: UID -> row of what has no partner, on both sides.
+    """
+    for one, other in ((0, 1), (1, 0)):
+        index, opposite = sides[one], sides[other]
+        sizes = sorted(opposite.sizes[rows[other][uid]] for uid in untold[other] & rows[other].keys())
+        index.unread |= untold[one] & rows[one].keys()
+        index.unread.update(uid for uid, row in rows[one].items() if _is_near(index.sizes[row], sizes))
 
 
 def _is_near(size: int, sizes: list[int]) -> bool:

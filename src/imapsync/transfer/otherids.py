@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from imapsync.account.index import read_without_domain, with_own_id
+from imapsync.account.index import note_untold, read_without_domain, with_own_id
 from imapsync.plan.header import split_message
 from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.match import unpaired
@@ -61,9 +61,13 @@ async def _other_domain(
 ) -> bool:
     """Find, for --messageidnodomain, what differs in the domain of its Message-Id."""
     identity = run.identity
-    ids_here = await read_without_domain(await run.source.opened(job.source), identity, here)
-    ids_there = await read_without_domain(await run.destination.opened(job.destination), identity, there)
-    return await _claim_alike(run, job, sides, (here, there), (ids_here, ids_there))
+    folder = await run.source.opened(job.source)
+    ids_here, untold_here = await read_without_domain(folder, identity, here)
+    folder = await run.destination.opened(job.destination)
+    ids_there, untold_there = await read_without_domain(folder, identity, there)
+    found = await _claim_alike(run, job, sides, (here, there), (ids_here, ids_there))
+    note_untold(sides, (here, there), (untold_here, untold_there))
+    return found
 
 
 async def _added(run: Run, job: FolderJob, sides: Sides, here: dict[int, int], there: dict[int, int]) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tests.engine.transfer.test_in_memory import INBOX, MIRROR, OLD, RECENT, Accounts, accounts, letter
-from tests.servers.memory import BARE, RICH, Heard
+from tests.servers.memory import BARE, RICH, Heard, in_set
 
 from imapsync.plan.rules import ContentRules, IdentityRules, SelectionRules
 
@@ -41,6 +43,20 @@ def whole(accounts: Accounts) -> list[Heard]:
 
     accounts.source.server.hears = note
     return asked
+
+
+def refuse(accounts: Accounts, uid: int, items: bytes, *, of: str = "destination", after: int = 0) -> None:
+    """Refuse to FETCH such items of a message, alone or among others, but for the first times."""
+    heard_of: list[Heard] = []
+
+    def answer(heard: Heard) -> bytes | None:
+        if heard.verb != b"UID FETCH" or not re.search(items, heard.rest):
+            return None
+        if in_set(uid, heard.rest.split(b" ")[0], 1000):
+            heard_of.append(heard)
+        return b"NO broken" if len(heard_of) > after and heard is heard_of[-1] else None
+
+    getattr(accounts, of).server.hears = answer
 
 
 # -- duplicates
@@ -131,3 +147,52 @@ def test_the_copy_of_what_is_selected_is_not_given_to_its_twin_that_is_left_out(
     rules = IdentityRules(any_domain=True)
     ran = accounts.good(state=False, deletion=MIRROR, selection=YOUNG, identity=rules)
     assert (ran.copied, accounts.destination.letters()) == (0, [1])
+
+
+# -- what a server does not tell
+
+IDS = rb"HEADER\.FIELDS \(MESSAGE-ID\)"
+
+
+def test_one_message_whose_id_is_not_told_gives_no_folder_up(accounts: Accounts) -> None:
+    accounts.source.deliver(1, 2)
+    for text in ("a note", "another one"):
+        accounts.source.folder().add(nameless(text))
+    accounts.destination.deliver(7, 8, 9)
+    accounts.destination.folder().add(b"Message-Id: <3@imapsync>\r\n" + nameless("a note"))
+    refuse(accounts, 2, IDS)
+    assert accounts.good(state=False).copied == 3
+    expected = [b"a note", b"another one", *(b"letter %d" % number for number in (1, 2, 7, 8, 9))]
+    assert subjects(accounts) == expected
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+def test_what_is_not_told_again_holds_up_only_what_it_may_be(accounts: Accounts, side: str) -> None:
+    rules = IdentityRules(headers=("Message-Id", "Received"), any_domain=True)
+    accounts.source.folder().add(letter(1) + LARGE)
+    accounts.source.folder().add(letter(2) + LARGE + LARGE)
+    accounts.source.deliver(3)
+    accounts.destination.folder().add(letter(1).replace(b"@example.org", b"@example.net") + LARGE)
+    accounts.destination.folder().add(letter(2).replace(b"@example.org", b"@example.net") + LARGE + LARGE)
+    accounts.destination.deliver(9)
+    refuse(accounts, 2, rb"\(UID BODY\.PEEK\[HEADER", of=side)
+    ran = accounts.run(state=False, identity=rules, deletion=MIRROR)
+    assert [failure.uid for failure in ran.failed] == [2]
+    assert accounts.destination.letters() == [1, 2, 3, 9]
+    accounts.destination.server.hears = accounts.source.server.hears = lambda _: None
+    accounts.good(state=False, identity=rules, deletion=MIRROR)
+    assert accounts.destination.letters() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["who it is is known", "and nobody knows who it is"])
+def test_what_lies_there_and_cannot_be_read_holds_up_only_what_it_may_be(
+    accounts: Accounts, *, told: bool
+) -> None:
+    accounts.source.folder().add(letter(1) + LARGE)
+    accounts.source.deliver(2)
+    accounts.destination.folder().add(letter(8) if told else nameless("a note"))
+    refuse(accounts, 1, rb"PEEK\[\]<0", after=not told)
+    ran = accounts.run(state=False)
+    assert [failure.uid for failure in ran.failed] == ([] if told else [2])
+    assert not ran.problems
+    assert ran.copied == (2 if told else 1)
