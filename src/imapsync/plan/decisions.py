@@ -164,7 +164,7 @@ def doomed(
 
     moved: copies whose originals we have deleted on the source: they may be the last ones. identities:
     digests of all such copies, wherever their owner has filed them since. What was gone before it could be
-    compared may come back, and be the copy that it was not taken for.
+    compared may come back, and be the copy that it was not taken for; so may be what could not be read.
     """
     destination, matching = compared.destination, compared.matching
     nothing = array("I")
@@ -179,6 +179,7 @@ def doomed(
                 uid
                 for row in matching.extra
                 if (uid := destination.uids[row]) not in moved
+                and uid not in destination.unread
                 and not is_gone(destination, uid, source=False)
                 and destination.digests[row] not in here
                 and destination.digests[row] not in identities

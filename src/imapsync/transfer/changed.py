@@ -21,15 +21,28 @@ if TYPE_CHECKING:
 
 
 async def changed_contents(
-    run: Run, folder: OpenFolder, uids: Iterable[int], digest: Callable[[bytes], int] | None = None
+    run: Run,
+    folder: OpenFolder,
+    uids: Iterable[int],
+    digest: Callable[[bytes], int] | None = None,
+    *,
+    unread: set[int] | None = None,
 ) -> dict[int, int]:
-    """Give UID -> digest of what source messages are changed to, for those that can be; by content."""
+    """Give UID -> digest of what source messages are changed to, for those that can be; by content.
+
+    unread: takes what the server does not give.
+    """
     digest = digest or run.identity.of_message
     content = Content(run.settings.content, run.settings.selection, run.identity)
     digests: dict[int, int] = {}
     for uid in uids:
-        with contextlib.suppress(CommandRefused, MessageGone, ContentError, ValueError):
+        try:
             body = b"".join([bytes(piece) async for piece in folder.fetch_body(uid)])
+        except (CommandRefused, MessageGone):
+            if unread is not None:
+                unread.add(uid)
+            continue
+        with contextlib.suppress(ContentError, ValueError):
             digests[uid] = digest(await content.changed(body, uid))
     return digests
 

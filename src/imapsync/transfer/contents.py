@@ -68,7 +68,7 @@ async def read_digests(
             if small:
                 large |= await _of_small(folder, small, begin, digests)
         except CommandRefused:
-            pass
+            large = set(some) - digests.keys()  # one of them is what is refused
         for uid in sorted(large & set(some)):
             with contextlib.suppress(CommandRefused, MessageGone):
                 digests[uid] = await _of_large(folder, uid, begin)
@@ -223,20 +223,27 @@ async def _read_both(run: Run, job: FolderJob, sides: Sides, uids: tuple[list[in
 async def _read_if_there(
     folder: OpenFolder, uids: list[int], identity: Identity, index: MessageIndex
 ) -> None:
-    """Read contents into an index; a message that is no longer there is like no other.
-
-    Of a folder that lists fewer messages than it holds nobody knows what is no longer there.
-    """
+    """Read contents into an index; a message that is no longer there is like no other."""
     index.contents.update(await read_contents(folder, uids, identity))
     unread = {uid for uid in uids if uid not in index.contents}
     if unread:
-        with contextlib.suppress(CommandRefused):
-            there = set(await folder.uids())
-            await folder.noop()
-            source = folder.side is Side.SOURCE
-            gone = unread - there if is_all(len(there), folder.exists) else set()
-            index.contents.update((uid, unlike_any(uid, source=source)) for uid in gone)
-        index.unread |= unread - index.contents.keys()
+        source = folder.side is Side.SOURCE
+        gone = await gone_of(folder, unread)
+        index.contents.update((uid, unlike_any(uid, source=source)) for uid in gone)
+        index.unread |= unread - gone
+
+
+async def gone_of(folder: OpenFolder, uids: Collection[int]) -> set[int]:
+    """Give those of some messages that a folder no longer lists.
+
+    Of a folder that lists fewer messages than it holds nobody knows what is no longer there.
+    """
+    with contextlib.suppress(CommandRefused):
+        there = set(await folder.uids())
+        await folder.noop()
+        if is_all(len(there), folder.exists):
+            return set(uids) - there
+    return set()
 
 
 def _all_alike(sides: Sides, found: Doubts, sample: set[int]) -> bool:

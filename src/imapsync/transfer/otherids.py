@@ -15,7 +15,7 @@ from imapsync.plan.header import split_message
 from imapsync.plan.identity import UNIDENTIFIED
 from imapsync.plan.match import unpaired
 from imapsync.transfer.changed import changed_contents
-from imapsync.transfer.contents import read_contents
+from imapsync.transfer.contents import gone_of, read_contents
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -93,20 +93,29 @@ async def _changed(
     folder = await run.source.opened(job.source)
     poor = here.keys() & source.poor
     some = [*_spread(here.keys() - poor), *_spread(poor)]
-    sample = await changed_contents(run, folder, some, called)
-    if all(name in (UNIDENTIFIED, source.digests[here[uid]]) for uid, name in sample.items()):
+    unread: set[int] = set()
+    sample = await changed_contents(run, folder, some, called, unread=unread)
+    same = all(name in (UNIDENTIFIED, source.digests[here[uid]]) for uid, name in sample.items())
+    if same and (sample or not unread):
         return False  # what nothing identifies is called nothing, whatever its own digest is made of
-    names = sample | await changed_contents(run, folder, sorted(here.keys() - sample.keys()), called)
+    others = sorted(here.keys() - sample.keys())
+    names = sample | await changed_contents(run, folder, others, called, unread=unread)
     names_there = {uid: destination.digests[row] for uid, row in there.items()}
     both = set(names.values()) & set(names_there.values()) - {UNIDENTIFIED}
     wanted = sorted(uid for uid, name in names.items() if name in both)
-    contents_here = await changed_contents(run, folder, wanted)
+    unread -= names.keys()
+    if unread & source.excluded:  # anything may be a copy of theirs
+        destination.unread |= there.keys()
+    contents_here = await changed_contents(run, folder, wanted, unread=unread)
     candidates = [uid for uid, name in names_there.items() if name in both]
     folder = await run.destination.opened(job.destination)
     contents_there = await read_contents(folder, candidates, run.identity)
     keys_here = {uid: (names[uid], content) for uid, content in contents_here.items()}
     keys_there = {uid: (names_there[uid], content) for uid, content in contents_there.items()}
-    return _claim(sides, (here, there), keys_here, keys_there)
+    found = _claim(sides, (here, there), keys_here, keys_there)
+    ids, missed = (names, names_there), (unread, set(candidates) - contents_there.keys())
+    await _note_unread(run, job, sides, (here, there), ids, unread=missed)
+    return found
 
 
 def _spread(uids: Collection[int]) -> list[int]:
@@ -128,7 +137,31 @@ async def _claim_alike(
     there = await read_contents(await run.destination.opened(job.destination), wanted[1], run.identity)
     keys_here = {uid: (ids[0][uid], content) for uid, content in here.items()}
     keys_there = {uid: (ids[1][uid], content) for uid, content in there.items()}
-    return _claim(sides, rows, keys_here, keys_there)
+    found = _claim(sides, rows, keys_here, keys_there)
+    unread = (set(wanted[0]) - here.keys(), set(wanted[1]) - there.keys())
+    await _note_unread(run, job, sides, rows, ids, unread=unread)
+    return found
+
+
+async def _note_unread(
+    run: Run,
+    job: FolderJob,
+    sides: Sides,
+    rows: tuple[dict[int, int], dict[int, int]],
+    ids: tuple[dict[int, int], dict[int, int]],
+    *,
+    unread: tuple[set[int], set[int]],
+) -> None:
+    """Note what a server lists and does not give as unread, and what has the same id without a partner."""
+    if not any(unread):
+        return
+    gone_here = await gone_of(await run.source.opened(job.source), unread[0])
+    gone_there = await gone_of(await run.destination.opened(job.destination), unread[1])
+    left = (unread[0] - gone_here, unread[1] - gone_there)
+    for one, other in ((0, 1), (1, 0)):
+        unsure = {ids[other][uid] for uid in left[other] if uid in ids[other]}
+        sides[one].unread |= left[one]
+        sides[one].unread.update(uid for uid in rows[one] if ids[one].get(uid) in unsure)
 
 
 def _claim(

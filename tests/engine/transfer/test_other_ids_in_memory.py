@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from tests.engine.transfer.test_in_memory import INBOX, MIRROR, OLD, RECENT, Accounts, accounts, letter
 from tests.servers.memory import BARE, RICH, Heard, in_set
 
 from imapsync.plan.rules import ContentRules, IdentityRules, SelectionRules
+from imapsync.terms import Reason
 
 __all__ = ["accounts"]  # the fixture
 
@@ -151,6 +153,24 @@ def test_the_copy_of_what_is_selected_is_not_given_to_its_twin_that_is_left_out(
 
 # -- what a server does not tell
 
+#: Originals, copies that are called otherwise, and the options under which they are copies.
+NAMED: dict[str, tuple[list[bytes], list[bytes], dict[str, Any]]] = {
+    "added": (
+        [nameless("one"), nameless("two")],
+        [b"Message-Id: <%d@imapsync>\r\n" % n + nameless(text) for n, text in ((7, "one"), (8, "two"))],
+        {},
+    ),
+    "renamed": (
+        [old(1), old(2)],
+        [old(n).replace(b"old.example", b"new.example") for n in (1, 2)],
+        {"content": RENAMED},
+    ),
+    "domain": (
+        [letter(1), letter(2)],
+        [letter(n).replace(b"@example.org", b"@example.net") for n in (1, 2)],
+        {"identity": IdentityRules(any_domain=True)},
+    ),
+}
 IDS = rb"HEADER\.FIELDS \(MESSAGE-ID\)"
 
 
@@ -196,3 +216,51 @@ def test_what_lies_there_and_cannot_be_read_holds_up_only_what_it_may_be(
     assert [failure.uid for failure in ran.failed] == ([] if told else [2])
     assert not ran.problems
     assert ran.copied == (2 if told else 1)
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+@pytest.mark.parametrize("named", ["added", "renamed", "domain"])
+def test_what_cannot_be_read_is_a_failure_and_not_copied_again(
+    accounts: Accounts, side: str, named: str
+) -> None:
+    originals, copies, options = NAMED[named]
+    for one, contents in ((accounts.source, originals), (accounts.destination, copies)):
+        for content in contents:
+            one.folder().add(content)
+    refuse(accounts, 1, rb"BODY\.PEEK\[\](?!<0\.16384>)", of=side)
+    ran = accounts.run(state=False, **options)
+    assert ([failure.uid for failure in ran.failed], ran.copied) == ([1], 0)
+    accounts.destination.server.hears = accounts.source.server.hears = lambda _: None
+    assert accounts.good(state=False, **options).copied == 0
+
+
+@pytest.mark.parametrize("named", ["added", "renamed", "domain"])
+def test_what_is_gone_when_it_is_to_be_read_is_no_copy(accounts: Accounts, named: str) -> None:
+    originals, copies, options = NAMED[named]
+    for one, contents in ((accounts.source, originals), (accounts.destination, copies)):
+        for content in contents:
+            one.folder().add(content)
+    there = accounts.destination.folder()
+
+    def expunge(heard: Heard) -> None:
+        if heard.verb == b"UID FETCH" and re.search(rb"BODY\.PEEK\[\](?!<0\.16384>)", heard.rest):
+            there.remove(there.mails[:1] if there.mails[0].uid == 1 else [])
+
+    accounts.destination.server.hears = expunge
+    ran = accounts.run(state=False, **options)
+    assert not [failure for failure in ran.failed if failure.reason is Reason.FETCH]
+    assert len(there.mails) == 2
+
+
+@pytest.mark.parametrize("side", ["source", "destination"])
+@pytest.mark.parametrize("named", ["added", "renamed", "domain"])
+def test_a_mirror_leaves_what_cannot_be_read_beside_what_the_selection_leaves_out(
+    accounts: Accounts, side: str, named: str
+) -> None:
+    originals, copies, options = NAMED[named]
+    for one, contents in ((accounts.source, originals), (accounts.destination, copies)):
+        for content in contents:
+            one.folder().add(content + LARGE)
+    refuse(accounts, 1, rb"BODY\.PEEK\[\](?!<0\.16384>)", of=side)
+    accounts.good(state=False, deletion=MIRROR, selection=SMALL, **options)
+    assert len(accounts.destination.folder().mails) == 2
