@@ -82,7 +82,10 @@ def _settle(run: Run, job: FolderJob, reading: Reading, *, expunged: int) -> Non
 
 
 def _take_up_duplicates(run: Run, job: FolderJob) -> None:
-    """Write down which messages are duplicates; of one that was not copied the next run takes one."""
+    """Write down which messages are duplicates; of one that was not copied the next run takes one.
+
+    Nor are those of one whose copy was not found: when it leaves the source, the copy is theirs.
+    """
     journal, record = run.journal, job.record
     if journal is None or record is None:
         rows = job.copying
@@ -102,6 +105,9 @@ def _take_up_duplicates(run: Run, job: FolderJob) -> None:
     if orphans:
         journal.remove(record.id, [pair.source_uid for pair in orphans])
         telling.left_for_next_run(run, job, len(orphans), sum(pair.size for pair in orphans))
+    unfound = orphaned_twins(job.plan.twins, {rows.uids[row] for row in rows.unnamed()})
+    if unfound:
+        journal.remove(record.id, unfound)
 
 
 def deletes_later(run: Run, job: FolderJob) -> bool:

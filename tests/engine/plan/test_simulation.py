@@ -878,6 +878,19 @@ ALONE = Options(journal=False)
             ),
             id="a message that only looked like the copy is removed",
         ),
+        pytest.param(
+            History(
+                [DELETE2],
+                [
+                    Event(0, 0, "deliver"),
+                    Event(0, 0, "deliver_again"),
+                    Event(0, 0, "deliver_lookalike"),
+                    Event(0, 14, "delete_here"),
+                ],
+                Servers(uidplus2=False),
+            ),
+            id="one of two equal messages goes before its copy is found, and another looks like them",
+        ),
     ],
 )
 def test_histories_that_went_wrong_once(history: History) -> None:

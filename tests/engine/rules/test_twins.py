@@ -10,6 +10,7 @@ from tests.engine.rules.stopping import StopBefore
 from tests.servers.commands import Watch
 
 if TYPE_CHECKING:
+    from tests.engine.rules.conftest import MakeWorld
     from tests.engine.rules.world import World
     from tests.servers.commands import Step
 
@@ -156,3 +157,37 @@ def test_a_message_that_could_not_be_compared_is_not_copied_beside_its_copy(
     world.good("--delete1", state=state)
     assert world.names(2) == ["m1", "m2"]
     assert world.names(1) == []
+
+
+class RefusesToShowWhatCame(Watch):
+    """Lets host2 tell no UIDs of what it takes, and refuse to give them afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._copied = False
+
+    def sent(self, step: Step) -> bool:
+        self._copied = self._copied or "APPEND" in step.text
+        return True
+
+    def retold(self, step: Step, response: bytes) -> bytes:
+        if step.side == 2 and self._copied and "UID FETCH" in step.text:
+            return step.tag + b" NO not now\r\n"
+        return re.sub(rb"\[APPENDUID [^]]*\] ", b"", response)
+
+
+def test_a_duplicate_has_the_copy_of_its_first_that_left_before_it_was_found(make_world: MakeWorld) -> None:
+    world = make_world(frozenset(), frozenset({"UIDPLUS"}))
+    one, other = world.letter(1, "one version"), world.letter(1, "two version")
+    world.deliver(1, "INBOX", one, *range(2, 8))
+    world.good("--delete2")
+    world.deliver(1, "INBOX", other, other)
+    assert world.run("--delete2", watch=RefusesToShowWhatCame()).code != 0
+    with world.client(1) as client:
+        client.command(b"SELECT INBOX")
+        client.command(rb"UID STORE 8 +FLAGS.SILENT (\Deleted)")
+        client.command(b"UID EXPUNGE 8")
+    for _ in range(2):
+        world.good("--delete2")
+        assert world.names(2) == world.names(1)
+        assert "m1:two version" in world.names(2)

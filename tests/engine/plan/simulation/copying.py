@@ -93,6 +93,8 @@ def check_arrivals(run: Context, jobs: list[Job]) -> Steps[None]:
                 if run.journal is not None and job.record is not None:
                     run.journal.remove(job.name, [row.uid])
                     run.journal.commit()
+            else:  # it is there, and nobody can say which it is
+                job.hidden = True
         if agrees:
             job.after = now
         run.commit()

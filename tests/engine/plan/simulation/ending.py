@@ -57,7 +57,11 @@ def finish(run: Context, job: Job) -> Steps[None]:
             journal.remove_loose(job.name, [pair.copy for pair in job.later])
             journal.add(job.name, job.later)
     _take_up_duplicates(run, job)
-    if journal is not None and record is not None:
+    if journal is not None and record is not None and job.hidden:
+        journal.give_up(job.name)
+        journal.commit()
+        job.record = None
+    elif journal is not None and record is not None:
         options = run.options
         later = bool(job.doomed) or options.deletion.empties_source or bool(options.setflag1)
         copies, removed = journal.count(job.name)
@@ -99,6 +103,7 @@ def _take_up_duplicates(run: Context, job: Job) -> None:
         job.failed = True
         run.errors += 1
         journal.remove(job.name, [pair.source_uid for pair in orphans])
+    journal.remove(job.name, orphaned_twins(job.twins, {row.uid for row in job.done if not row.copy}))
 
 
 def judge_vanished(run: Context, jobs: list[Job]) -> Steps[None]:

@@ -66,6 +66,8 @@ class Job:
         self.complete_list = True
         #: How many of the messages that the source held when it was opened a later list still showed.
         self.still_shown: int | None = None
+        #: Whether a copy is there of which nobody can say which it is.
+        self.hidden = False
         self.incomplete = self.failed = self.finished = self.unchanged = self.known = False
 
     @property
